@@ -1,0 +1,2 @@
+// Package bijou is a library of normalizing flows.
+package bijou
