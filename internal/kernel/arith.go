@@ -1,0 +1,59 @@
+// Arithmetic on rows, element by element. Destinations may be sources: rows overlap entirely or not
+// at all. Multiply and add round separately on every path, so that the bits are the same on all.
+
+package kernel
+
+// AddTo is dst[i] += src[i].
+func AddTo[T Float](dst, src []T) {
+	same(len(dst), len(src))
+	for i, x := range src {
+		dst[i] += x
+	}
+}
+
+// Scale is dst[i] *= a.
+func Scale[T Float](dst []T, a T) {
+	for i := range dst {
+		dst[i] *= a
+	}
+}
+
+// Mul is dst[i] = x[i]*y[i].
+func Mul[T Float](dst, x, y []T) {
+	same(len(dst), len(x), len(y))
+	for i := range dst {
+		dst[i] = x[i] * y[i]
+	}
+}
+
+// Affine is dst[i] = a*x[i] + b.
+func Affine[T Float](dst, x []T, a, b T) {
+	same(len(dst), len(x))
+	for i, v := range x {
+		dst[i] = T(a*v) + b
+	}
+}
+
+// Combine is dst[i] = (a*x[i] + b*y[i]) + c.
+func Combine[T Float](dst, x, y []T, a, b, c T) {
+	same(len(dst), len(x), len(y))
+	for i := range dst {
+		dst[i] = (T(a*x[i]) + T(b*y[i])) + c
+	}
+}
+
+// Widen is dst[i] = float64(src[i]).
+func Widen[T Float](dst []float64, src []T) {
+	same(len(dst), len(src))
+	for i, x := range src {
+		dst[i] = float64(x)
+	}
+}
+
+// Narrow is dst[i] = T(src[i]), rounded to nearest even.
+func Narrow[T Float](dst []T, src []float64) {
+	same(len(dst), len(src))
+	for i, x := range src {
+		dst[i] = T(x)
+	}
+}

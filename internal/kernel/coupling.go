@@ -1,0 +1,54 @@
+// The arithmetic of an affine coupling, one feature's row at a time: computed in float64 whatever
+// the rows' type, since chains of float32 exponentials lose three digits of a round trip. A row's
+// destination may be one of its sources, overlapping entirely.
+
+package kernel
+
+import "math"
+
+// AffineForward scales and shifts a row, keeps the scale and adds to the log-determinant:
+//
+//	e[i] = exp(s[i])
+//	y[i] = T(float64(x[i])*e[i] + float64(t[i]))
+//	logDet[i] += s[i]
+//
+// e may be s.
+func AffineForward[T Float](y, x, t []T, e, s, logDet []float64) {
+	same(len(y), len(x), len(t), len(e), len(s), len(logDet))
+	for i, v := range s {
+		f := math.Exp(v)
+		y[i] = T(float64(float64(x[i])*f) + float64(t[i]))
+		logDet[i] += v
+		e[i] = f
+	}
+}
+
+// AffineInverse undoes AffineForward:
+//
+//	x[i] = T((float64(y[i]) - float64(t[i])) * exp(-s[i]))
+//	logDet[i] -= s[i]
+func AffineInverse[T Float](x, y, t []T, s, logDet []float64) {
+	same(len(x), len(y), len(t), len(s), len(logDet))
+	for i, v := range s {
+		x[i] = T((float64(y[i]) - float64(t[i])) * math.Exp(-v))
+		logDet[i] -= v
+	}
+}
+
+// AffineBackward is the adjoint of AffineForward, given the gradients of y and of the
+// log-determinant, and x and e of the forward pass:
+//
+//	dx[i] = T(float64(dy[i])*e[i])
+//	dt[i] = dy[i]
+//	ds[i] = (float64(dy[i])*e[i])*float64(x[i]) + dLogDet[i]
+//
+// dx or dt may be dy, ds may be e.
+func AffineBackward[T Float](dx, dt []T, ds []float64, dy, x []T, e, dLogDet []float64) {
+	same(len(dx), len(dt), len(ds), len(dy), len(x), len(e), len(dLogDet))
+	for i, d := range dy {
+		v := float64(d) * e[i]
+		ds[i] = float64(v*float64(x[i])) + dLogDet[i]
+		dt[i] = d
+		dx[i] = T(v)
+	}
+}

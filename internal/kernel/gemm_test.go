@@ -1,0 +1,160 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// product is one call of Gemm or GemmIndirect with everything that it needs.
+type product[T Float] struct {
+	m, n, k, rsa, csa, ldb, ldc int
+	a, b, c, bias, aux          []T
+	rows                        []int // nil: Gemm
+	mode                        Mode
+}
+
+func newProduct[T Float](rng *rand.Rand, m, n, k int, mode Mode, transposed, indirect bool) *product[T] {
+	p := &product[T]{m: m, n: n, k: k, mode: mode, rsa: k + rng.IntN(3), csa: 1, ldb: n + rng.IntN(5), ldc: n + rng.IntN(5)}
+	sizeA := m*p.rsa + 1
+	if transposed {
+		p.rsa, p.csa = 1, m+rng.IntN(3)
+		sizeA = k*p.csa + 1
+	}
+	p.a, p.b = normal[T](rng, sizeA), normal[T](rng, k*p.ldb+n)
+	p.c, p.aux, p.bias = normal[T](rng, m*p.ldc), normal[T](rng, m*p.ldc), normal[T](rng, m)
+	if indirect {
+		p.rows = make([]int, k)
+		for l := range p.rows {
+			p.rows[l] = rng.IntN(len(p.b) - n + 1)
+		}
+	}
+	return p
+}
+
+// part runs the product's rows i to i+m and columns j to j+n on c.
+func (p *product[T]) part(i, m, j, n int, c []T) {
+	e := Epilogue[T]{Mode: p.mode}
+	if p.mode == Store || p.mode == ReLU {
+		e.Bias = p.bias[i : i+m]
+	}
+	at := i*p.ldc + j
+	if p.mode == Gate {
+		e.Aux = p.aux[at:]
+	}
+	if p.rows != nil {
+		GemmIndirect(m, n, p.k, p.a[i*p.rsa:], p.rsa, p.csa, p.b[j:], p.rows, c[at:], p.ldc, e)
+		return
+	}
+	Gemm(m, n, p.k, p.a[i*p.rsa:], p.rsa, p.csa, p.b[min(j, len(p.b)):], p.ldb, c[at:], p.ldc, e)
+}
+
+// want is element (i, j) in float64, and the sum of the magnitudes that went into it.
+func (p *product[T]) want(i, j int) (v, scale float64) {
+	at := i*p.ldc + j
+	switch p.mode {
+	case Add:
+		v = float64(p.c[at])
+	case Store, ReLU:
+		v = float64(p.bias[i])
+	}
+	scale = math.Abs(v)
+	for l := 0; l < p.k; l++ {
+		b := l*p.ldb + j
+		if p.rows != nil {
+			b = p.rows[l] + j
+		}
+		x := float64(p.a[i*p.rsa+l*p.csa]) * float64(p.b[b])
+		v += x
+		scale += math.Abs(x)
+	}
+	if p.mode == ReLU && v < 0 || p.mode == Gate && !(p.aux[at] > 0) {
+		v = 0
+	}
+	return v, scale
+}
+
+func (p *product[T]) check(t *testing.T) {
+	t.Helper()
+	tol := 1e-13
+	if is32[T]() {
+		tol = 1e-5
+	}
+	got, intact := guarded[T](len(p.c), 1)
+	copy(got, p.c)
+	p.part(0, p.m, 0, p.n, got)
+	if !intact() {
+		t.Fatalf("%s wrote outside C", p)
+	}
+	for at, v := range got {
+		i, j := at/p.ldc, at%p.ldc
+		if j >= p.n {
+			if v != p.c[at] {
+				t.Fatalf("%s wrote between the rows of C, at (%d, %d)", p, i, j)
+			}
+			continue
+		}
+		if want, scale := p.want(i, j); !(math.Abs(float64(v)-want) <= tol*scale) {
+			t.Fatalf("%s: c(%d, %d) = %v, want %v", p, i, j, v, want)
+		}
+	}
+}
+
+func (p *product[T]) String() string {
+	return fmt.Sprintf("%s: %T m=%d n=%d k=%d rsa=%d csa=%d mode=%d indirect=%v", Path(), p.a, p.m, p.n, p.k, p.rsa, p.csa, p.mode, p.rows != nil)
+}
+
+func testGemm[T Float](t *testing.T) {
+	rng := newRand()
+	sizes := func(m, n, k int) {
+		for mode := Store; mode <= Gate; mode++ {
+			for v := 0; v < 4; v++ {
+				newProduct[T](rng, m, n, k, mode, v&1 != 0, v&2 != 0).check(t)
+			}
+		}
+	}
+	for n := 0; n <= 130; n++ {
+		sizes(1+n%19, n, 1+n%37)
+		sizes(n, 1+n%50, n%23)
+		sizes(5, 1+n%7, n)
+	}
+	sizes(100, 100, 21)
+	sizes(21, 50, 1100)
+	sizes(130, 67, 700)
+}
+
+func TestGemm(t *testing.T) { bothTypes(t, testGemm[float32], testGemm[float64]) }
+
+// A product split by rows, by columns or both has the bits of the whole.
+func testGemmSplit[T Float](t *testing.T) {
+	rng := newRand()
+	for trial := 0; trial < 120; trial++ {
+		m, n, k := 1+rng.IntN(70), 2+rng.IntN(140), rng.IntN(60)
+		if trial%10 == 0 {
+			k = 300 + rng.IntN(900)
+		}
+		p := newProduct[T](rng, m, n, k, Mode(trial%4), trial%3 == 0, trial%5 == 0)
+		whole, split := append([]T(nil), p.c...), append([]T(nil), p.c...)
+		p.part(0, m, 0, n, whole)
+		for i := 0; i < m; {
+			h := 1 + rng.IntN(m-i)
+			for j := 0; j < n; {
+				w := min(n-j, 2+rng.IntN(n))
+				if n-j-w == 1 { // a single column is a matrix-vector product
+					w++
+				}
+				p.part(i, h, j, w, split)
+				j += w
+			}
+			i += h
+		}
+		for at := range whole {
+			if !sameBits(whole[at], split[at]) {
+				t.Fatalf("%s: element (%d, %d) depends on the split: %v, %v", p, at/p.ldc, at%p.ldc, whole[at], split[at])
+			}
+		}
+	}
+}
+
+func TestGemmSplit(t *testing.T) { bothTypes(t, testGemmSplit[float32], testGemmSplit[float64]) }
