@@ -1,0 +1,208 @@
+package bijector
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// Chain composes layers: Forward applies them first to last,
+//
+//	z = f_L(... f_2(f_1(x))),  log|det dz/dx| = sum_k log|det df_k/dx_k|,
+//
+// and Inverse last to first (Dinh et al. 2017, arXiv 1605.08803, eq. 3 and
+// 13). It is itself a layer, and trainable where every member is.
+type Chain[T Float] struct {
+	layers  []Layer[T]
+	dim     int
+	context int
+	tensors Tensors[T]
+}
+
+// ChainSpec describes a Chain by its members.
+type ChainSpec struct {
+	Layers []Node `json:"layers"`
+}
+
+// NewChain composes layers of one width. Conditional members must agree on
+// the number of context features. A layer may appear once only: its passes
+// hold what one application left behind.
+func NewChain[T Float](layers ...Layer[T]) (*Chain[T], error) {
+	if len(layers) == 0 {
+		return nil, fmt.Errorf("bijector: a chain needs at least one layer: %w", ErrSpec)
+	}
+	c := &Chain[T]{layers: append([]Layer[T](nil), layers...)}
+	for i, l := range layers {
+		if l == nil {
+			return nil, fmt.Errorf("bijector: layer %d of the chain is nil: %w", i, ErrSpec)
+		}
+		if i == 0 {
+			c.dim = l.Dim()
+		}
+		if l.Dim() != c.dim {
+			return nil, fmt.Errorf("bijector: layer %d (%T) has %d features, the chain has %d: %w", i, l, l.Dim(), c.dim, ErrShape)
+		}
+		if n := l.ContextDim(); n > 0 {
+			if c.context > 0 && n != c.context {
+				return nil, fmt.Errorf("bijector: layer %d (%T) takes %d context features, an earlier one %d: %w", i, l, n, c.context, ErrContext)
+			}
+			c.context = n
+		}
+	}
+	if err := checkDistinct(c.layers, map[any]bool{}); err != nil {
+		return nil, err
+	}
+	return c, checkShapes(c.layers)
+}
+
+// BuildChain makes a Chain from its spec.
+func BuildChain[T Float](s ChainSpec, b Builder[T]) (*Chain[T], error) {
+	layers := make([]Layer[T], len(s.Layers))
+	for i, n := range s.Layers {
+		l, err := b.Layer(n)
+		if err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
+		}
+		layers[i] = l
+	}
+	return NewChain(layers...)
+}
+
+// checkDistinct refuses a layer that occurs twice, at any depth.
+func checkDistinct[T Float](layers []Layer[T], seen map[any]bool) error {
+	for _, l := range layers {
+		if seen[l] {
+			return fmt.Errorf("bijector: a %T appears twice in a chain; make a second one: %w", l, ErrSpec)
+		}
+		seen[l] = true
+		if c, ok := l.(Container[T]); ok {
+			if err := checkDistinct(c.Members(), seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkShapes compares the image shapes of neighbours that have one.
+func checkShapes[T Float](layers []Layer[T]) error {
+	var last Shaped
+	for i, l := range layers {
+		s, ok := l.(Shaped)
+		if !ok {
+			continue
+		}
+		if last != nil {
+			c0, h0, w0 := last.OutShape()
+			c1, h1, w1 := s.InShape()
+			if c0 != c1 || h0 != h1 || w0 != w1 {
+				return fmt.Errorf("bijector: layer %d (%T) takes images of %dx%dx%d, the chain has %dx%dx%d there: %w", i, l, c1, h1, w1, c0, h0, w0, ErrShape)
+			}
+		}
+		last = s
+	}
+	return nil
+}
+
+// Dim is the number of features.
+func (c *Chain[T]) Dim() int { return c.dim }
+
+// ContextDim is the number of context features, 0 for an unconditional chain.
+func (c *Chain[T]) ContextDim() int { return c.context }
+
+// Members are the chain's layers, first to last.
+func (c *Chain[T]) Members() []Layer[T] { return c.layers }
+
+// Forward maps data to latent.
+func (c *Chain[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return c.tensors.Forward(c, x) }
+
+// Inverse maps latent to data.
+func (c *Chain[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return c.tensors.Inverse(c, z) }
+
+// LogDetJacobian is log|det dz/dx| at each row of x, in nats, shape (n).
+func (c *Chain[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return c.tensors.LogDetJacobian(c, x)
+}
+
+// Params are the members' parameters, named "0.weight" and so on.
+func (c *Chain[T]) Params() []Param[T] {
+	var all []Param[T]
+	for i, l := range c.layers {
+		if s, ok := l.(Stateful[T]); ok {
+			all = append(all, PrefixParams(fmt.Sprint(i), s.Params())...)
+		}
+	}
+	return all
+}
+
+// Buffers are the members' buffers, named like Params.
+func (c *Chain[T]) Buffers() []Buffer {
+	var all []Buffer
+	for i, l := range c.layers {
+		if s, ok := l.(Stateful[T]); ok {
+			all = append(all, PrefixBuffers(fmt.Sprint(i), s.Buffers())...)
+		}
+	}
+	return all
+}
+
+// Spec is the ChainSpec of the members. A member without a spec leaves a nil
+// one, which saving refuses by name.
+func (c *Chain[T]) Spec() any {
+	s := ChainSpec{Layers: make([]Node, len(c.layers))}
+	for i, l := range c.layers {
+		if m, ok := l.(Stateful[T]); ok {
+			s.Layers[i].Spec = m.Spec()
+		}
+	}
+	return s
+}
+
+// Changed tells the members that their state was written to.
+func (c *Chain[T]) Changed() {
+	for _, l := range c.layers {
+		if ch, ok := l.(Changer); ok {
+			ch.Changed()
+		}
+	}
+}
+
+// Calibrate calibrates the members in order, each on the output of those
+// before it.
+func (c *Chain[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	last := -1
+	for i, l := range c.layers {
+		if _, ok := l.(Calibrator[T]); ok {
+			last = i
+		}
+	}
+	if last < 0 {
+		return
+	}
+	h := NewMat[T](x.D, x.N)
+	h.CopyFrom(x)
+	for i, l := range c.layers[:last+1] {
+		if cal, ok := l.(Calibrator[T]); ok {
+			cal.Calibrate(h, cond, start, w)
+		}
+		if i < last {
+			evaluate(l, h, cond, w)
+		}
+	}
+}
+
+// PrefixParams puts prefix and a dot in front of each name.
+func PrefixParams[T Float](prefix string, ps []Param[T]) []Param[T] {
+	for i := range ps {
+		ps[i].Name = prefix + "." + ps[i].Name
+	}
+	return ps
+}
+
+// PrefixBuffers puts prefix and a dot in front of each name.
+func PrefixBuffers(prefix string, bs []Buffer) []Buffer {
+	for i := range bs {
+		bs[i].Name = prefix + "." + bs[i].Name
+	}
+	return bs
+}

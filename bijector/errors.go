@@ -1,0 +1,44 @@
+package bijector
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Sentinels that every error of the library about a user's input wraps: test
+// for them with errors.Is.
+var (
+	// ErrShape: a tensor, mask or spec has the wrong size.
+	ErrShape = errors.New("wrong shape")
+	// ErrDType: a tensor's element type is not the model's.
+	ErrDType = errors.New("wrong element type")
+	// ErrContext: a conditional model got no context, or an unconditional one
+	// got some.
+	ErrContext = errors.New("context mismatch")
+	// ErrNonFinite: a value is NaN or infinite where none may be.
+	ErrNonFinite = errors.New("non-finite value")
+	// ErrSpec: a spec describes no valid layer.
+	ErrSpec = errors.New("invalid spec")
+	// ErrNotTrainable: a layer has no gradient.
+	ErrNotTrainable = errors.New("not trainable")
+)
+
+// RowError says which rows of a batch are not finite. Results returned beside
+// it are valid in every other row. It wraps ErrNonFinite.
+type RowError struct {
+	What  string // what was found: "input" or "result"
+	Row   int    // first such row
+	Count int    // how many there are
+	N     int    // rows in the batch
+}
+
+// Error names the first row and the number of rows.
+func (e *RowError) Error() string {
+	if e.Count == 1 {
+		return fmt.Sprintf("%s: row %d of %d has a NaN or infinite value; the other rows are unaffected", e.What, e.Row, e.N)
+	}
+	return fmt.Sprintf("%s: %d of %d rows have a NaN or infinite value, the first is row %d; the other rows are unaffected", e.What, e.Count, e.N, e.Row)
+}
+
+// Unwrap returns ErrNonFinite.
+func (e *RowError) Unwrap() error { return ErrNonFinite }

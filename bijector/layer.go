@@ -1,0 +1,120 @@
+package bijector
+
+import "gorgonia.org/tensor"
+
+// Bijector is what a user composes: an invertible, differentiable map of
+// vectors with D features, with a tensor face (Transform) and a batch face
+// (Layer).
+type Bijector[T Float] interface {
+	Transform
+	Layer[T]
+}
+
+// Transform is what a user calls. Forward maps data to latent, z = f(x), and
+// Inverse back; both take and return tensors of shape (n, d).
+// LogDetJacobian returns log|det df/dx| at x in nats, shape (n).
+type Transform interface {
+	Forward(x *tensor.Dense) (z *tensor.Dense, err error)
+	Inverse(z *tensor.Dense) (x *tensor.Dense, err error)
+	LogDetJacobian(x *tensor.Dense) (logDet *tensor.Dense, err error)
+}
+
+// Layer is what an author writes: the parameters, safe for concurrent use
+// while nobody trains them. The buffers of a computation live in its passes.
+type Layer[T Float] interface {
+	Dim() int        // features
+	ContextDim() int // features of the context; 0: unconditional
+	NewPass(PassOptions) Pass[T]
+}
+
+// PassOptions sizes a pass.
+type PassOptions struct {
+	// MaxBatch is the largest number of samples a call may have.
+	MaxBatch int
+	// Workers shares the work of one call among cores; nil keeps it on the
+	// caller's goroutine. A layer may ignore it.
+	Workers *Workers
+}
+
+// Pass evaluates a layer, one goroutine at a time, without allocating. The
+// output may be the input itself, or must not overlap it. Parameters are read
+// live. A cond of no features means no context.
+type Pass[T Float] interface {
+	// Forward sets z = f(x) and adds log|det dz_i/dx_i| to logDet[i].
+	Forward(z, x, cond Mat[T], logDet []float64)
+	// Inverse sets x = f^-1(z) and adds log|det dx_i/dz_i| to logDet[i].
+	Inverse(x, z, cond Mat[T], logDet []float64)
+}
+
+// Trainable is a layer with parameters and a gradient.
+type Trainable[T Float] interface {
+	Layer[T]
+	Stateful[T]
+	NewGradPass(PassOptions) GradPass[T]
+}
+
+// GradPass trains a layer, one goroutine at a time, without allocating. It
+// has no Inverse by intent: batch normalisation has none in training.
+type GradPass[T Float] interface {
+	// Forward is Pass.Forward in training mode. z never overlaps x.
+	Forward(z, x, cond Mat[T], logDet []float64)
+	// Backward is the vector-Jacobian product of the latest Forward, which
+	// had the same x, z and cond. With dz and dLogDet the loss's gradients
+	// with respect to z and logDet, it overwrites dx (which may be dz), and
+	// adds to dcond (where it is not empty) and to Grads.
+	Backward(dx, dcond, dz, x, z, cond Mat[T], dLogDet []float64)
+	// Grads are the parameters' gradients, parallel to Params. The caller
+	// zeroes them.
+	Grads() [][]T
+}
+
+// Stateful is anything that is saved: its parameters, its buffers, and the
+// spec that makes an equal one.
+type Stateful[T Float] interface {
+	Params() []Param[T]
+	Buffers() []Buffer
+	// Spec is the struct that the constructor registered for it takes.
+	Spec() any
+}
+
+// Param is a trained array.
+type Param[T Float] struct {
+	Name    string  // local to the layer; a container prefixes its own
+	Shape   []int   // row-major
+	Data    []T     // aliases the layer's
+	NoDecay bool    // weight decay leaves it alone
+	Rate    float64 // factor on the learning rate; 0 means 1
+}
+
+// Buffer is an array that is saved and not trained: batch norm's statistics,
+// a permutation, a flag.
+type Buffer struct {
+	Name  string
+	Shape []int
+	Data  any // []float64 or []int64, aliasing the layer's
+}
+
+// Calibrator is an optional interface of layers whose state comes from data
+// rather than gradients: actnorm's start, batch norm's population statistics.
+type Calibrator[T Float] interface {
+	// Calibrate sets the state from x, the layer's input for a large sample
+	// of the training set, and leaves x unchanged. start is true once, before
+	// the first step of training, and false before each evaluation. cond is
+	// the context, w may be nil.
+	Calibrate(x, cond Mat[T], start bool, w *Workers)
+}
+
+// Changer is an optional interface of layers that keep something derived from
+// their parameters or buffers. Changed drops it; training and loading call it
+// after they wrote to Params or Buffers.
+type Changer interface{ Changed() }
+
+// Shaped is an optional interface of layers over images: Dim is c*h*w, and
+// feature (ch*h+y)*w+x is pixel (y, x) of channel ch.
+type Shaped interface {
+	InShape() (c, h, w int)
+	OutShape() (c, h, w int)
+}
+
+// Container is an optional interface of layers made of layers.
+type Container[T Float] interface{ Members() []Layer[T] }

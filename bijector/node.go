@@ -1,0 +1,17 @@
+package bijector
+
+// Node is a part within a container's spec: the name it is registered under
+// and its own spec. Spec is a registered struct when built in Go, and
+// json.RawMessage when decoded; the Builder reads both, and finds an empty
+// Name by the type of Spec.
+type Node struct {
+	Name string `json:"type"`
+	Spec any    `json:"spec"`
+}
+
+// Builder makes the parts of a container from their nodes. The registry
+// implements it.
+type Builder[T Float] interface {
+	Layer(Node) (Layer[T], error)
+	Map(Node) (Map[T], error)
+}

@@ -1,0 +1,30 @@
+package bijector
+
+// Objective is what training lowers: a loss for each row and its gradient. A
+// flow's loss is the negative log-likelihood in nats; an autoencoder's is its
+// reconstruction error.
+type Objective[T Float] interface {
+	Params() []Param[T]
+	Buffers() []Buffer
+	Dim() int        // features of a row
+	ContextDim() int // features of its context; 0: none
+	// Check returns an error that names the part that cannot be trained.
+	Check() error
+	NewLossPass(PassOptions) LossPass[T]
+	NewStepPass(PassOptions) StepPass[T]
+}
+
+// LossPass evaluates an Objective, one goroutine at a time.
+type LossPass[T Float] interface {
+	// Loss sets loss[i] for row i, in evaluation mode.
+	Loss(x, cond Mat[T], loss []float64)
+}
+
+// StepPass computes an Objective's gradient, one goroutine at a time.
+type StepPass[T Float] interface {
+	// Step sets loss[i] for row i, in training mode, and adds the gradient of
+	// the mean loss to Grads.
+	Step(x, cond Mat[T], loss []float64)
+	// Grads are the gradients, parallel to Params. The caller zeroes them.
+	Grads() [][]T
+}

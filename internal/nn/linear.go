@@ -1,0 +1,85 @@
+// Package nn holds the neural networks behind conditioners, encoders and
+// decoders: forward and backward pairs over feature-major batches.
+package nn
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// Linear is the affine map Y = W X + b of a batch of columns.
+type Linear[T bijector.Float] struct {
+	In, Out int
+	W       []T // (Out, In)
+	B       []T // (Out)
+}
+
+// NewLinear draws weights and biases from U(-1/sqrt(in), 1/sqrt(in)), the
+// customary start of a linear layer with ReLU.
+func NewLinear[T bijector.Float](in, out int, rng *rand.Rand) *Linear[T] {
+	l := &Linear[T]{In: in, Out: out, W: kernel.Make[T](out * in), B: kernel.Make[T](out)}
+	bound := 1 / math.Sqrt(float64(max(in, 1)))
+	for _, p := range [][]T{l.W, l.B} {
+		for i := range p {
+			p[i] = T((2*rng.Float64() - 1) * bound)
+		}
+	}
+	return l
+}
+
+// Params are "weight" (out, in) and "bias" (out), each behind prefix.
+func (l *Linear[T]) Params(prefix string) []bijector.Param[T] {
+	return []bijector.Param[T]{
+		{Name: prefix + "weight", Shape: []int{l.Out, l.In}, Data: l.W},
+		{Name: prefix + "bias", Shape: []int{l.Out}, Data: l.B},
+	}
+}
+
+// Forward sets y = W x + b, or its positive part with relu.
+func (l *Linear[T]) Forward(y, x bijector.Mat[T], relu bool) {
+	e := kernel.Epilogue[T]{Mode: kernel.Store, Bias: l.B}
+	if relu {
+		e.Mode = kernel.ReLU
+	}
+	kernel.Gemm(l.Out, y.N, l.In, l.W, l.In, 1, x.Data, x.Stride, y.Data, y.Stride, e)
+}
+
+// Backward sets dx = W' dy. With gate, the output of a ReLU that fed x, the
+// result is zero where gate is not positive.
+func (l *Linear[T]) Backward(dx, dy, gate bijector.Mat[T]) {
+	e := kernel.Epilogue[T]{Mode: kernel.Store}
+	if !gate.Empty() {
+		if gate.Stride != dx.Stride {
+			panic("nn: gate and gradient of different stride")
+		}
+		e = kernel.Epilogue[T]{Mode: kernel.Gate, Aux: gate.Data}
+	}
+	kernel.Gemm(l.In, dx.N, l.Out, l.W, 1, l.In, dy.Data, dy.Stride, dx.Data, dx.Stride, e)
+}
+
+// Accumulate adds rows lo to hi of the gradients: dW += dy x', db += dy 1. xt
+// is x transposed, sample-major, ldx values a sample.
+func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, hi int) {
+	if lo == hi || dy.N == 0 {
+		return
+	}
+	kernel.Gemm(hi-lo, l.In, dy.N, dy.Data[lo*dy.Stride:], dy.Stride, 1, xt, ldx,
+		dw[lo*l.In:], l.In, kernel.Epilogue[T]{Mode: kernel.Add})
+	for i := lo; i < hi; i++ {
+		db[i] += T(kernel.Sum(dy.Feature(i)))
+	}
+}
+
+// checkSizes refuses widths that make no network.
+func checkSizes(sizes ...int) error {
+	for _, s := range sizes {
+		if s < 1 || s > 1<<20 {
+			return fmt.Errorf("nn: a layer of width %d, want 1 to %d: %w", s, 1<<20, bijector.ErrSpec)
+		}
+	}
+	return nil
+}
