@@ -189,3 +189,17 @@ func TensorOf[T Float](data []T, n, d int) *tensor.Dense {
 	}
 	return tensor.New(tensor.WithShape(n, d), tensor.WithBacking(data))
 }
+
+// Gather copies the given rows into dst, one after the other.
+func (r Rows[T]) Gather(dst []T, rows []int) {
+	for i, row := range rows {
+		out, src := dst[i*r.d:(i+1)*r.d], r.data[row*r.rs:]
+		if r.cs == 1 {
+			copy(out, src[:r.d])
+			continue
+		}
+		for j := range out {
+			out[j] = src[j*r.cs]
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+var (
+	// ErrOptions: options that describe no training run.
+	ErrOptions = errors.New("invalid options")
+	// ErrDiverged: the loss or its gradient was not finite for too many steps
+	// in a row. The model keeps the parameters of the last good step.
+	ErrDiverged = errors.New("training diverged")
+)
+
+// Options of a training run. The zero value trains for 20 epochs in batches
+// of 100 with Adam at 1e-3.
+type Options struct {
+	Epochs int     // passes over the data; 0 means 20
+	Batch  int     // rows a step at most; 0 means 100
+	Rate   float64 // learning rate; 0 means 1e-3
+
+	Optimizer Optimizer // nil: Adam{}
+	Schedule  Schedule  // nil: Constant{}
+	// ClipNorm bounds the Euclidean norm of the whole gradient; 0: no bound.
+	ClipNorm float64
+
+	// Seed of the order of rows and of the validation split.
+	Seed uint64
+	// InOrder visits the rows as they stand in every epoch.
+	InOrder bool
+
+	// Validation is data that is not trained on. Its loss is reported after
+	// every epoch.
+	Validation Source
+	// ValidationFraction holds out that share of the rows instead, drawn by
+	// Seed; 0: none.
+	ValidationFraction float64
+	// Patience stops after that many epochs without a new lowest validation
+	// loss; 0: never.
+	Patience int
+	// KeepBest restores, at the end, parameters and buffers of the epoch with
+	// the lowest validation loss. Patience implies it.
+	KeepBest bool
+
+	// MaxBadSteps in a row, with a loss or gradient that is not finite, end
+	// training with ErrDiverged; 0 means 10. A bad step changes nothing.
+	MaxBadSteps int
+	// Workers is the number of cores to use; 0 means GOMAXPROCS. The result
+	// does not depend on it.
+	Workers int
+	// Observer hears of every step and epoch, on the goroutine of Fit; nil:
+	// nobody.
+	Observer Observer
+}
+
+// Observer follows a training run.
+type Observer interface {
+	Step(StepEvent)
+	Epoch(EpochEvent)
+}
+
+// withDefaults fills in the zero values and checks the rest.
+func (o Options) withDefaults() (Options, error) {
+	if o.Epochs == 0 {
+		o.Epochs = 20
+	}
+	if o.Batch == 0 {
+		o.Batch = 100
+	}
+	if o.Rate == 0 {
+		o.Rate = 1e-3
+	}
+	if o.MaxBadSteps == 0 {
+		o.MaxBadSteps = 10
+	}
+	if o.Schedule == nil {
+		o.Schedule = Constant{}
+	}
+	switch v := o.Optimizer.(type) {
+	case nil:
+		o.Optimizer = Adam{}
+	case *Adam:
+		o.Optimizer = *v
+	case *SGD:
+		o.Optimizer = *v
+	}
+	switch {
+	case o.Epochs < 0, o.Batch < 0, o.Patience < 0, o.MaxBadSteps < 0, o.Workers < 0:
+		return o, fmt.Errorf("train: epochs %d, batch %d, patience %d, bad steps %d, workers %d: none may be negative: %w",
+			o.Epochs, o.Batch, o.Patience, o.MaxBadSteps, o.Workers, ErrOptions)
+	case !(o.Rate > 0) || math.IsInf(o.Rate, 0):
+		return o, fmt.Errorf("train: learning rate %g, want a positive number: %w", o.Rate, ErrOptions)
+	case !(o.ClipNorm >= 0):
+		return o, fmt.Errorf("train: clip norm %g, want 0 or more: %w", o.ClipNorm, ErrOptions)
+	case !(o.ValidationFraction >= 0 && o.ValidationFraction < 1):
+		return o, fmt.Errorf("train: validation fraction %g, want 0 to 1: %w", o.ValidationFraction, ErrOptions)
+	case o.ValidationFraction > 0 && o.Validation != nil:
+		return o, fmt.Errorf("train: both a validation set and a fraction; give one: %w", ErrOptions)
+	case (o.Patience > 0 || o.KeepBest) && o.Validation == nil && o.ValidationFraction == 0:
+		return o, fmt.Errorf("train: early stopping needs Validation or ValidationFraction: %w", ErrOptions)
+	}
+	return o, o.Optimizer.check()
+}
+
+// checkSource says what does not fit between data and model.
+func checkSource(what string, s Source, dim, context int) error {
+	if s == nil {
+		return fmt.Errorf("train: no %s: %w", what, ErrOptions)
+	}
+	if s.Len() < 1 {
+		return fmt.Errorf("train: the %s has no rows: %w", what, bijector.ErrShape)
+	}
+	if s.Dim() != dim {
+		return fmt.Errorf("train: rows of the %s have %d values, the model has %d features: %w", what, s.Dim(), dim, bijector.ErrShape)
+	}
+	switch c := s.ContextDim(); {
+	case c == context:
+		return nil
+	case c == 0:
+		return fmt.Errorf("train: the model is conditional on %d values and the %s has no context; add it with Given: %w", context, what, bijector.ErrContext)
+	case context == 0:
+		return fmt.Errorf("train: the %s has a context of %d values and the model is unconditional: %w", what, c, bijector.ErrContext)
+	default:
+		return fmt.Errorf("train: the context of the %s has %d values, the model takes %d: %w", what, c, context, bijector.ErrContext)
+	}
+}

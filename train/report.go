@@ -1,0 +1,51 @@
+package train
+
+import "time"
+
+// StepEvent tells of one step.
+type StepEvent struct {
+	Epoch, Epochs int     // counted from 1
+	Step, Steps   int     // within the epoch, counted from 1
+	Rows          int     // rows of this step
+	Loss          float64 // mean over them, before the step
+	GradNorm      float64 // before clipping
+	Rate          float64 // learning rate
+	Bad           bool    // loss or gradient not finite: the step was left out
+}
+
+// EpochEvent tells of one epoch.
+type EpochEvent struct {
+	Epoch      int           // counted from 1
+	Epochs     int           // planned
+	Loss       float64       // mean over the rows trained on, as training went
+	Validation float64       // mean over the validation set after the epoch; NaN: none
+	Best       bool          // the lowest validation loss so far
+	BadSteps   int           // steps that were left out
+	Time       time.Duration // of the epoch, validation included
+	Rows       int           // trained on
+}
+
+// Report is what a training run did.
+type Report struct {
+	Epochs []EpochEvent
+	// Steps taken and steps left out because a loss or gradient was not
+	// finite.
+	Steps, BadSteps int
+	// BestEpoch has the lowest validation loss; 0: there was no validation.
+	BestEpoch int
+	// Restored tells that the model holds the parameters of BestEpoch, not
+	// those of the last.
+	Restored bool
+	// Stopped is why training ended before its last epoch: "", "patience",
+	// "cancelled", "diverged" or "data".
+	Stopped string
+	Time    time.Duration
+}
+
+// Loss is the last epoch's mean training loss, NaN before the first.
+func (r *Report) Loss() float64 {
+	if len(r.Epochs) == 0 {
+		return nan
+	}
+	return r.Epochs[len(r.Epochs)-1].Loss
+}

@@ -1,0 +1,122 @@
+package train
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Source is data to train on. It may be larger than memory: Fit asks for the
+// rows of one batch at a time, in the order of its shuffle, and never calls
+// Read twice at once.
+type Source interface {
+	Len() int        // rows
+	Dim() int        // values in a row
+	ContextDim() int // values in a row's context; 0: none
+	// Read fills x, of shape (len(rows), Dim), with those rows, and context,
+	// of shape (len(rows), ContextDim), with theirs; context is nil where
+	// ContextDim is 0. Both are row-major and hold the model's element type.
+	Read(rows []int, x, context *tensor.Dense) error
+}
+
+// TensorSource is a Source in memory.
+type TensorSource struct {
+	x, context *tensor.Dense
+}
+
+// Tensor makes a Source of the rows of x, shape (n, d), of the model's
+// element type. x is not copied. A tensor that is no batch is reported by Fit.
+func Tensor(x *tensor.Dense) *TensorSource { return &TensorSource{x: x} }
+
+// Given adds a context, shape (n, c), a row for each row of x.
+func (s *TensorSource) Given(context *tensor.Dense) *TensorSource {
+	return &TensorSource{x: s.x, context: context}
+}
+
+// Len is the number of rows.
+func (s *TensorSource) Len() int { return axis(s.x, 0) }
+
+// Dim is the number of values in a row.
+func (s *TensorSource) Dim() int { return axis(s.x, 1) }
+
+// ContextDim is the number of values in a row's context.
+func (s *TensorSource) ContextDim() int { return axis(s.context, 1) }
+
+// axis is the length of an axis, all later ones included, and 0 where there is
+// none.
+func axis(x *tensor.Dense, i int) int {
+	if x == nil || x.Dims() <= i {
+		return 0
+	}
+	if i == 0 {
+		return x.Shape()[0]
+	}
+	return x.Shape()[i:].TotalSize()
+}
+
+// Read copies rows out of the tensors.
+func (s *TensorSource) Read(rows []int, x, context *tensor.Dense) error {
+	if err := gather(x, s.x, rows); err != nil {
+		return err
+	}
+	if context == nil {
+		return nil
+	}
+	return gather(context, s.context, rows)
+}
+
+// gather copies rows of src into dst, which is contiguous.
+func gather(dst, src *tensor.Dense, rows []int) error {
+	if dst.Dtype() != src.Dtype() {
+		return fmt.Errorf("train: the data holds %v, the model computes in %v: %w", src.Dtype(), dst.Dtype(), bijector.ErrDType)
+	}
+	if dst.Dtype() == tensor.Float32 {
+		return gatherRows(dst.Float32s(), src, rows)
+	}
+	return gatherRows(dst.Float64s(), src, rows)
+}
+
+func gatherRows[T bijector.Float](dst []T, src *tensor.Dense, rows []int) error {
+	r, err := bijector.RowsOf[T](src)
+	if err != nil {
+		return err
+	}
+	r.Gather(dst, rows)
+	return nil
+}
+
+// subset is some rows of a Source.
+type subset struct {
+	Source
+	rows []int
+	ids  []int // scratch of Read
+}
+
+func (s *subset) Len() int { return len(s.rows) }
+
+func (s *subset) Read(rows []int, x, context *tensor.Dense) error {
+	s.ids = s.ids[:0]
+	for _, r := range rows {
+		s.ids = append(s.ids, s.rows[r])
+	}
+	return s.Source.Read(s.ids, x, context)
+}
+
+// origin is the row of the user's data behind a row of a Source.
+func origin(s Source, row int) int {
+	if u, ok := s.(*subset); ok {
+		return origin(u.Source, u.rows[row])
+	}
+	return row
+}
+
+// split holds out a fraction of the rows, drawn by seed.
+func split(s Source, fraction float64, seed uint64) (train, held Source) {
+	n := s.Len()
+	rows := rand.New(rand.NewPCG(seed, 0x73706c6974)).Perm(n)
+	k := min(max(int(fraction*float64(n)+0.5), 1), n-1)
+	return &subset{Source: s, rows: rows[k:]}, &subset{Source: s, rows: rows[:k]}
+}

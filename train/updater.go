@@ -1,0 +1,113 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// updater applies an optimiser to all parameters of a model, sharing the work
+// by number of values.
+type updater[T bijector.Float] struct {
+	opt     Optimizer
+	params  []bijector.Param[T]
+	grads   [][]T
+	state   [][][]T // for each parameter, the optimiser's slots
+	starts  []int   // first value of each parameter among all
+	total   int
+	norms   []float64 // squared norm of each gradient
+	workers *bijector.Workers
+	t       int // steps taken
+
+	rate, scale  float64
+	step, square func(lo, hi int)
+}
+
+func newUpdater[T bijector.Float](opt Optimizer, params []bijector.Param[T], grads [][]T, w *bijector.Workers) (*updater[T], error) {
+	u := &updater[T]{opt: opt, params: params, grads: grads, norms: make([]float64, len(params)), workers: w}
+	if len(params) != len(grads) {
+		return nil, fmt.Errorf("train: the model has %d parameters and %d gradients: %w", len(params), len(grads), bijector.ErrShape)
+	}
+	for i, p := range params {
+		if len(p.Data) != len(grads[i]) {
+			return nil, fmt.Errorf("train: parameter %q has %d values and a gradient of %d: %w", p.Name, len(p.Data), len(grads[i]), bijector.ErrShape)
+		}
+		slots := make([][]T, opt.slots())
+		for k := range slots {
+			slots[k] = kernel.Make[T](len(p.Data))
+		}
+		u.state = append(u.state, slots)
+		u.starts = append(u.starts, u.total)
+		u.total += len(p.Data)
+	}
+	u.step, u.square = u.stepRange, u.squareRange
+	return u, nil
+}
+
+// zero clears the gradients.
+func (u *updater[T]) zero() {
+	for _, g := range u.grads {
+		clear(g)
+	}
+}
+
+// norm is the Euclidean norm of the whole gradient, NaN or infinite where a
+// value is.
+func (u *updater[T]) norm() float64 {
+	u.workers.For(len(u.params), 1, u.square)
+	sum := 0.0
+	for _, s := range u.norms {
+		sum += s
+	}
+	return math.Sqrt(sum)
+}
+
+func (u *updater[T]) squareRange(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		u.norms[i] = kernel.SumSquares(u.grads[i], 0)
+	}
+}
+
+// apply takes one step at a learning rate, the gradients scaled first, and
+// clears them.
+func (u *updater[T]) apply(rate, scale float64) {
+	u.t++
+	u.rate, u.scale = rate, scale
+	u.workers.For(u.total, 1024, u.step)
+}
+
+// stepRange does values lo to hi of all parameters laid end to end.
+func (u *updater[T]) stepRange(lo, hi int) {
+	for i, p := range u.params {
+		a, b := max(lo-u.starts[i], 0), min(hi-u.starts[i], len(p.Data))
+		if a >= b {
+			continue
+		}
+		rate, decay := u.rate, u.opt.weightDecay()
+		if p.Rate != 0 {
+			rate *= p.Rate
+		}
+		if p.NoDecay {
+			decay = 0
+		}
+		g := u.grads[i][a:b]
+		if u.scale != 1 {
+			kernel.Scale(g, T(u.scale))
+		}
+		u.move(p.Data[a:b], g, u.state[i], a, b, rate, decay)
+		clear(g)
+	}
+}
+
+// move hands values a to b of a parameter, and their gradients, to the
+// optimiser. decay is 0 for a parameter that is not to decay.
+func (u *updater[T]) move(p, g []T, state [][]T, a, b int, rate, decay float64) {
+	switch o := u.opt.(type) {
+	case Adam:
+		kernel.Adam(p, g, state[0][a:b], state[1][a:b], o.constants(u.t, rate, decay))
+	case SGD:
+		sgd(p, g, state[0][a:b], T(o.Momentum), T(rate), T(decay))
+	}
+}
