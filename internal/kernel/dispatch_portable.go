@@ -1,3 +1,5 @@
+//go:build purego || !amd64
+
 // Where there is no assembly, the portable code is the only path.
 
 package kernel
@@ -5,3 +7,7 @@ package kernel
 var available = []pathID{portable}
 
 const path = portable
+
+func gemmVector[T Float](int, int, int, []T, int, int, []T, int, []int, []T, int, Epilogue[T]) bool {
+	return false
+}

@@ -47,7 +47,9 @@ func Gemm[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, c []T, ldc 
 		panic("kernel: Gemm with A or B too short")
 	}
 	checkResult(m, n, c, ldc, e)
-	gemmPortable(m, n, k, a, rsa, csa, b, ldb, nil, c, ldc, e)
+	if !gemmVector(m, n, k, a, rsa, csa, b, ldb, nil, c, ldc, e) {
+		gemmPortable(m, n, k, a, rsa, csa, b, ldb, nil, c, ldc, e)
+	}
 }
 
 // GemmIndirect is Gemm with row l of B starting at b[rows[l]], an offset in elements: any order,
@@ -76,7 +78,9 @@ func GemmIndirect[T Float](m, n, k int, a []T, rsa, csa int, b []T, rows []int, 
 		panic("kernel: GemmIndirect with a row of B out of range")
 	}
 	checkResult(m, n, c, ldc, e)
-	gemmPortable(m, n, k, a, rsa, csa, b, 0, rows, c, ldc, e)
+	if !gemmVector(m, n, k, a, rsa, csa, b, 0, rows, c, ldc, e) {
+		gemmPortable(m, n, k, a, rsa, csa, b, 0, rows, c, ldc, e)
+	}
 }
 
 // checkResult checks what Gemm writes and what its epilogue reads.

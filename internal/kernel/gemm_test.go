@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// product is one call of Gemm or GemmIndirect with everything that it needs.
-type product[T Float] struct {
+// gemmCase is one call of Gemm or GemmIndirect with everything that it needs.
+type gemmCase[T Float] struct {
 	m, n, k, rsa, csa, ldb, ldc int
 	a, b, c, bias, aux          []T
 	rows                        []int // nil: Gemm
 	mode                        Mode
 }
 
-func newProduct[T Float](rng *rand.Rand, m, n, k int, mode Mode, transposed, indirect bool) *product[T] {
-	p := &product[T]{m: m, n: n, k: k, mode: mode, rsa: k + rng.IntN(3), csa: 1, ldb: n + rng.IntN(5), ldc: n + rng.IntN(5)}
+func newGemmCase[T Float](rng *rand.Rand, m, n, k int, mode Mode, transposed, indirect bool) *gemmCase[T] {
+	p := &gemmCase[T]{m: m, n: n, k: k, mode: mode, rsa: k + rng.IntN(3), csa: 1, ldb: n + rng.IntN(5), ldc: n + rng.IntN(5)}
 	sizeA := m*p.rsa + 1
 	if transposed {
 		p.rsa, p.csa = 1, m+rng.IntN(3)
@@ -34,7 +34,7 @@ func newProduct[T Float](rng *rand.Rand, m, n, k int, mode Mode, transposed, ind
 }
 
 // part runs the product's rows i to i+m and columns j to j+n on c.
-func (p *product[T]) part(i, m, j, n int, c []T) {
+func (p *gemmCase[T]) part(i, m, j, n int, c []T) {
 	e := Epilogue[T]{Mode: p.mode}
 	if p.mode == Store || p.mode == ReLU {
 		e.Bias = p.bias[i : i+m]
@@ -51,7 +51,7 @@ func (p *product[T]) part(i, m, j, n int, c []T) {
 }
 
 // want is element (i, j) in float64, and the sum of the magnitudes that went into it.
-func (p *product[T]) want(i, j int) (v, scale float64) {
+func (p *gemmCase[T]) want(i, j int) (v, scale float64) {
 	at := i*p.ldc + j
 	switch p.mode {
 	case Add:
@@ -75,7 +75,7 @@ func (p *product[T]) want(i, j int) (v, scale float64) {
 	return v, scale
 }
 
-func (p *product[T]) check(t *testing.T) {
+func (p *gemmCase[T]) check(t *testing.T) {
 	t.Helper()
 	tol := 1e-13
 	if is32[T]() {
@@ -101,7 +101,7 @@ func (p *product[T]) check(t *testing.T) {
 	}
 }
 
-func (p *product[T]) String() string {
+func (p *gemmCase[T]) String() string {
 	return fmt.Sprintf("%s: %T m=%d n=%d k=%d rsa=%d csa=%d mode=%d indirect=%v", Path(), p.a, p.m, p.n, p.k, p.rsa, p.csa, p.mode, p.rows != nil)
 }
 
@@ -110,7 +110,7 @@ func testGemm[T Float](t *testing.T) {
 	sizes := func(m, n, k int) {
 		for mode := Store; mode <= Gate; mode++ {
 			for v := 0; v < 4; v++ {
-				newProduct[T](rng, m, n, k, mode, v&1 != 0, v&2 != 0).check(t)
+				newGemmCase[T](rng, m, n, k, mode, v&1 != 0, v&2 != 0).check(t)
 			}
 		}
 	}
@@ -124,7 +124,7 @@ func testGemm[T Float](t *testing.T) {
 	sizes(130, 67, 700)
 }
 
-func TestGemm(t *testing.T) { bothTypes(t, testGemm[float32], testGemm[float64]) }
+func TestGemm(t *testing.T) { everywhere(t, testGemm[float32], testGemm[float64]) }
 
 // A product split by rows, by columns or both has the bits of the whole.
 func testGemmSplit[T Float](t *testing.T) {
@@ -134,7 +134,7 @@ func testGemmSplit[T Float](t *testing.T) {
 		if trial%10 == 0 {
 			k = 300 + rng.IntN(900)
 		}
-		p := newProduct[T](rng, m, n, k, Mode(trial%4), trial%3 == 0, trial%5 == 0)
+		p := newGemmCase[T](rng, m, n, k, Mode(trial%4), trial%3 == 0, trial%5 == 0)
 		whole, split := append([]T(nil), p.c...), append([]T(nil), p.c...)
 		p.part(0, m, 0, n, whole)
 		for i := 0; i < m; {
@@ -157,4 +157,4 @@ func testGemmSplit[T Float](t *testing.T) {
 	}
 }
 
-func TestGemmSplit(t *testing.T) { bothTypes(t, testGemmSplit[float32], testGemmSplit[float64]) }
+func TestGemmSplit(t *testing.T) { everywhere(t, testGemmSplit[float32], testGemmSplit[float64]) }

@@ -58,9 +58,14 @@ func is32[T Float]() bool {
 	return unsafe.Sizeof(z) == 4
 }
 
-// bothTypes runs a test for float32 and float64.
-func bothTypes(t *testing.T, f32, f64 func(t *testing.T)) {
+// everywhere runs a test on every path for float32 and float64.
+func everywhere(t *testing.T, f32, f64 func(t *testing.T)) {
 	t.Helper()
-	t.Run("float32", f32)
-	t.Run("float64", f64)
+	before := path
+	defer force(before)
+	for _, p := range available {
+		force(p)
+		t.Run(p.String()+"/float32", f32)
+		t.Run(p.String()+"/float64", f64)
+	}
 }

@@ -1,0 +1,367 @@
+// The matrix product: C = A·B for a panel of columns that is a few vectors wide, all its rows in one
+// call, tile by tile. A tile's accumulators stay in registers for the whole inner loop, which
+// loads each vector of B once and broadcasts each element of A.
+
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Fields of kernel.panel, in order; each is eight bytes.
+const (
+	fieldM = 8 * iota
+	fieldK
+	fieldA
+	fieldRSA  // bytes from row to row of A
+	fieldCSA  // bytes from column to column of A
+	fieldStep // bytes from a tile of the full height to the next: R*rsa unless A is packed
+	fieldB
+	fieldLDB // bytes from row to row of B
+	fieldRows
+	fieldC
+	fieldLDC // bytes
+	fieldInit
+	fieldFinal
+	fieldBias
+	fieldAux
+	fieldMask // the lanes of the last vector: bits for AVX-512, address of a vector for AVX2
+)
+
+// How a tile's accumulators start and how they are stored.
+const (
+	initZero  = 0
+	initBias  = 1
+	initC     = 2
+	storePlan = 0
+	storeReLU = 1
+	storeGate = 2
+)
+
+type panel struct {
+	machine
+	height   int  // rows of a full tile
+	vectors  int  // width of the panel
+	masked   bool // the last vector is partial
+	indirect bool // rows of B by a table of offsets
+}
+
+// products writes every kernel of the matrix product for one instruction set.
+func products(set isa) {
+	for _, size := range []int{4, 8} {
+		m := machine{isa: set, size: size}
+		for _, indirect := range []bool{false, true} {
+			for vectors := 1; vectors <= 3; vectors++ {
+				if set.masks {
+					panel{m, 8, vectors, true, indirect}.write()
+					continue
+				}
+				height := map[int]int{1: 8, 2: 6, 3: 4}[vectors]
+				panel{m, height, vectors, false, indirect}.write()
+				panel{m, height, vectors, true, indirect}.write()
+			}
+		}
+	}
+}
+
+func (p panel) name() string {
+	name := "gemm" + p.suffix() + fmt.Sprintf("x%d", p.vectors)
+	if p.masked && !p.masks {
+		name += "Masked"
+	}
+	if p.indirect {
+		name += "Indirect"
+	}
+	return name
+}
+
+// state is the registers that live across tiles.
+type state struct {
+	args, m, a, rsa, rsa3, csa, ldb, c reg.GPVirtual
+	mask                               reg.OpmaskVirtual // AVX-512
+}
+
+func (p panel) write() {
+	TEXT(p.name(), NOSPLIT, "func(p *byte)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s computes a panel of %d vectors in tiles of %d rows.", p.name(), p.vectors, p.height))
+	s := state{args: GP64(), m: GP64(), a: GP64(), rsa: GP64(), rsa3: GP64(), csa: GP64(), ldb: GP64(), c: GP64()}
+	Load(Param("p"), s.args)
+	MOVQ(at(s.args, fieldM), s.m)
+	MOVQ(at(s.args, fieldA), s.a)
+	MOVQ(at(s.args, fieldRSA), s.rsa)
+	LEAQ(indexed(s.rsa, s.rsa, 2, 0), s.rsa3)
+	MOVQ(at(s.args, fieldCSA), s.csa)
+	if !p.indirect {
+		MOVQ(at(s.args, fieldLDB), s.ldb)
+	}
+	MOVQ(at(s.args, fieldC), s.c)
+	if p.masks {
+		s.mask = K()
+		KMOVW(at(s.args, fieldMask), s.mask)
+	}
+	for rows := p.height; rows >= 1; rows = nextHeight(rows) {
+		p.tiles(s, rows)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// nextHeight is the height of the tiles for the rows that are left by those of a given height.
+func nextHeight(rows int) int {
+	if rows > 4 {
+		return 4
+	}
+	return rows / 2
+}
+
+// last says whether vector i of the panel is the partial one.
+func (p panel) last(i int) bool { return p.masked && i == p.vectors-1 }
+
+// load loads vector i of a row. On AVX2 the mask comes through dst's neighbour scratch, because a
+// tile leaves no register to hold it.
+func (p panel) load(s state, i int, m operand.Mem, dst, scratch reg.Register) {
+	switch {
+	case !p.last(i):
+		p.move(m, dst)
+	case p.masks:
+		p.pick3(VMOVUPS_Z, VMOVUPD_Z, m, s.mask, dst)
+	default:
+		p.loadMask(s, scratch)
+		p.pick3(VMASKMOVPS, VMASKMOVPD, m, scratch, dst)
+	}
+}
+
+func (p panel) store(s state, i int, src reg.Register, m operand.Mem, scratch reg.Register) {
+	switch {
+	case !p.last(i):
+		p.move(src, m)
+	case p.masks:
+		p.pick(VMOVUPS, VMOVUPD, src, s.mask, m)
+	default:
+		p.loadMask(s, scratch)
+		p.pick3(VMASKMOVPS, VMASKMOVPD, src, scratch, m)
+	}
+}
+
+func (p panel) loadMask(s state, dst reg.Register) {
+	t := GP64()
+	MOVQ(at(s.args, fieldMask), t)
+	p.move(at(t, 0), dst)
+}
+
+func (p panel) pick3(single, double func(a, b, c operand.Op), a, b, c operand.Op) {
+	if p.size == 4 {
+		single(a, b, c)
+	} else {
+		double(a, b, c)
+	}
+}
+
+// tiles computes tiles of one height for as long as there are rows enough.
+func (p panel) tiles(s state, rows int) {
+	loop, next := label("rows", rows), label("end", rows)
+	Label(loop)
+	CMPQ(s.m, imm(rows))
+	goTo(JLT, next)
+
+	acc := make([][]reg.VecVirtual, rows)
+	for r := range acc {
+		acc[r] = make([]reg.VecVirtual, p.vectors)
+		for i := range acc[r] {
+			acc[r][i] = p.vec()
+		}
+	}
+	p.start(s, acc, rows)
+	p.inner(s, acc, rows)
+	p.finish(s, acc, rows)
+
+	t := GP64()
+	if rows == p.height {
+		ADDQ(at(s.args, fieldStep), s.a)
+	} else {
+		IMUL3Q(imm(rows), s.rsa, t)
+		ADDQ(t, s.a)
+	}
+	t = GP64()
+	IMUL3Q(imm(rows), at(s.args, fieldLDC), t)
+	ADDQ(t, s.c)
+	SUBQ(imm(rows), s.m)
+	goTo(JMP, loop)
+	Label(next)
+}
+
+// start sets the accumulators to zero, to the bias of their row or to C.
+func (p panel) start(s state, acc [][]reg.VecVirtual, rows int) {
+	fromBias, fromC, begin := label("bias", rows), label("fromC", rows), label("begin", rows)
+	CMPQ(at(s.args, fieldInit), imm(initBias))
+	goTo(JEQ, fromBias)
+	goTo(JGT, fromC)
+	for r := range acc {
+		for i := range acc[r] {
+			p.clear(acc[r][i])
+		}
+	}
+	goTo(JMP, begin)
+
+	Label(fromBias)
+	bias := GP64()
+	MOVQ(at(s.args, fieldBias), bias)
+	for r := range acc {
+		p.broadcast(at(bias, r*p.size), acc[r][0])
+		for i := 1; i < p.vectors; i++ {
+			p.move(acc[r][0], acc[r][i])
+		}
+	}
+	ADDQ(imm(rows*p.size), at(s.args, fieldBias))
+	goTo(JMP, begin)
+
+	Label(fromC)
+	c, ldc, scratch := GP64(), GP64(), p.vec()
+	MOVQ(s.c, c)
+	MOVQ(at(s.args, fieldLDC), ldc)
+	for r := range acc {
+		for i := range acc[r] {
+			p.load(s, i, at(c, i*p.bytes), acc[r][i], scratch)
+		}
+		if r < rows-1 {
+			ADDQ(ldc, c)
+		}
+	}
+	Label(begin)
+}
+
+// inner runs over the inner dimension.
+func (p panel) inner(s state, acc [][]reg.VecVirtual, rows int) {
+	loop, done := label("inner", rows), label("done", rows)
+	k, a, a4, b, table := GP64(), GP64(), GP64(), GP64(), GP64()
+	MOVQ(at(s.args, fieldK), k)
+	MOVQ(s.a, a)
+	if rows > 4 {
+		LEAQ(indexed(s.a, s.rsa, 4, 0), a4)
+	}
+	MOVQ(at(s.args, fieldB), b)
+	if p.indirect {
+		MOVQ(at(s.args, fieldRows), table)
+	}
+	TESTQ(k, k)
+	goTo(JEQ, done)
+	Label(loop)
+	element := func(r int) operand.Mem { // A(r, l)
+		base := a
+		if r >= 4 {
+			base = a4
+		}
+		switch r % 4 {
+		case 0:
+			return at(base, 0)
+		case 1:
+			return indexed(base, s.rsa, 1, 0)
+		case 2:
+			return indexed(base, s.rsa, 2, 0)
+		}
+		return indexed(base, s.rsa3, 1, 0)
+	}
+	row := func(i int) operand.Mem { return at(b, i*p.bytes) }
+	if p.indirect {
+		offset := GP64()
+		MOVQ(at(table, 0), offset)
+		row = func(i int) operand.Mem { return indexed(b, offset, p.size, i*p.bytes) }
+	}
+	x := p.vec()
+	bv := make([]reg.VecVirtual, p.vectors)
+	for i := range bv {
+		bv[i] = p.vec()
+		p.load(s, i, row(i), bv[i], x)
+	}
+	for r := range acc {
+		if p.masks && p.vectors == 1 {
+			p.fmaBroadcast(element(r), bv[0], acc[r][0])
+			continue
+		}
+		x := p.vec()
+		p.broadcast(element(r), x)
+		for i := range bv {
+			p.fma(x, bv[i], acc[r][i])
+		}
+	}
+	ADDQ(s.csa, a)
+	if rows > 4 {
+		ADDQ(s.csa, a4)
+	}
+	if p.indirect {
+		ADDQ(imm(8), table)
+	} else {
+		ADDQ(s.ldb, b)
+	}
+	DECQ(k)
+	goTo(JNE, loop)
+	Label(done)
+}
+
+// finish stores the accumulators, through ReLU or the gate.
+func (p panel) finish(s state, acc [][]reg.VecVirtual, rows int) {
+	relu, gate, end := label("relu", rows), label("gate", rows), label("stored", rows)
+	c, ldc := GP64(), GP64()
+	MOVQ(s.c, c)
+	MOVQ(at(s.args, fieldLDC), ldc)
+	CMPQ(at(s.args, fieldFinal), imm(storeReLU))
+	goTo(JEQ, relu)
+	goTo(JGT, gate)
+	each := func(advance []reg.GPVirtual, f func(r, i int, m operand.Mem)) {
+		for r := range acc {
+			for i := range acc[r] {
+				f(r, i, at(c, i*p.bytes))
+			}
+			if r < rows-1 {
+				for _, g := range advance {
+					ADDQ(ldc, g)
+				}
+			}
+		}
+	}
+	scratch := p.vec()
+	each([]reg.GPVirtual{c}, func(r, i int, m operand.Mem) { p.store(s, i, acc[r][i], m, scratch) })
+	goTo(JMP, end)
+
+	Label(relu)
+	zero := p.zero()
+	each([]reg.GPVirtual{c}, func(r, i int, m operand.Mem) {
+		p.pick(VMAXPS, VMAXPD, acc[r][i], zero, acc[r][i]) // the first operand wins if it is NaN
+		scratch := p.vec()
+		p.store(s, i, acc[r][i], m, scratch)
+	})
+	goTo(JMP, end)
+
+	Label(gate)
+	aux := GP64() // aux has the geometry of C
+	MOVQ(s.c, aux)
+	SUBQ(at(s.args, fieldC), aux)
+	ADDQ(at(s.args, fieldAux), aux)
+	zero = p.zero()
+	each([]reg.GPVirtual{c, aux}, func(r, i int, m operand.Mem) {
+		x, scratch := p.vec(), p.vec()
+		p.load(s, i, at(aux, i*p.bytes), x, scratch)
+		if p.masks {
+			open := K()
+			p.pick4(VCMPPS, VCMPPD, operand.U8(cmpLess), x, zero, open)
+			p.pick3(VMOVAPS_Z, VMOVAPD_Z, acc[r][i], open, acc[r][i])
+		} else {
+			p.pick4(VCMPPS, VCMPPD, operand.U8(cmpLess), x, zero, x)
+			p.pick(VANDPS, VANDPD, x, acc[r][i], acc[r][i])
+		}
+		p.store(s, i, acc[r][i], m, scratch)
+	})
+	Label(end)
+}
+
+// cmpLess is the predicate "less than, ordered, signalling not".
+const cmpLess = 0x11
+
+func (p panel) pick4(single, double func(...operand.Op), a, b, c, d operand.Op) {
+	p.pick(single, double, a, b, c, d)
+}

@@ -1,0 +1,6 @@
+// What go generate runs to write the assembly.
+
+package kernel
+
+//go:generate sh -c "cd asm && go run . -set gemm-avx512 -pkg kernel -out ../gemm_avx512_amd64.s -stubs ../gemm_avx512_amd64.go"
+//go:generate sh -c "cd asm && go run . -set gemm-avx2 -pkg kernel -out ../gemm_avx2_amd64.s -stubs ../gemm_avx2_amd64.go"
