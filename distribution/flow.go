@@ -1,0 +1,127 @@
+// Flow: a bijector over a base distribution, as its user meets it.
+
+package distribution
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/chunk"
+)
+
+// Flow is a density model: a layer f that maps data to latent, over a base
+// distribution of the latent. It scores rows, draws rows, and is what
+// training trains (a bijector.Objective whose loss is -log p, in nats).
+//
+// Layer and base must agree on the number of features, and on the number of
+// context features where both are conditional. Where they do not, every
+// method that returns an error says so, and Check does.
+//
+// A Flow may be used by several goroutines at once while nobody trains it.
+// Calls with more rows than 128 run on all cores, see SetParallelism.
+type Flow[T bijector.Float] struct {
+	*parts[T]
+	context     *tensor.Dense
+	temperature float64
+}
+
+// parts is what a flow shares with its copies under Given and WithTemperature.
+type parts[T bijector.Float] struct {
+	layer      bijector.Layer[T]
+	base       Base[T]
+	dim        int
+	contextDim int
+	err        error // why layer and base make no flow
+	pool       chunk.Pool[session[T]]
+}
+
+// NewFlow returns the flow of layer over base, unconditional as long as no
+// context is given, at temperature 1.
+func NewFlow[T bijector.Float](layer bijector.Layer[T], base Base[T]) *Flow[T] {
+	p := &parts[T]{layer: layer, base: base}
+	p.dim, p.contextDim, p.err = agree(layer, base)
+	return &Flow[T]{parts: p, temperature: 1}
+}
+
+// agree returns the common number of features and of context features.
+func agree[T bijector.Float](layer bijector.Layer[T], base Base[T]) (dim, context int, err error) {
+	switch {
+	case layer == nil:
+		return 0, 0, fmt.Errorf("distribution: a flow without a layer: %w", bijector.ErrSpec)
+	case base == nil:
+		return 0, 0, fmt.Errorf("distribution: a flow without a base distribution: %w", bijector.ErrSpec)
+	}
+	dim, context = layer.Dim(), max(layer.ContextDim(), base.ContextDim())
+	if err := validate(base); err != nil {
+		return dim, context, err
+	}
+	if dim < 1 || base.Dim() != dim {
+		return dim, context, fmt.Errorf("distribution: the layer (%T) has %d features and the base (%T) %d, want the same number: %w", layer, dim, base, base.Dim(), bijector.ErrShape)
+	}
+	if l, b := layer.ContextDim(), base.ContextDim(); l > 0 && b > 0 && l != b {
+		return dim, context, fmt.Errorf("distribution: the layer (%T) takes %d context features and the base (%T) %d, want the same number: %w", layer, l, base, b, bijector.ErrContext)
+	}
+	return dim, context, nil
+}
+
+// Given returns the flow under a context: shape (n, c), a row for each row of
+// later calls, or (1, c) for all of them. The copy shares parameters, passes
+// and parallelism with f. Training takes its context from the data instead.
+func (f *Flow[T]) Given(context *tensor.Dense) *Flow[T] {
+	g := *f
+	g.context = context
+	return &g
+}
+
+// WithTemperature returns the flow with draws at a temperature t: the base
+// distribution's deviations from its mode are multiplied by t before they are
+// mapped to data. Below 1 draws are more typical and less varied, 0 draws the
+// mode alone, 1 is the model. A negative or non-finite t is an error of the
+// methods that draw. Densities stay those of the model.
+func (f *Flow[T]) WithTemperature(t float64) *Flow[T] {
+	g := *f
+	g.temperature = t
+	return &g
+}
+
+// SetParallelism bounds the goroutines of a call, here and in all copies; n
+// below 1 means GOMAXPROCS, as at the start. Results do not depend on it.
+func (f *Flow[T]) SetParallelism(n int) { f.pool.SetParallelism(n) }
+
+// Dim is the number of features of a row.
+func (f *Flow[T]) Dim() int { return f.dim }
+
+// ContextDim is the number of context features, 0 for an unconditional flow.
+func (f *Flow[T]) ContextDim() int { return f.contextDim }
+
+// Layer is the bijector, data to latent.
+func (f *Flow[T]) Layer() bijector.Layer[T] { return f.layer }
+
+// Base is the distribution of the latent.
+func (f *Flow[T]) Base() Base[T] { return f.base }
+
+// checkTemperature returns an error unless draws have a temperature.
+func (f *Flow[T]) checkTemperature() error {
+	if t := f.temperature; !(t >= 0) || math.IsInf(t, 1) {
+		return fmt.Errorf("distribution: temperature %v, want a finite one of at least 0: %w", t, bijector.ErrSpec)
+	}
+	return nil
+}
+
+// open checks a batch and the context that goes with it.
+func (f *Flow[T]) open(x *tensor.Dense) (rows bijector.Rows[T], cond bijector.Context[T], err error) {
+	if f.err != nil {
+		return rows, cond, f.err
+	}
+	if rows, err = bijector.RowsOf[T](x); err != nil {
+		return rows, cond, err
+	}
+	if err = bijector.CheckWidth(rows.Dim(), f.dim); err != nil {
+		return rows, cond, err
+	}
+	cond, err = bijector.ContextOf[T](f.context, rows.Len(), f.contextDim)
+	return rows, cond, err
+}

@@ -1,0 +1,133 @@
+// What the normal and the logistic distribution share: independent
+// dimensions, each a standard variable that is moved and stretched,
+// z = loc + scale*u.
+
+package distribution
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// maxDim bounds a spec's Dim: four images of 3 x 1024 x 1024 pixels or so,
+// and few enough that a hostile file cannot ask for all memory.
+const maxDim = 1 << 24
+
+// maxLogScale bounds the magnitude of a log-scale, so that neither the scale
+// nor its inverse overflows.
+const maxLogScale = 700
+
+// locationScale is the state of such a distribution. Fixed locations and
+// scales live in loc and logScale, learned ones in params.
+type locationScale[T bijector.Float] struct {
+	standard standard
+	dim      int
+	learned  bool
+	loc      []float64 // fixed; nil: 0
+	scale    []float64 // fixed; nil: 1
+	params   struct{ loc, logScale []T }
+	err      error // why this is no distribution
+}
+
+// newLocationScale copies what the spec says, or returns one with err set.
+func newLocationScale[T bijector.Float](name string, of standard, s NormalSpec) locationScale[T] {
+	d := locationScale[T]{standard: of, dim: s.Dim, learned: s.Learned}
+	if d.err = checkNormalSpec(name, s); d.err != nil {
+		return d
+	}
+	d.loc, d.scale = slices.Clone(s.Loc), slices.Clone(s.Scale)
+	if s.Learned {
+		d.params.loc, d.params.logScale = make([]T, s.Dim), make([]T, s.Dim)
+		for j, v := range s.Loc {
+			d.params.loc[j] = T(v)
+		}
+		for j, v := range s.Scale {
+			d.params.logScale[j] = T(math.Log(v))
+		}
+		d.err = d.Validate()
+	}
+	return d
+}
+
+func checkNormalSpec(name string, s NormalSpec) error {
+	if s.Dim < 1 || s.Dim > maxDim {
+		return fmt.Errorf("distribution: a %s of %d dimensions, want 1 to %d: %w", name, s.Dim, maxDim, bijector.ErrSpec)
+	}
+	if n := len(s.Loc); n != 0 && n != s.Dim {
+		return fmt.Errorf("distribution: a %s of %d dimensions with %d locations, want %d, or none for 0: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec)
+	}
+	if n := len(s.Scale); n != 0 && n != s.Dim {
+		return fmt.Errorf("distribution: a %s of %d dimensions with %d scales, want %d, or none for 1: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec)
+	}
+	for j, v := range s.Loc {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("distribution: location %d of a %s is %v, want a finite one: %w", j, name, v, bijector.ErrSpec)
+		}
+	}
+	for j, v := range s.Scale {
+		if !(math.Abs(math.Log(v)) <= maxLogScale) {
+			return fmt.Errorf("distribution: scale %d of a %s is %v, want a positive one from e^-%d to e^%d: %w", j, name, v, maxLogScale, maxLogScale, bijector.ErrSpec)
+		}
+	}
+	return nil
+}
+
+// Dim is the number of features.
+func (d *locationScale[T]) Dim() int { return d.dim }
+
+// ContextDim is 0: the distribution is unconditional.
+func (d *locationScale[T]) ContextDim() int { return 0 }
+
+// Params are "loc" and "log_scale", each (dim), where they are learned, and
+// nothing otherwise. Weight decay leaves both alone.
+func (d *locationScale[T]) Params() []bijector.Param[T] {
+	if !d.learned || d.err != nil {
+		return nil
+	}
+	return []bijector.Param[T]{
+		{Name: "loc", Shape: []int{d.dim}, Data: d.params.loc, NoDecay: true},
+		{Name: "log_scale", Shape: []int{d.dim}, Data: d.params.logScale, NoDecay: true},
+	}
+}
+
+// Buffers: there are none. Fixed locations and scales are part of the spec.
+func (d *locationScale[T]) Buffers() []bijector.Buffer { return nil }
+
+// Validate returns nil where this is a distribution, and otherwise an ErrSpec
+// for a spec that makes none, or an ErrNonFinite for a learned location or
+// scale that has become unusable.
+func (d *locationScale[T]) Validate() error {
+	if d.err != nil {
+		return d.err
+	}
+	for j, v := range d.params.loc {
+		if v-v != 0 {
+			return fmt.Errorf("distribution: learned location %d is %v, want a finite one: %w", j, v, bijector.ErrNonFinite)
+		}
+	}
+	for j, v := range d.params.logScale {
+		if !(math.Abs(float64(v)) <= maxLogScale) {
+			return fmt.Errorf("distribution: learned log-scale %d is %v, want one of magnitude up to %d: %w", j, v, maxLogScale, bijector.ErrNonFinite)
+		}
+	}
+	return nil
+}
+
+// NewBasePass returns a pass that scores and draws.
+func (d *locationScale[T]) NewBasePass(o bijector.PassOptions) BasePass[T] {
+	return newLocationScalePass(d, o)
+}
+
+// NewBaseGradPass returns a pass that differentiates.
+func (d *locationScale[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
+	p := &locationScaleGradPass[T]{locationScalePass: newLocationScalePass(d, o)}
+	p.backward = p.backwardSamples
+	if d.learned {
+		p.dloc, p.dlogScale = make([]T, d.dim), make([]T, d.dim)
+		p.grads = [][]T{p.dloc, p.dlogScale}
+	}
+	return p
+}

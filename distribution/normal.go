@@ -1,0 +1,77 @@
+// The normal base distribution.
+
+package distribution
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Normal is a normal distribution of independent dimensions, with location
+// (mean) and scale (standard deviation) of each:
+//
+//	log p(z) = sum_j -u_j^2/2 - log(2 pi)/2 - log s_j,  u = (z-loc)/s.
+//
+// Far from the mode the log-density is finite as long as u^2 is.
+type Normal[T bijector.Float] struct {
+	spec NormalSpec
+	locationScale[T]
+}
+
+// NormalSpec describes a Normal.
+type NormalSpec struct {
+	// Dim is the number of features.
+	Dim int `json:"dim"`
+	// Loc is the location of each feature; none means 0.
+	Loc []float64 `json:"loc,omitempty"`
+	// Scale is the scale of each feature, positive; none means 1.
+	Scale []float64 `json:"scale,omitempty"`
+	// Learned makes location and log-scale parameters, which start from Loc
+	// and Scale. Otherwise they stay what they are.
+	Learned bool `json:"learned,omitempty"`
+}
+
+// clone copies what a caller could still write to.
+func (s NormalSpec) clone() NormalSpec {
+	s.Loc, s.Scale = slices.Clone(s.Loc), slices.Clone(s.Scale)
+	return s
+}
+
+// NewNormal returns the standard normal of dim features. A dim below 1 makes
+// none: Validate, and every method of a Flow over it, say so.
+func NewNormal[T bijector.Float](dim int) *Normal[T] {
+	n, _ := NormalOf[T](NormalSpec{Dim: dim})
+	return n
+}
+
+// NormalOf makes a Normal from its spec. A spec that describes none is an
+// ErrSpec; the Normal returned beside it answers every use with that error.
+func NormalOf[T bijector.Float](s NormalSpec) (*Normal[T], error) {
+	n := &Normal[T]{spec: s.clone(), locationScale: newLocationScale[T]("normal", standardNormal{}, s)}
+	return n, n.err
+}
+
+// Spec is the NormalSpec. That of a learned one holds the values it started
+// from; the present ones are its Params.
+func (n *Normal[T]) Spec() any { return n.spec.clone() }
+
+type standardNormal struct{}
+
+func (standardNormal) logProb(logp, u []float64, shift float64) {
+	const halfLog2Pi = 0.91893853320467274178032973640561763986139747363778341281715154
+	shift -= halfLog2Pi
+	for i, v := range u {
+		logp[i] += shift - 0.5*v*v
+	}
+}
+
+// score: d/du (-u^2/2) = -u.
+func (standardNormal) score(u []float64) {
+	for i, v := range u {
+		u[i] = -v
+	}
+}
+
+func (standardNormal) draw(rng *rand.Rand) float64 { return rng.NormFloat64() }
