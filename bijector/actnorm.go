@@ -1,0 +1,146 @@
+package bijector
+
+// ActNorm: batch norm's stand-in for small batches, a scale and shift that the
+// first data set and gradients then train.
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// ActNormSpec describes an ActNorm.
+type ActNormSpec struct {
+	Dim int `json:"dim"` // features
+}
+
+// ActNorm scales and shifts each feature,
+//
+//	z = exp(s) x + b,  x = exp(-s) (z - b),  log|det dz/dx| = sum_j s_j,
+//
+// in the order of the paper (Kingma and Dhariwal 2018, arXiv 1807.03039,
+// section 3.1 and table 1, where exp(s) is called s). It starts as the
+// identity; the first Calibrate with start sets s and b so that each feature
+// of the sample leaves with mean 0 and variance 1. A constant feature is
+// shifted to 0 and not scaled.
+//
+// Parameters are "log_scale" and "bias", without weight decay; the buffer
+// "initialised" is 1 once the data was seen, so that a loaded model does not
+// start again.
+type ActNorm[T Float] struct {
+	spec        ActNormSpec
+	logScale    []T
+	bias        []T
+	initialised []int64
+	tensors     Tensors[T]
+}
+
+// NewActNorm makes an ActNorm that is still the identity.
+func NewActNorm[T Float](s ActNormSpec) (*ActNorm[T], error) {
+	if err := checkDim("actnorm", s.Dim); err != nil {
+		return nil, err
+	}
+	return &ActNorm[T]{spec: s, logScale: make([]T, s.Dim), bias: make([]T, s.Dim), initialised: make([]int64, 1)}, nil
+}
+
+// Dim is the number of features.
+func (a *ActNorm[T]) Dim() int { return a.spec.Dim }
+
+// ContextDim is 0.
+func (a *ActNorm[T]) ContextDim() int { return 0 }
+
+// Params are "log_scale" and "bias".
+func (a *ActNorm[T]) Params() []Param[T] {
+	return []Param[T]{
+		{Name: "log_scale", Shape: []int{a.spec.Dim}, Data: a.logScale, NoDecay: true},
+		{Name: "bias", Shape: []int{a.spec.Dim}, Data: a.bias, NoDecay: true},
+	}
+}
+
+// Buffers is "initialised", 1 after the start from data.
+func (a *ActNorm[T]) Buffers() []Buffer {
+	return []Buffer{{Name: "initialised", Shape: []int{1}, Data: a.initialised}}
+}
+
+// Spec is the ActNormSpec.
+func (a *ActNorm[T]) Spec() any { return a.spec }
+
+// Validate returns ErrSpec where the flag is neither 0 nor 1.
+func (a *ActNorm[T]) Validate() error { return checkFlag("actnorm", a.initialised[0]) }
+
+// checkFlag refuses a flag that is none.
+func checkFlag(layer string, v int64) error {
+	if v != 0 && v != 1 {
+		return fmt.Errorf("bijector: \"initialised\" of %s is %d, want 0 or 1: %w", layer, v, ErrSpec)
+	}
+	return nil
+}
+
+// Forward normalises rows.
+func (a *ActNorm[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return a.tensors.Forward(a, x) }
+
+// Inverse undoes Forward.
+func (a *ActNorm[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return a.tensors.Inverse(a, z) }
+
+// LogDetJacobian is the sum of the log-scales, the same for each row.
+func (a *ActNorm[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return a.tensors.LogDetJacobian(a, x)
+}
+
+// Calibrate starts the layer from x, once.
+func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
+	if !start || a.initialised[0] != 0 || x.N == 0 {
+		return
+	}
+	share(w, x, func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			mean, std := moments(x.Feature(j))
+			a.logScale[j] = T(-math.Log(std))
+			a.bias[j] = T(-mean / std)
+		}
+	})
+	a.initialised[0] = 1
+}
+
+// moments are the mean of x and its standard deviation, or 1 in place of a
+// deviation that is only the rounding of x.
+func moments[T Float](x []T) (mean, std float64) {
+	n := float64(len(x))
+	mean = kernel.Sum(x) / n
+	std = math.Sqrt(kernel.SumSquares(x, mean) / n)
+	if std <= 4*epsilon[T]()*math.Abs(mean) || std < tiny {
+		std = 1
+	}
+	return mean, std
+}
+
+// tiny is a deviation below which a feature counts as constant: scaling it to
+// 1 would overflow float32 in the layers behind.
+const tiny = 1e-30
+
+// epsilon is the distance from 1 to the next T.
+func epsilon[T Float]() float64 {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		return 0x1p-23
+	}
+	return 0x1p-52
+}
+
+func (a *ActNorm[T]) coefficients(j int) (scale, shift, logScale float64) {
+	s := float64(a.logScale[j])
+	return math.Exp(s), float64(a.bias[j]), s
+}
+
+// NewPass returns an evaluation pass.
+func (a *ActNorm[T]) NewPass(o PassOptions) Pass[T] {
+	return newDiagonalPass[T](a, a.spec.Dim, o.Workers)
+}
+
+// NewGradPass returns a training pass.
+func (a *ActNorm[T]) NewGradPass(o PassOptions) GradPass[T] {
+	return newDiagonalGradPass[T](a, a.spec.Dim, true, o.Workers)
+}

@@ -1,0 +1,178 @@
+package bijector
+
+// BatchNorm: the flow layer of Real NVP that keeps deep chains trainable. Its
+// training pass is in batchnorm_grad.go.
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// BatchNormSpec describes a BatchNorm.
+type BatchNormSpec struct {
+	Dim int `json:"dim"` // features
+	// Eps is added to the variance; 0 means 1e-5.
+	Eps float64 `json:"eps,omitempty"`
+	// Unbiased divides the squared deviations by n-1 rather than n.
+	Unbiased bool `json:"unbiased,omitempty"`
+}
+
+// BatchNorm normalises each feature and gives it a trained scale and mean,
+//
+//	z = exp(log_gamma) (x - mean) / sqrt(var + eps) + beta
+//	x = exp(-log_gamma) (z - beta) sqrt(var + eps) + mean
+//	log|det dz/dx| = sum_j log_gamma_j - log(var_j + eps)/2
+//
+// (Dinh et al. 2017, arXiv 1605.08803, section 3.7 and appendix E; the trained
+// scale and mean as in Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 1).
+//
+// In training, mean and var are those of the batch, and the gradient goes
+// through them. In evaluation they are buffers, "mean" and "var", which
+// Calibrate sets to the moments of a population: exactly, each time, with no
+// running average. They start at 0 and 1. A training pass has no inverse,
+// since a row of z does not say what the batch was.
+//
+// Parameters are "log_gamma" and "beta", without weight decay.
+type BatchNorm[T Float] struct {
+	spec     BatchNormSpec
+	logGamma []T
+	beta     []T
+	mean     []float64
+	variance []float64
+	tensors  Tensors[T]
+}
+
+// NewBatchNorm makes a BatchNorm. It returns ErrSpec for an Eps that is
+// negative or not finite.
+func NewBatchNorm[T Float](s BatchNormSpec) (*BatchNorm[T], error) {
+	if err := checkDim("batch norm", s.Dim); err != nil {
+		return nil, err
+	}
+	if s.Eps < 0 || s.Eps-s.Eps != 0 {
+		return nil, fmt.Errorf("bijector: batch norm with eps %v, want a small positive number, or 0 for 1e-5: %w", s.Eps, ErrSpec)
+	}
+	b := &BatchNorm[T]{
+		spec:     s,
+		logGamma: make([]T, s.Dim),
+		beta:     make([]T, s.Dim),
+		mean:     make([]float64, s.Dim),
+		variance: make([]float64, s.Dim),
+	}
+	for j := range b.variance {
+		b.variance[j] = 1
+	}
+	return b, nil
+}
+
+// eps is the spec's, or its default.
+func (b *BatchNorm[T]) eps() float64 {
+	if b.spec.Eps == 0 {
+		return 1e-5
+	}
+	return b.spec.Eps
+}
+
+// divisor of the squared deviations of n samples. A single sample has none, so
+// that any divisor gives the variance 0.
+func (b *BatchNorm[T]) divisor(n int) float64 {
+	if b.spec.Unbiased {
+		return float64(max(n-1, 1))
+	}
+	return float64(n)
+}
+
+// Dim is the number of features.
+func (b *BatchNorm[T]) Dim() int { return b.spec.Dim }
+
+// ContextDim is 0.
+func (b *BatchNorm[T]) ContextDim() int { return 0 }
+
+// Params are "log_gamma" and "beta".
+func (b *BatchNorm[T]) Params() []Param[T] {
+	return []Param[T]{
+		{Name: "log_gamma", Shape: []int{b.spec.Dim}, Data: b.logGamma, NoDecay: true},
+		{Name: "beta", Shape: []int{b.spec.Dim}, Data: b.beta, NoDecay: true},
+	}
+}
+
+// Buffers are "mean" and "var" of the population.
+func (b *BatchNorm[T]) Buffers() []Buffer {
+	return []Buffer{
+		{Name: "mean", Shape: []int{b.spec.Dim}, Data: b.mean},
+		{Name: "var", Shape: []int{b.spec.Dim}, Data: b.variance},
+	}
+}
+
+// Spec is the BatchNormSpec.
+func (b *BatchNorm[T]) Spec() any { return b.spec }
+
+// Validate returns ErrSpec where a mean is not finite or a variance is
+// negative or not finite.
+func (b *BatchNorm[T]) Validate() error {
+	for j, v := range b.variance {
+		if m := b.mean[j]; m-m != 0 || v-v != 0 || v < 0 {
+			return fmt.Errorf("bijector: feature %d of batch norm has mean %v and variance %v: %w", j, m, v, ErrSpec)
+		}
+	}
+	return nil
+}
+
+// Forward normalises rows with the population's statistics.
+func (b *BatchNorm[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
+	return b.tensors.Forward(b, x)
+}
+
+// Inverse undoes Forward.
+func (b *BatchNorm[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
+	return b.tensors.Inverse(b, z)
+}
+
+// LogDetJacobian is the same for each row.
+func (b *BatchNorm[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return b.tensors.LogDetJacobian(b, x)
+}
+
+// Calibrate sets the population's statistics to the moments of x.
+func (b *BatchNorm[T]) Calibrate(x, _ Mat[T], _ bool, w *Workers) {
+	if x.N == 0 {
+		return
+	}
+	share(w, x, func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			b.mean[j], b.variance[j] = b.statistics(x.Feature(j))
+		}
+	})
+}
+
+// statistics are the mean and variance of a feature, in two passes: the
+// one-pass formula loses all digits where the mean is large.
+func (b *BatchNorm[T]) statistics(x []T) (mean, variance float64) {
+	mean = kernel.Sum(x) / float64(len(x))
+	return mean, kernel.SumSquares(x, mean) / b.divisor(len(x))
+}
+
+// coefficients of evaluation.
+func (b *BatchNorm[T]) coefficients(j int) (scale, shift, logScale float64) {
+	return b.affine(j, b.mean[j], b.variance[j])
+}
+
+// affine writes feature j's map under the given statistics as scale*x + shift.
+func (b *BatchNorm[T]) affine(j int, mean, variance float64) (scale, shift, logScale float64) {
+	g, v := float64(b.logGamma[j]), variance+b.eps()
+	scale = math.Exp(g) / math.Sqrt(v)
+	return scale, float64(b.beta[j]) - scale*mean, g - math.Log(v)/2
+}
+
+// NewPass returns a pass that uses the population's statistics.
+func (b *BatchNorm[T]) NewPass(o PassOptions) Pass[T] {
+	return newDiagonalPass[T](b, b.spec.Dim, o.Workers)
+}
+
+// NewGradPass returns a pass that uses the statistics of each batch.
+func (b *BatchNorm[T]) NewGradPass(o PassOptions) GradPass[T] {
+	return newBatchNormGradPass(b, o)
+}

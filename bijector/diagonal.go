@@ -1,0 +1,128 @@
+package bijector
+
+// The pass that batch norm in evaluation, actnorm and Scale share: each feature
+// is scaled and shifted by numbers of its own.
+
+import "github.com/bijou-flow/bijou/internal/kernel"
+
+// shareAbove is the number of values in a batch above which elementwise layers
+// share their features among workers; below it, waking them costs more than
+// they save.
+const shareAbove = 16 << 10
+
+// share runs f over the features of a batch, on several cores where it is
+// large.
+func share[T Float](w *Workers, m Mat[T], f func(lo, hi int)) {
+	if m.D*m.N > shareAbove {
+		w.For(m.D, 1, f)
+		return
+	}
+	f(0, m.D)
+}
+
+// diagonal is a layer z_j = a_j x_j + b_j with a_j > 0 that does not depend on
+// the sample.
+type diagonal interface {
+	// coefficients are a_j, b_j and log a_j.
+	coefficients(j int) (a, b, logA float64)
+}
+
+// diagonalPass evaluates a diagonal layer. Its methods for Workers are made
+// once, since a method value is an allocation; their arguments travel in
+// fields.
+type diagonalPass[T Float] struct {
+	layer             diagonal
+	workers           *Workers
+	logA              []float64
+	dst, src          Mat[T]
+	forwards, inverts func(lo, hi int)
+}
+
+func newDiagonalPass[T Float](layer diagonal, dim int, w *Workers) *diagonalPass[T] {
+	p := &diagonalPass[T]{layer: layer, workers: w, logA: make([]float64, dim)}
+	p.forwards, p.inverts = p.forwardFeatures, p.inverseFeatures
+	return p
+}
+
+func (p *diagonalPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
+	p.dst, p.src = z, x
+	share(p.workers, x, p.forwards)
+	addConstant(logDet, kernel.Sum(p.logA))
+}
+
+func (p *diagonalPass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
+	p.dst, p.src = x, z
+	share(p.workers, z, p.inverts)
+	addConstant(logDet, -kernel.Sum(p.logA))
+}
+
+func (p *diagonalPass[T]) forwardFeatures(lo, hi int) {
+	for j := lo; j < hi; j++ {
+		a, b, logA := p.layer.coefficients(j)
+		p.logA[j] = logA
+		kernel.Affine(p.dst.Feature(j), p.src.Feature(j), T(a), T(b))
+	}
+}
+
+func (p *diagonalPass[T]) inverseFeatures(lo, hi int) {
+	for j := lo; j < hi; j++ {
+		a, b, logA := p.layer.coefficients(j)
+		p.logA[j] = logA
+		kernel.Affine(p.dst.Feature(j), p.src.Feature(j), T(1/a), T(-b/a))
+	}
+}
+
+// addConstant adds the log-det that all samples share.
+func addConstant(logDet []float64, v float64) {
+	for i := range logDet {
+		logDet[i] += v
+	}
+}
+
+// diagonalGradPass trains a layer z_j = exp(s_j) x_j + b_j with parameters s
+// and, optionally, b. Its coefficients are diagonalPass's.
+type diagonalGradPass[T Float] struct {
+	*diagonalPass[T]
+	ds, db   []T // db is nil for a layer without shift
+	grads    [][]T
+	dx, dz   Mat[T]
+	x        Mat[T]
+	total    float64 // sum of dLogDet over the batch
+	backward func(lo, hi int)
+}
+
+func newDiagonalGradPass[T Float](layer diagonal, dim int, shift bool, w *Workers) *diagonalGradPass[T] {
+	p := &diagonalGradPass[T]{diagonalPass: newDiagonalPass[T](layer, dim, w), ds: make([]T, dim)}
+	p.grads = [][]T{p.ds}
+	if shift {
+		p.db = make([]T, dim)
+		p.grads = append(p.grads, p.db)
+	}
+	p.backward = p.backwardFeatures
+	return p
+}
+
+// Backward. With z = exp(s) x + b and log-det sum_j s_j in every sample,
+//
+//	dx   = exp(s) dz
+//	ds_j = sum_i dz_ij exp(s_j) x_ij + sum_i dLogDet_i
+//	db_j = sum_i dz_ij.
+func (p *diagonalGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
+	p.dx, p.dz, p.x, p.total = dx, dz, x, kernel.Sum(dLogDet)
+	share(p.workers, x, p.backward)
+}
+
+func (p *diagonalGradPass[T]) backwardFeatures(lo, hi int) {
+	for j := lo; j < hi; j++ {
+		a, _, _ := p.layer.coefficients(j)
+		dz := p.dz.Feature(j)
+		p.ds[j] += T(a*kernel.Dot(dz, p.x.Feature(j)) + p.total)
+		if p.db != nil {
+			p.db[j] += T(kernel.Sum(dz))
+		}
+		// Last: dx may be dz.
+		kernel.Affine(p.dx.Feature(j), dz, T(a), 0)
+	}
+}
+
+func (p *diagonalGradPass[T]) Grads() [][]T { return p.grads }

@@ -1,0 +1,43 @@
+package bijector
+
+import "fmt"
+
+// Validator is an optional interface of layers whose buffers can hold
+// something that is no state of theirs: a permutation that is none, a negative
+// variance. Loading calls Validate after Changed, since a file may be hostile.
+type Validator interface{ Validate() error }
+
+// Validate returns the first member's objection to its own state.
+func (c *Chain[T]) Validate() error {
+	for i, l := range c.layers {
+		if err := validate(l); err != nil {
+			return fmt.Errorf("layer %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// validate asks a layer about its state, where it has an opinion.
+func validate[T Float](l Layer[T]) error {
+	if v, ok := l.(Validator); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+// maxDim bounds the features of a layer made from a spec, so that a number in
+// a hostile file cannot ask for all memory.
+const maxDim = 1 << 20
+
+// checkDim refuses a number of features that makes no layer.
+func checkDim(layer string, dim int) error {
+	if dim < 1 || dim > maxDim {
+		return fmt.Errorf("bijector: %s of %d features, want 1 to %d: %w", layer, dim, maxDim, ErrSpec)
+	}
+	return nil
+}
+
+// inPlace reports whether two batches are one.
+func inPlace[T Float](a, b Mat[T]) bool {
+	return !a.Empty() && !b.Empty() && &a.Data[0] == &b.Data[0]
+}
