@@ -1,0 +1,156 @@
+// The affine coupling of Real NVP.
+
+package coupling
+
+import (
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// Affine is the affine coupling
+//
+//	z_kept = x_kept,  z_moved = x_moved * exp(s) + t
+//
+// with inverse x_moved = (z_moved - t) * exp(-s) and log|det dz/dx| = sum s
+// (Dinh et al. 2017, arXiv 1605.08803, eq. 4 to 8). One conditioner computes
+// both: its first outputs are the raw scales of the moved features, from which
+// AffineSpec.Scale makes s, and the others are the shifts t.
+type Affine[T bijector.Float] struct {
+	*Coupling[T]
+	spec AffineSpec
+}
+
+// AffineSpec describes an Affine.
+type AffineSpec struct {
+	Dim        int      `json:"dim"`                   // features, at least 2
+	ContextDim int      `json:"context_dim,omitempty"` // features of the context; 0: unconditional
+	Mask       MaskSpec `json:"mask"`                  // which features are kept; the zero value keeps the odd ones
+	// Scale is how the log-scale s comes from the conditioner's output r:
+	//
+	//	tanh          s = tanh(r), within 1; the default
+	//	learned-tanh  s = a tanh(r), a learned factor a for each moved feature, at first 1
+	//	softclamp     s = 2/pi c atan(r/c), within c = Clamp
+	//	sigmoid       s = log(1/(1 + exp(-r-2)) + 0.001), from log 0.001 to log 1.001
+	//	exp           s = r, without bounds
+	Scale string `json:"scale,omitempty"`
+	// Clamp is the bound of softclamp; 0 means 1.9.
+	Clamp float64 `json:"clamp,omitempty"`
+	// Hidden are the widths of the conditioner's hidden layers; none means
+	// 100 and 100.
+	Hidden []int `json:"hidden,omitempty"`
+	// Activation of the conditioner: "relu" (the default) or "tanh".
+	Activation string `json:"activation,omitempty"`
+	// Seed of the conditioner's initial weights.
+	Seed uint64 `json:"seed,omitempty"`
+	// OutScale shrinks the conditioner's initial last layer; 0 means 1.
+	OutScale float64 `json:"out_scale,omitempty"`
+	// Conditioner is the user's own, in place of the perceptron that the four
+	// fields above describe.
+	Conditioner *bijector.Node `json:"conditioner,omitempty"`
+}
+
+// NewAffine makes an Affine with a perceptron for a conditioner. It returns
+// ErrSpec for a spec that describes none.
+func NewAffine[T bijector.Float](s AffineSpec) (*Affine[T], error) {
+	return BuildAffine[T](s, nil)
+}
+
+// BuildAffine makes an Affine whose conditioner, where the spec names one,
+// comes from b.
+func BuildAffine[T bijector.Float](s AffineSpec, b bijector.Builder[T]) (*Affine[T], error) {
+	if s.Conditioner != nil {
+		return NewAffineWith(s, built(s.Conditioner, b))
+	}
+	return newAffine(s, perceptron[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
+}
+
+// NewAffineWith makes an Affine with the conditioner that the function
+// returns, for in = context and kept features and out = two for each moved
+// feature: raw scales, then shifts. The spec's fields about the perceptron are
+// not used.
+func NewAffineWith[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Affine[T], error) {
+	a, err := newAffine(s, conditioner)
+	if err != nil {
+		return nil, err
+	}
+	a.spec.Conditioner = nodeOf(a.net, s.Conditioner)
+	return a, nil
+}
+
+func newAffine[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Affine[T], error) {
+	l, err := newLogScale(s.Scale, s.Clamp)
+	if err != nil {
+		return nil, err
+	}
+	c, err := New(Parts[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: scaleShift[T]{l}, Conditioner: conditioner})
+	if err != nil {
+		return nil, err
+	}
+	s.Mask.Keep, s.Hidden = slices.Clone(s.Mask.Keep), slices.Clone(s.Hidden)
+	return &Affine[T]{Coupling: c, spec: s}, nil
+}
+
+// Spec is the AffineSpec.
+func (a *Affine[T]) Spec() any { return a.spec }
+
+// scaleShift is y = x exp(s(r)) + t, with theta = (r, t).
+type scaleShift[T bijector.Float] struct{ logScale }
+
+// The rows of its scratch.
+const (
+	rowKept = iota // what logScale.slope asked to keep
+	rowExp         // exp(s)
+	rowWork
+	scaleRows
+)
+
+func (scaleShift[T]) Params() int  { return 2 }
+func (scaleShift[T]) Scratch() int { return scaleRows }
+
+// Shared is the factor of a learned-tanh.
+func (a scaleShift[T]) Shared() []float64 {
+	if a.learned() {
+		return []float64{1}
+	}
+	return nil
+}
+
+// factor is the feature's learned factor, or 1.
+func (a scaleShift[T]) factor(f Feature[T]) float64 {
+	if a.learned() {
+		return float64(f.Shared[0])
+	}
+	return 1
+}
+
+func (a scaleShift[T]) Forward(y, x []T, f Feature[T], logDet []float64) {
+	kept, s := f.Scratch.Feature(rowKept), f.Scratch.Feature(rowExp)
+	kernel.Widen(kept, f.Theta.Feature(0))
+	a.value(s, kept, a.factor(f))
+	kernel.AffineForward(y, x, f.Theta.Feature(1), s, s, logDet)
+}
+
+func (a scaleShift[T]) Inverse(x, y []T, f Feature[T], logDet []float64) {
+	kept, s := f.Scratch.Feature(rowKept), f.Scratch.Feature(rowExp)
+	kernel.Widen(kept, f.Theta.Feature(0))
+	a.value(s, kept, a.factor(f))
+	kernel.AffineInverse(x, y, f.Theta.Feature(1), s, logDet)
+}
+
+// Backward. With y = x e^s + t and log|dy/dx| = s,
+//
+//	dx = dy e^s,  dt = dy,  ds = dy e^s x + dLogDet,
+//
+// then dr = ds ds/dr, and the factor a of s = a tanh(r) has da = ds tanh(r).
+func (a scaleShift[T]) Backward(dx []T, d Gradient[T], dy, x []T, f Feature[T], dLogDet []float64) {
+	ds := f.Scratch.Feature(rowWork)
+	kernel.AffineBackward(dx, d.Theta.Feature(1), ds, dy, x, f.Scratch.Feature(rowExp), dLogDet)
+	var dfactor []float64
+	if a.learned() {
+		dfactor = d.Shared.Feature(0)
+	}
+	a.slope(ds, dfactor, f.Scratch.Feature(rowKept), a.factor(f))
+	kernel.Narrow(d.Theta.Feature(0), ds)
+}

@@ -1,0 +1,54 @@
+// Conditioners: the network of a coupling, the default one or the user's.
+
+package coupling
+
+import (
+	"fmt"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/nn"
+)
+
+// MLPSpec describes a multilayer perceptron, the default conditioner.
+type MLPSpec = nn.MLPSpec
+
+// NewMLP makes a perceptron, to be used as a conditioner by itself or within
+// one. It returns ErrSpec for a width below 1 and for an unknown activation.
+func NewMLP[T bijector.Float](s MLPSpec) (*nn.MLP[T], error) { return nn.NewMLP[T](s) }
+
+// defaultHidden are the hidden widths where a spec has none.
+var defaultHidden = []int{100, 100}
+
+// perceptron returns the constructor of the default conditioner.
+func perceptron[T bijector.Float](s MLPSpec) func(in, out int) (bijector.Map[T], error) {
+	return func(in, out int) (bijector.Map[T], error) {
+		s.In, s.Out = in, out
+		if len(s.Hidden) == 0 {
+			s.Hidden = defaultHidden
+		}
+		m, err := NewMLP[T](s)
+		if err != nil {
+			return nil, err // not m: a nil *MLP is no nil Map
+		}
+		return m, nil
+	}
+}
+
+// built returns the constructor of a conditioner that comes from a builder.
+func built[T bijector.Float](n *bijector.Node, b bijector.Builder[T]) func(in, out int) (bijector.Map[T], error) {
+	return func(int, int) (bijector.Map[T], error) {
+		if b == nil {
+			return nil, fmt.Errorf("the spec names one (%q), which needs a builder: use the Build function: %w", n.Name, bijector.ErrSpec)
+		}
+		return b.Map(*n)
+	}
+}
+
+// nodeOf is the node to save net by, under the name it was built by, if any.
+func nodeOf[T bijector.Float](net bijector.Map[T], from *bijector.Node) *bijector.Node {
+	n := &bijector.Node{Spec: net.Spec()}
+	if from != nil {
+		n.Name = from.Name
+	}
+	return n
+}

@@ -1,0 +1,119 @@
+// The skeleton in training: Forward keeps what Backward, its adjoint, needs.
+
+package coupling
+
+import (
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// NewGradPass returns a training pass.
+func (c *Coupling[T]) NewGradPass(o bijector.PassOptions) bijector.GradPass[T] {
+	m := len(c.moved)
+	p := &gradPass[T]{
+		batch:   newBatch(c, o),
+		net:     c.net.NewMapGradPass(o),
+		du:      bijector.NewMat[T](c.net.In(), o.MaxBatch),
+		dtheta:  bijector.NewMat[T](c.net.Out(), o.MaxBatch),
+		scratch: bijector.NewMat[float64](m*c.transform.Scratch(), o.MaxBatch),
+		dshared: bijector.NewMat[float64](len(c.shared), o.MaxBatch),
+	}
+	p.grads = p.net.Grads()
+	if len(c.shared) > 0 {
+		p.sum = kernel.Make[T](len(c.shared))
+		p.grads = append(p.grads[:len(p.grads):len(p.grads)], p.sum)
+	}
+	p.forward, p.backward = p.forwardSamples, p.backwardSamples
+	return p
+}
+
+// gradPass trains a coupling. The fields from out on are the current call's.
+type gradPass[T bijector.Float] struct {
+	batch[T]
+	net               bijector.MapGradPass[T]
+	du, dtheta        bijector.Mat[T]
+	scratch           bijector.Mat[float64] // Scratch rows for each moved feature
+	dshared           bijector.Mat[float64] // each sample's gradient of shared
+	sum               []T                   // their sum over all batches so far
+	grads             [][]T
+	forward, backward func(lo, hi int)
+
+	out, in, cond bijector.Mat[T]
+	logDet        []float64 // or its gradient
+	dx, dcond, dz bijector.Mat[T]
+}
+
+// feature is what belongs to the j-th moved one, for samples lo to hi of n.
+func (p *gradPass[T]) feature(theta bijector.Mat[T], j, n, lo, hi int) Feature[T] {
+	s := p.transform.Scratch()
+	return Feature[T]{
+		Theta:   p.params(theta, j, lo, hi),
+		Shared:  p.constants(j),
+		Scratch: p.scratch.Resize(n).Features(j*s, (j+1)*s).Samples(lo, hi),
+	}
+}
+
+func (p *gradPass[T]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
+	p.check(z, x, cond, logDet)
+	p.out, p.in, p.cond, p.logDet = z, x, cond, logDet
+	p.workers.For(x.N, p.align, p.forward)
+}
+
+func (p *gradPass[T]) forwardSamples(lo, hi int) {
+	n := p.in.N
+	u, theta := p.u.Resize(n), p.theta.Resize(n)
+	p.gather(u, p.in, p.cond, lo, hi)
+	p.net.Forward(theta, u, lo, hi)
+	for j, k := range p.moved {
+		p.transform.Forward(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], p.feature(theta, j, n, lo, hi), p.logDet[lo:hi])
+	}
+	p.keep(p.out, p.in, lo, hi)
+}
+
+// Backward. The loss depends on x_moved through f alone, and on x_kept both
+// directly, as z_kept, and through theta:
+//
+//	dx_moved, dtheta = f's vector-Jacobian product of (dz_moved, dLogDet)
+//	(dcontext, du)   = net's vector-Jacobian product of dtheta
+//	dx_kept          = dz_kept + du
+//
+// dLogDet enters in f only: the net's own Jacobian is off the diagonal blocks.
+func (p *gradPass[T]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLogDet []float64) {
+	p.check(z, x, cond, dLogDet)
+	p.check(dx, dz, cond, dLogDet)
+	if x.N == 0 {
+		return
+	}
+	p.in, p.dx, p.dcond, p.dz, p.logDet = x, dx, dcond, dz, dLogDet
+	p.workers.For(x.N, p.align, p.backward)
+	p.net.Accumulate(p.dtheta.Resize(x.N), p.u.Resize(x.N), p.theta.Resize(x.N))
+	for i := range p.sum {
+		p.sum[i] += T(kernel.Sum(p.dshared.Resize(x.N).Feature(i)))
+	}
+}
+
+func (p *gradPass[T]) backwardSamples(lo, hi int) {
+	n, s := p.in.N, len(p.initial)
+	u, theta := p.u.Resize(n), p.theta.Resize(n)
+	du, dtheta, dshared := p.du.Resize(n), p.dtheta.Resize(n), p.dshared.Resize(n)
+	for j, k := range p.moved {
+		d := Gradient[T]{
+			Theta:  p.params(dtheta, j, lo, hi),
+			Shared: dshared.Features(j*s, (j+1)*s).Samples(lo, hi),
+		}
+		p.transform.Backward(p.dx.Feature(k)[lo:hi], d, p.dz.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi],
+			p.feature(theta, j, n, lo, hi), p.logDet[lo:hi])
+	}
+	p.net.Backward(du, dtheta, u, theta, lo, hi)
+	p.keep(p.dx, p.dz, lo, hi)
+	for j, k := range p.kept {
+		kernel.AddTo(p.dx.Feature(k)[lo:hi], du.Feature(p.context + j)[lo:hi])
+	}
+	if p.context > 0 && !p.dcond.Empty() {
+		for j := range p.context {
+			kernel.AddTo(p.dcond.Feature(j)[lo:hi], du.Feature(j)[lo:hi])
+		}
+	}
+}
+
+func (p *gradPass[T]) Grads() [][]T { return p.grads }

@@ -1,0 +1,111 @@
+// Masks: which features a coupling keeps and which it moves.
+
+package coupling
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// maxDim bounds the features of a coupling, so that a spec from a file cannot
+// ask for any amount of memory.
+const maxDim = 1 << 20
+
+// MaskSpec says which features of a coupling are kept. At least one is kept
+// and at least one moved, so a coupling has two features or more.
+type MaskSpec struct {
+	// Kind is one of
+	//
+	//	odd          keeps 1, 3, 5, ...; the default
+	//	even         keeps 0, 2, 4, ...
+	//	half         keeps the first d/2, rounded down
+	//	second-half  keeps the others
+	//	random       keeps d/2, rounded down, drawn from Seed
+	//	given        keeps those whose Keep is 1; the default where Keep is set
+	Kind string `json:"kind,omitempty"`
+	// Keep has a 1 for each feature that is kept and a 0 for each that is
+	// moved. It goes with the kind "given" alone.
+	Keep []int `json:"keep,omitempty"`
+	// Seed of a random mask.
+	Seed uint64 `json:"seed,omitempty"`
+}
+
+// mask returns the mask of dim features, 1 where one is kept.
+func (s MaskSpec) mask(dim int) ([]int64, error) {
+	if dim < 2 || dim > maxDim {
+		return nil, fmt.Errorf("coupling: %d features, want 2 to %d: one to keep and one to move at least: %w", dim, maxDim, bijector.ErrSpec)
+	}
+	kind := s.Kind
+	switch {
+	case kind == "" && s.Keep != nil:
+		kind = "given"
+	case kind == "":
+		kind = "odd"
+	case kind != "given" && s.Keep != nil:
+		return nil, fmt.Errorf("coupling: mask of kind %q with keep set; leave keep out, or the kind: %w", kind, bijector.ErrSpec)
+	}
+	m := make([]int64, dim)
+	switch kind {
+	case "odd":
+		for i := 1; i < dim; i += 2 {
+			m[i] = 1
+		}
+	case "even":
+		for i := 0; i < dim; i += 2 {
+			m[i] = 1
+		}
+	case "half":
+		for i := range dim / 2 {
+			m[i] = 1
+		}
+	case "second-half":
+		for i := dim / 2; i < dim; i++ {
+			m[i] = 1
+		}
+	case "random":
+		rng := rand.New(rand.NewPCG(s.Seed, 0x6d61736b))
+		for _, i := range rng.Perm(dim)[:dim/2] {
+			m[i] = 1
+		}
+	case "given":
+		if len(s.Keep) != dim {
+			return nil, fmt.Errorf("coupling: keep has %d values, the coupling %d features: %w", len(s.Keep), dim, bijector.ErrShape)
+		}
+		for i, k := range s.Keep {
+			m[i] = int64(k)
+		}
+	default:
+		return nil, fmt.Errorf("coupling: mask of kind %q, want odd, even, half, second-half, random or given: %w", s.Kind, bijector.ErrSpec)
+	}
+	_, err := countKept(m)
+	return m, err
+}
+
+// countKept returns how many features a mask keeps, or why it is no mask.
+func countKept(mask []int64) (int, error) {
+	kept := 0
+	for i, k := range mask {
+		if k != 0 && k != 1 {
+			return 0, fmt.Errorf("coupling: the mask is %d at feature %d, want 1 (kept) or 0 (moved): %w", k, i, bijector.ErrSpec)
+		}
+		kept += int(k)
+	}
+	if kept == 0 || kept == len(mask) {
+		return 0, fmt.Errorf("coupling: the mask keeps %d of %d features; keep one and move one at least: %w", kept, len(mask), bijector.ErrSpec)
+	}
+	return kept, nil
+}
+
+// split appends the indices of the kept and of the moved features, ascending.
+func split(mask []int64, kept, moved []int) (k, m []int) {
+	for i, v := range mask {
+		if v == 1 {
+			kept = append(kept, i)
+		} else {
+			moved = append(moved, i)
+		}
+	}
+	return kept, moved
+}

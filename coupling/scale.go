@@ -1,0 +1,138 @@
+// The parametrisations of an affine coupling's log-scale, by name.
+
+package coupling
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// logScale computes a log-scale s from a conditioner's output r, on rows of
+// float64.
+type logScale struct {
+	kind  scaleKind
+	clamp float64
+}
+
+type scaleKind uint8
+
+const (
+	scaleTanh scaleKind = iota
+	scaleLearned
+	scaleSoftclamp
+	scaleSigmoid
+	scaleExp
+)
+
+// defaultClamp lets one softclamped coupling scale by 1/6.7 to 6.7.
+const defaultClamp = 1.9
+
+// sigmoid's scale is sigma(r + sigmoidShift) + sigmoidFloor: near 1 for r = 0,
+// and never so small that the inverse blows up.
+const (
+	sigmoidShift = 2
+	sigmoidFloor = 1e-3
+)
+
+// newLogScale finds a parametrisation by its name.
+func newLogScale(name string, clamp float64) (logScale, error) {
+	var l logScale
+	switch name {
+	case "", "tanh":
+		l.kind = scaleTanh
+	case "learned-tanh":
+		l.kind = scaleLearned
+	case "softclamp":
+		l.kind = scaleSoftclamp
+	case "sigmoid":
+		l.kind = scaleSigmoid
+	case "exp":
+		l.kind = scaleExp
+	default:
+		return l, fmt.Errorf("coupling: scale %q, want tanh, learned-tanh, softclamp, sigmoid or exp: %w", name, bijector.ErrSpec)
+	}
+	if clamp != 0 && l.kind != scaleSoftclamp {
+		return l, fmt.Errorf("coupling: clamp %g with a scale other than softclamp: %w", clamp, bijector.ErrSpec)
+	}
+	if l.clamp = clamp; clamp == 0 {
+		l.clamp = defaultClamp
+	}
+	if !(l.clamp > 0 && l.clamp <= math.MaxFloat32) {
+		return l, fmt.Errorf("coupling: clamp %g, want a positive number: %w", clamp, bijector.ErrSpec)
+	}
+	return l, nil
+}
+
+// learned reports whether s has a learned factor.
+func (l logScale) learned() bool { return l.kind == scaleLearned }
+
+// value sets s from r and replaces r by what slope needs.
+func (l logScale) value(s, r []float64, factor float64) {
+	switch l.kind {
+	case scaleTanh:
+		kernel.Tanh(r, r)
+		copy(s, r)
+	case scaleLearned:
+		kernel.Tanh(r, r)
+		for i, t := range r {
+			s[i] = factor * t
+		}
+	case scaleSoftclamp:
+		for i, v := range r {
+			u := v / l.clamp
+			s[i] = 2 / math.Pi * l.clamp * math.Atan(u)
+			r[i] = 2 / math.Pi / (1 + u*u)
+		}
+	case scaleSigmoid:
+		l.sigmoid(s, r)
+	case scaleExp:
+		copy(s, r)
+	}
+}
+
+// sigmoid is value for s = log(sigma(v) + floor), v = r + 2. With e = exp(-|v|)
+// neither sigma nor 1 - sigma cancels: they are 1/(1+e) and e/(1+e) in one
+// order or the other. The slope is sigma (1 - sigma) / (sigma + floor), and
+// log1p(floor - (1 - sigma)) keeps small s exact.
+func (logScale) sigmoid(s, r []float64) {
+	for i, v := range r {
+		s[i] = -math.Abs(v + sigmoidShift)
+	}
+	kernel.Exp(s, s)
+	for i, v := range r {
+		e := s[i]
+		small, large := e/(1+e), 1/(1+e)
+		if v+sigmoidShift < 0 {
+			s[i] = sigmoidFloor - large
+			r[i] = small * large / (small + sigmoidFloor)
+		} else {
+			s[i] = sigmoidFloor - small
+			r[i] = small * large / (large + sigmoidFloor)
+		}
+	}
+	kernel.Log1p(s, s)
+}
+
+// slope turns ds, the gradient of s, into that of r, and sets dfactor, of a
+// learned factor, to each sample's share. kept is what value left in r.
+func (l logScale) slope(ds, dfactor, kept []float64, factor float64) {
+	switch l.kind {
+	case scaleTanh:
+		for i, t := range kept {
+			ds[i] *= (1 - t) * (1 + t)
+		}
+	case scaleLearned:
+		for i, t := range kept {
+			dfactor[i] = ds[i] * t
+			ds[i] *= factor * (1 - t) * (1 + t)
+		}
+	case scaleSoftclamp, scaleSigmoid:
+		for i, v := range kept {
+			ds[i] *= v
+		}
+	case scaleExp:
+	}
+}
