@@ -37,7 +37,9 @@ func NewAdamStep(t int, rate, beta1, beta2, eps, l2, decay float64) AdamStep {
 //
 // which is PyTorch's p -= lr/(1-Beta1^t) * m/(sqrt(v)/sqrt(1-Beta2^t) + eps). g is not written.
 func Adam[T Float](p, g, m, v []T, s AdamStep) {
-	same(len(p), len(g), len(m), len(v))
+	if len(g) != len(p) || len(m) != len(p) || len(v) != len(p) {
+		panic(lengths)
+	}
 	b1, a1, b2, a2 := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
 	l2, decay, rate, inv, eps := T(s.L2), T(s.Decay), T(s.Rate), T(1/s.Root), T(s.Eps)
 	for i := range p {

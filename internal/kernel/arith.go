@@ -5,7 +5,9 @@ package kernel
 
 // AddTo is dst[i] += src[i].
 func AddTo[T Float](dst, src []T) {
-	same(len(dst), len(src))
+	if len(src) != len(dst) {
+		panic(lengths)
+	}
 	for i, x := range src {
 		dst[i] += x
 	}
@@ -20,7 +22,9 @@ func Scale[T Float](dst []T, a T) {
 
 // Mul is dst[i] = x[i]*y[i].
 func Mul[T Float](dst, x, y []T) {
-	same(len(dst), len(x), len(y))
+	if len(x) != len(dst) || len(y) != len(dst) {
+		panic(lengths)
+	}
 	for i := range dst {
 		dst[i] = x[i] * y[i]
 	}
@@ -28,7 +32,9 @@ func Mul[T Float](dst, x, y []T) {
 
 // Affine is dst[i] = a*x[i] + b.
 func Affine[T Float](dst, x []T, a, b T) {
-	same(len(dst), len(x))
+	if len(x) != len(dst) {
+		panic(lengths)
+	}
 	for i, v := range x {
 		dst[i] = T(a*v) + b
 	}
@@ -36,7 +42,9 @@ func Affine[T Float](dst, x []T, a, b T) {
 
 // Combine is dst[i] = (a*x[i] + b*y[i]) + c.
 func Combine[T Float](dst, x, y []T, a, b, c T) {
-	same(len(dst), len(x), len(y))
+	if len(x) != len(dst) || len(y) != len(dst) {
+		panic(lengths)
+	}
 	for i := range dst {
 		dst[i] = (T(a*x[i]) + T(b*y[i])) + c
 	}
@@ -44,7 +52,9 @@ func Combine[T Float](dst, x, y []T, a, b, c T) {
 
 // Widen is dst[i] = float64(src[i]).
 func Widen[T Float](dst []float64, src []T) {
-	same(len(dst), len(src))
+	if len(src) != len(dst) {
+		panic(lengths)
+	}
 	for i, x := range src {
 		dst[i] = float64(x)
 	}
@@ -52,7 +62,9 @@ func Widen[T Float](dst []float64, src []T) {
 
 // Narrow is dst[i] = T(src[i]), rounded to nearest even.
 func Narrow[T Float](dst []T, src []float64) {
-	same(len(dst), len(src))
+	if len(src) != len(dst) {
+		panic(lengths)
+	}
 	for i, x := range src {
 		dst[i] = T(x)
 	}

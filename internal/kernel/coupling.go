@@ -4,8 +4,6 @@
 
 package kernel
 
-import "math"
-
 // AffineForward scales and shifts a row, keeps the scale and adds to the log-determinant:
 //
 //	e[i] = exp(s[i])
@@ -14,9 +12,11 @@ import "math"
 //
 // e may be s.
 func AffineForward[T Float](y, x, t []T, e, s, logDet []float64) {
-	same(len(y), len(x), len(t), len(e), len(s), len(logDet))
+	if len(x) != len(y) || len(t) != len(y) || len(e) != len(y) || len(s) != len(y) || len(logDet) != len(y) {
+		panic(lengths)
+	}
 	for i, v := range s {
-		f := math.Exp(v)
+		f := exp(v)
 		y[i] = T(float64(float64(x[i])*f) + float64(t[i]))
 		logDet[i] += v
 		e[i] = f
@@ -28,9 +28,11 @@ func AffineForward[T Float](y, x, t []T, e, s, logDet []float64) {
 //	x[i] = T((float64(y[i]) - float64(t[i])) * exp(-s[i]))
 //	logDet[i] -= s[i]
 func AffineInverse[T Float](x, y, t []T, s, logDet []float64) {
-	same(len(x), len(y), len(t), len(s), len(logDet))
+	if len(y) != len(x) || len(t) != len(x) || len(s) != len(x) || len(logDet) != len(x) {
+		panic(lengths)
+	}
 	for i, v := range s {
-		x[i] = T((float64(y[i]) - float64(t[i])) * math.Exp(-v))
+		x[i] = T((float64(y[i]) - float64(t[i])) * exp(-v))
 		logDet[i] -= v
 	}
 }
@@ -44,7 +46,9 @@ func AffineInverse[T Float](x, y, t []T, s, logDet []float64) {
 //
 // dx or dt may be dy, ds may be e.
 func AffineBackward[T Float](dx, dt []T, ds []float64, dy, x []T, e, dLogDet []float64) {
-	same(len(dx), len(dt), len(ds), len(dy), len(x), len(e), len(dLogDet))
+	if len(dt) != len(dx) || len(ds) != len(dx) || len(dy) != len(dx) || len(x) != len(dx) || len(e) != len(dx) || len(dLogDet) != len(dx) {
+		panic(lengths)
+	}
 	for i, d := range dy {
 		v := float64(d) * e[i]
 		ds[i] = float64(v*float64(x[i])) + dLogDet[i]

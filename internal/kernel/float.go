@@ -1,4 +1,4 @@
-// The element types, and the checks that every function makes on its slices.
+// The element types.
 
 package kernel
 
@@ -10,11 +10,5 @@ type Float interface {
 	float32 | float64
 }
 
-// same panics unless the slices of an elementwise function are equally long.
-func same(n int, lengths ...int) {
-	for _, l := range lengths {
-		if l != n {
-			panic("kernel: slices of different lengths")
-		}
-	}
-}
+// lengths is what an elementwise function panics with.
+const lengths = "kernel: slices of different lengths"

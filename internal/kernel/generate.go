@@ -4,3 +4,5 @@ package kernel
 
 //go:generate sh -c "cd asm && go run . -set gemm-avx512 -pkg kernel -out ../gemm_avx512_amd64.s -stubs ../gemm_avx512_amd64.go"
 //go:generate sh -c "cd asm && go run . -set gemm-avx2 -pkg kernel -out ../gemm_avx2_amd64.s -stubs ../gemm_avx2_amd64.go"
+//go:generate sh -c "cd asm && go run . -set math-avx512 -pkg kernel -out ../math_avx512_amd64.s -stubs ../math_avx512_amd64.go"
+//go:generate sh -c "cd asm && go run . -set math-avx2 -pkg kernel -out ../math_avx2_amd64.s -stubs ../math_avx2_amd64.go"

@@ -26,7 +26,9 @@ func Sum[T Float](x []T) float64 {
 
 // Dot is the sum of x[i]*y[i].
 func Dot[T Float](x, y []T) float64 {
-	same(len(x), len(y))
+	if len(y) != len(x) {
+		panic(lengths)
+	}
 	var s lanes
 	for i, v := range x {
 		s[i%8] += float64(float64(v) * float64(y[i]))

@@ -129,10 +129,10 @@ func (p panel) load(s state, i int, m operand.Mem, dst, scratch reg.Register) {
 	case !p.last(i):
 		p.move(m, dst)
 	case p.masks:
-		p.pick3(VMOVUPS_Z, VMOVUPD_Z, m, s.mask, dst)
+		p.pick(three(VMOVUPS_Z), three(VMOVUPD_Z), m, s.mask, dst)
 	default:
 		p.loadMask(s, scratch)
-		p.pick3(VMASKMOVPS, VMASKMOVPD, m, scratch, dst)
+		p.pick(three(VMASKMOVPS), three(VMASKMOVPD), m, scratch, dst)
 	}
 }
 
@@ -144,7 +144,7 @@ func (p panel) store(s state, i int, src reg.Register, m operand.Mem, scratch re
 		p.pick(VMOVUPS, VMOVUPD, src, s.mask, m)
 	default:
 		p.loadMask(s, scratch)
-		p.pick3(VMASKMOVPS, VMASKMOVPD, src, scratch, m)
+		p.pick(three(VMASKMOVPS), three(VMASKMOVPD), src, scratch, m)
 	}
 }
 
@@ -152,14 +152,6 @@ func (p panel) loadMask(s state, dst reg.Register) {
 	t := GP64()
 	MOVQ(at(s.args, fieldMask), t)
 	p.move(at(t, 0), dst)
-}
-
-func (p panel) pick3(single, double func(a, b, c operand.Op), a, b, c operand.Op) {
-	if p.size == 4 {
-		single(a, b, c)
-	} else {
-		double(a, b, c)
-	}
 }
 
 // tiles computes tiles of one height for as long as there are rows enough.
@@ -348,20 +340,13 @@ func (p panel) finish(s state, acc [][]reg.VecVirtual, rows int) {
 		p.load(s, i, at(aux, i*p.bytes), x, scratch)
 		if p.masks {
 			open := K()
-			p.pick4(VCMPPS, VCMPPD, operand.U8(cmpLess), x, zero, open)
-			p.pick3(VMOVAPS_Z, VMOVAPD_Z, acc[r][i], open, acc[r][i])
+			p.pick(VCMPPS, VCMPPD, operand.U8(lessThan), x, zero, open)
+			p.pick(three(VMOVAPS_Z), three(VMOVAPD_Z), acc[r][i], open, acc[r][i])
 		} else {
-			p.pick4(VCMPPS, VCMPPD, operand.U8(cmpLess), x, zero, x)
+			p.pick(VCMPPS, VCMPPD, operand.U8(lessThan), x, zero, x)
 			p.pick(VANDPS, VANDPD, x, acc[r][i], acc[r][i])
 		}
 		p.store(s, i, acc[r][i], m, scratch)
 	})
 	Label(end)
-}
-
-// cmpLess is the predicate "less than, ordered, signalling not".
-const cmpLess = 0x11
-
-func (p panel) pick4(single, double func(...operand.Op), a, b, c, d operand.Op) {
-	p.pick(single, double, a, b, c, d)
 }

@@ -99,3 +99,12 @@ func imm(i int) operand.Constant { return operand.U32(uint32(i)) }
 func label(name string, n int) string { return fmt.Sprintf("%s%d", name, n) }
 
 func goTo(jump func(operand.Op), name string) { jump(operand.LabelRef(name)) }
+
+// three and four adapt the emitters of a fixed number of operands.
+func three(f func(a, b, c operand.Op)) func(...operand.Op) {
+	return func(o ...operand.Op) { f(o[0], o[1], o[2]) }
+}
+
+func four(f func(a, b, c, d operand.Op)) func(...operand.Op) {
+	return func(o ...operand.Op) { f(o[0], o[1], o[2], o[3]) }
+}

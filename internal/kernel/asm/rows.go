@@ -1,3 +1,3 @@
 package main
-func functions(isa) {}
+
 func rows(isa) {}
