@@ -1,0 +1,239 @@
+// Maps one after the other. The batches between them lie in slabs with a row of
+// zeros, where convolutions find their padding, and a ReLU at the end of a map
+// is undone by the product of the map above it.
+
+package nn
+
+import (
+	"fmt"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Sequential is the composition y = f_k(... f_1(x)).
+type Sequential[T bijector.Float] struct{ maps []bijector.Map[T] }
+
+// NewSequential composes maps whose widths fit.
+func NewSequential[T bijector.Float](maps ...bijector.Map[T]) (*Sequential[T], error) {
+	if len(maps) == 0 {
+		return nil, fmt.Errorf("nn: a sequence of no maps: %w", bijector.ErrSpec)
+	}
+	for i, m := range maps[1:] {
+		if maps[i].Out() != m.In() {
+			return nil, fmt.Errorf("nn: map %d gives %d features, map %d takes %d: %w", i, maps[i].Out(), i+1, m.In(), bijector.ErrShape)
+		}
+	}
+	return &Sequential[T]{maps: maps}, nil
+}
+
+// In is the number of input features.
+func (s *Sequential[T]) In() int { return s.maps[0].In() }
+
+// Out is the number of output features.
+func (s *Sequential[T]) Out() int { return s.maps[len(s.maps)-1].Out() }
+
+// Params are those of the maps: "0.weight", "1.weight" and so on.
+func (s *Sequential[T]) Params() []bijector.Param[T] {
+	var ps []bijector.Param[T]
+	for i, m := range s.maps {
+		ps = append(ps, bijector.PrefixParams(fmt.Sprint(i), m.Params())...)
+	}
+	return ps
+}
+
+// Buffers are those of the maps.
+func (s *Sequential[T]) Buffers() []bijector.Buffer {
+	var bs []bijector.Buffer
+	for i, m := range s.maps {
+		bs = append(bs, bijector.PrefixBuffers(fmt.Sprint(i), m.Buffers())...)
+	}
+	return bs
+}
+
+// Spec is nil: what is made of a sequence has a spec of its own.
+func (s *Sequential[T]) Spec() any { return nil }
+
+// NewMapPass returns an evaluation pass.
+func (s *Sequential[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
+	return newSequentialPass(s.maps, o)
+}
+
+// NewMapGradPass returns a training pass.
+func (s *Sequential[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
+	return newSequentialGradPass(s.maps, o)
+}
+
+// newSlab is a batch with a row of zeros after feature d-1, at Data[d*Stride].
+// Views of fewer samples keep the stride, so that the zeros stay where they
+// are and offsets into the slab are made once.
+func newSlab[T bijector.Float](d, maxBatch int) bijector.Mat[T] {
+	m := bijector.NewMat[T](d+1, maxBatch)
+	m.D = d
+	return m
+}
+
+// view is the first n samples of a slab.
+func view[T bijector.Float](slab bijector.Mat[T], n int) bijector.Mat[T] {
+	if n > slab.N {
+		panic("nn: batch larger than the pass's MaxBatch")
+	}
+	slab.N = n
+	return slab
+}
+
+// stage is a map that runs within a sequence without copies.
+type stage[T bijector.Float] interface {
+	rectified() bool // the output is a ReLU's
+	newStage(o bijector.PassOptions, grad bool) stagePass[T]
+}
+
+// stagePass is a MapGradPass within a sequence. In backward and accumulate dy
+// is the gradient before the stage's own ReLU; with gate, x is the output of
+// the ReLU below, and dx is the gradient before that one.
+type stagePass[T bijector.Float] interface {
+	slabs() bool // forward's x and backward's dy must be slabs
+	forward(y, x bijector.Mat[T], lo, hi int)
+	backward(dx, dy, x, y bijector.Mat[T], gate bool, lo, hi int)
+	accumulate(dy, x, y bijector.Mat[T])
+	grads() [][]T
+}
+
+type sequentialPass[T bijector.Float] struct {
+	stages []stagePass[T]
+	in     bijector.Mat[T]   // slab for the input; empty where none is needed
+	h      []bijector.Mat[T] // slabs between the stages
+}
+
+func newSequentialPass[T bijector.Float](maps []bijector.Map[T], o bijector.PassOptions) *sequentialPass[T] {
+	return newStages(maps, o, false)
+}
+
+func newStages[T bijector.Float](maps []bijector.Map[T], o bijector.PassOptions, grad bool) *sequentialPass[T] {
+	p := &sequentialPass[T]{}
+	for i, m := range maps {
+		var s stagePass[T]
+		if f, ok := m.(stage[T]); ok {
+			s = f.newStage(o, grad)
+		} else {
+			s = newMapStage(m, o, grad)
+		}
+		p.stages = append(p.stages, s)
+		if i > 0 {
+			p.h = append(p.h, newSlab[T](m.In(), o.MaxBatch))
+		} else if s.slabs() {
+			p.in = newSlab[T](m.In(), o.MaxBatch)
+		}
+	}
+	return p
+}
+
+// input and output are stage i's for the batch that enters as x and leaves as
+// y.
+func (p *sequentialPass[T]) input(i int, x bijector.Mat[T]) bijector.Mat[T] {
+	switch {
+	case i > 0:
+		return view(p.h[i-1], x.N)
+	case !p.in.Empty():
+		return view(p.in, x.N)
+	}
+	return x
+}
+
+func (p *sequentialPass[T]) output(i int, y bijector.Mat[T]) bijector.Mat[T] {
+	if i < len(p.h) {
+		return view(p.h[i], y.N)
+	}
+	return y
+}
+
+func (p *sequentialPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
+	if lo == hi {
+		return
+	}
+	if !p.in.Empty() {
+		view(p.in, x.N).Samples(lo, hi).CopyFrom(x.Samples(lo, hi))
+	}
+	for i, s := range p.stages {
+		s.forward(p.output(i, y), p.input(i, x), lo, hi)
+	}
+}
+
+type sequentialGradPass[T bijector.Float] struct {
+	*sequentialPass[T]
+	relu []bool            // by stage
+	dout bijector.Mat[T]   // slab for dy; empty where none is needed
+	dh   []bijector.Mat[T] // gradients of h
+	all  [][]T
+}
+
+func newSequentialGradPass[T bijector.Float](maps []bijector.Map[T], o bijector.PassOptions) *sequentialGradPass[T] {
+	p := &sequentialGradPass[T]{sequentialPass: newStages(maps, o, true)}
+	for i, m := range maps {
+		s, ok := m.(stage[T])
+		p.relu = append(p.relu, ok && s.rectified())
+		if i > 0 {
+			p.dh = append(p.dh, newSlab[T](m.In(), o.MaxBatch))
+		}
+		p.all = append(p.all, p.stages[i].grads()...)
+	}
+	last := len(maps) - 1
+	if p.stages[last].slabs() || p.relu[last] {
+		p.dout = newSlab[T](maps[last].Out(), o.MaxBatch)
+	}
+	return p
+}
+
+// gradient is that of stage i's output, before its ReLU.
+func (p *sequentialGradPass[T]) gradient(i int, dy bijector.Mat[T]) bijector.Mat[T] {
+	switch {
+	case i < len(p.dh):
+		return view(p.dh[i], dy.N)
+	case !p.dout.Empty():
+		return view(p.dout, dy.N)
+	}
+	return dy
+}
+
+// Backward applies the chain rule from the last stage to the first. Each stage
+// takes the gradient through the ReLU below it.
+func (p *sequentialGradPass[T]) Backward(dx, dy, x, y bijector.Mat[T], lo, hi int) {
+	if lo == hi {
+		return
+	}
+	last := len(p.stages) - 1
+	if !p.dout.Empty() {
+		d := view(p.dout, dy.N).Samples(lo, hi)
+		d.CopyFrom(dy.Samples(lo, hi))
+		if p.relu[last] {
+			gateBy(d, y.Samples(lo, hi))
+		}
+	}
+	for i := last; i >= 0; i-- {
+		d, in, out := p.gradient(i, dy), p.input(i, x), p.output(i, y)
+		if i == 0 {
+			p.stages[0].backward(dx, d, in, out, false, lo, hi)
+			return
+		}
+		p.stages[i].backward(p.gradient(i-1, dy), d, in, out, p.relu[i-1], lo, hi)
+	}
+}
+
+func (p *sequentialGradPass[T]) Accumulate(dy, x, y bijector.Mat[T]) {
+	for i, s := range p.stages {
+		s.accumulate(p.gradient(i, dy), p.input(i, x), p.output(i, y))
+	}
+}
+
+func (p *sequentialGradPass[T]) Grads() [][]T { return p.all }
+
+// gateBy sets d to zero where a ReLU's output h is not positive.
+func gateBy[T bijector.Float](d, h bijector.Mat[T]) {
+	for j := range d.D {
+		g := d.Feature(j)
+		for i, v := range h.Feature(j) {
+			if !(v > 0) {
+				g[i] = 0
+			}
+		}
+	}
+}

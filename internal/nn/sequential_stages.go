@@ -1,0 +1,175 @@
+// The stages of a sequence that are no convolutions: the affine map, and any
+// other Map.
+
+package nn
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// Dense is y = W x + b, or its positive part. Its weight has the wider side
+// first, so that the gradient's product needs only the narrow side transposed.
+type Dense[T bijector.Float] struct {
+	in, out int
+	relu    bool
+	w       []T // (out, in), or (in, out) where in is larger
+	b       []T
+	rs, cs  int // elements of w from an output to the next, from an input to the next
+}
+
+// NewDense draws weights and biases from U(-1/sqrt(in), 1/sqrt(in)).
+func NewDense[T bijector.Float](in, out int, relu bool, rng *rand.Rand) (*Dense[T], error) {
+	if err := checkSizes(in, out); err != nil {
+		return nil, err
+	}
+	d := &Dense[T]{in: in, out: out, relu: relu, w: kernel.Make[T](out * in), b: kernel.Make[T](out), rs: in, cs: 1}
+	if in > out {
+		d.rs, d.cs = 1, out
+	}
+	bound := 1 / math.Sqrt(float64(in))
+	for _, p := range [][]T{d.w, d.b} {
+		for i := range p {
+			p[i] = T((2*rng.Float64() - 1) * bound)
+		}
+	}
+	return d, nil
+}
+
+// In is the number of input features.
+func (d *Dense[T]) In() int { return d.in }
+
+// Out is the number of output features.
+func (d *Dense[T]) Out() int { return d.out }
+
+// Params are "weight", (out, in) or, where in is larger, (in, out), and "bias"
+// (out).
+func (d *Dense[T]) Params() []bijector.Param[T] {
+	return []bijector.Param[T]{
+		{Name: "weight", Shape: []int{max(d.in, d.out), min(d.in, d.out)}, Data: d.w},
+		{Name: "bias", Shape: []int{d.out}, Data: d.b},
+	}
+}
+
+// Buffers: none.
+func (d *Dense[T]) Buffers() []bijector.Buffer { return nil }
+
+// Spec is nil.
+func (d *Dense[T]) Spec() any { return nil }
+
+// NewMapPass returns an evaluation pass.
+func (d *Dense[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
+	return newSequentialPass([]bijector.Map[T]{d}, o)
+}
+
+// NewMapGradPass returns a training pass.
+func (d *Dense[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
+	return newSequentialGradPass([]bijector.Map[T]{d}, o)
+}
+
+func (d *Dense[T]) rectified() bool { return d.relu }
+
+func (d *Dense[T]) newStage(o bijector.PassOptions, grad bool) stagePass[T] {
+	p := &densePass[T]{net: d, workers: o.Workers}
+	if grad {
+		p.dw, p.db = kernel.Make[T](len(d.w)), kernel.Make[T](len(d.b))
+		ld := pad(min(d.in, d.out))
+		p.nt = transposed[T]{data: kernel.Make[T](o.MaxBatch * ld), ld: ld}
+		p.rows = p.accumulateRows
+	}
+	return p
+}
+
+type densePass[T bijector.Float] struct {
+	net     *Dense[T]
+	workers *bijector.Workers
+	dw, db  []T
+	nt      transposed[T]   // the narrow side of the current accumulate
+	wide    bijector.Mat[T] // and the wide one
+	rows    func(lo, hi int)
+}
+
+func (p *densePass[T]) slabs() bool { return false }
+
+func (p *densePass[T]) forward(y, x bijector.Mat[T], lo, hi int) {
+	d := p.net
+	e := kernel.Epilogue[T]{Bias: d.b}
+	if d.relu {
+		e.Mode = kernel.ReLU
+	}
+	kernel.Gemm(d.out, hi-lo, d.in, d.w, d.rs, d.cs, x.Data[lo:], x.Stride, y.Data[lo:], y.Stride, e)
+}
+
+// backward is dx = W' dy, through the ReLU below.
+func (p *densePass[T]) backward(dx, dy, x, _ bijector.Mat[T], gate bool, lo, hi int) {
+	if dx.Empty() {
+		return
+	}
+	d := p.net
+	var e kernel.Epilogue[T]
+	if gate {
+		e = kernel.Epilogue[T]{Mode: kernel.Gate, Aux: x.Data[lo:]}
+	}
+	kernel.Gemm(d.in, hi-lo, d.out, d.w, d.cs, d.rs, dy.Data[lo:], dy.Stride, dx.Data[lo:], dx.Stride, e)
+}
+
+// accumulate adds dW = dy x' or, where the weight lies the other way, x dy',
+// and db = dy 1.
+func (p *densePass[T]) accumulate(dy, x, _ bijector.Mat[T]) {
+	narrow := x
+	p.wide = dy
+	if p.net.in > p.net.out {
+		narrow, p.wide = dy, x
+	}
+	kernel.Transpose(narrow.D, narrow.N, narrow.Data, narrow.Stride, p.nt.data, p.nt.ld)
+	p.workers.For(p.wide.D, 16, p.rows)
+	for o := range p.db {
+		p.db[o] += T(kernel.Sum(dy.Feature(o)))
+	}
+}
+
+// accumulateRows does rows lo to hi of the weight's gradient.
+func (p *densePass[T]) accumulateRows(lo, hi int) {
+	n := min(p.net.in, p.net.out)
+	kernel.Gemm(hi-lo, n, p.wide.N, p.wide.Data[lo*p.wide.Stride:], p.wide.Stride, 1,
+		p.nt.data, p.nt.ld, p.dw[lo*n:], n, kernel.Epilogue[T]{Mode: kernel.Add})
+}
+
+func (p *densePass[T]) grads() [][]T { return [][]T{p.dw, p.db} }
+
+// mapStage runs any Map as a stage.
+type mapStage[T bijector.Float] struct {
+	pass bijector.MapPass[T]
+	grad bijector.MapGradPass[T] // nil in evaluation
+}
+
+func newMapStage[T bijector.Float](m bijector.Map[T], o bijector.PassOptions, grad bool) *mapStage[T] {
+	if !grad {
+		return &mapStage[T]{pass: m.NewMapPass(o)}
+	}
+	g := m.NewMapGradPass(o)
+	return &mapStage[T]{pass: g, grad: g}
+}
+
+func (p *mapStage[T]) slabs() bool { return false }
+
+func (p *mapStage[T]) forward(y, x bijector.Mat[T], lo, hi int) { p.pass.Forward(y, x, lo, hi) }
+
+func (p *mapStage[T]) backward(dx, dy, x, y bijector.Mat[T], gate bool, lo, hi int) {
+	p.grad.Backward(dx, dy, x, y, lo, hi)
+	if gate && !dx.Empty() {
+		gateBy(dx.Samples(lo, hi), x.Samples(lo, hi))
+	}
+}
+
+func (p *mapStage[T]) accumulate(dy, x, y bijector.Mat[T]) { p.grad.Accumulate(dy, x, y) }
+
+func (p *mapStage[T]) grads() [][]T {
+	if p.grad == nil {
+		return nil
+	}
+	return p.grad.Grads()
+}
