@@ -1,0 +1,201 @@
+// The IDX format, plain or compressed: ReadImages, ReadLabels, and the checks
+// that keep a damaged or hostile file from being believed.
+
+package mnist
+
+import (
+	"bufio"
+	"compress/flate"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrFormat: a file is not the IDX file that it should be. The error that
+// wraps it says what was found and what was expected.
+var ErrFormat = errors.New("malformed IDX data")
+
+// MaxBytes is the largest payload that is read: 1 GiB, which is 1.3 million
+// images of 28 x 28. It bounds what a small compressed file can expand to.
+const MaxBytes = 1 << 30
+
+// firstChunk is what may be allocated before anything has been read.
+const firstChunk = 512 << 10
+
+// Images are N = len(Pixels)/(Height*Width) images of Height rows and Width
+// columns, row-major, one after the other; 0 is background and 255 is ink.
+type Images struct {
+	Height, Width int
+	Pixels        []uint8
+}
+
+// Len returns the number of images.
+func (im Images) Len() int {
+	if im.Height <= 0 || im.Width <= 0 {
+		return 0
+	}
+	return len(im.Pixels) / im.Height / im.Width
+}
+
+// ReadImages reads an IDX file of images: the bytes 0 0 8 3, then the number
+// of images, the height and the width as big-endian uint32, then one byte a
+// pixel. The file may be compressed with gzip; its content tells.
+//
+// The file must be exactly as long as it says and hold at least one pixel, or
+// the error wraps ErrFormat. Sizes are not believed until the data is there:
+// at most twice the (uncompressed) bytes read plus 1 MiB are allocated.
+func ReadImages(r io.Reader) (Images, error) {
+	im, err := readImages(r, firstChunk)
+	if err != nil {
+		return Images{}, fmt.Errorf("mnist: read images: %w", err)
+	}
+	return im, nil
+}
+
+// ReadLabels reads an IDX file of labels: the bytes 0 0 8 1, then the number
+// of labels as big-endian uint32, then one byte a label, of any value. All
+// else is as in ReadImages.
+func ReadLabels(r io.Reader) ([]uint8, error) {
+	labels, err := readLabels(r, firstChunk)
+	if err != nil {
+		return nil, fmt.Errorf("mnist: read labels: %w", err)
+	}
+	return labels, nil
+}
+
+func readImages(r io.Reader, first int) (Images, error) {
+	var size [3]uint32
+	pixels, err := readIDX(r, size[:], first)
+	return Images{Height: int(size[1]), Width: int(size[2]), Pixels: pixels}, err
+}
+
+func readLabels(r io.Reader, first int) ([]uint8, error) {
+	var size [1]uint32
+	return readIDX(r, size[:], first)
+}
+
+// readIDX reads an array of bytes with len(size) dimensions and sets size.
+// first bounds what is allocated on the header's word alone.
+func readIDX(r io.Reader, size []uint32, first int) ([]uint8, error) {
+	br := bufio.NewReader(r)
+	head, err := br.Peek(2)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	var in io.Reader = br
+	if len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
+		// An error of gzip's is about damaged data unless it is the source's.
+		if in, err = gzip.NewReader(br); err != nil {
+			return nil, damaged(err, "the gzip header")
+		}
+	}
+	if err := readHeader(in, size); err != nil {
+		return nil, err
+	}
+	want, err := payload(size)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readExactly(in, want, first)
+	if err != nil {
+		return nil, err
+	}
+	// The read past the end also makes gzip compare its checksum.
+	var extra [1]byte
+	switch _, err := io.ReadFull(in, extra[:]); {
+	case err == nil, errors.Is(err, gzip.ErrHeader):
+		return nil, fmt.Errorf("%w: trailing bytes after the %d that the header %v announces", ErrFormat, want, size)
+	case err != io.EOF:
+		return nil, damaged(err, fmt.Sprintf("the end, after all %d bytes of data (truncated there, or trailing bytes)", want))
+	}
+	return data, nil
+}
+
+// readHeader reads the magic number and the sizes.
+func readHeader(r io.Reader, size []uint32) error {
+	var head [16]byte
+	h := head[:4+4*len(size)]
+	n, err := io.ReadFull(r, h)
+	if n >= 4 || err == nil {
+		if err := checkMagic(h, len(size)); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return damaged(err, fmt.Sprintf("byte %d of the header, which has %d", n, len(h)))
+	}
+	for i := range size {
+		size[i] = binary.BigEndian.Uint32(h[4+4*i:])
+	}
+	return nil
+}
+
+func checkMagic(h []byte, dims int) error {
+	what := map[int]string{1: "labels", 3: "images"}
+	want := fmt.Sprintf("want 00 00 08 %02x (%s)", dims, what[dims])
+	switch {
+	case h[0] != 0 || h[1] != 0:
+		return fmt.Errorf("%w: it starts with % x, %s, plain or in gzip", ErrFormat, h[:4], want)
+	case h[2] != 0x08:
+		return fmt.Errorf("%w: magic % x has element type %#02x, %s: unsigned bytes", ErrFormat, h[:4], h[2], want)
+	case int(h[3]) != dims && what[int(h[3])] != "":
+		return fmt.Errorf("%w: magic % x is that of %s, %s", ErrFormat, h[:4], what[int(h[3])], want)
+	case int(h[3]) != dims:
+		return fmt.Errorf("%w: magic % x announces %d dimensions, %s", ErrFormat, h[:4], h[3], want)
+	}
+	return nil
+}
+
+// payload returns the number of bytes that the sizes announce, between 1 and
+// MaxBytes.
+func payload(size []uint32) (int, error) {
+	total := uint64(1)
+	for _, s := range size {
+		if s == 0 {
+			return 0, fmt.Errorf("%w: the header announces %v, want sizes of at least 1", ErrFormat, size)
+		}
+		// total <= MaxBytes and s < 2^32, so the product fits.
+		if total *= uint64(s); total > MaxBytes {
+			return 0, fmt.Errorf("%w: the header announces %v, more than the limit of %d bytes", ErrFormat, size, MaxBytes)
+		}
+	}
+	return int(total), nil
+}
+
+// readExactly reads n bytes. It fills chunks, each no larger than what has
+// been read before it (the first: than first), and joins them at the end, so
+// that all that was ever allocated is at most first or twice what was read.
+func readExactly(r io.Reader, n, first int) ([]uint8, error) {
+	var chunks [][]uint8
+	for got := 0; got < n; {
+		chunk := make([]uint8, min(max(first, got), n-got))
+		m, err := io.ReadFull(r, chunk)
+		if got += m; err != nil {
+			return nil, damaged(err, fmt.Sprintf("byte %d of the data, which should have %d", got, n))
+		}
+		chunks = append(chunks, chunk)
+	}
+	if len(chunks) == 1 {
+		return chunks[0], nil
+	}
+	data := make([]uint8, 0, n)
+	for _, c := range chunks {
+		data = append(data, c...)
+	}
+	return data, nil
+}
+
+// damaged says where reading failed. What the data is to blame for wraps
+// ErrFormat; a failure of the source itself does not.
+func damaged(err error, where string) error {
+	var corrupt flate.CorruptInputError
+	switch {
+	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: truncated at %s: %w", ErrFormat, where, io.ErrUnexpectedEOF)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+		return fmt.Errorf("%w: damaged compression at %s: %w", ErrFormat, where, err)
+	}
+	return fmt.Errorf("at %s: %w", where, err)
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/mnist"
+)
+
+// gallery draws what a trained model can do.
+type gallery struct {
+	coder   coder
+	flow    *distribution.Flow[float32]
+	test    *mnist.Set
+	classes int // of the flow's context; 0: unconditional
+	seed    uint64
+}
+
+const columns = 10
+
+// draw writes all pictures into a directory.
+func (g gallery) draw(dir string) error {
+	for _, p := range []struct {
+		name string
+		make func() (mnist.Grid, *tensor.Dense, error)
+	}{
+		{"samples.png", g.samples},
+		{"reconstructions.png", g.reconstructions},
+		{"interpolation.png", g.interpolation},
+	} {
+		grid, x, err := p.make()
+		if err == nil {
+			err = grid.WritePNG(filepath.Join(dir, p.name), x)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// grid is an empty grid for the test set's images.
+func (g gallery) grid(rows, cols int) mnist.Grid {
+	return mnist.Grid{Rows: rows, Cols: cols, Height: g.test.Height(), Width: g.test.Width()}
+}
+
+// samples are draws, a class a row, each row from the likeliest to the least
+// likely; without classes, a hundred in that order.
+func (g gallery) samples() (mnist.Grid, *tensor.Dense, error) {
+	rng := rand.New(rand.NewPCG(g.seed, 0x647261))
+	rows, flow := columns, g.flow
+	var captions []string
+	if g.classes > 0 {
+		rows = g.classes
+		flow = flow.Given(oneHots(g.classes, rows*columns, func(i int) int { return i / columns }))
+		for k := range rows {
+			captions = append(captions, strconv.Itoa(k))
+		}
+	}
+	z, logp, err := flow.SampleWithLogProb(rng, rows*columns)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	order := make([]int, rows*columns)
+	for i := range order {
+		order[i] = i
+	}
+	groups := 1
+	if g.classes > 0 {
+		groups = rows
+	}
+	size := len(order) / groups
+	for k := range groups {
+		slices.SortFunc(order[k*size:(k+1)*size], byDensity(logp.Float32s()))
+	}
+	x, err := decodeRows(g.coder, z, order)
+	grid := g.grid(rows, columns)
+	grid.RowCaptions = captions
+	return grid, x, err
+}
+
+// byDensity orders rows from the highest log-density down.
+func byDensity(logp []float32) func(a, b int) int {
+	return func(a, b int) int {
+		switch {
+		case logp[a] > logp[b]:
+			return -1
+		case logp[a] < logp[b]:
+			return 1
+		}
+		return a - b
+	}
+}
+
+// decodeRows decodes the rows of z in an order.
+func decodeRows(d autoencoder.Decoder, z *tensor.Dense, order []int) (*tensor.Dense, error) {
+	rows := rowsOf(z)
+	picked := make([][]float32, len(order))
+	for i, r := range order {
+		picked[i] = rows[r]
+	}
+	t, err := stack(picked)
+	if err != nil {
+		return nil, err
+	}
+	return d.Decode(t)
+}
+
+// reconstructions are pairs of rows: test images above what the autoencoder
+// makes of them.
+func (g gallery) reconstructions() (mnist.Grid, *tensor.Dense, error) {
+	const pairs = 4
+	n := min(pairs*columns, g.test.Len()/columns*columns)
+	if n == 0 {
+		n = g.test.Len()
+	}
+	x, err := images(g.test, 0, n)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	z, err := g.coder.Encode(x)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	y, err := g.coder.Decode(z)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	var rows [][]float32
+	var captions []string
+	a, b := rowsOf(x), rowsOf(y)
+	for lo := 0; lo < n; lo += columns {
+		hi := min(lo+columns, n)
+		rows = append(append(rows, a[lo:hi]...), b[lo:hi]...)
+		captions = append(captions, "image", "again")
+	}
+	t, err := stack(rows)
+	grid := g.grid(0, min(columns, n))
+	grid.RowCaptions = captions
+	return grid, t, err
+}
+
+// interpolation walks in latent space: row d leads from a test image of class
+// d to one of class d+1, through evenly spaced points between their latents
+// and, where the flow is conditional, between their labels.
+func (g gallery) interpolation() (mnist.Grid, *tensor.Dense, error) {
+	ends, classes := firstOfEach(g.test)
+	n := len(ends)
+	x, err := pick(g.test, ends)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	e, err := g.coder.Encode(x)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	flow := g.flow
+	if g.classes > 0 {
+		flow = flow.Given(oneHots(g.classes, n, func(i int) int { return classes[i] }))
+	}
+	u, err := flow.Forward(e)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	latents := rowsOf(u)
+	var path, contexts [][]float32
+	for d := range n {
+		to := (d + 1) % n
+		for i := range columns {
+			t := float32(i) / (columns - 1)
+			path = append(path, blend(latents[d], latents[to], t))
+			c := make([]float32, g.classes)
+			if g.classes > 0 {
+				c[classes[d]] += 1 - t
+				c[classes[to]] += t
+			}
+			contexts = append(contexts, c)
+		}
+	}
+	z, err := stack(path)
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	if flow = g.flow; g.classes > 0 {
+		c, err := stack(contexts)
+		if err != nil {
+			return mnist.Grid{}, nil, err
+		}
+		flow = flow.Given(c)
+	}
+	if z, err = flow.Inverse(z); err != nil {
+		return mnist.Grid{}, nil, err
+	}
+	y, err := g.coder.Decode(z)
+	return g.grid(n, columns), y, err
+}
+
+// firstOfEach finds the first image of each class that has one.
+func firstOfEach(s *mnist.Set) (rows, classes []int) {
+	first := map[int]int{}
+	for i := s.Len() - 1; i >= 0; i-- {
+		first[s.Label(i)] = i
+	}
+	for k := range s.Classes() {
+		if i, ok := first[k]; ok {
+			rows, classes = append(rows, i), append(classes, k)
+		}
+	}
+	return rows, classes
+}
+
+// blend is (1-t) a + t b.
+func blend(a, b []float32, t float32) []float32 {
+	m := make([]float32, len(a))
+	for i := range m {
+		m[i] = (1-t)*a[i] + t*b[i]
+	}
+	return m
+}
+
+// oneHots are n rows of a context in which row i is class of(i).
+func oneHots(classes, n int, of func(i int) int) *tensor.Dense {
+	data := make([]float32, n*classes)
+	for i := range n {
+		data[i*classes+of(i)] = 1
+	}
+	return bijector.TensorOf(data, n, classes)
+}
