@@ -14,9 +14,9 @@ import (
 // parameters only, which passes read live, and is safe for concurrent use
 // while nobody trains it.
 //
-// A Base may also be a bijector.Changer, and may have a method
-// Validate() error, which Flow and the loader of model files ask whether the
-// state makes a distribution.
+// A Base may also be a bijector.Changer, and a bijector.Validator, which
+// NewFlow and the loader of model files ask whether the state makes a
+// distribution.
 type Base[T bijector.Float] interface {
 	bijector.Stateful[T]
 	Dim() int        // features
@@ -58,11 +58,9 @@ type Builder[T bijector.Float] interface {
 	Base(bijector.Node) (Base[T], error)
 }
 
-// validator is the optional method that says whether a part's state is usable.
-type validator interface{ Validate() error }
-
+// validate asks a part about its state, where it has an opinion.
 func validate(part any) error {
-	if v, ok := part.(validator); ok {
+	if v, ok := part.(bijector.Validator); ok {
 		return v.Validate()
 	}
 	return nil

@@ -12,9 +12,9 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// maxDim bounds a spec's Dim: four images of 3 x 1024 x 1024 pixels or so,
-// and few enough that a hostile file cannot ask for all memory.
-const maxDim = 1 << 24
+// maxDim bounds a spec's Dim, so that a number in a hostile file cannot ask for
+// all memory.
+const maxDim = 1 << 20
 
 // maxLogScale bounds the magnitude of a log-scale, so that neither the scale
 // nor its inverse overflows.
@@ -32,22 +32,28 @@ type locationScale[T bijector.Float] struct {
 	err      error // why this is no distribution
 }
 
-// newLocationScale copies what the spec says, or returns one with err set.
+// newLocationScale copies what the spec says. For a spec that says nothing
+// valid it returns a state of no memory with err set.
 func newLocationScale[T bijector.Float](name string, of standard, s NormalSpec) locationScale[T] {
+	none := locationScale[T]{standard: of, dim: s.Dim}
+	if none.err = checkNormalSpec(name, s); none.err != nil {
+		return none
+	}
 	d := locationScale[T]{standard: of, dim: s.Dim, learned: s.Learned}
-	if d.err = checkNormalSpec(name, s); d.err != nil {
+	if !s.Learned {
+		d.loc, d.scale = slices.Clone(s.Loc), slices.Clone(s.Scale)
 		return d
 	}
-	d.loc, d.scale = slices.Clone(s.Loc), slices.Clone(s.Scale)
-	if s.Learned {
-		d.params.loc, d.params.logScale = make([]T, s.Dim), make([]T, s.Dim)
-		for j, v := range s.Loc {
-			d.params.loc[j] = T(v)
-		}
-		for j, v := range s.Scale {
-			d.params.logScale[j] = T(math.Log(v))
-		}
-		d.err = d.Validate()
+	d.params.loc, d.params.logScale = make([]T, s.Dim), make([]T, s.Dim)
+	for j, v := range s.Loc {
+		d.params.loc[j] = T(v)
+	}
+	for j, v := range s.Scale {
+		d.params.logScale[j] = T(math.Log(v))
+	}
+	if err := d.Validate(); err != nil {
+		none.err = fmt.Errorf("%w: the %s's spec does not fit into %T: %w", err, name, *new(T), bijector.ErrSpec)
+		return none
 	}
 	return d
 }
@@ -84,7 +90,7 @@ func (d *locationScale[T]) ContextDim() int { return 0 }
 // Params are "loc" and "log_scale", each (dim), where they are learned, and
 // nothing otherwise. Weight decay leaves both alone.
 func (d *locationScale[T]) Params() []bijector.Param[T] {
-	if !d.learned || d.err != nil {
+	if !d.learned {
 		return nil
 	}
 	return []bijector.Param[T]{

@@ -38,16 +38,16 @@ type locationScalePass[T bijector.Float] struct {
 }
 
 func newLocationScalePass[T bijector.Float](d *locationScale[T], o bijector.PassOptions) *locationScalePass[T] {
-	n := max(d.dim, 0)
+	n := d.dim
 	if d.err != nil {
-		n = 0 // a refused size must not be allocated
+		n = 0 // nothing of a refused size is allocated
 	}
 	p := &locationScalePass[T]{
 		of: d, workers: o.Workers,
 		loc: make([]float64, n), logScale: make([]float64, n), u: make([]float64, o.MaxBatch),
 	}
 	copy(p.loc, d.loc)
-	for j, s := range d.scale[:min(len(d.scale), n)] {
+	for j, s := range d.scale {
 		p.logScale[j] = math.Log(s)
 	}
 	p.forward = p.forwardSamples

@@ -1,0 +1,55 @@
+//go:build !race
+
+// The race detector makes pools forget what they hold, and so allocate.
+
+package distribution
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+func TestNoAllocations(t *testing.T) {
+	t.Run("float32", noAllocations[float32])
+	t.Run("float64", noAllocations[float64])
+}
+
+func noAllocations[T bijector.Float](t *testing.T) {
+	w := bijector.NewWorkers(2)
+	defer w.Close()
+	for _, base := range []Base[T]{
+		must(NormalOf[T](NormalSpec{Dim: 3, Learned: true})),
+		must(LogisticOf[T](LogisticSpec{Dim: 3, Learned: true})),
+	} {
+		chain := must(bijector.NewChain[T](newBend[T](3, 1, 1), newBend[T](3, 1, 2)))
+		for _, n := range []int{1, 100, 128} {
+			x, logp, draws := rowsOf[T](n, 3), make([]float64, n), make([]T, 3*n)
+			one, all := NewFlow[T](chain, base).Given(rowsOf[T](1, 1)), NewFlow[T](chain, base).Given(rowsOf[T](n, 1))
+			m, cond := must(bijector.MatOf[T](x, 3)), must(bijector.MatOf[T](rowsOf[T](n, 1), 1))
+			rng := newRand(1)
+			step := one.NewStepPass(bijector.PassOptions{MaxBatch: n})
+			shared := one.NewStepPass(bijector.PassOptions{MaxBatch: n, Workers: w})
+			loss := one.NewLossPass(bijector.PassOptions{MaxBatch: n})
+			for name, f := range map[string]func() error{
+				"LogProbInto":          func() error { return one.LogProbInto(logp, x) },
+				"LogProbInto, n given": func() error { return all.LogProbInto(logp, x) },
+				"SampleInto":           func() error { return one.SampleInto(draws, rng) },
+				"SampleInto, n given":  func() error { return all.SampleInto(draws, rng) },
+				"Step":                 func() error { step.Step(m, cond, logp); return nil },
+				"Step, workers":        func() error { shared.Step(m, cond, logp); return nil },
+				"Loss":                 func() error { loss.Loss(m, cond, logp); return nil },
+			} {
+				t.Run(fmt.Sprintf("%T/%s/%d", base, name, n), func(t *testing.T) {
+					if err := f(); err != nil {
+						t.Fatal(err)
+					}
+					if got := testing.AllocsPerRun(50, func() { _ = f() }); got != 0 {
+						t.Errorf("%v allocations a call, want 0", got)
+					}
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package distribution
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// reference is one dimension of a base as gonum knows it: the density rather
+// than its logarithm, since gonum's Logistic.LogProb ignores Mu and S.
+type reference interface {
+	Prob(x float64) float64
+	CDF(x float64) float64
+}
+
+// family is a base with the reference for its dimensions.
+type family struct {
+	name string
+	f32  func(NormalSpec) (Base[float32], error)
+	f64  func(NormalSpec) (Base[float64], error)
+	one  func(loc, scale float64) reference
+}
+
+var families = []family{{
+	name: "normal",
+	f32:  func(s NormalSpec) (Base[float32], error) { return NormalOf[float32](s) },
+	f64:  func(s NormalSpec) (Base[float64], error) { return NormalOf[float64](s) },
+	one:  func(loc, scale float64) reference { return distuv.Normal{Mu: loc, Sigma: scale} },
+}, {
+	name: "logistic",
+	f32:  func(s NormalSpec) (Base[float32], error) { return LogisticOf[float32](LogisticSpec(s)) },
+	f64:  func(s NormalSpec) (Base[float64], error) { return LogisticOf[float64](LogisticSpec(s)) },
+	one:  func(loc, scale float64) reference { return distuv.Logistic{Mu: loc, S: scale} },
+}}
+
+// specs are standard, fixed and learned.
+var specs = []NormalSpec{
+	{Dim: 3},
+	{Dim: 3, Loc: []float64{0.5, -3, 40}, Scale: []float64{0.25, 1, 7}},
+	{Dim: 3, Loc: []float64{0.5, -3, 40}, Scale: []float64{0.25, 1, 7}, Learned: true},
+	{Dim: 3, Learned: true},
+}
+
+// each runs a test for every family and spec.
+func each(t *testing.T, f func(t *testing.T, fam family, s NormalSpec, loc, scale []float64)) {
+	for _, fam := range families {
+		for i, s := range specs {
+			loc, scale := s.Loc, s.Scale
+			if loc == nil {
+				loc, scale = make([]float64, s.Dim), []float64{1, 1, 1}
+			}
+			t.Run(fmt.Sprint(fam.name, i), func(t *testing.T) { f(t, fam, s, loc, scale) })
+		}
+	}
+}
+
+// around fills a batch with values within four scales of the locations.
+func around(n int, loc, scale []float64) bijector.Mat[float64] {
+	rng := newRand(5)
+	z := bijector.NewMat[float64](len(loc), n)
+	for j := range z.D {
+		for i := range n {
+			z.Feature(j)[i] = loc[j] + scale[j]*(8*rng.Float64()-4)
+		}
+	}
+	return z
+}
+
+func near(got, want, tol float64) bool { return math.Abs(got-want) <= tol*max(1, math.Abs(want)) }
+
+func TestLogProbEqualsGonum(t *testing.T) {
+	each(t, func(t *testing.T, fam family, s NormalSpec, loc, scale []float64) {
+		base := must(fam.f64(s))
+		for _, n := range sizes {
+			z, logp := around(n, loc, scale), make([]float64, n)
+			for i := range logp {
+				logp[i] = 10 // LogProb adds
+			}
+			base.NewBasePass(bijector.PassOptions{MaxBatch: n}).LogProb(z, bijector.Mat[float64]{}, logp)
+			for i, got := range logp {
+				want := 10.0
+				for j := range z.D {
+					want += math.Log(fam.one(loc[j], scale[j]).Prob(z.Feature(j)[i]))
+				}
+				if !near(got, want, 1e-12) {
+					t.Fatalf("row %d of %d: %v, want %v", i, n, got, want)
+				}
+			}
+		}
+	})
+}
+
+// Far away the log-density keeps its digits, and is -Inf only where float64
+// has no number for it.
+func TestLogProbFarAway(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		base    Base[float64]
+		z, want float64
+	}{
+		{NewNormal[float64](1), 1e100, -0.5e200},
+		{NewNormal[float64](1), -1e200, -inf},
+		{NewLogistic[float64](1), 1e3, -1e3},
+		{NewLogistic[float64](1), -1e300, -1e300},
+		{NewLogistic[float64](1), 40, -40 - 2*math.Log1p(math.Exp(-40))},
+		{must(NormalOf[float64](NormalSpec{Dim: 1, Scale: []float64{1e-300}})), 0, 300*math.Log(10) - math.Log(2*math.Pi)/2},
+		{must(NormalOf[float64](NormalSpec{Dim: 1, Scale: []float64{1e300}})), 1e300, -300*math.Log(10) - math.Log(2*math.Pi)/2 - 0.5},
+	} {
+		z, logp := bijector.NewMat[float64](1, 1), make([]float64, 1)
+		z.Data[0] = c.z
+		c.base.NewBasePass(bijector.PassOptions{MaxBatch: 1}).LogProb(z, bijector.Mat[float64]{}, logp)
+		if logp[0] != c.want && !near(logp[0], c.want, 1e-12) {
+			t.Errorf("%T at %v: %v, want %v", c.base, c.z, logp[0], c.want)
+		}
+	}
+}
+
+// Backward against central differences of sum_i g_i log p(z_i), for z, loc and
+// log-scale.
+func TestBaseGradient(t *testing.T) {
+	each(t, func(t *testing.T, fam family, s NormalSpec, loc, scale []float64) {
+		const n, h = 7, 1e-5
+		var none bijector.Mat[float64]
+		base := must(fam.f64(s))
+		o := bijector.PassOptions{MaxBatch: n}
+		z, g := around(n, loc, scale), make([]float64, n)
+		for i := range g {
+			g[i] = 0.3*float64(i) - 1
+		}
+		loss := func() (sum float64) {
+			logp := make([]float64, n)
+			base.NewBasePass(o).LogProb(z, none, logp)
+			for i, v := range logp {
+				sum += g[i] * v
+			}
+			return sum
+		}
+		pass := base.NewBaseGradPass(o)
+		logp := make([]float64, n)
+		pass.LogProb(z, none, logp)
+		dz := around(n, loc, scale) // to be overwritten
+		for range 2 {
+			pass.Backward(dz, none, z, none, g) // parameters accumulate, dz does not
+		}
+		check := func(what string, p *float64, step, got float64) {
+			t.Helper()
+			was := *p
+			*p = was + step
+			hi := loss()
+			*p = was - step
+			lo := loss()
+			*p = was
+			if want := (hi - lo) / (2 * step); !near(got, want, 1e-6) {
+				t.Errorf("%s: gradient %v, differences %v", what, got, want)
+			}
+		}
+		for j := range z.D {
+			for i := range n {
+				check(fmt.Sprintf("z[%d][%d]", i, j), &z.Feature(j)[i], h*scale[j], dz.Feature(j)[i])
+			}
+		}
+		params, grads := base.Params(), pass.Grads()
+		if want := map[bool]int{true: 2}[s.Learned]; len(params) != want || len(grads) != want {
+			t.Fatalf("%d parameters and %d gradients, want %d", len(params), len(grads), want)
+		}
+		for k, p := range params {
+			for j := range p.Data {
+				step := h
+				if p.Name == "loc" {
+					step *= scale[j]
+				}
+				check(fmt.Sprintf("%s[%d]", p.Name, j), &p.Data[j], step, grads[k][j]/2)
+			}
+		}
+	})
+}
+
+// Workers share a large batch without a change of bits.
+func TestBaseWorkers(t *testing.T) {
+	w := bijector.NewWorkers(3)
+	defer w.Close()
+	const n, dim = 700, 40
+	s := NormalSpec{Dim: dim, Learned: true, Loc: make([]float64, dim), Scale: slices.Repeat([]float64{2}, dim)}
+	for _, fam := range families {
+		base := must(fam.f64(s))
+		z := around(n, s.Loc, s.Scale)
+		run := func(w *bijector.Workers) (logp []float64, dz bijector.Mat[float64], grads [][]float64) {
+			var none bijector.Mat[float64]
+			p := base.NewBaseGradPass(bijector.PassOptions{MaxBatch: n, Workers: w})
+			logp, dz = make([]float64, n), bijector.NewMat[float64](dim, n)
+			p.LogProb(z, none, logp)
+			p.Backward(dz, none, z, none, logp)
+			return logp, dz, p.Grads()
+		}
+		l1, d1, g1 := run(nil)
+		l3, d3, g3 := run(w)
+		if !reflect.DeepEqual(l1, l3) || !reflect.DeepEqual(d1, d3) || !reflect.DeepEqual(g1, g3) {
+			t.Errorf("%s: three workers change the result", fam.name)
+		}
+	}
+}
+
+func TestBaseSpecs(t *testing.T) {
+	for _, fam := range families {
+		for _, s := range []NormalSpec{
+			{}, {Dim: -1}, {Dim: 1 << 40}, {Dim: 1 << 40, Learned: true},
+			{Dim: 2, Loc: []float64{1}}, {Dim: 2, Scale: []float64{1, 1, 1}},
+			{Dim: 1, Loc: []float64{math.NaN()}}, {Dim: 1, Loc: []float64{math.Inf(-1)}},
+			{Dim: 1, Scale: []float64{0}}, {Dim: 1, Scale: []float64{-1}}, {Dim: 1, Scale: []float64{math.NaN()}},
+			{Dim: 1, Scale: []float64{math.Inf(1)}}, {Dim: 1, Scale: []float64{5e-324}},
+		} {
+			base, err := fam.f64(s)
+			if !errors.Is(err, bijector.ErrSpec) {
+				t.Errorf("%s of %+v: error %v, want ErrSpec", fam.name, s, err)
+			}
+			if err := NewFlow[float64](newBend[float64](1, 0, 1), base).Check(); !errors.Is(err, bijector.ErrSpec) {
+				t.Errorf("a flow over %s of %+v: Check says %v, want ErrSpec", fam.name, s, err)
+			}
+			base.NewBasePass(bijector.PassOptions{MaxBatch: 1})
+			base.NewBaseGradPass(bijector.PassOptions{MaxBatch: 1})
+			base.Params()
+		}
+		for _, s := range specs {
+			base := must(fam.f64(s))
+			text := must(json.Marshal(base.Spec()))
+			var back NormalSpec
+			if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, s) {
+				t.Errorf("%s: spec %+v comes back as %+v from %s, %v", fam.name, s, back, text, err)
+			}
+		}
+	}
+	if _, ok := NewLogistic[float32](2).Spec().(LogisticSpec); !ok {
+		t.Error("the spec of a Logistic is no LogisticSpec")
+	}
+}
+
+// A base keeps no slice of its maker's, and says when training ruined it.
+func TestBaseState(t *testing.T) {
+	s := NormalSpec{Dim: 1, Loc: []float64{2}, Scale: []float64{3}}
+	n := must(NormalOf[float64](s))
+	s.Loc[0], s.Scale[0] = 9, 9
+	n.Spec().(NormalSpec).Loc[0] = 9
+	if got := n.Spec().(NormalSpec); got.Loc[0] != 2 || got.Scale[0] != 3 || n.loc[0] != 2 || n.scale[0] != 3 {
+		t.Errorf("the caller's slices reach the base: %+v, %v, %v", got, n.loc, n.scale)
+	}
+	learned := must(LogisticOf[float32](LogisticSpec{Dim: 2, Learned: true}))
+	for _, p := range learned.Params() {
+		p.Data[1] = float32(math.Inf(-1))
+		if err := learned.Validate(); !errors.Is(err, bijector.ErrNonFinite) {
+			t.Errorf("%s -Inf: Validate says %v, want ErrNonFinite", p.Name, err)
+		}
+		p.Data[1] = 0
+	}
+	if err := learned.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A location that float32 does not hold makes no learned base.
+func TestBaseOverflow(t *testing.T) {
+	s := NormalSpec{Dim: 1, Loc: []float64{1e300}, Scale: []float64{2}, Learned: true}
+	n, err := NormalOf[float32](s)
+	if !errors.Is(err, bijector.ErrSpec) {
+		t.Errorf("a learned location 1e300 in float32: %v, want ErrSpec", err)
+	}
+	n.NewBaseGradPass(bijector.PassOptions{MaxBatch: 1})
+	if _, err := NormalOf[float64](s); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,189 @@
+package distribution
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// The gradient of Step against central differences of the mean of Loss,
+// through layers and base, with context.
+func TestStepGradient(t *testing.T) {
+	const dim, h = 3, 1e-5
+	for _, base := range []Base[float64]{
+		must(NormalOf[float64](NormalSpec{Dim: dim, Loc: []float64{0.1, -1, 2}, Scale: []float64{1.5, 0.8, 2}, Learned: true})),
+		must(LogisticOf[float64](LogisticSpec{Dim: dim, Learned: true})),
+		NewNormal[float64](dim),
+	} {
+		layer := must(bijector.NewChain[float64](newBend[float64](dim, 1, 1), newBend[float64](dim, 1, 2)))
+		f := NewFlow[float64](layer, base)
+		if err := f.Check(); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 2, 9} {
+			// Small ones: where a sinh of a sinh is large, differences of the
+			// loss have no digits.
+			data, given := rowsOf[float64](n, dim), rowsOf[float64](n, 1)
+			for i := range data.Float64s() {
+				data.Float64s()[i] *= 0.25
+			}
+			x, cond := must(bijector.MatOf[float64](data, dim)), must(bijector.MatOf[float64](given, 1))
+			was := append([]float64(nil), x.Data...)
+			o := bijector.PassOptions{MaxBatch: 16}
+			loss, step := f.NewLossPass(o), f.NewStepPass(o)
+			mean := func() (m float64) {
+				out := make([]float64, n)
+				loss.Loss(x, cond, out)
+				for _, v := range out {
+					m += v / float64(n)
+				}
+				return m
+			}
+			rows, want := make([]float64, n), make([]float64, n)
+			for range 2 { // Grads accumulate
+				step.Step(x, cond, rows)
+			}
+			loss.Loss(x, cond, want)
+			logp := must(f.Given(given).LogProb(data)).Float64s()
+			for i := range rows {
+				if !near(rows[i], want[i], 1e-12) || !near(rows[i], -logp[i], 1e-12) {
+					t.Errorf("row %d of %d: loss %v in Step, %v in Loss, log-density %v", i, n, rows[i], want[i], logp[i])
+				}
+			}
+			params, grads := f.Params(), step.Grads()
+			if len(params) != len(grads) {
+				t.Fatalf("%d parameters, %d gradients", len(params), len(grads))
+			}
+			for k, p := range params {
+				for j := range p.Data {
+					v := p.Data[j]
+					p.Data[j] = v + h
+					hi := mean()
+					p.Data[j] = v - h
+					lo := mean()
+					p.Data[j] = v
+					if want := (hi - lo) / (2 * h); !near(grads[k][j]/2, want, 1e-6) {
+						t.Errorf("%T, n = %d, %s[%d]: gradient %v, differences %v", base, n, p.Name, j, grads[k][j]/2, want)
+					}
+				}
+			}
+			for i, v := range x.Data {
+				if v != was[i] {
+					t.Fatal("a pass wrote to its input")
+				}
+			}
+		}
+	}
+}
+
+// plain is a layer without a gradient.
+type plain struct{ bijector.Layer[float64] }
+
+func TestCheck(t *testing.T) {
+	layer := newBend[float64](3, 2, 1)
+	for name, c := range map[string]struct {
+		f    *Flow[float64]
+		want error
+		says string
+	}{
+		"dimensions":  {NewFlow[float64](layer, NewNormal[float64](4)), bijector.ErrShape, "3 features"},
+		"no gradient": {NewFlow[float64](plain{layer}, NewNormal[float64](3)), bijector.ErrNotTrainable, "plain"},
+		"in a chain":  {NewFlow[float64](must(bijector.NewChain[float64](newBend[float64](3, 2, 1), plain{layer})), NewNormal[float64](3)), bijector.ErrNotTrainable, "layer 1"},
+		"temperature": {NewFlow[float64](layer, NewNormal[float64](3)).WithTemperature(-1), bijector.ErrSpec, "-1"},
+		"base":        {NewFlow[float64](layer, NewNormal[float64](-1)), bijector.ErrSpec, "-1 dimensions"},
+		"context":     {NewFlow[float64](layer, conditional{NewNormal[float64](3)}), bijector.ErrContext, "2 context"},
+		"nil":         {NewFlow[float64](nil, nil), bijector.ErrSpec, "without a layer"},
+	} {
+		err := c.f.Check()
+		if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.says) {
+			t.Errorf("%s: Check says %v, want %v with %q", name, err, c.want, c.says)
+		}
+		if v := c.f.Validate(); (v == nil) != (name == "no gradient" || name == "in a chain" || name == "temperature") {
+			t.Errorf("%s: Validate says %v", name, v)
+		}
+		c.f.Params()
+		c.f.Buffers()
+		c.f.Spec()
+		c.f.Changed()
+	}
+}
+
+// conditional is a normal whose location is moved by seven context features.
+type conditional struct{ *Normal[float64] }
+
+func (conditional) ContextDim() int { return 7 }
+
+func (c conditional) NewBasePass(o bijector.PassOptions) BasePass[float64] {
+	return conditionalPass{c.Normal.NewBasePass(o)}
+}
+
+type conditionalPass struct{ BasePass[float64] }
+
+func (p conditionalPass) LogProb(z, cond bijector.Mat[float64], logp []float64) {
+	moved := bijector.NewMat[float64](z.D, z.N)
+	for j := range z.D {
+		for i, v := range z.Feature(j) {
+			moved.Feature(j)[i] = v - cond.Feature(6)[i]
+		}
+	}
+	p.BasePass.LogProb(moved, cond, logp)
+}
+
+// A conditional base under an unconditional layer makes a conditional flow.
+func TestConditionalBase(t *testing.T) {
+	f := NewFlow[float64](newBend[float64](3, 0, 1), conditional{NewNormal[float64](3)})
+	x := rowsOf[float64](1, 3)
+	if _, err := f.LogProb(x); f.ContextDim() != 7 || !errors.Is(err, bijector.ErrContext) {
+		t.Errorf("%d context features, LogProb without says %v", f.ContextDim(), err)
+	}
+	z := must(f.Given(rowsOf[float64](1, 7)).Forward(x)).Float64s()
+	at := bijector.TensorOf([]float64{0, 0, 0, 0, 0, 0, 1.5}, 1, 7)
+	at0 := bijector.TensorOf(make([]float64, 7), 1, 7)
+	want := 0.0
+	for _, v := range z {
+		want += v*v/2 - (v-1.5)*(v-1.5)/2
+	}
+	got := must(f.Given(at).LogProb(x)).Float64s()[0] - must(f.Given(at0).LogProb(x)).Float64s()[0]
+	if !near(got, want, 1e-10) {
+		t.Errorf("the context moves the log-density by %v, want %v", got, want)
+	}
+}
+
+// told counts what reaches a part.
+type told struct {
+	*bend[float64]
+	changed, calibrated int
+	valid               error
+}
+
+func (c *told) Changed()        { c.changed++ }
+func (c *told) Validate() error { return c.valid }
+func (c *told) Calibrate(x, _ bijector.Mat[float64], start bool, _ *bijector.Workers) {
+	if start && x.N == 5 {
+		c.calibrated++
+	}
+}
+
+func TestFlowTellsItsParts(t *testing.T) {
+	layer := &told{bend: newBend[float64](2, 0, 1)}
+	f := NewFlow[float64](layer, NewNormal[float64](2))
+	f.Changed()
+	f.Calibrate(bijector.NewMat[float64](2, 5), bijector.Mat[float64]{}, true, nil)
+	if layer.changed != 1 || layer.calibrated != 1 {
+		t.Errorf("told of %d changes and %d calibrations, want 1 and 1", layer.changed, layer.calibrated)
+	}
+	layer.valid = bijector.ErrNonFinite
+	if err := f.Validate(); !errors.Is(err, bijector.ErrNonFinite) {
+		t.Errorf("Validate says %v", err)
+	}
+	base := must(NormalOf[float64](NormalSpec{Dim: 2, Learned: true}))
+	g := NewFlow[float64](newBend[float64](2, 0, 1), base)
+	base.Params()[0].Data[1] = math.NaN()
+	if err := g.Validate(); !errors.Is(err, bijector.ErrNonFinite) {
+		t.Errorf("Validate of a NaN location says %v", err)
+	}
+}
