@@ -1,0 +1,308 @@
+package bijectortest
+
+// The contract of Pass: what it writes, what it leaves alone, and what its
+// results may depend on.
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// direction is one method of a pass with data to run it on.
+type direction[T bijector.Float] struct {
+	name     string
+	in, cond bijector.Mat[T]
+	run      func(p bijector.Pass[T], out, in, cond bijector.Mat[T], logDet []float64)
+}
+
+// directions draws n samples for both methods.
+func (f *fixture[T]) directions(n int, stream uint64) []direction[T] {
+	x, cond := f.data(n, stream)
+	z, _ := forward(f.layer, x, cond)
+	return []direction[T]{
+		{"Pass.Forward", x, cond, func(p bijector.Pass[T], out, in, cond bijector.Mat[T], logDet []float64) {
+			p.Forward(out, in, cond, logDet)
+		}},
+		{"Pass.Inverse", z, cond, func(p bijector.Pass[T], out, in, cond bijector.Mat[T], logDet []float64) {
+			p.Inverse(out, in, cond, logDet)
+		}},
+	}
+}
+
+// result runs the direction with a new pass.
+func (d direction[T]) result(l bijector.Layer[T], o bijector.PassOptions) (out bijector.Mat[T], logDet []float64) {
+	return d.resultOf(l.NewPass(o))
+}
+
+func (d direction[T]) resultOf(p bijector.Pass[T]) (out bijector.Mat[T], logDet []float64) {
+	out, logDet = outputs[T](d.in.D, d.in.N), make([]float64, d.in.N)
+	d.run(p, out, d.in, d.cond, logDet)
+	return out, logDet
+}
+
+func (d direction[T]) samples(lo, hi int) direction[T] {
+	d.in, d.cond = d.in.Samples(lo, hi), d.cond.Samples(lo, hi)
+	return d
+}
+
+func checkLogDetAdded[T bijector.Float](f *fixture[T]) error {
+	for _, d := range f.directions(17, 20) {
+		out, want := d.result(f.layer, bijector.PassOptions{MaxBatch: 17})
+		got := make([]float64, len(want))
+		for i := range got {
+			got[i] = float64(i + 1)
+			want[i] += float64(i + 1)
+		}
+		d.run(f.layer.NewPass(bijector.PassOptions{MaxBatch: 17}), out, d.in, d.cond, got)
+		if err := compareSlices("logDet", got, want, 1e-11); err != nil {
+			return prefix(err, "%s must add to logDet, which held 1, 2, 3 and so on", d.name)
+		}
+	}
+	return nil
+}
+
+func checkInPlace[T bijector.Float](f *fixture[T]) error {
+	for _, d := range f.directions(17, 21) {
+		x, cond := clone(d.in), clone(d.cond)
+		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: 17})
+		if err := firstError(compare("its input", d.in, x, exact), compare("its context", d.cond, cond, exact)); err != nil {
+			return prefix(err, "%s out of place must leave what it reads unchanged", d.name)
+		}
+		ld := make([]float64, d.in.N)
+		d.run(f.layer.NewPass(bijector.PassOptions{MaxBatch: 17}), x, x, cond, ld)
+		if err := firstError(compare("output", x, out, exact), compareSlices("logDet", ld, logDet, exact)); err != nil {
+			return prefix(err, "%s in place must give the bits of out of place", d.name)
+		}
+	}
+	return nil
+}
+
+// guard is what surrounds a view.
+const guard = 12345.5
+
+// framed is a view of samples in the middle of a larger batch that holds
+// guard elsewhere, with a copy of m in the view.
+func framed[T bijector.Float](m bijector.Mat[T]) (view, whole bijector.Mat[T]) {
+	whole = bijector.NewMat[T](m.D, m.N+11)
+	for i := range whole.Data {
+		whole.Data[i] = guard
+	}
+	view = whole.Samples(5, 5+m.N)
+	view.CopyFrom(m)
+	return view, whole
+}
+
+// intact says whether the surroundings of a framed view are.
+func intact[T bijector.Float](what string, whole bijector.Mat[T], n int) error {
+	for j := range whole.D {
+		for i, v := range whole.Feature(j) {
+			if (i < 5 || i >= 5+n) && v != guard {
+				return fmt.Errorf("%s: feature %d was written %d samples outside the view, which has %d samples and a stride of its own", what, j, max(5-i, i-5-n+1), n)
+			}
+		}
+	}
+	return nil
+}
+
+func checkViews[T bijector.Float](f *fixture[T]) error {
+	for _, d := range f.directions(17, 22) {
+		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: 17})
+		in, wholeIn := framed(d.in)
+		cond, wholeCond := framed(d.cond)
+		got, wholeOut := framed(outputs[T](f.d, d.in.N))
+		ld := make([]float64, d.in.N)
+		d.run(f.layer.NewPass(bijector.PassOptions{MaxBatch: 17}), got, in, cond, ld)
+		err := firstError(
+			intact("input", wholeIn, d.in.N), intact("context", wholeCond, d.in.N), intact("output", wholeOut, d.in.N),
+			compare("output", got, out, closeIn[T]()),
+			compareSlices("logDet", ld, logDet, closeIn[T]()))
+		if err != nil {
+			return prefix(err, "%s on views of larger batches", d.name)
+		}
+	}
+	return nil
+}
+
+// checkRows replaces all rows but one: that row must not notice.
+func checkRows[T bijector.Float](f *fixture[T]) error {
+	const n = 9
+	others := f.directions(n, 24)
+	for k, d := range f.directions(n, 23) {
+		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
+		for i := range n {
+			o := others[k]
+			o.in, o.cond = clone(o.in), clone(o.cond)
+			o.in.Samples(i, i+1).CopyFrom(d.in.Samples(i, i+1))
+			o.cond.Samples(i, i+1).CopyFrom(d.cond.Samples(i, i+1))
+			got, ld := o.result(f.layer, bijector.PassOptions{MaxBatch: n})
+			err := firstError(
+				compare("output", got.Samples(i, i+1), out.Samples(i, i+1), exact),
+				compareSlices("logDet", ld[i:i+1], logDet[i:i+1], exact))
+			if err != nil {
+				return prefix(err, "%s of row %d depends on the rows beside it", d.name, i)
+			}
+		}
+	}
+	return nil
+}
+
+func checkNaN[T bijector.Float](f *fixture[T]) error {
+	const n, bad = 33, 17
+	for _, d := range f.directions(n, 25) {
+		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
+		d.in, d.cond = clone(d.in), clone(d.cond)
+		for j := range f.d {
+			d.in.Feature(j)[bad] = T(math.NaN())
+		}
+		got, ld := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
+		for _, r := range [][2]int{{0, bad}, {bad + 1, n}} {
+			err := firstError(
+				compare("output", got.Samples(r[0], r[1]), out.Samples(r[0], r[1]), exact),
+				compareSlices("logDet", ld[r[0]:r[1]], logDet[r[0]:r[1]], exact))
+			if err != nil {
+				return prefix(err, "%s with NaN in row %d, rows %d to %d", d.name, bad, r[0], r[1]-1)
+			}
+		}
+	}
+	return nil
+}
+
+// checkSizes uses one pass for batches of different size.
+func checkSizes[T bijector.Float](f *fixture[T]) error {
+	for _, d := range f.directions(maxBatch, 26) {
+		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: maxBatch})
+		p := f.layer.NewPass(bijector.PassOptions{MaxBatch: maxBatch})
+		for _, n := range []int{17, 1, maxBatch, 2} {
+			got, ld := d.samples(0, n).resultOf(p)
+			err := firstError(
+				compare("output", got, out.Samples(0, n), closeIn[T]()),
+				compareSlices("logDet", ld, logDet[:n], closeIn[T]()))
+			if err != nil {
+				return prefix(err, "%s of %d samples by a pass for %d, against one batch of all", d.name, n, maxBatch)
+			}
+		}
+	}
+	return nil
+}
+
+// checkContext asks that a conditional layer reads its context.
+func checkContext[T bijector.Float](f *fixture[T]) error {
+	if f.c == 0 {
+		return nil
+	}
+	x, cond := f.data(17, 27)
+	_, other := f.data(17, 28)
+	z, ld := forward(f.layer, x, cond)
+	z2, ld2 := forward(f.layer, x, other)
+	if compare("", z, z2, exact) == nil && compareSlices("", ld, ld2, exact) == nil {
+		return fmt.Errorf("ContextDim is %d, but another context gives the same output and log-det", f.c)
+	}
+	return nil
+}
+
+// bigBatch is enough samples for a layer to share its work among cores.
+func (f *fixture[T]) bigBatch() int { return min(20_000/f.d+1, 2_000) }
+
+func checkWorkers[T bijector.Float](f *fixture[T]) error {
+	for _, n := range []int{17, f.bigBatch()} {
+		for _, d := range f.directions(n, 29) {
+			out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
+			for k := 1; k <= 3; k++ {
+				w := bijector.NewWorkers(k)
+				got, ld := d.result(f.layer, bijector.PassOptions{MaxBatch: n, Workers: w})
+				w.Close()
+				err := firstError(compare("output", got, out, exact), compareSlices("logDet", ld, logDet, exact))
+				if err != nil {
+					return prefix(err, "%s of %d samples with %d workers must give the bits of none", d.name, n, k)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkConcurrent runs a pass a goroutine; the race detector sees the rest.
+func checkConcurrent[T bijector.Float](f *fixture[T]) error {
+	dirs := f.directions(33, 30)
+	errs := make([]error, 4)
+	var wg sync.WaitGroup
+	for g := range errs {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for _, d := range dirs {
+				p := f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})
+				out, logDet := d.resultOf(p)
+				for range 3 {
+					got, ld := d.resultOf(p)
+					errs[g] = firstError(errs[g], prefix(firstError(
+						compare("output", got, out, exact),
+						compareSlices("logDet", ld, logDet, exact)), "%s beside three other passes", d.name))
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	return firstError(errs...)
+}
+
+func checkAllocations[T bijector.Float](f *fixture[T]) error {
+	w := bijector.NewWorkers(2)
+	defer w.Close()
+	for _, o := range []bijector.PassOptions{{MaxBatch: 64}, {MaxBatch: 64, Workers: w}} {
+		for _, d := range f.directions(64, 31) {
+			p := f.layer.NewPass(o)
+			out, logDet := outputs[T](f.d, 64), make([]float64, 64)
+			if n := testing.AllocsPerRun(5, func() { d.run(p, out, d.in, d.cond, logDet) }); n > 0 {
+				return fmt.Errorf("%s allocates %v times a call (workers: %d); make buffers and closures in NewPass", d.name, n, o.Workers.Count())
+			}
+		}
+	}
+	return nil
+}
+
+// checkCalibrate asks that Calibrate leaves its input alone, and does the same
+// on any number of cores.
+func checkCalibrate[T bijector.Float](f *fixture[T]) error {
+	if _, ok := f.layer.(bijector.Calibrator[T]); !ok {
+		return nil
+	}
+	n := f.bigBatch()
+	x, cond := f.data(n, 32)
+	before, condBefore := clone(x), clone(cond)
+	probe, probeCond := f.data(17, 33)
+	var want bijector.Mat[T]
+	for k := range 4 {
+		l, err := f.fresh()
+		if err != nil {
+			return err
+		}
+		var w *bijector.Workers
+		if k > 0 {
+			w = bijector.NewWorkers(k)
+		}
+		for _, start := range []bool{true, false} {
+			l.(bijector.Calibrator[T]).Calibrate(x, cond, start, w)
+		}
+		w.Close()
+		if err := firstError(compare("its input", x, before, exact), compare("its context", cond, condBefore, exact)); err != nil {
+			return prefix(err, "Calibrate must leave what it reads unchanged")
+		}
+		z, logDet := forward(l, probe, probeCond)
+		for i, v := range logDet {
+			if v-v != 0 {
+				return fmt.Errorf("after Calibrate the log-det of row %d is %v", i, v)
+			}
+		}
+		if k == 0 {
+			want = z
+		} else if err := compare("z", z, want, exact); err != nil {
+			return prefix(err, "after Calibrate with %d workers, against none", k)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+package bijectortest
+
+// The layer under test: away from its initial weights, calibrated, and with
+// data to run it on.
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"unsafe"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// maxBatch is what passes are made for: more than one piece of the tensor
+// methods, and no multiple of a vector.
+const maxBatch = 150
+
+// fixture is a layer in one precision.
+type fixture[T bijector.Float] struct {
+	o         Options
+	fresh     func() (bijector.Layer[T], error)
+	layer     bijector.Layer[T]
+	d, c      int // features, context features
+	trainable bool
+}
+
+// newSuite makes both layers, moves the float64 one away from its start and
+// copies its state to the other.
+func newSuite[A bijector.Layer[float32], B bijector.Layer[float64]](new32 func() (A, error), new64 func() (B, error), opts ...Options) (*suite, error) {
+	var o Options
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	f32, err := newFixture(o, func() (bijector.Layer[float32], error) { return new32() })
+	if err != nil {
+		return nil, fmt.Errorf("float32: %w", err)
+	}
+	f64, err := newFixture(o, func() (bijector.Layer[float64], error) { return new64() })
+	if err != nil {
+		return nil, fmt.Errorf("float64: %w", err)
+	}
+	if f32.d != f64.d || f32.c != f64.c || f32.trainable != f64.trainable {
+		return nil, fmt.Errorf("the two constructors make different layers: %d and %d features, %d and %d context features, trainable %v and %v",
+			f32.d, f64.d, f32.c, f64.c, f32.trainable, f64.trainable)
+	}
+	f64.disturb()
+	if err := copyState(f32.layer, f64.layer); err != nil {
+		return nil, fmt.Errorf("from float64 to float32: %w", err)
+	}
+	return &suite{f32, f64}, nil
+}
+
+func newFixture[T bijector.Float](o Options, fresh func() (bijector.Layer[T], error)) (*fixture[T], error) {
+	l, err := fresh()
+	if err != nil {
+		return nil, fmt.Errorf("the constructor failed: %w", err)
+	}
+	f := &fixture[T]{o: o, fresh: fresh, layer: l, d: l.Dim(), c: l.ContextDim(), trainable: bijector.CheckTrainable(l) == nil}
+	if f.d < 1 || f.d > 64 {
+		return nil, fmt.Errorf("Dim is %d; make the suite a layer of 1 to 64 features", f.d)
+	}
+	if f.c < 0 {
+		return nil, fmt.Errorf("ContextDim is %d, want 0 or more", f.c)
+	}
+	return f, nil
+}
+
+// disturb calibrates the layer as the start of training would, adds noise to
+// each parameter, and calibrates it again as before an evaluation. Parameters
+// are rounded to float32, so that the twin has the same ones.
+func (f *fixture[T]) disturb() {
+	x, cond := f.data(400, 1)
+	f.calibrate(f.layer, x, cond, true)
+	rng := f.rng(2)
+	size := f.o.Perturb
+	if size == 0 {
+		size = 1
+	}
+	for _, p := range params(f.layer) {
+		sd := 0.3 * size
+		if len(p.Shape) > 1 && len(p.Data) > 0 {
+			sd = 0.5 * size / math.Sqrt(float64(len(p.Data)/max(p.Shape[0], 1)))
+		}
+		for i := range p.Data {
+			p.Data[i] = T(float32(float64(p.Data[i]) + sd*rng.NormFloat64()))
+		}
+	}
+	changed(f.layer)
+	f.calibrate(f.layer, x, cond, false)
+}
+
+func (f *fixture[T]) calibrate(l bijector.Layer[T], x, cond bijector.Mat[T], start bool) {
+	if c, ok := l.(bijector.Calibrator[T]); ok {
+		c.Calibrate(x, cond, start, nil)
+	}
+}
+
+// twin is a second layer with the same state.
+func (f *fixture[T]) twin() (bijector.Layer[T], error) {
+	l, err := f.fresh()
+	if err != nil {
+		return nil, err
+	}
+	return l, copyState(l, f.layer)
+}
+
+func (f *fixture[T]) rng(stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(f.o.Seed, stream))
+}
+
+// data draws n rows and their contexts, the same in both precisions.
+func (f *fixture[T]) data(n int, stream uint64) (x, cond bijector.Mat[T]) {
+	rng := f.rng(1000 + stream)
+	x, cond = bijector.NewMat[T](f.d, n), bijector.NewMat[T](f.c, n)
+	sample, context := f.o.Sample, f.o.Context
+	if sample == nil {
+		sample = func(rng *rand.Rand, x []float64) {
+			for j := range x {
+				x[j] = math.Sin(float64(3*j+1)) + (1+0.5*math.Cos(float64(j)))*rng.NormFloat64()
+			}
+		}
+	}
+	if context == nil {
+		context = func(rng *rand.Rand, c []float64) {
+			for j := range c {
+				c[j] = rng.NormFloat64()
+			}
+		}
+	}
+	fill(x, rng, sample)
+	fill(cond, rng, context)
+	return x, cond
+}
+
+// fill draws the samples of m, rounded to float32.
+func fill[T bijector.Float](m bijector.Mat[T], rng *rand.Rand, row func(*rand.Rand, []float64)) {
+	v := make([]float64, m.D)
+	for i := range m.N {
+		row(rng, v)
+		for j := range v {
+			m.Feature(j)[i] = T(float32(v[j]))
+		}
+	}
+}
+
+// normals is a batch of standard normals.
+func normals[T bijector.Float](rng *rand.Rand, d, n int) bijector.Mat[T] {
+	m := bijector.NewMat[T](d, n)
+	fill(m, rng, func(rng *rand.Rand, x []float64) {
+		for j := range x {
+			x[j] = rng.NormFloat64()
+		}
+	})
+	return m
+}
+
+// outputs is a batch of NaNs, which show where a layer reads what it should
+// write.
+func outputs[T bijector.Float](d, n int) bijector.Mat[T] {
+	m := bijector.NewMat[T](d, n)
+	for i := range m.Data {
+		m.Data[i] = T(math.NaN())
+	}
+	return m
+}
+
+// forward runs a new pass of l, out of place.
+func forward[T bijector.Float](l bijector.Layer[T], x, cond bijector.Mat[T]) (z bijector.Mat[T], logDet []float64) {
+	z, logDet = outputs[T](x.D, x.N), make([]float64, x.N)
+	l.NewPass(bijector.PassOptions{MaxBatch: x.N}).Forward(z, x, cond, logDet)
+	return z, logDet
+}
+
+// inverse is forward's counterpart.
+func inverse[T bijector.Float](l bijector.Layer[T], z, cond bijector.Mat[T]) (x bijector.Mat[T], logDet []float64) {
+	x, logDet = outputs[T](z.D, z.N), make([]float64, z.N)
+	l.NewPass(bijector.PassOptions{MaxBatch: z.N}).Inverse(x, z, cond, logDet)
+	return x, logDet
+}
+
+func params[T bijector.Float](l bijector.Layer[T]) []bijector.Param[T] {
+	if s, ok := l.(bijector.Stateful[T]); ok {
+		return s.Params()
+	}
+	return nil
+}
+
+func buffers[T bijector.Float](l bijector.Layer[T]) []bijector.Buffer {
+	if s, ok := l.(bijector.Stateful[T]); ok {
+		return s.Buffers()
+	}
+	return nil
+}
+
+func changed[T bijector.Float](l bijector.Layer[T]) {
+	if c, ok := l.(bijector.Changer); ok {
+		c.Changed()
+	}
+}
+
+// copyState does what loading does: it overwrites dst's parameters and
+// buffers, says so, and asks whether the result is a state.
+func copyState[D, S bijector.Float](dst bijector.Layer[D], src bijector.Layer[S]) error {
+	to, from := params(dst), params(src)
+	if len(to) != len(from) {
+		return fmt.Errorf("Params: %d of them in one layer, %d in another of the same spec", len(from), len(to))
+	}
+	for i, p := range from {
+		if to[i].Name != p.Name || len(to[i].Data) != len(p.Data) {
+			return fmt.Errorf("Params[%d] is %q with %d values in one layer, %q with %d in another of the same spec", i, p.Name, len(p.Data), to[i].Name, len(to[i].Data))
+		}
+		for k, v := range p.Data {
+			to[i].Data[k] = D(v)
+		}
+	}
+	toB, fromB := buffers(dst), buffers(src)
+	if len(toB) != len(fromB) {
+		return fmt.Errorf("Buffers: %d of them in one layer, %d in another of the same spec", len(fromB), len(toB))
+	}
+	for i, b := range fromB {
+		if toB[i].Name != b.Name {
+			return fmt.Errorf("Buffers[%d] is %q in one layer and %q in another of the same spec", i, b.Name, toB[i].Name)
+		}
+		ok := false
+		switch v := b.Data.(type) {
+		case []float64:
+			var to []float64
+			to, ok = toB[i].Data.([]float64)
+			ok = ok && copy(to, v) == len(v) && len(to) == len(v)
+		case []int64:
+			var to []int64
+			to, ok = toB[i].Data.([]int64)
+			ok = ok && copy(to, v) == len(v) && len(to) == len(v)
+		}
+		if !ok {
+			return fmt.Errorf("buffer %q is %T in one layer and %T in another, want []float64 or []int64 of the same length in both", b.Name, b.Data, toB[i].Data)
+		}
+	}
+	changed(dst)
+	if v, ok := dst.(bijector.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return errors.Join(errors.New("Validate refuses the state of an equal layer"), err)
+		}
+	}
+	return nil
+}
+
+// is32 reports whether T is float32.
+func is32[T bijector.Float]() bool { return unsafe.Sizeof(*new(T)) == 4 }

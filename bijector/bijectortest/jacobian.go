@@ -1,0 +1,173 @@
+package bijectortest
+
+// Log-determinants against the determinant of a numeric Jacobian.
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// steps of numeric derivatives. A result may agree at any of them: a long step
+// is exact for smooth functions, a short one stays on one side of a kink.
+var steps = []float64{1e-3, 1e-4, 1e-5, 1e-6}
+
+// stencil is the difference formula of fourth order,
+// f'(x) = sum_k w_k f(x + o_k h)/h.
+var stencil = []struct{ offset, weight float64 }{
+	{-2, 1.0 / 12}, {-1, -8.0 / 12}, {1, 8.0 / 12}, {2, -1.0 / 12},
+}
+
+// numericLogDets are log|det df/dx| at a sample, one for each step; a step
+// that leaves the domain gives NaN.
+func numericLogDets(f func(in bijector.Mat[float64]) bijector.Mat[float64], x []float64) []float64 {
+	d := len(x)
+	var all []float64
+	for _, h := range steps {
+		in := bijector.NewMat[float64](d, len(stencil)*d)
+		for j, v := range x {
+			row := in.Feature(j)
+			for i := range row {
+				row[i] = v
+			}
+			for k, s := range stencil {
+				row[k*d+j] += s.offset * h * max(1, math.Abs(v))
+			}
+		}
+		out := f(in)
+		jac, ok := mat.NewDense(d, d, nil), true
+		for a := range d {
+			for b := range d {
+				sum := 0.0
+				for k, s := range stencil {
+					sum += s.weight * out.Feature(a)[k*d+b]
+				}
+				sum /= h * max(1, math.Abs(x[b]))
+				ok = ok && sum-sum == 0
+				jac.Set(a, b, sum)
+			}
+		}
+		if !ok {
+			all = append(all, math.NaN())
+			continue
+		}
+		var lu mat.LU
+		lu.Factorize(jac)
+		v, _ := lu.LogDet()
+		all = append(all, v)
+	}
+	return all
+}
+
+// checkJacobian compares the log-dets of one direction at a few samples.
+func checkJacobian(f *fixture[float64], in, cond bijector.Mat[float64], name string,
+	run func(l bijector.Layer[float64], in, cond bijector.Mat[float64]) (bijector.Mat[float64], []float64),
+) error {
+	_, logDet := run(f.layer, in, cond)
+	x := make([]float64, f.d)
+	for i := range in.N {
+		for j := range x {
+			x[j] = in.Feature(j)[i]
+		}
+		numeric := numericLogDets(func(points bijector.Mat[float64]) bijector.Mat[float64] {
+			out, _ := run(f.layer, points, repeat(cond, i, points.N))
+			return out
+		}, x)
+		ok := false
+		for _, v := range numeric {
+			ok = ok || same(logDet[i], v, 1e-6, 1)
+		}
+		if !ok {
+			return fmt.Errorf("%s adds log-det %v to sample %d; log|det| of the numeric Jacobian of its output is %v (one for each step)", name, logDet[i], i, numeric)
+		}
+	}
+	return nil
+}
+
+// repeat is a batch of n copies of sample i.
+func repeat(m bijector.Mat[float64], i, n int) bijector.Mat[float64] {
+	r := bijector.NewMat[float64](m.D, n)
+	for j := range m.D {
+		for k := range n {
+			r.Feature(j)[k] = m.Feature(j)[i]
+		}
+	}
+	return r
+}
+
+func checkForwardJacobian(s *suite) error {
+	x, cond := s.f64.data(5, 10)
+	return checkJacobian(s.f64, x, cond, "Pass.Forward", forward[float64])
+}
+
+func checkInverseJacobian(s *suite) error {
+	x, cond := s.f64.data(5, 11)
+	z, _ := forward(s.f64.layer, x, cond)
+	return checkJacobian(s.f64, z, cond, "Pass.Inverse", inverse[float64])
+}
+
+// checkPrecision compares float32 with float64 on the same weights and data.
+func checkPrecision(s *suite) error {
+	x32, c32 := s.f32.data(60, 12)
+	x64, c64 := s.f64.data(60, 12)
+	z32, ld32 := forward(s.f32.layer, x32, c32)
+	z64, ld64 := forward(s.f64.layer, x64, c64)
+	return prefix(firstError(
+		compare("z", widen(z32), z64, 1e-4),
+		compareSlices("logDet", ld32, ld64, 1e-4),
+	), "Forward in float32 against float64 with the same weights")
+}
+
+func widen(m bijector.Mat[float32]) bijector.Mat[float64] {
+	w := bijector.NewMat[float64](m.D, m.N)
+	for j := range m.D {
+		for i, v := range m.Feature(j) {
+			w.Feature(j)[i] = float64(v)
+		}
+	}
+	return w
+}
+
+// checkRoundTrip runs both directions after each other, from data and from
+// latents.
+func checkRoundTrip[T bijector.Float](f *fixture[T]) error {
+	tol := 1e-8
+	if is32[T]() {
+		tol = 1e-4
+	}
+	x, cond := f.data(60, 13)
+	if err := roundTrip(f.layer, x, cond, tol); err != nil {
+		return prefix(err, "in distribution")
+	}
+	extent := f.o.Extent
+	if extent == 0 && f.o.Sample == nil {
+		extent = 1e6
+	}
+	if is32[T]() || extent == 0 {
+		return nil
+	}
+	rng := f.rng(14)
+	for j := range x.D {
+		for i := range x.N {
+			x.Feature(j)[i] = T((2*rng.Float64() - 1) * math.Pow(extent, float64(i+1)/float64(x.N)))
+		}
+	}
+	return prefix(roundTrip(f.layer, x, cond, tol), "inputs up to %g", extent)
+}
+
+func roundTrip[T bijector.Float](l bijector.Layer[T], x, cond bijector.Mat[T], tol float64) error {
+	z, ldF := forward(l, x, cond)
+	back, ldI := inverse(l, z, cond)
+	again, _ := forward(l, back, cond)
+	for i := range ldI {
+		ldI[i] = -ldI[i]
+	}
+	return firstError(
+		compare("Inverse(Forward(x))", back, x, tol),
+		compare("Forward(Inverse(z))", again, z, tol),
+		compareSlices("minus the log-det of Inverse, against that of Forward", ldI, ldF, tol),
+	)
+}

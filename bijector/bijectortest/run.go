@@ -1,0 +1,127 @@
+// Package bijectortest checks that a layer keeps the contract of package
+// bijector, and that its log-determinant and its gradient are right: against
+// numeric derivatives, not against themselves. A layer of another module is
+// tested like a built-in one:
+//
+//	func TestShear(t *testing.T) {
+//		bijectortest.Run(t,
+//			func() (*Shear[float32], error) { return NewShear[float32](spec) },
+//			func() (*Shear[float64], error) { return NewShear[float64](spec) })
+//	}
+//
+// What a layer does not have is not asked for: one without a gradient gets the
+// checks of evaluation, one without state no check of its state.
+package bijectortest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Options say what the layer under test is made for. The zero value suits a
+// layer that is defined for all real numbers.
+type Options struct {
+	// Sample fills x with one row of data. Nil draws normals, each feature
+	// with a mean and a deviation of its own.
+	Sample func(rng *rand.Rand, x []float64)
+	// Context fills c with one row of context. Nil draws standard normals.
+	Context func(rng *rand.Rand, c []float64)
+	// Extent is the largest magnitude of the float64 round trip. 0 means 1e6
+	// without Sample, and the range of Sample with it.
+	Extent float64
+	// Perturb is a factor on the noise that is added to the parameters before
+	// anything is tested, since an initial layer is often the identity. 0
+	// means 1: a deviation of 0.3 for vectors, and of 0.5/sqrt(fan-in) for
+	// matrices.
+	Perturb float64
+	// Seed of everything that is drawn.
+	Seed uint64
+}
+
+// Run tests a layer in both precisions, one subtest a property. The two
+// functions make equal layers: they are called several times. Layers of up to
+// 16 features make a fast and exact test; more than 64 are refused, since the
+// Jacobian is computed entry by entry. At most one Options is read.
+//
+// Run counts allocations, so it must not run beside parallel tests.
+func Run[A bijector.Layer[float32], B bijector.Layer[float64]](t *testing.T, new32 func() (A, error), new64 func() (B, error), opts ...Options) {
+	t.Helper()
+	s, err := newSuite(new32, new64, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks() {
+		t.Run(c.name, func(t *testing.T) {
+			if err := s.try(c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// suite is a layer under test in both precisions, with the same weights.
+type suite struct {
+	f32 *fixture[float32]
+	f64 *fixture[float64]
+}
+
+// check is one property. It leaves the suite as it found it.
+type check struct {
+	name string
+	run  func(*suite) error
+}
+
+// try runs a check; a panic of the layer is a failure of that check alone.
+func (s *suite) try(c check) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the layer panicked: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return c.run(s)
+}
+
+// checks are all properties, cheapest to understand first.
+func checks() []check {
+	all := []check{
+		{"state/specs", checkSpecs},
+		{"logdet/forward", checkForwardJacobian},
+		{"logdet/inverse", checkInverseJacobian},
+		{"precision", checkPrecision},
+		{"gradient", checkGradients},
+	}
+	both := func(name string, a func(*fixture[float32]) error, b func(*fixture[float64]) error) {
+		all = append(all,
+			check{name + "/float32", func(s *suite) error { return a(s.f32) }},
+			check{name + "/float64", func(s *suite) error { return b(s.f64) }})
+	}
+	both("state/names", checkState[float32], checkState[float64])
+	both("state/alias", checkAlias[float32], checkAlias[float64])
+	both("state/copy", checkCopy[float32], checkCopy[float64])
+	both("round trip", checkRoundTrip[float32], checkRoundTrip[float64])
+	both("logdet/added", checkLogDetAdded[float32], checkLogDetAdded[float64])
+	both("in place", checkInPlace[float32], checkInPlace[float64])
+	both("views", checkViews[float32], checkViews[float64])
+	both("rows", checkRows[float32], checkRows[float64])
+	both("nan", checkNaN[float32], checkNaN[float64])
+	both("sizes", checkSizes[float32], checkSizes[float64])
+	both("context", checkContext[float32], checkContext[float64])
+	both("calibrate", checkCalibrate[float32], checkCalibrate[float64])
+	both("workers", checkWorkers[float32], checkWorkers[float64])
+	both("concurrent", checkConcurrent[float32], checkConcurrent[float64])
+	both("allocations", checkAllocations[float32], checkAllocations[float64])
+	both("training/forward", checkTrainingForward[float32], checkTrainingForward[float64])
+	both("training/accumulate", checkAccumulate[float32], checkAccumulate[float64])
+	both("training/in place", checkBackwardInPlace[float32], checkBackwardInPlace[float64])
+	both("training/views", checkTrainingViews[float32], checkTrainingViews[float64])
+	both("training/sizes", checkTrainingSizes[float32], checkTrainingSizes[float64])
+	both("training/workers", checkTrainingWorkers[float32], checkTrainingWorkers[float64])
+	both("training/allocations", checkTrainingAllocations[float32], checkTrainingAllocations[float64])
+	both("tensors/agree", checkTensors[float32], checkTensors[float64])
+	both("tensors/errors", checkTensorErrors[float32], checkTensorErrors[float64])
+	return all
+}
