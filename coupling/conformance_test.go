@@ -1,0 +1,111 @@
+package coupling_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/bijector/bijectortest"
+	"github.com/bijou-flow/bijou/coupling"
+)
+
+var maskKinds = []coupling.MaskSpec{
+	{},
+	{Kind: "even"},
+	{Kind: "half"},
+	{Kind: "second-half"},
+	{Kind: "random", Seed: 5},
+	{Kind: "given", Keep: []int{1, 0, 1, 1, 0}},
+}
+
+var activations = []string{"", "tanh"}
+
+// hidden widths that are no multiple of anything.
+var hidden = []int{7, 6}
+
+func TestAdditive(t *testing.T) {
+	for i, mask := range maskKinds {
+		for _, context := range []int{0, 3} {
+			for _, activation := range activations {
+				s := coupling.AdditiveSpec{Dim: 5, ContextDim: context, Mask: mask, Hidden: hidden, Activation: activation, Seed: uint64(i)}
+				t.Run(fmt.Sprintf("mask%d/context%d/%s", i, context, activation), func(t *testing.T) {
+					bijectortest.Run(t,
+						func() (*coupling.Additive[float32], error) { return coupling.NewAdditive[float32](s) },
+						func() (*coupling.Additive[float64], error) { return coupling.NewAdditive[float64](s) },
+						bijectortest.Options{Seed: uint64(i)})
+				})
+			}
+		}
+	}
+}
+
+func TestAffine(t *testing.T) {
+	for _, scale := range []string{"tanh", "learned-tanh", "softclamp", "sigmoid", "exp"} {
+		for i, mask := range maskKinds {
+			for _, context := range []int{0, 3} {
+				for _, activation := range activations {
+					s := coupling.AffineSpec{
+						Dim: 5, ContextDim: context, Mask: mask, Scale: scale,
+						Hidden: hidden, Activation: activation, Seed: uint64(i),
+					}
+					t.Run(fmt.Sprintf("%s/mask%d/context%d/%s", scale, i, context, activation), func(t *testing.T) {
+						bijectortest.Run(t,
+							func() (*coupling.Affine[float32], error) { return coupling.NewAffine[float32](s) },
+							func() (*coupling.Affine[float64], error) { return coupling.NewAffine[float64](s) },
+							options(scale, uint64(i)))
+					})
+				}
+			}
+		}
+	}
+}
+
+// options keep an unbounded scale to inputs whose exponential is a number
+// that a round trip can be made of.
+func options(scale string, seed uint64) bijectortest.Options {
+	o := bijectortest.Options{Seed: seed}
+	if scale == "exp" {
+		o.Extent = 20
+	}
+	return o
+}
+
+// TestUserDefined runs what a user writes through the same suite.
+func TestUserDefined(t *testing.T) {
+	t.Run("conditioner", func(t *testing.T) {
+		s := coupling.AffineSpec{Dim: 5, ContextDim: 2}
+		bijectortest.Run(t,
+			func() (*coupling.Affine[float32], error) { return coupling.NewAffineWith(s, newWaves[float32]) },
+			func() (*coupling.Affine[float64], error) { return coupling.NewAffineWith(s, newWaves[float64]) })
+	})
+	t.Run("transform", func(t *testing.T) {
+		s := TailsSpec{Dim: 5, ContextDim: 2, Hidden: hidden}
+		bijectortest.Run(t,
+			func() (*Tails[float32], error) { return NewTails[float32](s) },
+			func() (*Tails[float64], error) { return NewTails[float64](s) },
+			bijectortest.Options{Extent: 20})
+	})
+}
+
+// TestFlows: whole chains, in which the couplings meet each other's output.
+func TestFlows(t *testing.T) {
+	for name, r := range map[string]coupling.Recipe{
+		"default":     {Dim: 4, Layers: 3, Hidden: hidden},
+		"conditional": {Dim: 5, ContextDim: 2, Layers: 2, Hidden: hidden, Scale: "learned-tanh", Norm: "act"},
+		"plain":       {Dim: 2, Layers: 4, Hidden: hidden, Activation: "tanh", Norm: "none", Order: "alternate"},
+	} {
+		t.Run("RealNVP/"+name, func(t *testing.T) {
+			bijectortest.Run(t,
+				func() (*bijector.Chain[float32], error) { return coupling.RealNVP[float32](r) },
+				func() (*bijector.Chain[float64], error) { return coupling.RealNVP[float64](r) },
+				bijectortest.Options{Perturb: 0.5})
+		})
+		r.Scale = ""
+		t.Run("NICE/"+name, func(t *testing.T) {
+			bijectortest.Run(t,
+				func() (*bijector.Chain[float32], error) { return coupling.NICE[float32](r) },
+				func() (*bijector.Chain[float64], error) { return coupling.NICE[float64](r) },
+				bijectortest.Options{Perturb: 0.5})
+		})
+	}
+}

@@ -1,0 +1,115 @@
+package coupling
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// scaleDefinitions are the parametrisations as their documentation has them,
+// with the factor of learned-tanh and softclamp's clamp.
+var scaleDefinitions = map[string]func(r, factor, clamp float64) float64{
+	"tanh":         func(r, _, _ float64) float64 { return math.Tanh(r) },
+	"learned-tanh": func(r, a, _ float64) float64 { return a * math.Tanh(r) },
+	"softclamp":    func(r, _, c float64) float64 { return 2 / math.Pi * c * math.Atan(r/c) },
+	"sigmoid":      func(r, _, _ float64) float64 { return math.Log(1/(1+math.Exp(-r-2)) + 0.001) },
+	"exp":          func(r, _, _ float64) float64 { return r },
+}
+
+func TestLogScaleValueAndSlope(t *testing.T) {
+	const factor, h = 1.7, 1e-5
+	for name, define := range scaleDefinitions {
+		for _, clamp := range []float64{0, 0.6} {
+			if clamp != 0 && name != "softclamp" {
+				continue
+			}
+			l, err := newLogScale(name, clamp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if clamp == 0 {
+				clamp = 1.9
+			}
+			f := 1.0
+			if l.learned() {
+				f = factor
+			}
+			var rs []float64
+			for r := -12.0; r <= 12; r += 0.37 {
+				rs = append(rs, r)
+			}
+			s, kept := make([]float64, len(rs)), append([]float64(nil), rs...)
+			l.value(s, kept, f)
+			ds, dfactor := make([]float64, len(rs)), make([]float64, len(rs))
+			for i := range ds {
+				ds[i] = 0.5
+			}
+			l.slope(ds, dfactor, kept, f)
+			for i, r := range rs {
+				if want := define(r, f, clamp); math.Abs(s[i]-want) > 1e-13*max(1, math.Abs(want)) {
+					t.Errorf("%s(%g) = %.17g, want %.17g", name, r, s[i], want)
+				}
+				want := 0.5 * (define(r+h, f, clamp) - define(r-h, f, clamp)) / (2 * h)
+				if math.Abs(ds[i]-want) > 1e-9 {
+					t.Errorf("%s'(%g)/2 = %.12g, want %.12g", name, r, ds[i], want)
+				}
+				if !l.learned() {
+					continue
+				}
+				if want := 0.5 * math.Tanh(r); math.Abs(dfactor[i]-want) > 1e-14 {
+					t.Errorf("factor's gradient at %g is %g, want %g", r, dfactor[i], want)
+				}
+			}
+		}
+	}
+}
+
+// TestLogScaleExtremes: within its bounds, no NaN from finite outputs of the
+// conditioner, and NaN from NaN.
+func TestLogScaleExtremes(t *testing.T) {
+	bounds := map[string][2]float64{
+		"tanh":         {-1, 1},
+		"learned-tanh": {-1.7, 1.7},
+		"softclamp":    {-1.9 - 1e-12, 1.9 + 1e-12},
+		"sigmoid":      {math.Log(0.001) - 1e-12, math.Log(1.001) + 1e-12},
+		"exp":          {-math.MaxFloat32, math.MaxFloat32},
+	}
+	for name, b := range bounds {
+		l, err := newLogScale(name, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := []float64{-math.MaxFloat32, -1000, -50, 50, 1000, math.MaxFloat32, math.NaN()}
+		s := make([]float64, len(r))
+		l.value(s, r, 1.7)
+		ds := []float64{1, 1, 1, 1, 1, 1, 1}
+		l.slope(ds, make([]float64, len(r)), r, 1.7)
+		last := len(r) - 1
+		for i := range last {
+			if !(s[i] >= b[0] && s[i] <= b[1]) {
+				t.Errorf("%s: value %d is %g, want one within %g and %g", name, i, s[i], b[0], b[1])
+			}
+			if !(ds[i] >= 0 && ds[i] <= 1.7) {
+				t.Errorf("%s: slope %d is %g", name, i, ds[i])
+			}
+		}
+		if !math.IsNaN(s[last]) || name != "exp" && !math.IsNaN(ds[last]) {
+			t.Errorf("%s: NaN gives %g and slope %g", name, s[last], ds[last])
+		}
+	}
+}
+
+func TestLogScaleRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		clamp float64
+	}{
+		{"softplus", 0}, {"tanh", 1}, {"", 2}, {"softclamp", -1}, {"softclamp", math.NaN()}, {"softclamp", math.Inf(1)},
+	} {
+		if _, err := newLogScale(c.name, c.clamp); !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("scale %q with clamp %g: %v, want ErrSpec", c.name, c.clamp, err)
+		}
+	}
+}
