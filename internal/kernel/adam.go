@@ -42,6 +42,9 @@ func Adam[T Float](p, g, m, v []T, s AdamStep) {
 	}
 	b1, a1, b2, a2 := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
 	l2, decay, rate, inv, eps := T(s.L2), T(s.Decay), T(s.Rate), T(1/s.Root), T(s.Eps)
+	if adamVector(p, g, m, v, b1, a1, b2, a2, l2, decay, rate, inv, eps) {
+		return
+	}
 	for i := range p {
 		x := p[i]
 		d := g[i] + T(l2*x)

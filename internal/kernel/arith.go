@@ -8,6 +8,9 @@ func AddTo[T Float](dst, src []T) {
 	if len(src) != len(dst) {
 		panic(lengths)
 	}
+	if addToVector(dst, src) {
+		return
+	}
 	for i, x := range src {
 		dst[i] += x
 	}
@@ -15,6 +18,9 @@ func AddTo[T Float](dst, src []T) {
 
 // Scale is dst[i] *= a.
 func Scale[T Float](dst []T, a T) {
+	if scaleVector(dst, a) {
+		return
+	}
 	for i := range dst {
 		dst[i] *= a
 	}
@@ -24,6 +30,9 @@ func Scale[T Float](dst []T, a T) {
 func Mul[T Float](dst, x, y []T) {
 	if len(x) != len(dst) || len(y) != len(dst) {
 		panic(lengths)
+	}
+	if mulVector(dst, x, y) {
+		return
 	}
 	for i := range dst {
 		dst[i] = x[i] * y[i]
@@ -35,6 +44,9 @@ func Affine[T Float](dst, x []T, a, b T) {
 	if len(x) != len(dst) {
 		panic(lengths)
 	}
+	if affineVector(dst, x, a, b) {
+		return
+	}
 	for i, v := range x {
 		dst[i] = T(a*v) + b
 	}
@@ -44,6 +56,9 @@ func Affine[T Float](dst, x []T, a, b T) {
 func Combine[T Float](dst, x, y []T, a, b, c T) {
 	if len(x) != len(dst) || len(y) != len(dst) {
 		panic(lengths)
+	}
+	if combineVector(dst, x, y, a, b, c) {
+		return
 	}
 	for i := range dst {
 		dst[i] = (T(a*x[i]) + T(b*y[i])) + c
@@ -55,6 +70,9 @@ func Widen[T Float](dst []float64, src []T) {
 	if len(src) != len(dst) {
 		panic(lengths)
 	}
+	if widenVector(dst, src) {
+		return
+	}
 	for i, x := range src {
 		dst[i] = float64(x)
 	}
@@ -64,6 +82,9 @@ func Widen[T Float](dst []float64, src []T) {
 func Narrow[T Float](dst []T, src []float64) {
 	if len(src) != len(dst) {
 		panic(lengths)
+	}
+	if narrowVector(dst, src) {
+		return
 	}
 	for i, x := range src {
 		dst[i] = T(x)

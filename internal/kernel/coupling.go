@@ -15,6 +15,9 @@ func AffineForward[T Float](y, x, t []T, e, s, logDet []float64) {
 	if len(x) != len(y) || len(t) != len(y) || len(e) != len(y) || len(s) != len(y) || len(logDet) != len(y) {
 		panic(lengths)
 	}
+	if affineForwardVector(y, x, t, e, s, logDet) {
+		return
+	}
 	for i, v := range s {
 		f := exp(v)
 		y[i] = T(float64(float64(x[i])*f) + float64(t[i]))
@@ -30,6 +33,9 @@ func AffineForward[T Float](y, x, t []T, e, s, logDet []float64) {
 func AffineInverse[T Float](x, y, t []T, s, logDet []float64) {
 	if len(y) != len(x) || len(t) != len(x) || len(s) != len(x) || len(logDet) != len(x) {
 		panic(lengths)
+	}
+	if affineInverseVector(x, y, t, s, logDet) {
+		return
 	}
 	for i, v := range s {
 		x[i] = T((float64(y[i]) - float64(t[i])) * exp(-v))
@@ -48,6 +54,9 @@ func AffineInverse[T Float](x, y, t []T, s, logDet []float64) {
 func AffineBackward[T Float](dx, dt []T, ds []float64, dy, x []T, e, dLogDet []float64) {
 	if len(dt) != len(dx) || len(ds) != len(dx) || len(dy) != len(dx) || len(x) != len(dx) || len(e) != len(dx) || len(dLogDet) != len(dx) {
 		panic(lengths)
+	}
+	if affineBackwardVector(dx, dt, ds, dy, x, e, dLogDet) {
+		return
 	}
 	for i, d := range dy {
 		v := float64(d) * e[i]

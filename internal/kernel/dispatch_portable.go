@@ -11,5 +11,3 @@ const path = portable
 func gemmVector[T Float](int, int, int, []T, int, int, []T, int, []int, []T, int, Epilogue[T]) bool {
 	return false
 }
-
-func applyVector[T Float](function, []T, []T) bool { return false }

@@ -4,43 +4,69 @@ package kernel
 
 import "math"
 
-// function names an elementary function to the assembly.
-type function uint8
-
-const (
-	exponential function = iota
-	hyperbolicTangent
-	logistic
-	logOnePlus
-	softPlus
-)
-
 // Exp is dst[i] = e^src[i].
-func Exp[T Float](dst, src []T) { apply(exponential, dst, src) }
+func Exp[T Float](dst, src []T) {
+	if len(src) != len(dst) {
+		panic(lengths)
+	}
+	if expVector(dst, src) {
+		return
+	}
+	for i, x := range src {
+		dst[i] = T(exp(float64(x)))
+	}
+}
 
 // Tanh is dst[i] = tanh(src[i]): at most 1 in magnitude, and exactly 1 for large arguments.
-func Tanh[T Float](dst, src []T) { apply(hyperbolicTangent, dst, src) }
+func Tanh[T Float](dst, src []T) {
+	if len(src) != len(dst) {
+		panic(lengths)
+	}
+	if tanhVector(dst, src) {
+		return
+	}
+	for i, x := range src {
+		dst[i] = T(math.Tanh(float64(x)))
+	}
+}
 
 // Sigmoid is dst[i] = 1/(1+e^-src[i]), without overflow and with full relative precision on both
 // sides.
-func Sigmoid[T Float](dst, src []T) { apply(logistic, dst, src) }
-
-// Log1p is dst[i] = log(1+src[i]).
-func Log1p[T Float](dst, src []T) { apply(logOnePlus, dst, src) }
-
-// Softplus is dst[i] = log(1+e^src[i]), computed as max(x, 0) + log1p(e^-|x|).
-func Softplus[T Float](dst, src []T) { apply(softPlus, dst, src) }
-
-func apply[T Float](f function, dst, src []T) {
-	if len(dst) != len(src) {
+func Sigmoid[T Float](dst, src []T) {
+	if len(src) != len(dst) {
 		panic(lengths)
 	}
-	if applyVector(f, dst, src) {
+	if sigmoidVector(dst, src) {
 		return
 	}
-	scalar := [...]func(float64) float64{exp, math.Tanh, sigmoid, math.Log1p, softplus}[f]
 	for i, x := range src {
-		dst[i] = T(scalar(float64(x)))
+		dst[i] = T(sigmoid(float64(x)))
+	}
+}
+
+// Log1p is dst[i] = log(1+src[i]).
+func Log1p[T Float](dst, src []T) {
+	if len(src) != len(dst) {
+		panic(lengths)
+	}
+	if log1pVector(dst, src) {
+		return
+	}
+	for i, x := range src {
+		dst[i] = T(math.Log1p(float64(x)))
+	}
+}
+
+// Softplus is dst[i] = log(1+e^src[i]), computed as max(x, 0) + log1p(e^-|x|).
+func Softplus[T Float](dst, src []T) {
+	if len(src) != len(dst) {
+		panic(lengths)
+	}
+	if softplusVector(dst, src) {
+		return
+	}
+	for i, x := range src {
+		dst[i] = T(softplus(float64(x)))
 	}
 }
 

@@ -13,13 +13,10 @@ func (s *lanes) total() float64 {
 // Sum is the sum of x.
 func Sum[T Float](x []T) float64 {
 	var s lanes
-	for ; len(x) >= 8; x = x[8:] {
-		for l := range s {
-			s[l] += float64(x[l])
+	if !sumVector(&s, x) {
+		for i, v := range x {
+			s[i%8] += float64(v)
 		}
-	}
-	for l, v := range x {
-		s[l] += float64(v)
 	}
 	return s.total()
 }
@@ -30,8 +27,10 @@ func Dot[T Float](x, y []T) float64 {
 		panic(lengths)
 	}
 	var s lanes
-	for i, v := range x {
-		s[i%8] += float64(float64(v) * float64(y[i]))
+	if !dotVector(&s, x, y) {
+		for i, v := range x {
+			s[i%8] += float64(float64(v) * float64(y[i]))
+		}
 	}
 	return s.total()
 }
@@ -39,15 +38,20 @@ func Dot[T Float](x, y []T) float64 {
 // SumSquares is the sum of (x[i]-about)^2.
 func SumSquares[T Float](x []T, about float64) float64 {
 	var s lanes
-	for i, v := range x {
-		d := float64(v) - about
-		s[i%8] += float64(d * d)
+	if !sumSquaresVector(&s, x, about) {
+		for i, v := range x {
+			d := float64(v) - about
+			s[i%8] += float64(d * d)
+		}
 	}
 	return s.total()
 }
 
 // Finite says whether x holds neither NaN nor an infinity.
 func Finite[T Float](x []T) bool {
+	if finite, ran := finiteVector(x); ran {
+		return finite
+	}
 	for _, v := range x {
 		if v-v != 0 { // 0 for every finite number, NaN for the others
 			return false

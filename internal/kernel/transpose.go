@@ -16,7 +16,9 @@ func Transpose[T Float](m, n int, src []T, lds int, dst []T, ldd int) {
 	if (m-1)*lds+n > len(src) || (n-1)*ldd+m > len(dst) {
 		panic("kernel: Transpose with src or dst too short")
 	}
-	transposePortable(m, n, src, lds, dst, ldd)
+	if !transposeVector(m, n, src, lds, dst, ldd) {
+		transposePortable(m, n, src, lds, dst, ldd)
+	}
 }
 
 // transposePortable walks blocks, so that the lines of cache that a block touches stay resident.

@@ -56,6 +56,7 @@ func elementwise(set isa, name string, stored, computed, parts int, rows []row, 
 		rows: map[string]row{}, pointer: map[string]reg.GPVirtual{}, scalar: map[string]reg.VecVirtual{},
 		window: map[int]reg.GPVirtual{},
 	}
+	declared = append(declared, declaration{name, stored, rows, scalars, computed > stored})
 	narrowType := machine{set, stored}
 	params := []string{"n int"}
 	for _, r := range rows {

@@ -33,6 +33,10 @@ func main() {
 	set := flag.String("set", "", "which functions to write")
 	// The generator library reads its own flags (-out, -stubs, -pkg) from the same set.
 	flag.Parse()
+	if *set == "dispatch" {
+		dispatch()
+		return
+	}
 	write, ok := sets[*set]
 	if !ok {
 		log.Fatalf("asm: unknown set %q", *set)

@@ -1,0 +1,100 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+)
+
+// testReduce compares with the loop in eight lanes to the bit, at every length and alignment.
+func testReduce[T Float](t *testing.T) {
+	rng := newRand()
+	for n := 0; n <= 300; n++ {
+		x, _ := guarded[T](n, n%9)
+		y, _ := guarded[T](n, n%4)
+		fill(rng, x)
+		fill(rng, y)
+		about := rng.NormFloat64()
+		var sum, dot, squares lanes
+		for i := range x {
+			d := float64(x[i]) - about
+			sum[i%8] += float64(x[i])
+			dot[i%8] += float64(float64(x[i]) * float64(y[i]))
+			squares[i%8] += float64(d * d)
+		}
+		if got := Sum(x); !sameBits(got, sum.total()) {
+			t.Fatalf("Sum of %d: %v, want %v", n, got, sum.total())
+		}
+		if got := Dot(x, y); !sameBits(got, dot.total()) {
+			t.Fatalf("Dot of %d: %v, want %v", n, got, dot.total())
+		}
+		if got := SumSquares(x, about); !sameBits(got, squares.total()) {
+			t.Fatalf("SumSquares of %d: %v, want %v", n, got, squares.total())
+		}
+		if !Finite(x) {
+			t.Fatalf("%d finite numbers are not finite", n)
+		}
+		if n == 0 {
+			continue
+		}
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			at := rng.IntN(n)
+			old := x[at]
+			x[at] = T(bad)
+			if Finite(x) {
+				t.Fatalf("%v at %d of %d is found finite", bad, at, n)
+			}
+			if got, want := Sum(x), bad; !sameBits(got, want) {
+				t.Fatalf("Sum with %v: %v", bad, got)
+			}
+			x[at] = old
+		}
+	}
+	// Long rows are cut into chunks.
+	long := make([]T, 50_001)
+	fill(rng, long)
+	var sum lanes
+	for i, v := range long {
+		sum[i%8] += float64(v)
+	}
+	if got := Sum(long); got != sum.total() {
+		t.Errorf("a long Sum is %v, want %v", got, sum.total())
+	}
+	long[50_000] = T(math.NaN())
+	if Finite(long) {
+		t.Error("a NaN at the end of a long row goes unseen")
+	}
+}
+
+func TestReduce(t *testing.T) { everywhere(t, testReduce[float32], testReduce[float64]) }
+
+func testTranspose[T Float](t *testing.T) {
+	rng := newRand()
+	for trial := 0; trial < 400; trial++ {
+		m, n := rng.IntN(40), rng.IntN(40)
+		if trial%10 == 0 {
+			m = 100 + rng.IntN(100)
+		}
+		lds, ldd := n+rng.IntN(4), m+rng.IntN(4)
+		src, srcIntact := guarded[T](m*lds, rng.IntN(5))
+		dst, dstIntact := guarded[T](n*ldd, rng.IntN(5))
+		fill(rng, src)
+		fill(rng, dst)
+		before := append([]T(nil), dst...)
+		Transpose(m, n, src, lds, dst, ldd)
+		for at, v := range dst {
+			j, i := at/ldd, at%ldd
+			want := before[at]
+			if i < m {
+				want = src[i*lds+j]
+			}
+			if v != want {
+				t.Fatalf("%dx%d: element (%d, %d) is %v, want %v", m, n, i, j, v, want)
+			}
+		}
+		if !srcIntact() || !dstIntact() {
+			t.Fatalf("%dx%d wrote outside", m, n)
+		}
+	}
+}
+
+func TestTranspose(t *testing.T) { everywhere(t, testTranspose[float32], testTranspose[float64]) }
