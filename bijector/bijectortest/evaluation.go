@@ -174,7 +174,7 @@ func checkNaN[T bijector.Float](f *fixture[T]) error {
 // checkSizes uses one pass for batches of different size.
 func checkSizes[T bijector.Float](f *fixture[T]) error {
 	for _, d := range f.directions(maxBatch, 26) {
-		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: maxBatch})
+		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: maxBatch + 30})
 		p := f.layer.NewPass(bijector.PassOptions{MaxBatch: maxBatch})
 		for _, n := range []int{17, 1, maxBatch, 2} {
 			got, ld := d.samples(0, n).resultOf(p)
@@ -227,14 +227,13 @@ func checkWorkers[T bijector.Float](f *fixture[T]) error {
 
 // checkConcurrent runs a pass a goroutine; the race detector sees the rest.
 func checkConcurrent[T bijector.Float](f *fixture[T]) error {
-	dirs := f.directions(33, 30)
 	errs := make([]error, 4)
 	var wg sync.WaitGroup
 	for g := range errs {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for _, d := range dirs {
+			for _, d := range f.directions(33, 30) {
 				p := f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})
 				out, logDet := d.resultOf(p)
 				for range 3 {
