@@ -230,23 +230,35 @@ func checkConcurrent[T bijector.Float](f *fixture[T]) error {
 	errs := make([]error, 4)
 	var wg sync.WaitGroup
 	for g := range errs {
+		dirs := f.directions(33, 30)
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for _, d := range f.directions(33, 30) {
-				p := f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})
-				out, logDet := d.resultOf(p)
-				for range 3 {
-					got, ld := d.resultOf(p)
-					errs[g] = firstError(errs[g], prefix(firstError(
-						compare("output", got, out, exact),
-						compareSlices("logDet", ld, logDet, exact)), "%s beside three other passes", d.name))
+			defer func() {
+				if r := recover(); r != nil {
+					errs[g] = fmt.Errorf("the layer panicked beside three other passes: %v", r)
 				}
+			}()
+			for _, d := range dirs {
+				errs[g] = firstError(errs[g], d.stable(f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})))
 			}
 		}()
 	}
 	wg.Wait()
 	return firstError(errs...)
+}
+
+// stable asks a pass for the same result again and again.
+func (d direction[T]) stable(p bijector.Pass[T]) error {
+	out, logDet := d.resultOf(p)
+	for range 3 {
+		got, ld := d.resultOf(p)
+		err := firstError(compare("output", got, out, exact), compareSlices("logDet", ld, logDet, exact))
+		if err != nil {
+			return prefix(err, "%s beside three other passes", d.name)
+		}
+	}
+	return nil
 }
 
 func checkAllocations[T bijector.Float](f *fixture[T]) error {
