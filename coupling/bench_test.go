@@ -1,0 +1,58 @@
+package coupling_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+)
+
+// benchSpec is one coupling of a small conditional flow.
+var benchSpec = coupling.AffineSpec{Dim: 20, ContextDim: 10, Hidden: []int{100, 100}, Seed: 1}
+
+func BenchmarkAffineTraining(b *testing.B) {
+	for _, workers := range []int{1, 2} {
+		for _, n := range []int{16, 100, 400} {
+			b.Run(fmt.Sprintf("batch%d/workers%d", n, workers), func(b *testing.B) {
+				rng := rand.New(rand.NewPCG(1, 2))
+				w := bijector.NewWorkers(workers)
+				defer w.Close()
+				c := must(coupling.NewAffine[float32](benchSpec))
+				g := c.NewGradPass(bijector.PassOptions{MaxBatch: n, Workers: w})
+				x, cond, dz := normal[float32](20, n, rng), normal[float32](10, n, rng), normal[float32](20, n, rng)
+				z, dx, logDet := bijector.NewMat[float32](20, n), bijector.NewMat[float32](20, n), make([]float64, n)
+				b.ReportAllocs()
+				b.ResetTimer()
+				for range b.N {
+					g.Forward(z, x, cond, logDet)
+					g.Backward(dx, bijector.Mat[float32]{}, dz, x, z, cond, logDet)
+				}
+				perSecond(b, n)
+			})
+		}
+	}
+}
+
+func BenchmarkAffineEvaluation(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprintf("batch%d", n), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			c := must(coupling.NewAffine[float32](benchSpec))
+			p := c.NewPass(bijector.PassOptions{MaxBatch: n})
+			x, cond, logDet := normal[float32](20, n, rng), normal[float32](10, n, rng), make([]float64, n)
+			z := bijector.NewMat[float32](20, n)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				p.Forward(z, x, cond, logDet)
+			}
+			perSecond(b, n)
+		})
+	}
+}
+
+func perSecond(b *testing.B, n int) {
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
+}

@@ -1,0 +1,149 @@
+// The skeleton in evaluation, and what it shares with the one in training.
+
+package coupling
+
+import "github.com/bijou-flow/bijou/bijector"
+
+// batch holds a conditioner's input and output for a batch.
+type batch[T bijector.Float] struct {
+	*Coupling[T]
+	workers  *bijector.Workers
+	u, theta bijector.Mat[T]
+}
+
+func newBatch[T bijector.Float](c *Coupling[T], o bijector.PassOptions) batch[T] {
+	return batch[T]{
+		Coupling: c,
+		workers:  o.Workers,
+		u:        bijector.NewMat[T](c.net.In(), o.MaxBatch),
+		theta:    bijector.NewMat[T](c.net.Out(), o.MaxBatch),
+	}
+}
+
+// check refuses batches that are not the coupling's.
+func (b *batch[T]) check(out, in, cond bijector.Mat[T], logDet []float64) {
+	if in.D != len(b.mask) || out.D != in.D || out.N != in.N || len(logDet) != in.N {
+		panic("coupling: batch of the wrong shape")
+	}
+	if b.context > 0 && (cond.D != b.context || cond.N != in.N) {
+		panic("coupling: context of the wrong shape")
+	}
+}
+
+// gather sets samples lo to hi of u: the context, then the kept features.
+func (b *batch[T]) gather(u, in, cond bijector.Mat[T], lo, hi int) {
+	for j := range b.context {
+		copy(u.Feature(j)[lo:hi], cond.Feature(j)[lo:hi])
+	}
+	for j, k := range b.kept {
+		copy(u.Feature(b.context + j)[lo:hi], in.Feature(k)[lo:hi])
+	}
+}
+
+// keep copies samples lo to hi of the kept features from in to out.
+func (b *batch[T]) keep(out, in bijector.Mat[T], lo, hi int) {
+	if &out.Data[0] == &in.Data[0] {
+		return
+	}
+	for _, k := range b.kept {
+		copy(out.Feature(k)[lo:hi], in.Feature(k)[lo:hi])
+	}
+}
+
+// params returns the rows of theta that belong to the j-th moved feature.
+func (b *batch[T]) params(theta bijector.Mat[T], j, lo, hi int) bijector.Mat[T] {
+	m := len(b.moved)
+	n, last := b.transform.Params(), (theta.D/m-1)*m+j
+	return bijector.Mat[T]{Data: theta.Data[j*theta.Stride+lo : last*theta.Stride+hi], D: n, N: hi - lo, Stride: m * theta.Stride}
+}
+
+// constants are the shared parameters of the j-th moved feature.
+func (b *batch[T]) constants(j int) []T {
+	n := len(b.initial)
+	return b.shared[j*n : (j+1)*n : (j+1)*n]
+}
+
+// NewPass returns an evaluation pass.
+func (c *Coupling[T]) NewPass(o bijector.PassOptions) bijector.Pass[T] {
+	p := &pass[T]{
+		batch:   newBatch(c, o),
+		net:     c.net.NewMapPass(o),
+		scratch: bijector.NewMat[float64](c.transform.Scratch(), max(o.MaxBatch, len(c.moved))),
+		row:     make([]T, len(c.moved)),
+		terms:   make([]float64, len(c.moved)),
+	}
+	p.run = p.samples
+	return p
+}
+
+// pass evaluates a coupling. The fields from out on are the current call's.
+type pass[T bijector.Float] struct {
+	batch[T]
+	net           bijector.MapPass[T]
+	scratch       bijector.Mat[float64]
+	row           []T       // the moved features of a single sample
+	terms         []float64 // and their log-dets
+	run           func(lo, hi int)
+	out, in, cond bijector.Mat[T]
+	logDet        []float64
+	inverse       bool
+}
+
+func (p *pass[T]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
+	p.evaluate(z, x, cond, logDet, false)
+}
+
+func (p *pass[T]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
+	p.evaluate(x, z, cond, logDet, true)
+}
+
+func (p *pass[T]) evaluate(out, in, cond bijector.Mat[T], logDet []float64, inverse bool) {
+	p.check(out, in, cond, logDet)
+	p.out, p.in, p.cond, p.logDet, p.inverse = out, in, cond, logDet, inverse
+	p.workers.For(in.N, p.align, p.run)
+}
+
+func (p *pass[T]) samples(lo, hi int) {
+	u, theta := p.u.Resize(p.in.N), p.theta.Resize(p.in.N)
+	p.gather(u, p.in, p.cond, lo, hi)
+	p.net.Forward(theta, u, lo, hi)
+	p.keep(p.out, p.in, lo, hi)
+	if theta.Stride == 1 && len(p.initial) == 0 {
+		p.single(theta)
+		return
+	}
+	logDet := p.logDet[lo:hi]
+	f := Feature[T]{Scratch: p.scratch.Resize(p.in.N).Samples(lo, hi)}
+	for j, k := range p.moved {
+		f.Theta, f.Shared = p.params(theta, j, lo, hi), p.constants(j)
+		p.move(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], f, logDet)
+	}
+}
+
+// single moves all features of a single sample at once. Where nothing is
+// shared, a transform cannot tell the features of a sample from the samples of
+// a feature, and one call on a row is several times as fast as m on a value.
+func (p *pass[T]) single(theta bijector.Mat[T]) {
+	m := len(p.moved)
+	for j, k := range p.moved {
+		p.row[j] = p.in.Feature(k)[0]
+	}
+	clear(p.terms)
+	p.move(p.row, p.row, Feature[T]{
+		Theta:   bijector.Mat[T]{Data: theta.Data, D: theta.D / m, N: m, Stride: m},
+		Scratch: p.scratch.Resize(m),
+	}, p.terms)
+	for j, k := range p.moved {
+		p.out.Feature(k)[0] = p.row[j]
+		p.logDet[0] += p.terms[j]
+	}
+}
+
+// move applies the transform in the direction of the current call.
+func (p *pass[T]) move(out, in []T, f Feature[T], logDet []float64) {
+	if p.inverse {
+		p.transform.Inverse(out, in, f, logDet)
+	} else {
+		p.transform.Forward(out, in, f, logDet)
+	}
+}
