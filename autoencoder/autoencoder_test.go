@@ -1,0 +1,411 @@
+package autoencoder
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+func must[V any](v V, err error) V {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// images are n rows of d values in [0, 1], smooth, so that there is something
+// to learn.
+func images[T bijector.Float](n, d int) *tensor.Dense {
+	rng := rand.New(rand.NewPCG(11, uint64(d)))
+	x := make([]T, n*d)
+	for i := range n {
+		a, b := rng.Float64()*6, rng.Float64()*0.5
+		for j := range d {
+			x[i*d+j] = T(0.5 + 0.5*math.Sin(a+b*float64(j)))
+		}
+	}
+	return bijector.TensorOf(x, n, d)
+}
+
+// models are small autoencoders of every kind.
+func models[T bijector.Float]() map[string]*Autoencoder[T] {
+	return map[string]*Autoencoder[T]{
+		"conv":          must(NewConv[T](ConvSpec{Height: 6, Width: 5, Channels: []int{3, 4}, Embedding: 2, Seed: 1})),
+		"conv bias":     must(NewConv[T](ConvSpec{Height: 5, InChannels: 2, Channels: []int{9}, Embedding: 3, Bias: true, Seed: 2})),
+		"conv deep":     must(NewConv[T](ConvSpec{Height: 9, Width: 12, Channels: []int{2, 3, 2}, Embedding: 2, Seed: 3})),
+		"dense":         must(NewDense[T](DenseSpec{In: 9, Hidden: []int{7, 5}, Embedding: 2, Seed: 1})),
+		"dense, affine": must(NewDense[T](DenseSpec{In: 9, Embedding: 2, Seed: 1})),
+	}
+}
+
+// TestGradient compares the gradient of the mean loss with central
+// differences, for every parameter.
+func TestGradient(t *testing.T) {
+	for name, a := range models[float64]() {
+		const n, h = 3, 1e-6
+		x := must(bijector.MatOf[float64](images[float64](n, a.Dim()), a.Dim()))
+		loss := make([]float64, n)
+		step := a.NewStepPass(bijector.PassOptions{MaxBatch: n + 2})
+		step.Step(x, bijector.Mat[float64]{}, loss)
+		eval := a.NewLossPass(bijector.PassOptions{MaxBatch: n})
+		mean := func() (m float64) {
+			l := make([]float64, n)
+			eval.Loss(x, bijector.Mat[float64]{}, l)
+			for _, v := range l {
+				m += v / n
+			}
+			return m
+		}
+		grads, params := step.Grads(), a.Params()
+		if len(grads) != len(params) {
+			t.Fatalf("%s: %d gradients, %d parameters", name, len(grads), len(params))
+		}
+		for k, p := range params {
+			some := false
+			for i, old := range p.Data {
+				p.Data[i] = old + h
+				up := mean()
+				p.Data[i] = old - h
+				want := (up - mean()) / (2 * h)
+				p.Data[i] = old
+				got := grads[k][i]
+				some = some || got != 0
+				if math.Abs(got-want) > 1e-6*max(1e-2, math.Abs(want)) {
+					t.Fatalf("%s: %s[%d] has gradient %v, differences give %v", name, p.Name, i, got, want)
+				}
+			}
+			if !some {
+				t.Errorf("%s: the gradient of %s is zero", name, p.Name)
+			}
+		}
+		eval.Loss(x, bijector.Mat[float64]{}, loss)
+		again := make([]float64, n)
+		step.Step(x, bijector.Mat[float64]{}, again)
+		for i := range loss {
+			if loss[i] != again[i] {
+				t.Errorf("%s: row %d has loss %v in evaluation and %v in training", name, i, loss[i], again[i])
+			}
+		}
+	}
+}
+
+// TestWorkers: the number of workers does not show in a step.
+func TestWorkers(t *testing.T) {
+	for name, a := range models[float32]() {
+		const n = 53
+		x := must(bijector.MatOf[float32](images[float32](n, a.Dim()), a.Dim()))
+		var ref [][]float32
+		var refLoss []float64
+		for _, count := range []int{0, 1, 2, 3} {
+			var w *bijector.Workers
+			if count > 0 {
+				w = bijector.NewWorkers(count)
+			}
+			p := a.NewStepPass(bijector.PassOptions{MaxBatch: n, Workers: w})
+			loss := make([]float64, n)
+			p.Step(x, bijector.Mat[float32]{}, loss)
+			w.Close()
+			if ref == nil {
+				ref, refLoss = p.Grads(), loss
+			}
+			for i := range loss {
+				if loss[i] != refLoss[i] {
+					t.Fatalf("%s, %d workers: loss of row %d is %v and %v", name, count, i, refLoss[i], loss[i])
+				}
+			}
+			for k, g := range p.Grads() {
+				for i := range g {
+					if g[i] != ref[k][i] {
+						t.Fatalf("%s, %d workers: gradient %d[%d] is %v and %v", name, count, k, i, ref[k][i], g[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestStepDoesNotAllocate(t *testing.T) {
+	for name, a := range models[float32]() {
+		const n = 40
+		x := must(bijector.MatOf[float32](images[float32](n, a.Dim()), a.Dim()))
+		w := bijector.NewWorkers(2)
+		p := a.NewStepPass(bijector.PassOptions{MaxBatch: n, Workers: w})
+		e := a.NewLossPass(bijector.PassOptions{MaxBatch: n})
+		loss := make([]float64, n)
+		if k := testing.AllocsPerRun(5, func() { p.Step(x, bijector.Mat[float32]{}, loss) }); k != 0 {
+			t.Errorf("%s: %v allocations a step", name, k)
+		}
+		if k := testing.AllocsPerRun(5, func() { e.Loss(x, bijector.Mat[float32]{}, loss) }); k != 0 {
+			t.Errorf("%s: %v allocations a loss", name, k)
+		}
+		w.Close()
+	}
+}
+
+// TestLearns: plain gradient descent lowers the loss, below what the best
+// constant image reaches.
+func TestLearns(t *testing.T) {
+	a := must(NewConv[float32](ConvSpec{Height: 6, Channels: []int{4, 6}, Embedding: 3, Seed: 5}))
+	x := must(bijector.MatOf[float32](images[float32](64, 36), 36))
+	p := a.NewStepPass(bijector.PassOptions{MaxBatch: 64})
+	loss := make([]float64, 64)
+	first, last := 0.0, 0.0
+	for range 1500 {
+		for _, g := range p.Grads() {
+			clear(g)
+		}
+		p.Step(x, bijector.Mat[float32]{}, loss)
+		last = 0
+		for _, v := range loss {
+			last += v / 64
+		}
+		if first == 0 {
+			first = last
+		}
+		for k, q := range a.Params() {
+			for i, g := range p.Grads()[k] {
+				q.Data[i] -= 2 * g
+			}
+		}
+	}
+	constant := 0.0
+	for j := range x.D {
+		m := 0.0
+		for _, v := range x.Feature(j) {
+			m += float64(v) / 64
+		}
+		constant -= (m*math.Log(m) + (1-m)*math.Log(1-m)) / 36
+	}
+	if !(last < 0.9*constant && constant < first+0.05) {
+		t.Errorf("loss went from %.4f to %.4f, the best constant image has %.4f", first, last, constant)
+	}
+}
+
+// TestPieces: a row's result does not depend on the rows around it, nor on the
+// number of goroutines.
+func TestPieces(t *testing.T) {
+	for name, a := range models[float32]() {
+		const n = 300
+		x := images[float32](n, a.Dim())
+		z, y := must(a.Encode(x)), must(a.Reconstruct(x))
+		a.SetParallelism(1)
+		z1, y1 := must(a.Encode(x)), must(a.Reconstruct(x))
+		for _, c := range []struct {
+			a, b *tensor.Dense
+			d    int
+		}{{z, z1, a.Embedding()}, {y, y1, a.Dim()}} {
+			if s := c.a.Shape(); len(s) != 2 || s[0] != n || s[1] != c.d {
+				t.Fatalf("%s: shape %v, want (%d, %d)", name, s, n, c.d)
+			}
+			for i, v := range c.a.Float32s() {
+				if v != c.b.Float32s()[i] {
+					t.Fatalf("%s: value %d is %v and %v", name, i, v, c.b.Float32s()[i])
+				}
+			}
+		}
+		for _, v := range y.Float32s() {
+			if !(v >= 0 && v <= 1) {
+				t.Fatalf("%s: reconstructed value %v", name, v)
+			}
+		}
+		few := bijector.TensorOf(x.Float32s()[130*a.Dim():137*a.Dim()], 7, a.Dim())
+		for i, v := range must(a.Encode(few)).Float32s() {
+			if v != z.Float32s()[130*a.Embedding()+i] {
+				t.Fatalf("%s: embedding value %d is %v among 7 rows, %v among %d", name, i, v, z.Float32s()[130*a.Embedding()+i], n)
+			}
+		}
+	}
+}
+
+// TestLossMatchesReconstruction: the loss is the cross-entropy of the targets
+// with what Reconstruct returns.
+func TestLossMatchesReconstruction(t *testing.T) {
+	for name, a := range models[float64]() {
+		const n = 140
+		x := images[float64](n, a.Dim())
+		y, loss := must(a.Reconstruct(x)).Float64s(), must(a.Loss(x)).Float64s()
+		for i := range n {
+			want := 0.0
+			for j := range a.Dim() {
+				p, v := y[i*a.Dim()+j], x.Float64s()[i*a.Dim()+j]
+				want -= (v*math.Log(p) + (1-v)*math.Log1p(-p)) / float64(a.Dim())
+			}
+			if math.Abs(loss[i]-want) > 1e-12 {
+				t.Fatalf("%s: row %d has loss %v, its reconstruction %v", name, i, loss[i], want)
+			}
+		}
+	}
+}
+
+func TestNonFiniteRows(t *testing.T) {
+	for name, a := range models[float32]() {
+		const n = 260
+		clean := must(a.Encode(images[float32](n, a.Dim()))).Float32s()
+		x := images[float32](n, a.Dim())
+		x.Float32s()[201*a.Dim()+3] = float32(math.NaN())
+		x.Float32s()[7*a.Dim()] = float32(math.Inf(-1))
+		z, err := a.Encode(x)
+		var row *bijector.RowError
+		if !errors.As(err, &row) || row.Row != 7 || row.Count != 2 || row.N != n || row.What != "input" {
+			t.Fatalf("%s: error %v, want rows 7 and 201", name, err)
+		}
+		for i, v := range z.Float32s() {
+			if bad := i/a.Embedding() == 7 || i/a.Embedding() == 201; bad != (v != v) || !bad && v != clean[i] {
+				t.Fatalf("%s: embedding value %d is %v, without the bad rows %v", name, i, v, clean[i])
+			}
+		}
+		y, err := a.Reconstruct(x)
+		if !errors.As(err, &row) || row.Row != 7 || y == nil || y.Float32s()[7*a.Dim()] == y.Float32s()[7*a.Dim()] {
+			t.Errorf("%s: Reconstruct's error is %v", name, err)
+		}
+		if _, err := a.Loss(x); !errors.As(err, &row) || row.Row != 7 {
+			t.Errorf("%s: Loss's error is %v", name, err)
+		}
+	}
+}
+
+// TestOverflow: a row whose embedding no number holds is named as a result.
+func TestOverflow(t *testing.T) {
+	a := must(NewDense[float32](DenseSpec{In: 9, Embedding: 2}))
+	for _, p := range a.Params()[:1] {
+		for i := range p.Data {
+			p.Data[i] = 1
+		}
+	}
+	x := images[float32](200, 9)
+	clean := must(a.Encode(x)).Float32s()
+	for j := range 9 {
+		x.Float32s()[150*9+j] = math.MaxFloat32
+	}
+	z, err := a.Encode(x)
+	var row *bijector.RowError
+	if !errors.As(err, &row) || row.Row != 150 || row.Count != 1 || row.What != "result" {
+		t.Errorf("error %v, want a result in row 150", err)
+	}
+	for i, v := range z.Float32s() {
+		if bad := i/2 == 150; bad != (v != v) || !bad && v != clean[i] {
+			t.Errorf("embedding value %d is %v, without the overflow %v", i, v, clean[i])
+		}
+	}
+}
+
+func TestInputErrors(t *testing.T) {
+	a := must(NewConv[float32](ConvSpec{Height: 6, Channels: []int{2}, Embedding: 2}))
+	for name, c := range map[string]struct {
+		x    *tensor.Dense
+		want error
+	}{
+		"nil":     {nil, bijector.ErrShape},
+		"width":   {images[float32](3, 35), bijector.ErrShape},
+		"rank":    {tensor.New(tensor.WithShape(36), tensor.Of(tensor.Float32)), bijector.ErrShape},
+		"float64": {images[float64](3, 36), bijector.ErrDType},
+	} {
+		for what, f := range map[string]func(*tensor.Dense) (*tensor.Dense, error){
+			"Encode": a.Encode, "Decode": a.Decode, "Reconstruct": a.Reconstruct, "Loss": a.Loss,
+		} {
+			if y, err := f(c.x); !errors.Is(err, c.want) || y != nil {
+				t.Errorf("%s of %s: %v, %v, want %v", what, name, y, err, c.want)
+			}
+		}
+	}
+	four := tensor.New(tensor.WithShape(2, 1, 6, 6), tensor.WithBacking(images[float32](2, 36).Float32s()))
+	if z := must(a.Encode(four)); z.Shape()[0] != 2 || z.Shape()[1] != 2 {
+		t.Errorf("images give embeddings of shape %v", z.Shape())
+	}
+}
+
+func TestTargets(t *testing.T) {
+	a := must(NewDense[float64](DenseSpec{In: 4, Embedding: 2}))
+	for _, v := range []float64{-0.1, 1.5, 255} {
+		x := images[float64](150, 4)
+		x.Float64s()[140*4+2] = v
+		err := a.CheckTargets(x)
+		if !errors.Is(err, ErrTarget) {
+			t.Fatalf("a target of %v: %v, want ErrTarget", v, err)
+		}
+		if want := fmt.Sprintf("autoencoder: value 2 of row 140 is %v, want 0 to 1; scale the data (bytes by 1/255): value outside of [0, 1]", v); err.Error() != want {
+			t.Errorf("error %q, want %q", err, want)
+		}
+		if _, err := a.Loss(x); !errors.Is(err, ErrTarget) {
+			t.Errorf("Loss with a target of %v: %v, want ErrTarget", v, err)
+		}
+		m := must(bijector.MatOf[float64](x, 4))
+		loss := make([]float64, 150)
+		a.NewStepPass(bijector.PassOptions{MaxBatch: 150}).Step(m, bijector.Mat[float64]{}, loss)
+		for i, l := range loss {
+			if (i == 140) != math.IsNaN(l) {
+				t.Errorf("target %v: row %d has loss %v", v, i, l)
+			}
+		}
+	}
+	edge := bijector.TensorOf([]float64{0, 1, 0, 1}, 1, 4)
+	if err := a.CheckTargets(edge); err != nil {
+		t.Errorf("targets of 0 and 1: %v", err)
+	}
+}
+
+func TestSpecErrors(t *testing.T) {
+	for name, s := range map[string]ConvSpec{
+		"height":     {Height: -1},
+		"channels":   {Channels: []int{4, 0}},
+		"embedding":  {Embedding: -1},
+		"huge":       {Height: 1 << 14, Channels: []int{1 << 14}},
+		"depth":      {Channels: make([]int, 15)},
+		"large code": {Embedding: 1 << 30},
+	} {
+		if a, err := NewConv[float32](s); !errors.Is(err, bijector.ErrSpec) || a != nil {
+			t.Errorf("conv, %s: %v, want ErrSpec", name, err)
+		}
+	}
+	for name, s := range map[string]DenseSpec{"in": {}, "hidden": {In: 3, Hidden: []int{0}}, "embedding": {In: 3, Embedding: -2}} {
+		if a, err := NewDense[float32](s); !errors.Is(err, bijector.ErrSpec) || a != nil {
+			t.Errorf("dense, %s: %v, want ErrSpec", name, err)
+		}
+	}
+	if _, err := New[float32](nil, nil); !errors.Is(err, bijector.ErrSpec) {
+		t.Errorf("New of nothing: %v", err)
+	}
+	a, b := must(NewDense[float32](DenseSpec{In: 4, Embedding: 2})), must(NewDense[float32](DenseSpec{In: 5, Embedding: 2}))
+	if _, err := New(a.encoder, b.decoder); !errors.Is(err, bijector.ErrShape) {
+		t.Errorf("New of maps that do not fit: %v", err)
+	}
+}
+
+// TestSpec: the spec makes an equal model, and says the original's sizes.
+func TestSpec(t *testing.T) {
+	a := must(NewConv[float64](ConvSpec{Seed: 3}))
+	s := a.Spec().(ConvSpec)
+	if s.Height != 28 || s.Width != 28 || s.InChannels != 1 || len(s.Channels) != 2 || s.Embedding != 20 || a.Dim() != 784 || a.Embedding() != 20 {
+		t.Errorf("defaults: %+v", s)
+	}
+	b := must(NewConv[float64](s))
+	total := 0
+	for k, p := range a.Params() {
+		total += len(p.Data)
+		q := b.Params()[k]
+		for i, v := range p.Data {
+			if v != q.Data[i] {
+				t.Fatalf("%s[%d] is %v and %v", p.Name, i, v, q.Data[i])
+			}
+		}
+	}
+	if want := 2*(288+18432) + 62740 + 65856; total != want {
+		t.Errorf("%d weights, want %d", total, want)
+	}
+	names := []string{"encoder.0.weight", "encoder.1.weight", "encoder.2.weight", "encoder.2.bias", "decoder.0.weight", "decoder.0.bias", "decoder.1.weight", "decoder.2.weight"}
+	for k, p := range a.Params() {
+		if p.Name != names[k] {
+			t.Errorf("parameter %d is %s, want %s", k, p.Name, names[k])
+		}
+	}
+	d := must(NewDense[float64](DenseSpec{In: 12, Hidden: []int{5}, Seed: 3}))
+	if s := d.Spec().(DenseSpec); s.Embedding != 20 || d.Embedding() != 20 || d.Dim() != 12 {
+		t.Errorf("dense: %+v", s)
+	}
+}

@@ -1,0 +1,196 @@
+package autoencoder
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// PCASpec describes a PCA. Its components come from Fit, or with the model
+// file.
+type PCASpec struct {
+	In int `json:"in"` // values of a row
+	// Embedding is the number of components, 0 means 20, or In where that is
+	// less.
+	Embedding int `json:"embedding,omitempty"`
+	// Whiten gives every embedding value variance 1.
+	Whiten bool `json:"whiten,omitempty"`
+}
+
+// PCA embeds rows by their principal components (Pearson 1901, Hotelling
+// 1933): with the mean m and the k leading eigenvectors V of the covariance of
+// the data, in columns,
+//
+//	z = V' (x - m),  x ~ m + V z,
+//
+// or with Whiten z_i = V_i' (x - m) / sqrt(variance_i), and back. Of all
+// affine maps to k values and back, it has the least squared error. Decode
+// does not clamp: rows of data in [0, 1] may come back a little outside.
+//
+// A PCA may be used by several goroutines at once, but not during Fit.
+type PCA[T bijector.Float] struct {
+	spec       PCASpec
+	samples    []int64   // one value: rows it was fitted to; 0: none
+	mean       []float64 // (in)
+	components []float64 // (embedding, in), orthonormal rows, by falling variance
+	variance   []float64 // (embedding)
+	total      []float64 // one value: the variance of the data, all directions
+
+	folded         atomic.Pointer[pcaMaps[T]]
+	encode, decode rowMap[T]
+}
+
+// pcaMaps is the state in T, whitening folded in.
+type pcaMaps[T bijector.Float] struct {
+	mean       []T
+	down, back []T // (embedding, in)
+}
+
+// NewPCA makes a PCA without components.
+func NewPCA[T bijector.Float](s PCASpec) (*PCA[T], error) {
+	if s.Embedding == 0 {
+		s.Embedding = min(20, s.In)
+	}
+	const most = 1 << 14
+	if s.In < 1 || s.In > most || s.Embedding < 1 || s.Embedding > s.In {
+		return nil, fmt.Errorf("autoencoder: %d components of %d values, want 1 to %d values and no more components: %w", s.Embedding, s.In, most, bijector.ErrSpec)
+	}
+	p := &PCA[T]{
+		spec:       s,
+		samples:    make([]int64, 1),
+		mean:       make([]float64, s.In),
+		components: make([]float64, s.Embedding*s.In),
+		variance:   make([]float64, s.Embedding),
+		total:      make([]float64, 1),
+	}
+	p.encode.in, p.encode.out, p.encode.open = s.In, s.Embedding, func() func(y, x bijector.Mat[T]) { return p.runDown }
+	p.decode.in, p.decode.out, p.decode.open = s.Embedding, s.In, func() func(y, x bijector.Mat[T]) { return p.runBack }
+	return p, nil
+}
+
+// Embedding is the number of components.
+func (p *PCA[T]) Embedding() int { return p.spec.Embedding }
+
+// SetParallelism bounds the goroutines of Encode and Decode; n below 1 means
+// GOMAXPROCS, as at the start. Results do not depend on it.
+func (p *PCA[T]) SetParallelism(n int) {
+	p.encode.pool.SetParallelism(n)
+	p.decode.pool.SetParallelism(n)
+}
+
+// ExplainedVariance is the variance of the data along each component, falling;
+// zeros before Fit. The variance along all directions together is total.
+func (p *PCA[T]) ExplainedVariance() (along []float64, total float64) {
+	return slices.Clone(p.variance), p.total[0]
+}
+
+// Encode maps rows (n, d) to embeddings (n, k). Rows with a NaN or an infinity
+// have NaN embeddings and are named by a bijector.RowError. Before Fit it
+// returns ErrNotFitted.
+func (p *PCA[T]) Encode(x *tensor.Dense) (*tensor.Dense, error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	return p.encode.run(x)
+}
+
+// Decode maps embeddings (n, k) to rows (n, d), with the errors of Encode.
+func (p *PCA[T]) Decode(z *tensor.Dense) (*tensor.Dense, error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	return p.decode.run(z)
+}
+
+func (p *PCA[T]) ready() error {
+	if p.samples[0] < 1 {
+		return fmt.Errorf("autoencoder: the PCA has no components yet, call Fit with data first: %w", ErrNotFitted)
+	}
+	return nil
+}
+
+// maps returns the state in T. Two goroutines may make it at once, to the same
+// values.
+func (p *PCA[T]) maps() *pcaMaps[T] {
+	if m := p.folded.Load(); m != nil {
+		return m
+	}
+	d := p.spec.In
+	m := &pcaMaps[T]{
+		mean: kernel.Make[T](d),
+		down: kernel.Make[T](len(p.components)),
+		back: kernel.Make[T](len(p.components)),
+	}
+	kernel.Narrow(m.mean, p.mean)
+	for i, v := range p.components {
+		scale := 1.0
+		if p.spec.Whiten {
+			scale = math.Sqrt(p.variance[i/d])
+		}
+		m.down[i], m.back[i] = T(v/scale), T(v*scale)
+	}
+	p.folded.Store(m)
+	return m
+}
+
+// runDown subtracts the mean first, in place: folded into a bias it would cost
+// digits where the data lies far from zero.
+func (p *PCA[T]) runDown(z, x bijector.Mat[T]) {
+	m, d := p.maps(), p.spec.In
+	for j := range d {
+		kernel.Affine(x.Feature(j), x.Feature(j), 1, -m.mean[j])
+	}
+	kernel.Gemm(z.D, z.N, d, m.down, d, 1, x.Data, x.Stride, z.Data, z.Stride, kernel.Epilogue[T]{})
+}
+
+func (p *PCA[T]) runBack(x, z bijector.Mat[T]) {
+	m, d := p.maps(), p.spec.In
+	kernel.Gemm(d, x.N, z.D, m.back, 1, d, z.Data, z.Stride, x.Data, x.Stride, kernel.Epilogue[T]{Bias: m.mean})
+}
+
+// Params: none.
+func (p *PCA[T]) Params() []bijector.Param[T] { return nil }
+
+// Buffers are "samples" (the number of rows fitted to, 0 before), "mean"
+// (in), "components" (embedding, in), "variance" (embedding) and
+// "total_variance".
+func (p *PCA[T]) Buffers() []bijector.Buffer {
+	return []bijector.Buffer{
+		{Name: "samples", Shape: []int{1}, Data: p.samples},
+		{Name: "mean", Shape: []int{p.spec.In}, Data: p.mean},
+		{Name: "components", Shape: []int{p.spec.Embedding, p.spec.In}, Data: p.components},
+		{Name: "variance", Shape: []int{p.spec.Embedding}, Data: p.variance},
+		{Name: "total_variance", Shape: []int{1}, Data: p.total},
+	}
+}
+
+// Spec is the PCASpec, with defaults filled in.
+func (p *PCA[T]) Spec() any { return p.spec }
+
+// Changed drops what was derived from the buffers.
+func (p *PCA[T]) Changed() { p.folded.Store(nil) }
+
+// Validate returns an error unless the buffers can be those of a PCA: finite,
+// variances not negative, and positive where it whitens.
+func (p *PCA[T]) Validate() error {
+	for _, b := range [...][]float64{p.mean, p.components, p.variance, p.total} {
+		if !kernel.Finite(b) {
+			return fmt.Errorf("autoencoder: the PCA's state has a NaN or an infinity: %w", bijector.ErrNonFinite)
+		}
+	}
+	if p.samples[0] < 0 || p.total[0] < 0 {
+		return fmt.Errorf("autoencoder: a PCA of %d rows with variance %v, want neither negative: %w", p.samples[0], p.total[0], bijector.ErrSpec)
+	}
+	for i, v := range p.variance {
+		if v < 0 || p.spec.Whiten && p.samples[0] > 0 && v == 0 {
+			return fmt.Errorf("autoencoder: component %d of the PCA has variance %v: %w", i, v, bijector.ErrSpec)
+		}
+	}
+	return nil
+}
