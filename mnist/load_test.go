@@ -161,6 +161,8 @@ func TestLoadErrors(t *testing.T) {
 		"images for labels":  {"train-labels-idx1-ubyte", idx(ramp(12), 2, 2, 3), ErrFormat, []string{"train-labels-idx1-ubyte", "that of images"}},
 		"more labels":        {"train-labels-idx1-ubyte", idx(ramp(3), 3), ErrFormat, []string{"train-images-idx3-ubyte has 2 images", "train-labels-idx1-ubyte has 3 labels"}},
 		"other size in test": {"t10k-images-idx3-ubyte", idx(ramp(6), 1, 3, 2), ErrFormat, []string{"train-images-idx3-ubyte has images of 2 x 3", "t10k-images-idx3-ubyte of 3 x 2"}},
+		"height differs":     {"t10k-images-idx3-ubyte", idx(ramp(9), 1, 3, 3), ErrFormat, []string{"t10k-images-idx3-ubyte of 3 x 3"}},
+		"width differs":      {"t10k-images-idx3-ubyte", idx(ramp(8), 1, 2, 4), ErrFormat, []string{"t10k-images-idx3-ubyte of 2 x 4"}},
 	} {
 		files := small()
 		delete(files, c.file)
