@@ -1,2 +1,71 @@
-// Package bijou is a library of normalizing flows.
+// Package bijou is a library of normalizing flows: invertible maps, composed
+// into a chain over a base distribution, that learn the density of data and
+// draw from it. It trains on the CPU, in Go alone.
+//
+// This package holds documentation only. The thirty-line program:
+//
+//	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 20, Layers: 9})
+//	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](20))
+//	report, err := train.Fit(ctx, flow, train.Tensor(x), train.Options{Epochs: 20})
+//	logp, err := flow.LogProb(x)       // shape (n), nats
+//	draws, err := flow.Sample(rng, 100) // shape (100, 20)
+//	err = registry.Save("model.safetensors", flow)
+//
+// # Packages
+//
+//   - bijector: the interfaces, the gate between tensors and batches, Chain,
+//     Invert, Part, Given, and the layers that are no couplings: Permute,
+//     BatchNorm, ActNorm, Scale. bijector/bijectortest is the conformance suite
+//     for layers, ours and yours.
+//   - coupling: additive (NICE) and affine (Real NVP) couplings, masks,
+//     conditioners, and recipes that make a whole chain.
+//   - distribution: base distributions, and Flow: a chain over a base.
+//   - train: Fit, optimisers, schedules, data sources.
+//   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
+//     of any encoder.
+//   - registry: layers by name, models from JSON, and the model file.
+//   - mnist: the digits, a reader for their format, image grids; mnist/latentflow
+//     is the command that learns to draw them.
+//   - benchmarks: go test -bench . ./benchmarks
+//
+// # Conventions
+//
+// Direction. Forward maps data to latent, z = f(x); Inverse maps latent to data.
+// LogDetJacobian is log|det df/dx| at x. A flow's log-density is
+//
+//	log p(x) = log p_base(f(x)) + log|det df/dx|,
+//
+// in nats. A chain applies its members first to last in Forward, last to first
+// in Inverse (Dinh et al. 2015, arXiv 1410.8516; Dinh et al. 2017, arXiv
+// 1605.08803).
+//
+// Shape. Tensors are row-major with a sample a row: (n, d). Images are
+// (n, channels, height, width). Log-determinants and log-densities are (n).
+//
+// Context. A conditional model takes a context of shape (n, c), or (1, c) for
+// all rows, bound with Given. Unconditional code never mentions it.
+//
+// Element type. Everything is generic over float32 and float64. Networks run in
+// that type; exponentials, scales and sums of log-determinants run in float64.
+//
+// Randomness. Sources of math/rand/v2 come from the caller, and every spec that
+// draws has a Seed. The same seed, data and kind of machine give the same bits,
+// whatever GOMAXPROCS is.
+//
+// Errors. What a user hands in never panics: it returns an error that says what
+// was given and what was wanted, and wraps a sentinel such as
+// bijector.ErrShape. Panics are for authors of layers who call a pass with
+// batches that do not fit. The library never prints and never exits.
+//
+// # Add a layer in five steps
+//
+//  1. Copy bijector/scale.go, the shortest layer with parameters, or write a
+//     coupling.Elementwise, if your layer is a coupling with another transform.
+//  2. Write the Pass (Forward and Inverse) and the GradPass (Forward and
+//     Backward), with the derivation above Backward.
+//  3. Give the type Params, Buffers and Spec, and a constructor that takes the
+//     spec.
+//  4. Call bijectortest.Run in a test.
+//  5. Call registry.Register with a name and the constructor for both element
+//     types. The layer can now be saved, loaded and named in JSON.
 package bijou

@@ -34,7 +34,10 @@ func trainEncoder(ctx context.Context, c *config, tr, te *mnist.Set, s streams) 
 		if err != nil {
 			return nil, stage{}, err
 		}
-		p, err := autoencoder.FitPCA[float32](x, autoencoder.PCASpec{Embedding: c.Embedding})
+		p, err := autoencoder.NewPCA[float32](autoencoder.PCASpec{In: tr.Dim(), Embedding: c.Embedding})
+		if err == nil {
+			err = p.Fit(x)
+		}
 		return p, stage{Seconds: time.Since(start).Seconds()}, err
 	}
 	var ae *autoencoder.Autoencoder[float32]

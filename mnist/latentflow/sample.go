@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -78,7 +79,8 @@ func sampleCommand(_ context.Context, args []string, s streams) error {
 func imageSize(m *autoencoder.Latent[float32], d int) (h, w int) {
 	if ae, ok := m.Decoder().(*autoencoder.Autoencoder[float32]); ok {
 		if spec, ok := ae.Spec().(autoencoder.ConvSpec); ok {
-			return spec.Height, spec.Width
+			h = cmp.Or(spec.Height, 28)
+			return h, cmp.Or(spec.Width, h)
 		}
 	}
 	for h = 1; h*h < d; h++ {

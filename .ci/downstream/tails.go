@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"gorgonia.org/tensor"
+)
+
+// TailsSpec describes a Tails.
+type TailsSpec struct {
+	Dim int `json:"dim"`
+}
+
+// Tails is z = sinh(exp(s) asinh(x)) for each feature (Jones and Pewsey 2009):
+// a learned weight of the tails. log dz/dx = log cosh(u) + s - log(1+x^2)/2
+// with u = exp(s) asinh(x).
+type Tails[T bijector.Float] struct {
+	s       []T
+	tensors bijector.Tensors[T]
+}
+
+// NewTails makes an identity of spec.Dim features.
+func NewTails[T bijector.Float](spec TailsSpec) (*Tails[T], error) {
+	if spec.Dim < 1 {
+		return nil, fmt.Errorf("tails: dim %d: %w", spec.Dim, bijector.ErrSpec)
+	}
+	return &Tails[T]{s: make([]T, spec.Dim)}, nil
+}
+
+func (l *Tails[T]) Dim() int                   { return len(l.s) }
+func (l *Tails[T]) ContextDim() int            { return 0 }
+func (l *Tails[T]) Spec() any                  { return TailsSpec{Dim: len(l.s)} }
+func (l *Tails[T]) Buffers() []bijector.Buffer { return nil }
+func (l *Tails[T]) Params() []bijector.Param[T] {
+	return []bijector.Param[T]{{Name: "s", Shape: []int{len(l.s)}, Data: l.s}}
+}
+func (l *Tails[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
+func (l *Tails[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
+func (l *Tails[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return l.tensors.LogDetJacobian(l, x)
+}
+func (l *Tails[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return pass[T]{l, nil} }
+func (l *Tails[T]) NewGradPass(bijector.PassOptions) bijector.GradPass[T] {
+	return pass[T]{l, make([]T, len(l.s))}
+}
+
+type pass[T bijector.Float] struct {
+	l  *Tails[T]
+	ds []T
+}
+
+func (p pass[T]) Grads() [][]T { return [][]T{p.ds} }
+
+func (p pass[T]) run(out, in bijector.Mat[T], logDet []float64, sign float64) {
+	for j, s := range p.l.s {
+		o, k := out.Feature(j), math.Exp(sign*float64(s))
+		for i, v := range in.Feature(j) {
+			x := float64(v)
+			u := k * math.Asinh(x)
+			o[i] = T(math.Sinh(u))
+			logDet[i] += math.Log(math.Cosh(u)) + sign*float64(s) - math.Log1p(x*x)/2
+		}
+	}
+}
+
+func (p pass[T]) Forward(z, x, _ bijector.Mat[T], ld []float64) { p.run(z, x, ld, 1) }
+func (p pass[T]) Inverse(x, z, _ bijector.Mat[T], ld []float64) { p.run(x, z, ld, -1) }
+
+// Backward: with g = dL/du = dz cosh(u) + dLogDet tanh(u),
+// dx = g exp(s)/sqrt(1+x^2) - dLogDet x/(1+x^2) and ds = sum g u + dLogDet.
+func (p pass[T]) Backward(dx, _, dz, x, _, _ bijector.Mat[T], dLogDet []float64) {
+	for j, s := range p.l.s {
+		k, ds := math.Exp(float64(s)), 0.0
+		d, out := dz.Feature(j), dx.Feature(j)
+		for i, v := range x.Feature(j) {
+			x := float64(v)
+			u := k * math.Asinh(x)
+			g := float64(d[i])*math.Cosh(u) + dLogDet[i]*math.Tanh(u)
+			out[i] = T(g*k/math.Sqrt(1+x*x) - dLogDet[i]*x/(1+x*x))
+			ds += g*u + dLogDet[i]
+		}
+		p.ds[j] += T(ds)
+	}
+}

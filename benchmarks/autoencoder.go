@@ -1,0 +1,55 @@
+package benchmarks
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// newConv is the demonstration's autoencoder, untrained.
+func newConv[T bijector.Float](b *testing.B) *autoencoder.Autoencoder[T] {
+	ae, err := autoencoder.NewConv[T](autoencoder.ConvSpec{Embedding: dim, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return ae
+}
+
+// pixels is a tensor of n images of uniform noise.
+func pixels[T bijector.Float](n int) *tensor.Dense {
+	rng := rand.New(rand.NewPCG(2, 2))
+	data := make([]T, n*784)
+	for i := range data {
+		data[i] = T(rng.Float64())
+	}
+	return bijector.TensorOf(data, n, 784)
+}
+
+// AutoencoderTraining measures training steps of the convolutional
+// autoencoder.
+func AutoencoderTraining(b *testing.B) {
+	b.Run("float32", autoencoderTraining[float32])
+	b.Run("float64", autoencoderTraining[float64])
+}
+
+func autoencoderTraining[T bijector.Float](b *testing.B) {
+	fit(b, newConv[T](b), ring{pixels[T](1000), nil, batch * b.N})
+}
+
+// Encode measures embeddings of images.
+func Encode(b *testing.B) {
+	ae := newConv[float32](b)
+	each(b, func(b *testing.B, n int) {
+		x := pixels[float32](n)
+		b.ResetTimer()
+		for range b.N {
+			if _, err := ae.Encode(x); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
