@@ -2,6 +2,7 @@ package bijector
 
 import (
 	"fmt"
+	"reflect"
 
 	"gorgonia.org/tensor"
 )
@@ -68,13 +69,17 @@ func BuildChain[T Float](s ChainSpec, b Builder[T]) (*Chain[T], error) {
 	return NewChain(layers...)
 }
 
-// checkDistinct refuses a layer that occurs twice, at any depth.
+// checkDistinct refuses a layer that occurs twice, at any depth. Layers that
+// are values have no identity, and no state to share; they may not even be
+// comparable.
 func checkDistinct[T Float](layers []Layer[T], seen map[any]bool) error {
 	for _, l := range layers {
-		if seen[l] {
-			return fmt.Errorf("bijector: a %T appears twice in a chain; make a second one: %w", l, ErrSpec)
+		if t := reflect.TypeOf(l); t.Kind() == reflect.Pointer && t.Elem().Size() > 0 {
+			if seen[l] {
+				return fmt.Errorf("bijector: a %T appears twice in a chain; make a second one: %w", l, ErrSpec)
+			}
+			seen[l] = true
 		}
-		seen[l] = true
 		if c, ok := l.(Container[T]); ok {
 			if err := checkDistinct(c.Members(), seen); err != nil {
 				return err

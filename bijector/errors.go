@@ -26,7 +26,7 @@ var (
 // RowError says which rows of a batch are not finite. Results returned beside
 // it are valid in every other row. It wraps ErrNonFinite.
 type RowError struct {
-	What  string // what was found: "input" or "result"
+	What  string // what is not finite: "input", "context" or "result"
 	Row   int    // first such row
 	Count int    // how many there are
 	N     int    // rows in the batch

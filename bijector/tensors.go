@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/internal/chunk"
+	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // Tensors gives a layer its tensor methods: hold one as a field and forward
@@ -70,11 +71,11 @@ func (t *Tensors[T]) run(l Layer[T], x, context *tensor.Dense, inverse, wantOut,
 	if wantLogDet {
 		ld = make([]T, rows.n)
 	}
-	var bad Failures
+	var input, given, result Failures
 	t.pool.Run(rows.n, func() *session[T] { return newSession(l) }, func(s *session[T], lo, hi int) {
 		v, c, d := s.x.Resize(hi-lo), s.cond.Resize(hi-lo), s.logDet[:hi-lo]
-		bad.Note(rows.Load(v, lo))
-		bad.Note(cond.Load(c, lo))
+		input.Note(rows.Load(v, lo))
+		given.Note(cond.Load(c, lo))
 		clear(d)
 		if inverse {
 			s.pass.Inverse(v, v, c, d)
@@ -83,11 +84,13 @@ func (t *Tensors[T]) run(l Layer[T], x, context *tensor.Dense, inverse, wantOut,
 		}
 		if wantOut {
 			Store(y, v, lo)
+			result.Note(badSamples(v, lo))
 		}
 		if wantLogDet {
 			for i, v := range d {
 				ld[lo+i] = T(v)
 			}
+			result.Note(badSamples(Mat[T]{Data: ld[lo:hi], D: 1, N: hi - lo, Stride: hi - lo}, lo))
 		}
 	})
 	if wantOut {
@@ -96,7 +99,27 @@ func (t *Tensors[T]) run(l Layer[T], x, context *tensor.Dense, inverse, wantOut,
 	if wantLogDet {
 		logDet = TensorOf(ld, rows.n, 0)
 	}
-	return out, logDet, bad.Err("input", rows.n)
+	// A row that came in with a NaN also leaves with one: the cause comes first.
+	if err = input.Err("input", rows.n); err == nil {
+		err = given.Err("context", rows.n)
+	}
+	if err == nil {
+		err = result.Err("result", rows.n)
+	}
+	return out, logDet, err
+}
+
+// badSamples finds what Note takes in a piece of results from row lo.
+func badSamples[T Float](m Mat[T], lo int) (first, bad int) {
+	finite := true
+	for j := range m.D {
+		finite = finite && kernel.Finite(m.Feature(j))
+	}
+	if finite {
+		return -1, 0
+	}
+	first, bad = Rows[T]{data: m.Data, n: m.N, d: m.D, rs: 1, cs: m.Stride}.scan(m.N, 0)
+	return lo + first, bad
 }
 
 // Context is a user's context for a batch: a row a sample, one row for all, or
