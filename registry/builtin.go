@@ -1,0 +1,52 @@
+// The parts of the library itself, under the names that specs and files use.
+
+package registry
+
+import (
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// global is the table that the package's functions speak of.
+var global = builtins()
+
+// builtins lists what needs no registration. A name, once released, is in
+// files: it stays.
+func builtins() *table {
+	t := newTable()
+	sized := func(e *entry, values func(any) float64) { e.values = values; t.add(e) }
+
+	t.add(layerEntry("bijector.chain", bijector.BuildChain[float32], bijector.BuildChain[float64]))
+	t.add(layerEntry("bijector.invert", bijector.BuildInvert[float32], bijector.BuildInvert[float64]))
+	t.add(layerEntry("bijector.part", bijector.BuildPart[float32], bijector.BuildPart[float64]))
+	sized(leaf("bijector.permute", bijector.NewPermute[float32], bijector.NewPermute[float64]), permuteValues)
+	sized(leaf("bijector.batchnorm", bijector.NewBatchNorm[float32], bijector.NewBatchNorm[float64]), batchNormValues)
+	sized(leaf("bijector.actnorm", bijector.NewActNorm[float32], bijector.NewActNorm[float64]), actNormValues)
+	sized(leaf("bijector.scale", bijector.NewScale[float32], bijector.NewScale[float64]), scaleValues)
+
+	sized(layerEntry("coupling.additive", coupling.BuildAdditive[float32], coupling.BuildAdditive[float64]), additiveValues)
+	sized(layerEntry("coupling.affine", coupling.BuildAffine[float32], coupling.BuildAffine[float64]), affineValues)
+	sized(mapEntry("coupling.mlp", coupling.NewMLP[float32], coupling.NewMLP[float64]), mlpValues)
+
+	t.add(baseEntry("distribution.normal", distribution.NormalOf[float32], distribution.NormalOf[float64]))
+	t.add(baseEntry("distribution.logistic", distribution.LogisticOf[float32], distribution.LogisticOf[float64]))
+	t.add(newEntry[distribution.FlowSpec, *distribution.Flow[float32], *distribution.Flow[float64]](flows, "distribution.flow", flowOf[float32], flowOf[float64]))
+
+	sized(encoderEntry("autoencoder.conv", autoencoder.NewConv[float32], autoencoder.NewConv[float64]), convValues)
+	sized(encoderEntry("autoencoder.dense", autoencoder.NewDense[float32], autoencoder.NewDense[float64]), denseValues)
+	sized(encoderEntry("autoencoder.pca", autoencoder.NewPCA[float32], autoencoder.NewPCA[float64]), pcaValues)
+	t.add(encoderEntry("autoencoder.identity", autoencoder.NewIdentity[float32], autoencoder.NewIdentity[float64]))
+	return t
+}
+
+// flowOf is distribution.BuildFlow for the one builder there is, which also
+// makes bases.
+func flowOf[T bijector.Float](s distribution.FlowSpec, b bijector.Builder[T]) (*distribution.Flow[T], error) {
+	return distribution.BuildFlow(s, b.(distribution.Builder[T]))
+}
+
+func leaf[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
+	return layerEntry(name, alone[S, A, float32](new32), alone[S, B, float64](new64))
+}

@@ -1,0 +1,202 @@
+// The model file: what is in one, and how a model becomes one.
+
+package registry
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/safetensors"
+	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
+)
+
+// The metadata of a model file. The checksum is the SHA-256 of everything
+// after the 8 bytes of the header's length, with zeros for its own digits.
+const (
+	keyFormat   = "format"
+	keyVersion  = "version"
+	keyKind     = "kind"
+	keyDType    = "dtype"
+	keySpec     = "spec"
+	keyChecksum = "checksum"
+
+	format      = "bijou"
+	version     = 1
+	sumPrefix   = "sha256:"
+	sumDigits   = 2 * sha256.Size
+	kindFlow    = "flow"
+	kindLayer   = "bijector"
+	kindLatent  = "latent"
+	kindEncoder = "encoder"
+)
+
+// contents is a model as its file sees it.
+type contents struct {
+	kind, dtype string
+	spec        []byte
+	items       []safetensors.Item
+}
+
+// Save writes a model to a safetensors file: parameters and buffers as
+// tensors under their names, and in the metadata what LoadFlow and its like
+// need to make an equal model. The model is a *distribution.Flow, an
+// *autoencoder.Latent, an encoder with state or a layer with state, in float32
+// or float64. The same model makes the same bytes.
+//
+// The file at path is replaced as a whole: a process that is killed while it
+// saves, and a disk that is full, leave the old one as it was. Save is not to
+// be called while the model is being trained.
+//
+// A part that is not registered is ErrUnknownLayer; a parameter that is NaN or
+// infinite is ErrNonFinite. What could not be loaded again is not saved, and
+// the old file stays.
+func Save(path string, model any) error { return saveTo(atomicfile.System{}, path, model) }
+
+// saveTo is Save on a given file system.
+func saveTo(sys atomicfile.FS, path string, model any) error {
+	c, err := describe(global, model)
+	if err == nil {
+		err = atomicfile.WriteTo(sys, path, c.write)
+	}
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	return nil
+}
+
+// Write writes the bytes that Save puts into a file.
+func Write(w io.Writer, model any) error {
+	c, err := describe(global, model)
+	if err == nil {
+		err = c.write(w)
+	}
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	return nil
+}
+
+// describe finds out what a model is.
+func describe(t *table, model any) (*contents, error) {
+	if v := reflect.ValueOf(model); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Errorf("a nil %T cannot be saved: %w", model, bijector.ErrSpec)
+	}
+	switch m := model.(type) {
+	case *distribution.Flow[float32]:
+		return flowContents(t, m)
+	case *distribution.Flow[float64]:
+		return flowContents(t, m)
+	case *autoencoder.Latent[float32]:
+		return newContents[float32](t, kindLatent, m)
+	case *autoencoder.Latent[float64]:
+		return newContents[float64](t, kindLatent, m)
+	case bijector.Layer[float32]:
+		return layerContents(t, m)
+	case bijector.Layer[float64]:
+		return layerContents(t, m)
+	case savedEncoder[float32]:
+		return newContents[float32](t, kindEncoder, m)
+	case savedEncoder[float64]:
+		return newContents[float64](t, kindEncoder, m)
+	}
+	return nil, fmt.Errorf("a %T cannot be saved, want a flow, a latent model, an encoder with state or a layer: %w", model, bijector.ErrSpec)
+}
+
+// savedEncoder is an encoder that can be saved.
+type savedEncoder[T bijector.Float] interface {
+	autoencoder.Encoder
+	bijector.Stateful[T]
+}
+
+func flowContents[T bijector.Float](t *table, f *distribution.Flow[T]) (*contents, error) {
+	if f.Layer() == nil || f.Base() == nil {
+		return nil, f.Validate()
+	}
+	return newContents[T](t, kindFlow, f)
+}
+
+func layerContents[T bijector.Float](t *table, l bijector.Layer[T]) (*contents, error) {
+	s, ok := l.(bijector.Stateful[T])
+	if !ok {
+		return nil, checkLayer(l, "the model")
+	}
+	return newContents(t, kindLayer, s)
+}
+
+func newContents[T bijector.Float](t *table, kind string, s bijector.Stateful[T]) (*contents, error) {
+	spec, err := marshalSpec(t, s)
+	if err != nil {
+		return nil, err
+	}
+	if v, ok := s.(bijector.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	c := &contents{kind: kind, dtype: dtypeName[T](), spec: spec}
+	for _, p := range s.Params() {
+		if err := checkFinite(p); err != nil {
+			return nil, err
+		}
+		c.items = append(c.items, safetensors.Item{Name: p.Name, Shape: p.Shape, Data: p.Data})
+	}
+	for _, b := range s.Buffers() {
+		c.items = append(c.items, safetensors.Item{Name: b.Name, Shape: b.Shape, Data: b.Data})
+	}
+	c.items = safetensors.Layout(c.items)
+	return c, nil
+}
+
+// checkFinite names the first value of a parameter that is no number.
+func checkFinite[T bijector.Float](p bijector.Param[T]) error {
+	i := slices.IndexFunc(p.Data, func(v T) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
+	if i < 0 {
+		return nil
+	}
+	return fmt.Errorf("parameter %q is %v at %d of %d: %w", p.Name, p.Data[i], i, len(p.Data), bijector.ErrNonFinite)
+}
+
+// dtypeName is what metadata and messages call T.
+func dtypeName[T bijector.Float]() string { return reflect.TypeFor[T]().String() }
+
+// write writes the file: header, with the checksum put in, and values.
+func (c *contents) write(w io.Writer) error {
+	zeros := sumPrefix + strings.Repeat("0", sumDigits)
+	head, err := safetensors.EncodeHeader(c.items, map[string]string{
+		keyFormat:   format,
+		keyVersion:  fmt.Sprint(version),
+		keyKind:     c.kind,
+		keyDType:    c.dtype,
+		keySpec:     string(c.spec),
+		keyChecksum: zeros,
+	})
+	if err != nil {
+		return err
+	}
+	// Quotes within a string are escaped, so this is the key itself.
+	at := bytes.Index(head, []byte(`"`+keyChecksum+`":"`+zeros))
+	if at < 0 {
+		return errors.New("the header has no place for the checksum")
+	}
+	sum := sha256.New()
+	sum.Write(head[8:])
+	if err := safetensors.WriteData(sum, c.items); err != nil {
+		return err
+	}
+	hex.Encode(head[at+len(keyChecksum)+4+len(sumPrefix):], sum.Sum(nil))
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	return safetensors.WriteData(w, c.items)
+}

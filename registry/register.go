@@ -1,0 +1,180 @@
+// What a program calls at start-up, and what it asks for by name.
+
+package registry
+
+import (
+	"fmt"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// Register gives a layer a name, so that a spec can ask for it and a file can
+// hold it. The constructors are the two instances of one generic function:
+//
+//	registry.Register("example.swirl", NewSwirl[float32], NewSwirl[float64])
+//
+// S is the layer's spec, a struct of its own; the layer's Spec method returns
+// it, and saving finds the name by its type. It is decoded from JSON with
+// unknown fields refused. A spec may be a Sizer.
+//
+// Call it from an init function or a package variable of the package that
+// defines the layer. It panics on a name or a spec type that is taken, on a
+// nil constructor, and on a name that is not package.type in lower case. It
+// may be called at any time, by several goroutines.
+func Register[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+	global.add(layerEntry(name, alone[S, A, float32](new32), alone[S, B, float64](new64)))
+}
+
+// RegisterContainer is Register for layers whose spec has nodes for other
+// parts, which the constructor asks the builder for, as bijector.BuildChain
+// does.
+func RegisterContainer[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string,
+	new32 func(S, bijector.Builder[float32]) (A, error), new64 func(S, bijector.Builder[float64]) (B, error),
+) {
+	global.add(layerEntry(name, new32, new64))
+}
+
+// RegisterBase is Register for base distributions.
+func RegisterBase[S any, A distribution.Base[float32], B distribution.Base[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+	global.add(baseEntry(name, new32, new64))
+}
+
+// RegisterMap is Register for maps: conditioners of couplings, embeddings of
+// contexts.
+func RegisterMap[S any, A bijector.Map[float32], B bijector.Map[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+	global.add(mapEntry(name, new32, new64))
+}
+
+// RegisterEncoder is Register for encoders of latent models. One that is to be
+// saved is a bijector.Stateful of its model's element type, and one that also
+// decodes is an autoencoder.Decoder.
+func RegisterEncoder[S any, A, B autoencoder.Encoder](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+	global.add(encoderEntry(name, new32, new64))
+}
+
+// RegisterDecoder is Register for decoders that are no encoders.
+func RegisterDecoder[S any, A, B autoencoder.Decoder](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+	global.add(newEntry[S, autoencoder.Decoder, autoencoder.Decoder](Decoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64)))
+}
+
+func encoderEntry[S any, A, B autoencoder.Encoder](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
+	return newEntry[S, autoencoder.Encoder, autoencoder.Encoder](Encoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
+}
+
+func layerEntry[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string,
+	new32 func(S, bijector.Builder[float32]) (A, error), new64 func(S, bijector.Builder[float64]) (B, error),
+) *entry {
+	return newEntry[S, bijector.Layer[float32], bijector.Layer[float64]](Bijectors, name, new32, new64)
+}
+
+func baseEntry[S any, A distribution.Base[float32], B distribution.Base[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
+	return newEntry[S, distribution.Base[float32], distribution.Base[float64]](Bases, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
+}
+
+func mapEntry[S any, A bijector.Map[float32], B bijector.Map[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
+	return newEntry[S, bijector.Map[float32], bijector.Map[float64]](Maps, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
+}
+
+// Names lists what is registered of a kind, sorted.
+func Names(kind Kind) []string { return global.names(kind) }
+
+// New makes the layer that is registered as name from its spec in JSON, {} or
+// nothing for the zero spec. It returns ErrUnknownLayer, with the names there
+// are, for a name there is not; ErrSpec for a spec that is malformed, has a
+// field twice or one the layer does not know; ErrTooLarge for one out of all
+// proportion; and the constructor's own error.
+func New[T bijector.Float](name string, spec []byte) (bijector.Layer[T], error) {
+	return made(newBuilder[T](global, maxValues).Layer(node(name, spec)))
+}
+
+// NewBase makes a base distribution, as New does a layer.
+func NewBase[T bijector.Float](name string, spec []byte) (distribution.Base[T], error) {
+	return made(newBuilder[T](global, maxValues).Base(node(name, spec)))
+}
+
+// NewMap makes a map, as New does a layer.
+func NewMap[T bijector.Float](name string, spec []byte) (bijector.Map[T], error) {
+	return made(newBuilder[T](global, maxValues).Map(node(name, spec)))
+}
+
+// NewEncoder makes an encoder, as New does a layer. Those of the library decode
+// too: they are autoencoder.Decoders.
+func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder, error) {
+	return made(newBuilder[T](global, maxValues).Encoder(node(name, spec)))
+}
+
+// NewFlow makes a whole flow from one JSON document:
+//
+//	{"bijector": {"type": "bijector.chain", "spec": {"layers": [...]}},
+//	 "base":     {"type": "distribution.normal", "spec": {"dim": 2}}}
+//
+// It returns the errors of New, which name the part.
+func NewFlow[T bijector.Float](spec []byte) (*distribution.Flow[T], error) {
+	return made(buildFlow(newBuilder[T](global, maxValues), spec))
+}
+
+func buildFlow[T bijector.Float](b *builder[T], spec []byte) (*distribution.Flow[T], error) {
+	var s distribution.FlowSpec
+	if err := checkAndDecode(spec, &s); err != nil {
+		return nil, err
+	}
+	return distribution.BuildFlow(s, b)
+}
+
+// NewLatent makes a whole latent model from one JSON document:
+//
+//	{"encoder": {"type": "autoencoder.conv", "spec": {"embedding": 20}},
+//	 "flow":    {"type": "distribution.flow", "spec": {"bijector": ..., "base": ...}}}
+//
+// where "decoder" may name another part than the encoder.
+func NewLatent[T bijector.Float](spec []byte) (*autoencoder.Latent[T], error) {
+	return made(buildLatent(newBuilder[T](global, maxValues), spec))
+}
+
+func buildLatent[T bijector.Float](b *builder[T], spec []byte) (*autoencoder.Latent[T], error) {
+	var s autoencoder.LatentSpec
+	if err := checkAndDecode(spec, &s); err != nil {
+		return nil, err
+	}
+	return autoencoder.BuildLatent(s, b)
+}
+
+func buildEncoder[T bijector.Float](b *builder[T], document []byte) (autoencoder.Encoder, error) {
+	var n bijector.Node
+	if err := checkAndDecode(document, &n); err != nil {
+		return nil, err
+	}
+	return b.Encoder(n)
+}
+
+// FromNode makes a layer from a document that also names it:
+//
+//	{"type": "bijector.permute", "spec": {"dim": 2}}
+//
+// This is what MarshalSpec returns for a layer.
+func FromNode[T bijector.Float](document []byte) (bijector.Layer[T], error) {
+	return made(buildLayer(newBuilder[T](global, maxValues), document))
+}
+
+func buildLayer[T bijector.Float](b *builder[T], document []byte) (bijector.Layer[T], error) {
+	var n bijector.Node
+	if err := checkAndDecode(document, &n); err != nil {
+		return nil, err
+	}
+	return b.Layer(n)
+}
+
+// node is a node with a spec in JSON.
+func node(name string, spec []byte) bijector.Node {
+	return bijector.Node{Name: name, Spec: spec}
+}
+
+// made says who speaks in an error, and returns no half-made part beside it.
+func made[P any](p P, err error) (P, error) {
+	if err != nil {
+		return *new(P), fmt.Errorf("registry: %w", err)
+	}
+	return p, nil
+}

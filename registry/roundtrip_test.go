@@ -1,0 +1,193 @@
+package registry_test
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/registry"
+)
+
+func path(t testing.TB) string { return filepath.Join(t.TempDir(), "model.safetensors") }
+
+func TestFlowRoundTrip(t *testing.T) {
+	t.Run("float32", testFlow[float32])
+	t.Run("float64", testFlow[float64])
+}
+
+func testFlow[T bijector.Float](t *testing.T) {
+	f := bigFlow[T]()
+	file := path(t)
+	if err := registry.Save(file, f); err != nil {
+		t.Fatal(err)
+	}
+	g, err := registry.LoadFlow[T](file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, context := batch[T](300, 4), batch[T](300, 2)
+	a, b := f.Given(context), g.Given(context)
+	sameBits(t, "LogProb", must(a.LogProb(x)), must(b.LogProb(x)))
+	sameBits(t, "Inverse", must(a.Inverse(x)), must(b.Inverse(x)))
+	draw := func(f *distribution.Flow[T]) *tensor.Dense {
+		return must(f.Sample(rand.New(rand.NewPCG(1, 2)), 300))
+	}
+	sameBits(t, "Sample", draw(a), draw(b))
+
+	// Saved again, whether the model was loaded or not, it is the same file.
+	again := path(t)
+	if err := errors.Join(registry.Save(again, g), registry.Save(again, g)); err != nil {
+		t.Fatal(err)
+	}
+	if first, second := must(os.ReadFile(file)), must(os.ReadFile(again)); !bytes.Equal(first, second) {
+		t.Errorf("saving a loaded model gives other bytes")
+	}
+	var w bytes.Buffer
+	if err := registry.Write(&w, f); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(w.Bytes(), must(os.ReadFile(file))) {
+		t.Error("Write and Save differ")
+	}
+	h, err := registry.ReadFlow[T](&w, int64(w.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameBits(t, "LogProb of ReadFlow", must(a.LogProb(x)), must(h.Given(context).LogProb(x)))
+}
+
+func TestConvert(t *testing.T) {
+	f := bigFlow[float32]()
+	file := path(t)
+	if err := registry.Save(file, f); err != nil {
+		t.Fatal(err)
+	}
+	_, err := registry.LoadFlow[float64](file)
+	wantError(t, "the other type", err, bijector.ErrDType, "float32", "float64", "LoadOptions{Convert: true}")
+	wide, err := registry.LoadFlow[float64](file, registry.LoadOptions{Convert: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Every float32 is a float64, so what is narrowed again is what was there.
+	if err := registry.Save(file, wide); err != nil {
+		t.Fatal(err)
+	}
+	narrow, err := registry.LoadFlow[float32](file, registry.LoadOptions{Convert: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, context := batch[float32](50, 4), batch[float32](50, 2)
+	sameBits(t, "LogProb", must(f.Given(context).LogProb(x)), must(narrow.Given(context).LogProb(x)))
+
+	wide.Params()[0].Data[0] = 1e300
+	if err := registry.Save(file, wide); err != nil {
+		t.Fatal(err)
+	}
+	_, err = registry.LoadFlow[float32](file, registry.LoadOptions{Convert: true})
+	wantError(t, "too large for float32", err, bijector.ErrNonFinite, wide.Params()[0].Name)
+	_, err = registry.LoadFlow[float32](file, registry.LoadOptions{}, registry.LoadOptions{})
+	wantError(t, "two options", err, bijector.ErrSpec, "2 LoadOptions")
+}
+
+func TestLatentRoundTrip(t *testing.T) {
+	t.Run("float32", testLatent[float32])
+	t.Run("float64", testLatent[float64])
+}
+
+func testLatent[T bijector.Float](t *testing.T) {
+	pca := must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 16, Embedding: 3, Whiten: true}))
+	if err := pca.Fit(batch[T](100, 16)); err != nil {
+		t.Fatal(err)
+	}
+	for name, l := range map[string]*autoencoder.Latent[T]{
+		"conv":     latent[T](must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 4, Channels: []int{2, 3}, Embedding: 3, Bias: true, Seed: 1})), 3),
+		"dense":    latent[T](must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 16, Hidden: []int{5}, Embedding: 3, Seed: 2})), 3),
+		"pca":      latent[T](pca, 3),
+		"identity": latent[T](must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 16})), 16),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name != "pca" { // whose components mean something
+				stir[T](l, 9)
+			}
+			file := path(t)
+			if err := registry.Save(file, l); err != nil {
+				t.Fatal(err)
+			}
+			m, err := registry.LoadLatent[T](file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := batch[T](40, 16)
+			sameBits(t, "LogProb", must(l.LogProb(x)), must(m.LogProb(x)))
+			sameBits(t, "Encode", must(l.Encode(x)), must(m.Encode(x)))
+			draw := func(l *autoencoder.Latent[T]) *tensor.Dense {
+				return must(l.Sample(rand.New(rand.NewPCG(1, 2)), 40))
+			}
+			sameBits(t, "Sample", draw(l), draw(m))
+			first := must(os.ReadFile(file))
+			if err := registry.Save(file, m); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(first, must(os.ReadFile(file))) {
+				t.Error("saving a loaded model gives other bytes")
+			}
+			n, err := registry.ReadLatent[T](bytes.NewReader(first), int64(len(first)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameBits(t, "LogProb of ReadLatent", must(l.LogProb(x)), must(n.LogProb(x)))
+			if _, err := registry.NewLatent[T](must(registry.MarshalSpec(l))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestEncoderRoundTrip(t *testing.T) {
+	a := must(autoencoder.NewDense[float32](autoencoder.DenseSpec{In: 7, Embedding: 2, Seed: 2}))
+	stir[float32](a, 3)
+	file := path(t)
+	if err := registry.Save(file, a); err != nil {
+		t.Fatal(err)
+	}
+	e, err := registry.LoadEncoder[float32](file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := batch[float32](9, 7)
+	sameBits(t, "Encode", must(a.Encode(x)), must(e.Encode(x)))
+	z := must(a.Encode(x))
+	sameBits(t, "Decode", must(a.Decode(z)), must(e.(autoencoder.Decoder).Decode(z)))
+	raw := must(os.ReadFile(file))
+	if _, err := registry.ReadEncoder[float32](bytes.NewReader(raw), int64(len(raw))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBijectorRoundTrip(t *testing.T) {
+	l := bigFlow[float64]().Layer()
+	file := path(t)
+	if err := registry.Save(file, l); err != nil {
+		t.Fatal(err)
+	}
+	m, err := registry.LoadBijector[float64](file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, context := batch[float64](9, 4), batch[float64](9, 2)
+	sameBits(t, "Forward", must(bijector.Given(l, context).Forward(x)), must(bijector.Given(m, context).Forward(x)))
+	raw := must(os.ReadFile(file))
+	if _, err := registry.ReadBijector[float64](bytes.NewReader(raw), int64(len(raw))); err != nil {
+		t.Error(err)
+	}
+	_, err = registry.LoadFlow[float64](file)
+	wantError(t, "another kind", err, registry.ErrFormat, `is "bijector", want "flow"`)
+}

@@ -1,0 +1,110 @@
+// How many values the library's own parts have, judged by their specs alone:
+// what Sizer asks of an outside layer. In float64, where no product overflows.
+
+package registry
+
+import (
+	"slices"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+)
+
+func permuteValues(s any) float64 { return float64(s.(bijector.PermuteSpec).Dim) }
+
+func batchNormValues(s any) float64 { return 4 * float64(s.(bijector.BatchNormSpec).Dim) }
+
+func actNormValues(s any) float64 { return 2 * float64(s.(bijector.ActNormSpec).Dim) }
+
+func scaleValues(s any) float64 { return float64(s.(bijector.ScaleSpec).Dim) }
+
+func mlpValues(s any) float64 {
+	m := s.(coupling.MLPSpec)
+	return mlp(float64(m.In), m.Hidden, float64(m.Out))
+}
+
+// mlp counts weights and biases.
+func mlp(in float64, hidden []int, out float64) float64 {
+	n := 0.0
+	for _, h := range hidden {
+		n += (in + 1) * float64(h)
+		in = float64(h)
+	}
+	return n + (in+1)*out
+}
+
+func additiveValues(s any) float64 {
+	a := s.(coupling.AdditiveSpec)
+	return couplingValues(a.Dim, a.ContextDim, a.Mask, a.Hidden, 1, a.Conditioner)
+}
+
+func affineValues(s any) float64 {
+	a := s.(coupling.AffineSpec)
+	return couplingValues(a.Dim, a.ContextDim, a.Mask, a.Hidden, 2, a.Conditioner)
+}
+
+// couplingValues counts the mask and the perceptron that computes params
+// values for each moved feature. A conditioner that has its own node counts
+// when that is made.
+func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params int, own *bijector.Node) float64 {
+	d := float64(dim)
+	if own != nil {
+		return d
+	}
+	if len(hidden) == 0 {
+		hidden = []int{100, 100} // the default of both couplings
+	}
+	kept, moved := float64(dim/2), float64(dim/2)
+	if m.Keep != nil {
+		kept = 0
+		for _, k := range m.Keep {
+			if k == 1 {
+				kept++
+			}
+		}
+		moved = d - kept
+	}
+	return d + mlp(kept+float64(context), hidden, float64(params)*moved)
+}
+
+func denseValues(s any) float64 {
+	a := s.(autoencoder.DenseSpec)
+	in, e := float64(a.In), float64(or(a.Embedding, 20))
+	back := slices.Clone(a.Hidden)
+	slices.Reverse(back)
+	return mlp(in, a.Hidden, e) + mlp(e, back, in)
+}
+
+// convValues counts the kernels of 3x3, which both directions have, and the
+// affine maps between the smallest image and the embedding.
+func convValues(s any) float64 {
+	a := s.(autoencoder.ConvSpec)
+	channels := a.Channels
+	if len(channels) == 0 {
+		channels = []int{32, 64}
+	}
+	h := or(a.Height, 28)
+	w := or(a.Width, h)
+	n, in := 0.0, float64(or(a.InChannels, 1))
+	for _, c := range channels {
+		n += 2 * 9 * in * float64(c)
+		in = float64(c)
+		h, w = h-h/2, w-w/2
+	}
+	smallest, e := in*float64(h)*float64(w), float64(or(a.Embedding, 20))
+	return n + mlp(smallest, nil, e) + mlp(e, nil, smallest)
+}
+
+func pcaValues(s any) float64 {
+	a := s.(autoencoder.PCASpec)
+	return float64(a.In) * float64(or(a.Embedding, min(20, a.In)))
+}
+
+// or is n, or the default where n is 0.
+func or(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
