@@ -21,8 +21,8 @@ type evaluator[T bijector.Float] struct {
 	loss    []float64
 }
 
-func newEvaluator[T bijector.Float](m bijector.Objective[T], src Source, w *bijector.Workers) (*evaluator[T], error) {
-	l, err := newLoader[T](src, evalBlock)
+func newEvaluator[T bijector.Float](what string, m bijector.Objective[T], src Source, w *bijector.Workers) (*evaluator[T], error) {
+	l, err := newLoader[T](what, src, evalBlock)
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +60,20 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, error) {
 }
 
 // Evaluate is a model's mean loss over data, in evaluation mode: for a flow,
-// its negative log-likelihood in nats a row.
+// its negative log-likelihood in nats a row. The model need not be trainable.
+// Data that does not suit it is reported as by Fit.
 func Evaluate[T bijector.Float](ctx context.Context, m bijector.Objective[T], data Source) (float64, error) {
-	if err := checkSource("data", data, m.Dim(), m.ContextDim()); err != nil {
+	if v, ok := m.(bijector.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return nan, err
+		}
+	}
+	if err := checkSource[T]("data", data, m.Dim(), m.ContextDim()); err != nil {
 		return nan, err
 	}
 	w := bijector.NewWorkers(0)
 	defer w.Close()
-	e, err := newEvaluator(m, data, w)
+	e, err := newEvaluator("data", m, data, w)
 	if err != nil {
 		return nan, err
 	}

@@ -23,11 +23,18 @@ const calibrationValues = 1 << 24
 //
 // Layers that take statistics from data (bijector.Calibrator) get them from
 // the training set: once before the first step, before every validation, and
-// at the end.
+// at the end. Of a set of more than 2^24 values they see rows spread evenly
+// over it.
 //
 // The model is trained in place and must not be used meanwhile. When ctx ends,
 // Fit returns within a step, with ctx's error and a model that is calibrated
-// and usable; so it is after any other error that comes with a Report.
+// and usable; so it is after any other error that comes with a Report. An
+// error without one is about the options, the model or the data, and comes
+// before the first step.
+//
+// A NaN or an infinity in the data is a bijector.RowError: it names the first
+// such row of the batch it was found in, counted in the data as it was given,
+// whatever the shuffle and the split.
 func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data Source, o Options) (*Report, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -36,7 +43,7 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	if err := checkSource("training data", data, m.Dim(), m.ContextDim()); err != nil {
+	if err := checkSource[T]("training data", data, m.Dim(), m.ContextDim()); err != nil {
 		return nil, err
 	}
 	if o.ValidationFraction > 0 {
@@ -45,7 +52,7 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 		}
 		data, o.Validation = split(data, o.ValidationFraction, o.Seed)
 	} else if o.Validation != nil {
-		if err := checkSource("validation data", o.Validation, m.Dim(), m.ContextDim()); err != nil {
+		if err := checkSource[T]("validation data", o.Validation, m.Dim(), m.ContextDim()); err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +91,7 @@ type fitter[T bijector.Float] struct {
 // prepare makes all that a run needs, so that a step allocates nothing.
 func (f *fitter[T]) prepare(data Source) error {
 	var err error
-	if f.data, err = newLoader[T](data, f.o.Batch); err != nil {
+	if f.data, err = newLoader[T]("training data", data, f.o.Batch); err != nil {
 		return err
 	}
 	if c, ok := f.model.(bijector.Calibrator[T]); ok {
@@ -102,13 +109,16 @@ func (f *fitter[T]) prepare(data Source) error {
 	f.loss = make([]float64, f.data.x.N)
 	f.low = math.Inf(1)
 	if f.o.Validation != nil {
-		f.valid, err = newEvaluator(f.model, f.o.Validation, f.workers)
+		f.valid, err = newEvaluator("validation data", f.model, f.o.Validation, f.workers)
 	}
 	return err
 }
 
-// calibrate gives the model its statistics of the training set.
+// calibrate makes the model ready for evaluation, with statistics of the
+// training set. Steps wrote to its parameters, and calibration evaluates
+// layers and writes to them in turn: they are told before and after.
 func (f *fitter[T]) calibrate(start bool) {
+	changed(f.model)
 	if f.calib != nil {
 		f.calib.Calibrate(f.x, f.cond, start, f.workers)
 		changed(f.model)
@@ -149,6 +159,8 @@ func reason(err error) string {
 		return "cancelled"
 	case errors.Is(err, ErrDiverged):
 		return "diverged"
+	case errors.Is(err, ErrOptions):
+		return "options"
 	}
 	return "data"
 }
@@ -208,6 +220,9 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 	}
 	done := (epoch-1)*f.data.batches + b
 	s.Rate = f.o.Rate * f.o.Schedule.Factor(done, f.data.batches, f.o.Epochs*f.data.batches)
+	if !(s.Rate >= 0) || math.IsInf(s.Rate, 0) {
+		return s, fmt.Errorf("train: %T makes the learning rate %g at step %d, want 0 or a finite positive number: %w", f.o.Schedule, s.Rate, done, ErrOptions)
+	}
 	if bad := mean + s.GradNorm; math.IsNaN(bad) || math.IsInf(bad, 0) {
 		s.Bad = true
 		f.bad++
@@ -250,7 +265,8 @@ func (f *fitter[T]) validate(ctx context.Context, e *EpochEvent) error {
 func (f *fitter[T]) keepBest() bool { return f.o.KeepBest || f.o.Patience > 0 }
 
 // finish leaves the model ready for use: the best state, or the last one with
-// statistics of its own.
+// statistics of its own. After divergence that is the state before the step
+// that led there, since nothing is known to be finite at the one behind it.
 func (f *fitter[T]) finish() {
 	n := len(f.report.Epochs)
 	if f.keepBest() && f.report.BestEpoch > 0 && (f.report.BestEpoch < n || f.report.Stopped != "") {
@@ -258,6 +274,8 @@ func (f *fitter[T]) finish() {
 		f.report.Restored = true
 		return
 	}
+	if f.report.Stopped == "diverged" {
+		f.update.undo()
+	}
 	f.calibrate(false)
-	changed(f.model)
 }

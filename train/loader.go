@@ -11,6 +11,7 @@ import (
 
 // loader turns a Source into feature-major batches.
 type loader[T bijector.Float] struct {
+	what    string // what errors call the source
 	src     Source
 	order   []int
 	batches int
@@ -27,9 +28,9 @@ type batchTensors[T bijector.Float] struct {
 
 // newLoader cuts the source into batches of at most the given size, as equal
 // as can be: a lone last row would make batch norm divide by nothing.
-func newLoader[T bijector.Float](src Source, batch int) (*loader[T], error) {
+func newLoader[T bijector.Float](what string, src Source, batch int) (*loader[T], error) {
 	n, d, c := src.Len(), src.Dim(), src.ContextDim()
-	l := &loader[T]{src: src, order: make([]int, n), batches: (n + batch - 1) / batch, tensors: map[int]batchTensors[T]{}}
+	l := &loader[T]{what: what, src: src, order: make([]int, n), batches: (n + batch - 1) / batch, tensors: map[int]batchTensors[T]{}}
 	most := (n + l.batches - 1) / l.batches
 	l.x, l.cond = bijector.NewMat[T](d, most), bijector.NewMat[T](c, most)
 	data, context := make([]T, most*d), make([]T, most*c)
@@ -80,17 +81,44 @@ func (l *loader[T]) load(b int) (x, cond bijector.Mat[T], err error) {
 	lo, hi := l.bounds(b)
 	rows, t := l.order[lo:hi], l.tensors[hi-lo]
 	if err := l.src.Read(rows, t.x, t.context); err != nil {
-		return x, cond, fmt.Errorf("train: reading rows: %w", err)
+		return x, cond, fmt.Errorf("train: reading %d rows of the %s: %w", len(rows), l.what, err)
 	}
 	x, cond = l.x.Resize(hi-lo), l.cond.Resize(hi-lo)
-	first, bad := t.rows.Load(x, 0)
-	if t.context != nil && bad == 0 {
-		first, bad = t.crows.Load(cond, 0)
+	if _, bad := t.rows.Load(x, 0); bad > 0 {
+		return x, cond, l.rowError(l.what, rows, x)
 	}
-	if bad > 0 {
-		return x, cond, &bijector.RowError{What: "training data", Row: origin(l.src, rows[first]), Count: bad, N: hi - lo}
+	if t.context != nil {
+		if _, bad := t.crows.Load(cond, 0); bad > 0 {
+			return x, cond, l.rowError("context of the "+l.what, rows, cond)
+		}
 	}
 	return x, cond, nil
+}
+
+// rowError names the first row of the user's data that is not finite in a
+// batch m of those rows.
+func (l *loader[T]) rowError(what string, rows []int, m bijector.Mat[T]) error {
+	e := &bijector.RowError{What: what, Row: -1, N: size(l.src)}
+	for i, row := range rows {
+		if finite(m, i) {
+			continue
+		}
+		e.Count++
+		if at := origin(l.src, row); e.Row < 0 || at < e.Row {
+			e.Row = at
+		}
+	}
+	return e
+}
+
+// finite reports whether sample i of m is.
+func finite[T bijector.Float](m bijector.Mat[T], i int) bool {
+	for j := range m.D {
+		if v := m.Feature(j)[i]; v-v != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // readSpread reads rows evenly spread over the source, at most limit of them, as one
@@ -106,7 +134,7 @@ func readSpread[T bijector.Float](src Source, limit int) (x, cond bijector.Mat[T
 		for i := range rows {
 			rows[i] = (lo + i) * n / k
 		}
-		l, err := newLoader[T](&subset{Source: src, rows: rows}, piece)
+		l, err := newLoader[T]("training data", &subset{Source: src, rows: rows}, piece)
 		if err != nil {
 			return x, cond, err
 		}

@@ -2,13 +2,14 @@ package train
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// Optimizer turns gradients into steps: Adam or SGD. The zero value of each
-// has the customary settings.
+// Optimizer turns gradients into steps: Adam or SGD, or a pointer to one. The
+// zero value of each has the customary settings.
 type Optimizer interface {
 	check() error
 	// slots is the number of state values a parameter has.
@@ -48,8 +49,8 @@ func (a Adam) withDefaults() Adam {
 
 func (a Adam) check() error {
 	a = a.withDefaults()
-	if !(a.Beta1 > 0 && a.Beta1 < 1 && a.Beta2 > 0 && a.Beta2 < 1 && a.Eps > 0 && a.WeightDecay >= 0) {
-		return fmt.Errorf("train: Adam with betas %g and %g, eps %g, weight decay %g: want betas in (0, 1), eps above 0, decay not negative: %w",
+	if !(a.Beta1 > 0 && a.Beta1 < 1 && a.Beta2 > 0 && a.Beta2 < 1 && a.Eps > 0 && a.Eps <= math.MaxFloat64 && a.WeightDecay >= 0 && a.WeightDecay <= math.MaxFloat64) {
+		return fmt.Errorf("train: Adam with betas %g and %g, eps %g, weight decay %g: want betas in (0, 1), eps above 0, decay not negative, all finite: %w",
 			a.Beta1, a.Beta2, a.Eps, a.WeightDecay, ErrOptions)
 	}
 	return nil
@@ -78,8 +79,8 @@ type SGD struct {
 }
 
 func (o SGD) check() error {
-	if !(o.Momentum >= 0 && o.Momentum < 1 && o.WeightDecay >= 0) {
-		return fmt.Errorf("train: SGD with momentum %g, weight decay %g: want momentum in [0, 1), decay not negative: %w",
+	if !(o.Momentum >= 0 && o.Momentum < 1 && o.WeightDecay >= 0 && o.WeightDecay <= math.MaxFloat64) {
+		return fmt.Errorf("train: SGD with momentum %g, weight decay %g: want momentum in [0, 1), decay not negative and finite: %w",
 			o.Momentum, o.WeightDecay, ErrOptions)
 	}
 	return nil

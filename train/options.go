@@ -12,7 +12,8 @@ var (
 	// ErrOptions: options that describe no training run.
 	ErrOptions = errors.New("invalid options")
 	// ErrDiverged: the loss or its gradient was not finite for too many steps
-	// in a row. The model keeps the parameters of the last good step.
+	// in a row. The model keeps the parameters at which both were last finite,
+	// or the best ones under KeepBest.
 	ErrDiverged = errors.New("training diverged")
 )
 
@@ -83,10 +84,19 @@ func (o Options) withDefaults() (Options, error) {
 	switch v := o.Optimizer.(type) {
 	case nil:
 		o.Optimizer = Adam{}
+	case Adam, SGD:
 	case *Adam:
+		if v == nil {
+			return o, fmt.Errorf("train: optimizer is a nil *Adam: %w", ErrOptions)
+		}
 		o.Optimizer = *v
 	case *SGD:
+		if v == nil {
+			return o, fmt.Errorf("train: optimizer is a nil *SGD: %w", ErrOptions)
+		}
 		o.Optimizer = *v
+	default: // a struct that embeds one has its methods
+		return o, fmt.Errorf("train: optimizer is a %T, want Adam or SGD: %w", v, ErrOptions)
 	}
 	switch {
 	case o.Epochs < 0, o.Batch < 0, o.Patience < 0, o.MaxBadSteps < 0, o.Workers < 0:
@@ -106,10 +116,41 @@ func (o Options) withDefaults() (Options, error) {
 	return o, o.Optimizer.check()
 }
 
-// checkSource says what does not fit between data and model.
-func checkSource(what string, s Source, dim, context int) error {
+// checkTensors says what keeps tensors from being read as rows of T.
+func checkTensors[T bijector.Float](what string, s *TensorSource) error {
 	if s == nil {
 		return fmt.Errorf("train: no %s: %w", what, ErrOptions)
+	}
+	x, err := bijector.RowsOf[T](s.x)
+	if err != nil || s.context == nil {
+		return sourceErr(what, err)
+	}
+	c, err := bijector.RowsOf[T](s.context)
+	if err != nil {
+		return sourceErr("context of the "+what, err)
+	}
+	if c.Len() != x.Len() {
+		return fmt.Errorf("train: the %s has %d rows and its context %d, want a row for each: %w", what, x.Len(), c.Len(), bijector.ErrContext)
+	}
+	return nil
+}
+
+func sourceErr(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("train: the %s: %w", what, err)
+}
+
+// checkSource says what does not fit between data and model.
+func checkSource[T bijector.Float](what string, s Source, dim, context int) error {
+	if s == nil {
+		return fmt.Errorf("train: no %s: %w", what, ErrOptions)
+	}
+	if t, ok := s.(*TensorSource); ok {
+		if err := checkTensors[T](what, t); err != nil {
+			return err
+		}
 	}
 	if s.Len() < 1 {
 		return fmt.Errorf("train: the %s has no rows: %w", what, bijector.ErrShape)

@@ -17,7 +17,7 @@ type StepEvent struct {
 type EpochEvent struct {
 	Epoch      int           // counted from 1
 	Epochs     int           // planned
-	Loss       float64       // mean over the rows trained on, as training went
+	Loss       float64       // mean over the rows trained on, as training went; NaN: none
 	Validation float64       // mean over the validation set after the epoch; NaN: none
 	Best       bool          // the lowest validation loss so far
 	BadSteps   int           // steps that were left out
@@ -31,13 +31,15 @@ type Report struct {
 	// Steps taken and steps left out because a loss or gradient was not
 	// finite.
 	Steps, BadSteps int
-	// BestEpoch has the lowest validation loss; 0: there was no validation.
+	// BestEpoch has the lowest validation loss; 0: there was none below +Inf,
+	// or no validation.
 	BestEpoch int
 	// Restored tells that the model holds the parameters of BestEpoch, not
 	// those of the last.
 	Restored bool
-	// Stopped is why training ended before its last epoch: "", "patience",
-	// "cancelled", "diverged" or "data".
+	// Stopped is why training ended before its last epoch: "patience",
+	// "cancelled", "diverged", "options" (a schedule's rate that is none) or
+	// "data"; "": it did not.
 	Stopped string
 	Time    time.Duration
 }

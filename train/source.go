@@ -28,10 +28,12 @@ type TensorSource struct {
 }
 
 // Tensor makes a Source of the rows of x, shape (n, d), of the model's
-// element type. x is not copied. A tensor that is no batch is reported by Fit.
+// element type. Axes after the second, as in images (n, c, h, w), are read as
+// one. x is not copied. A tensor that is no batch is reported by Fit.
 func Tensor(x *tensor.Dense) *TensorSource { return &TensorSource{x: x} }
 
-// Given adds a context, shape (n, c), a row for each row of x.
+// Given adds a context, shape (n, c), a row for each row of x, of the same
+// element type.
 func (s *TensorSource) Given(context *tensor.Dense) *TensorSource {
 	return &TensorSource{x: s.x, context: context}
 }
@@ -111,6 +113,14 @@ func origin(s Source, row int) int {
 		return origin(u.Source, u.rows[row])
 	}
 	return row
+}
+
+// size is the number of rows of the user's data behind a Source.
+func size(s Source) int {
+	if u, ok := s.(*subset); ok {
+		return size(u.Source)
+	}
+	return s.Len()
 }
 
 // split holds out a fraction of the rows, drawn by seed.

@@ -15,6 +15,7 @@ type updater[T bijector.Float] struct {
 	params  []bijector.Param[T]
 	grads   [][]T
 	state   [][][]T // for each parameter, the optimiser's slots
+	last    [][]T   // each parameter before the latest step
 	starts  []int   // first value of each parameter among all
 	total   int
 	norms   []float64 // squared norm of each gradient
@@ -39,6 +40,7 @@ func newUpdater[T bijector.Float](opt Optimizer, params []bijector.Param[T], gra
 			slots[k] = kernel.Make[T](len(p.Data))
 		}
 		u.state = append(u.state, slots)
+		u.last = append(u.last, append([]T(nil), p.Data...))
 		u.starts = append(u.starts, u.total)
 		u.total += len(p.Data)
 	}
@@ -78,6 +80,13 @@ func (u *updater[T]) apply(rate, scale float64) {
 	u.workers.For(u.total, 1024, u.step)
 }
 
+// undo puts the parameters back to where they were before the latest step.
+func (u *updater[T]) undo() {
+	for i, p := range u.params {
+		copy(p.Data, u.last[i])
+	}
+}
+
 // stepRange does values lo to hi of all parameters laid end to end.
 func (u *updater[T]) stepRange(lo, hi int) {
 	for i, p := range u.params {
@@ -85,6 +94,7 @@ func (u *updater[T]) stepRange(lo, hi int) {
 		if a >= b {
 			continue
 		}
+		copy(u.last[i][a:b], p.Data[a:b])
 		rate, decay := u.rate, u.opt.weightDecay()
 		if p.Rate != 0 {
 			rate *= p.Rate
