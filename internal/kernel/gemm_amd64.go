@@ -22,6 +22,7 @@ type panel struct {
 	bias     unsafe.Pointer
 	aux      unsafe.Pointer
 	mask     uintptr
+	_        [3]uintptr // the assembly's own: where it has got to
 }
 
 const (
@@ -109,9 +110,7 @@ func (g *product) blocks(m, n, k int) {
 // panels runs over the columns of rows i to i+m, for inner indices k0 to k0+kc.
 func (g *product) panels(i, m, n, k0, kc int, last bool) {
 	p := panel{
-		m: m, k: kc,
-		a:   unsafe.Add(g.a, (i*g.rsa+k0*g.csa)*g.size),
-		rsa: g.rsa * g.size, csa: g.csa * g.size,
+		k: kc, rsa: g.rsa * g.size, csa: g.csa * g.size,
 		ldb: g.ldb * g.size, ldc: g.ldc * g.size,
 	}
 	switch {
@@ -128,31 +127,82 @@ func (g *product) panels(i, m, n, k0, kc int, last bool) {
 			p.finish = finishGate
 		}
 	}
-	for j := 0; j < n; {
-		vectors := (n - j + g.lanes - 1) / g.lanes
-		if vectors > 3 {
-			vectors = 3
-			if n-j > 3*g.lanes && n-j <= 4*g.lanes {
-				vectors = 2
-			}
+	thin := g.thin(m, n)
+	wide := n - thin
+	for j := 0; j < wide; {
+		vectors := (wide - j + g.lanes - 1) / g.lanes
+		if vectors == 4 {
+			vectors = 2 // and 2: better than 3 and 1
 		}
-		w := min(vectors*g.lanes, n-j)
-		// Every pointer is to an element: nothing is formed past the end of a slice.
-		if g.indirect {
-			p.b = unsafe.Add(g.b, j*g.size)
-			p.rows = unsafe.Add(g.rows, k0*8)
-		} else {
-			p.b = unsafe.Add(g.b, (k0*g.ldb+j)*g.size)
-		}
-		p.c = unsafe.Add(g.c, (i*g.ldc+j)*g.size)
-		if g.bias != nil {
-			p.bias = unsafe.Add(g.bias, i*g.size)
-		}
-		if g.aux != nil {
-			p.aux = unsafe.Add(g.aux, (i*g.ldc+j)*g.size)
-		}
+		vectors = min(vectors, 3)
+		w := min(vectors*g.lanes, wide-j)
+		p.place(g, i, m, j, k0)
 		p.run(g, vectors, w)
 		j += w
+	}
+	for j := wide; j < n; j += thinColumns {
+		w := min(thinColumns, n-j)
+		whole := m / thinRows * thinRows
+		p.place(g, i, whole, j, k0)
+		p.runThin(g, w)
+		if whole < m {
+			p.place(g, i+whole, m-whole, j, k0)
+			p.run(g, 1, w)
+		}
+	}
+}
+
+// Where at most eight columns are left over, a kernel that puts rows into lanes does them in less
+// than half the time, four at once.
+const (
+	thinRows    = 16
+	thinColumns = 4
+)
+
+// thin is the number of columns that go to the thin kernel.
+func (g *product) thin(m, n int) int {
+	if path != avx512 || g.size != 4 || m < thinRows || g.csa != 1 && g.rsa != 1 {
+		return 0
+	}
+	if left := n % g.lanes; left <= 2*thinColumns {
+		return left
+	}
+	return 0
+}
+
+// place points a panel at rows i to i+m, columns from j on and inner indices from k0 on. Every
+// pointer is to an element: nothing is formed past the end of a slice.
+func (p *panel) place(g *product, i, m, j, k0 int) {
+	p.m = m
+	p.a = unsafe.Add(g.a, (i*g.rsa+k0*g.csa)*g.size)
+	if g.indirect {
+		p.b = unsafe.Add(g.b, j*g.size)
+		p.rows = unsafe.Add(g.rows, k0*8)
+	} else {
+		p.b = unsafe.Add(g.b, (k0*g.ldb+j)*g.size)
+	}
+	p.c = unsafe.Add(g.c, (i*g.ldc+j)*g.size)
+	if g.bias != nil {
+		p.bias = unsafe.Add(g.bias, i*g.size)
+	}
+	if g.aux != nil {
+		p.aux = unsafe.Add(g.aux, (i*g.ldc+j)*g.size)
+	}
+}
+
+// runThin computes at most four columns of a multiple of sixteen rows.
+func (p *panel) runThin(g *product, w int) {
+	arg := (*byte)(unsafe.Pointer(p))
+	p.mask = 1<<w - 1
+	switch {
+	case g.rsa == 1 && g.indirect:
+		thinZ32TransposedIndirect(arg)
+	case g.rsa == 1:
+		thinZ32Transposed(arg)
+	case g.indirect:
+		thinZ32Indirect(arg)
+	default:
+		thinZ32(arg)
 	}
 }
 

@@ -15,6 +15,8 @@ TEXT ·gemmY32x1(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -33,7 +35,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VBROADCASTSS 4(R10), Y1
 	VBROADCASTSS 8(R10), Y2
@@ -42,7 +44,7 @@ bias8:
 	VBROADCASTSS 20(R10), Y5
 	VBROADCASTSS 24(R10), Y6
 	VBROADCASTSS 28(R10), Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -219,12 +221,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VBROADCASTSS 4(R10), Y1
 	VBROADCASTSS 8(R10), Y2
 	VBROADCASTSS 12(R10), Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -338,10 +340,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -424,9 +426,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -498,6 +500,8 @@ TEXT ·gemmY32x1Masked(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -516,7 +520,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VBROADCASTSS 4(R10), Y1
 	VBROADCASTSS 8(R10), Y2
@@ -525,7 +529,7 @@ bias8:
 	VBROADCASTSS 20(R10), Y5
 	VBROADCASTSS 24(R10), Y6
 	VBROADCASTSS 28(R10), Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -784,12 +788,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VBROADCASTSS 4(R10), Y1
 	VBROADCASTSS 8(R10), Y2
 	VBROADCASTSS 12(R10), Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -945,10 +949,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -1053,9 +1057,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -1139,6 +1143,8 @@ TEXT ·gemmY32x2(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -1161,7 +1167,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R10), Y2
@@ -1174,7 +1180,7 @@ bias6:
 	VMOVUPS      Y8, Y9
 	VBROADCASTSS 20(R10), Y10
 	VMOVUPS      Y10, Y11
-	ADDQ         $0x00000018, 104(AX)
+	ADDQ         $0x00000018, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -1380,7 +1386,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R10), Y2
@@ -1389,7 +1395,7 @@ bias4:
 	VMOVUPS      Y4, Y5
 	VBROADCASTSS 12(R10), Y6
 	VMOVUPS      Y6, Y7
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -1542,12 +1548,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(SI), Y2
 	VMOVUPS      Y2, Y3
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -1650,10 +1656,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -1735,6 +1741,8 @@ TEXT ·gemmY32x2Masked(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -1757,7 +1765,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R10), Y2
@@ -1770,7 +1778,7 @@ bias6:
 	VMOVUPS      Y8, Y9
 	VBROADCASTSS 20(R10), Y10
 	VMOVUPS      Y10, Y11
-	ADDQ         $0x00000018, 104(AX)
+	ADDQ         $0x00000018, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -2038,7 +2046,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R10), Y2
@@ -2047,7 +2055,7 @@ bias4:
 	VMOVUPS      Y4, Y5
 	VBROADCASTSS 12(R10), Y6
 	VMOVUPS      Y6, Y7
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -2242,12 +2250,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(SI), Y2
 	VMOVUPS      Y2, Y3
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -2372,10 +2380,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -2469,6 +2477,8 @@ TEXT ·gemmY32x3(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -2491,7 +2501,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
@@ -2504,7 +2514,7 @@ bias4:
 	VBROADCASTSS 12(R10), Y9
 	VMOVUPS      Y9, Y10
 	VMOVUPS      Y9, Y11
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -2695,14 +2705,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
 	VBROADCASTSS 4(SI), Y3
 	VMOVUPS      Y3, Y4
 	VMOVUPS      Y3, Y5
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -2825,11 +2835,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -2921,6 +2931,8 @@ TEXT ·gemmY32x3Masked(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -2943,7 +2955,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
@@ -2956,7 +2968,7 @@ bias4:
 	VBROADCASTSS 12(R10), Y9
 	VMOVUPS      Y9, Y10
 	VMOVUPS      Y9, Y11
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -3189,14 +3201,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
 	VBROADCASTSS 4(SI), Y3
 	VMOVUPS      Y3, Y4
 	VMOVUPS      Y3, Y5
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -3341,11 +3353,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -3448,6 +3460,8 @@ TEXT ·gemmY32x1Indirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -3466,7 +3480,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS 4(R9), Y1
 	VBROADCASTSS 8(R9), Y2
@@ -3475,7 +3489,7 @@ bias8:
 	VBROADCASTSS 20(R9), Y5
 	VBROADCASTSS 24(R9), Y6
 	VBROADCASTSS 28(R9), Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -3654,12 +3668,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS 4(R9), Y1
 	VBROADCASTSS 8(R9), Y2
 	VBROADCASTSS 12(R9), Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -3775,10 +3789,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -3863,9 +3877,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -3938,6 +3952,8 @@ TEXT ·gemmY32x1MaskedIndirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -3956,7 +3972,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS 4(R9), Y1
 	VBROADCASTSS 8(R9), Y2
@@ -3965,7 +3981,7 @@ bias8:
 	VBROADCASTSS 20(R9), Y5
 	VBROADCASTSS 24(R9), Y6
 	VBROADCASTSS 28(R9), Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -4226,12 +4242,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS 4(R9), Y1
 	VBROADCASTSS 8(R9), Y2
 	VBROADCASTSS 12(R9), Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -4389,10 +4405,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -4499,9 +4515,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -4586,6 +4602,8 @@ TEXT ·gemmY32x2Indirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -4608,7 +4626,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R9), Y2
@@ -4621,7 +4639,7 @@ bias6:
 	VMOVUPS      Y8, Y9
 	VBROADCASTSS 20(R9), Y10
 	VMOVUPS      Y10, Y11
-	ADDQ         $0x00000018, 104(AX)
+	ADDQ         $0x00000018, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -4829,7 +4847,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R9), Y2
@@ -4838,7 +4856,7 @@ bias4:
 	VMOVUPS      Y4, Y5
 	VBROADCASTSS 12(R9), Y6
 	VMOVUPS      Y6, Y7
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -4993,12 +5011,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(SI), Y2
 	VMOVUPS      Y2, Y3
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -5103,10 +5121,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -5189,6 +5207,8 @@ TEXT ·gemmY32x2MaskedIndirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -5211,7 +5231,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R9), Y2
@@ -5224,7 +5244,7 @@ bias6:
 	VMOVUPS      Y8, Y9
 	VBROADCASTSS 20(R9), Y10
 	VMOVUPS      Y10, Y11
-	ADDQ         $0x00000018, 104(AX)
+	ADDQ         $0x00000018, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -5494,7 +5514,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R9), Y2
@@ -5503,7 +5523,7 @@ bias4:
 	VMOVUPS      Y4, Y5
 	VBROADCASTSS 12(R9), Y6
 	VMOVUPS      Y6, Y7
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -5700,12 +5720,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(SI), Y2
 	VMOVUPS      Y2, Y3
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -5832,10 +5852,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -5930,6 +5950,8 @@ TEXT ·gemmY32x3Indirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -5952,7 +5974,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
@@ -5965,7 +5987,7 @@ bias4:
 	VBROADCASTSS 12(R9), Y9
 	VMOVUPS      Y9, Y10
 	VMOVUPS      Y9, Y11
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -6158,14 +6180,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
 	VBROADCASTSS 4(SI), Y3
 	VMOVUPS      Y3, Y4
 	VMOVUPS      Y3, Y5
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -6290,11 +6312,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -6387,6 +6409,8 @@ TEXT ·gemmY32x3MaskedIndirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -6409,7 +6433,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
@@ -6422,7 +6446,7 @@ bias4:
 	VBROADCASTSS 12(R9), Y9
 	VMOVUPS      Y9, Y10
 	VMOVUPS      Y9, Y11
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -6657,14 +6681,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
 	VBROADCASTSS 4(SI), Y3
 	VMOVUPS      Y3, Y4
 	VMOVUPS      Y3, Y5
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -6811,11 +6835,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Y0
 	VMOVUPS      Y0, Y1
 	VMOVUPS      Y0, Y2
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -6921,6 +6945,8 @@ TEXT ·gemmY64x1(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -6939,7 +6965,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VBROADCASTSD 8(R10), Y1
 	VBROADCASTSD 16(R10), Y2
@@ -6948,7 +6974,7 @@ bias8:
 	VBROADCASTSD 40(R10), Y5
 	VBROADCASTSD 48(R10), Y6
 	VBROADCASTSD 56(R10), Y7
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -7125,12 +7151,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VBROADCASTSD 8(R10), Y1
 	VBROADCASTSD 16(R10), Y2
 	VBROADCASTSD 24(R10), Y3
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -7244,10 +7270,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VBROADCASTSD 8(SI), Y1
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -7330,9 +7356,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -7404,6 +7430,8 @@ TEXT ·gemmY64x1Masked(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -7422,7 +7450,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VBROADCASTSD 8(R10), Y1
 	VBROADCASTSD 16(R10), Y2
@@ -7431,7 +7459,7 @@ bias8:
 	VBROADCASTSD 40(R10), Y5
 	VBROADCASTSD 48(R10), Y6
 	VBROADCASTSD 56(R10), Y7
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -7690,12 +7718,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VBROADCASTSD 8(R10), Y1
 	VBROADCASTSD 16(R10), Y2
 	VBROADCASTSD 24(R10), Y3
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -7851,10 +7879,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VBROADCASTSD 8(SI), Y1
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -7959,9 +7987,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -8045,6 +8073,8 @@ TEXT ·gemmY64x2(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -8067,7 +8097,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R10), Y2
@@ -8080,7 +8110,7 @@ bias6:
 	VMOVUPD      Y8, Y9
 	VBROADCASTSD 40(R10), Y10
 	VMOVUPD      Y10, Y11
-	ADDQ         $0x00000030, 104(AX)
+	ADDQ         $0x00000030, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -8286,7 +8316,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R10), Y2
@@ -8295,7 +8325,7 @@ bias4:
 	VMOVUPD      Y4, Y5
 	VBROADCASTSD 24(R10), Y6
 	VMOVUPD      Y6, Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -8448,12 +8478,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(SI), Y2
 	VMOVUPD      Y2, Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -8556,10 +8586,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -8641,6 +8671,8 @@ TEXT ·gemmY64x2Masked(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -8663,7 +8695,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R10), Y2
@@ -8676,7 +8708,7 @@ bias6:
 	VMOVUPD      Y8, Y9
 	VBROADCASTSD 40(R10), Y10
 	VMOVUPD      Y10, Y11
-	ADDQ         $0x00000030, 104(AX)
+	ADDQ         $0x00000030, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -8944,7 +8976,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R10), Y2
@@ -8953,7 +8985,7 @@ bias4:
 	VMOVUPD      Y4, Y5
 	VBROADCASTSD 24(R10), Y6
 	VMOVUPD      Y6, Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -9148,12 +9180,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(SI), Y2
 	VMOVUPD      Y2, Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -9278,10 +9310,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -9375,6 +9407,8 @@ TEXT ·gemmY64x3(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -9397,7 +9431,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
@@ -9410,7 +9444,7 @@ bias4:
 	VBROADCASTSD 24(R10), Y9
 	VMOVUPD      Y9, Y10
 	VMOVUPD      Y9, Y11
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -9601,14 +9635,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
 	VBROADCASTSD 8(SI), Y3
 	VMOVUPD      Y3, Y4
 	VMOVUPD      Y3, Y5
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -9731,11 +9765,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -9827,6 +9861,8 @@ TEXT ·gemmY64x3Masked(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 72(AX), R9
+	MOVQ 104(AX), R10
+	MOVQ R10, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -9849,7 +9885,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
@@ -9862,7 +9898,7 @@ bias4:
 	VBROADCASTSD 24(R10), Y9
 	VMOVUPD      Y9, Y10
 	VMOVUPD      Y9, Y11
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -10095,14 +10131,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
 	VBROADCASTSD 8(SI), Y3
 	VMOVUPD      Y3, Y4
 	VMOVUPD      Y3, Y5
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -10247,11 +10283,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -10354,6 +10390,8 @@ TEXT ·gemmY64x1Indirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -10372,7 +10410,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VBROADCASTSD 8(R9), Y1
 	VBROADCASTSD 16(R9), Y2
@@ -10381,7 +10419,7 @@ bias8:
 	VBROADCASTSD 40(R9), Y5
 	VBROADCASTSD 48(R9), Y6
 	VBROADCASTSD 56(R9), Y7
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -10560,12 +10598,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VBROADCASTSD 8(R9), Y1
 	VBROADCASTSD 16(R9), Y2
 	VBROADCASTSD 24(R9), Y3
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -10681,10 +10719,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VBROADCASTSD 8(SI), Y1
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -10769,9 +10807,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -10844,6 +10882,8 @@ TEXT ·gemmY64x1MaskedIndirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows8:
 	CMPQ   CX, $0x00000008
@@ -10862,7 +10902,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VBROADCASTSD 8(R9), Y1
 	VBROADCASTSD 16(R9), Y2
@@ -10871,7 +10911,7 @@ bias8:
 	VBROADCASTSD 40(R9), Y5
 	VBROADCASTSD 48(R9), Y6
 	VBROADCASTSD 56(R9), Y7
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -11132,12 +11172,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VBROADCASTSD 8(R9), Y1
 	VBROADCASTSD 16(R9), Y2
 	VBROADCASTSD 24(R9), Y3
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -11295,10 +11335,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VBROADCASTSD 8(SI), Y1
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -11405,9 +11445,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -11492,6 +11532,8 @@ TEXT ·gemmY64x2Indirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -11514,7 +11556,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R9), Y2
@@ -11527,7 +11569,7 @@ bias6:
 	VMOVUPD      Y8, Y9
 	VBROADCASTSD 40(R9), Y10
 	VMOVUPD      Y10, Y11
-	ADDQ         $0x00000030, 104(AX)
+	ADDQ         $0x00000030, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -11735,7 +11777,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R9), Y2
@@ -11744,7 +11786,7 @@ bias4:
 	VMOVUPD      Y4, Y5
 	VBROADCASTSD 24(R9), Y6
 	VMOVUPD      Y6, Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -11899,12 +11941,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(SI), Y2
 	VMOVUPD      Y2, Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -12009,10 +12051,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -12095,6 +12137,8 @@ TEXT ·gemmY64x2MaskedIndirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows6:
 	CMPQ   CX, $0x00000006
@@ -12117,7 +12161,7 @@ rows6:
 	JMP    begin6
 
 bias6:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R9), Y2
@@ -12130,7 +12174,7 @@ bias6:
 	VMOVUPD      Y8, Y9
 	VBROADCASTSD 40(R9), Y10
 	VMOVUPD      Y10, Y11
-	ADDQ         $0x00000030, 104(AX)
+	ADDQ         $0x00000030, 128(AX)
 	JMP          begin6
 
 fromC6:
@@ -12400,7 +12444,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(R9), Y2
@@ -12409,7 +12453,7 @@ bias4:
 	VMOVUPD      Y4, Y5
 	VBROADCASTSD 24(R9), Y6
 	VMOVUPD      Y6, Y7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -12606,12 +12650,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VBROADCASTSD 8(SI), Y2
 	VMOVUPD      Y2, Y3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -12738,10 +12782,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -12836,6 +12880,8 @@ TEXT ·gemmY64x3Indirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -12858,7 +12904,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
@@ -12871,7 +12917,7 @@ bias4:
 	VBROADCASTSD 24(R9), Y9
 	VMOVUPD      Y9, Y10
 	VMOVUPD      Y9, Y11
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -13064,14 +13110,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
 	VBROADCASTSD 8(SI), Y3
 	VMOVUPD      Y3, Y4
 	VMOVUPD      Y3, Y5
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -13196,11 +13242,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -13293,6 +13339,8 @@ TEXT ·gemmY64x3MaskedIndirect(SB), NOSPLIT, $0-8
 	LEAQ (BX)(BX*2), SI
 	MOVQ 32(AX), DI
 	MOVQ 72(AX), R8
+	MOVQ 104(AX), R9
+	MOVQ R9, 128(AX)
 
 rows4:
 	CMPQ   CX, $0x00000004
@@ -13315,7 +13363,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
@@ -13328,7 +13376,7 @@ bias4:
 	VBROADCASTSD 24(R9), Y9
 	VMOVUPD      Y9, Y10
 	VMOVUPD      Y9, Y11
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -13563,14 +13611,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
 	VBROADCASTSD 8(SI), Y3
 	VMOVUPD      Y3, Y4
 	VMOVUPD      Y3, Y5
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -13717,11 +13765,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Y0
 	VMOVUPD      Y0, Y1
 	VMOVUPD      Y0, Y2
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:

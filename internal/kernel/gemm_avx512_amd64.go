@@ -63,3 +63,23 @@ func gemmZ64x2Indirect(p *byte)
 //
 //go:noescape
 func gemmZ64x3Indirect(p *byte)
+
+// thinZ32 computes up to four columns of C for a multiple of sixteen rows.
+//
+//go:noescape
+func thinZ32(p *byte)
+
+// thinZ32Transposed computes up to four columns of C for a multiple of sixteen rows.
+//
+//go:noescape
+func thinZ32Transposed(p *byte)
+
+// thinZ32Indirect computes up to four columns of C for a multiple of sixteen rows.
+//
+//go:noescape
+func thinZ32Indirect(p *byte)
+
+// thinZ32TransposedIndirect computes up to four columns of C for a multiple of sixteen rows.
+//
+//go:noescape
+func thinZ32TransposedIndirect(p *byte)

@@ -15,6 +15,8 @@ TEXT ·gemmZ32x1(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), DI
 	MOVQ  56(AX), R8
 	MOVQ  72(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  R10, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -34,7 +36,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Z0
 	VBROADCASTSS 4(R10), Z1
 	VBROADCASTSS 8(R10), Z2
@@ -43,7 +45,7 @@ bias8:
 	VBROADCASTSS 20(R10), Z5
 	VBROADCASTSS 24(R10), Z6
 	VBROADCASTSS 28(R10), Z7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -212,12 +214,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Z0
 	VBROADCASTSS 4(R10), Z1
 	VBROADCASTSS 8(R10), Z2
 	VBROADCASTSS 12(R10), Z3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -327,10 +329,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -411,9 +413,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -484,6 +486,8 @@ TEXT ·gemmZ32x2(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), DI
 	MOVQ  56(AX), R8
 	MOVQ  72(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  R10, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -511,7 +515,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(R10), Z2
@@ -528,7 +532,7 @@ bias8:
 	VMOVUPS      Z12, Z13
 	VBROADCASTSS 28(R10), Z14
 	VMOVUPS      Z14, Z15
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -782,7 +786,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(R10), Z2
@@ -791,7 +795,7 @@ bias4:
 	VMOVUPS      Z4, Z5
 	VBROADCASTSS 12(R10), Z6
 	VMOVUPS      Z6, Z7
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -944,12 +948,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(SI), Z2
 	VMOVUPS      Z2, Z3
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -1052,10 +1056,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -1137,6 +1141,8 @@ TEXT ·gemmZ32x3(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), DI
 	MOVQ  56(AX), R8
 	MOVQ  72(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  R10, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -1172,7 +1178,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
@@ -1197,7 +1203,7 @@ bias8:
 	VBROADCASTSS 28(R10), Z21
 	VMOVUPS      Z21, Z22
 	VMOVUPS      Z21, Z23
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -1528,7 +1534,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSS (R10), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
@@ -1541,7 +1547,7 @@ bias4:
 	VBROADCASTSS 12(R10), Z9
 	VMOVUPS      Z9, Z10
 	VMOVUPS      Z9, Z11
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -1733,14 +1739,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VBROADCASTSS 4(SI), Z3
 	VMOVUPS      Z3, Z4
 	VMOVUPS      Z3, Z5
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -1863,11 +1869,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -1958,6 +1964,8 @@ TEXT ·gemmZ32x1Indirect(SB), NOSPLIT, $0-8
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  32(AX), DI
 	MOVQ  72(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R9, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -1977,7 +1985,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS 4(R9), Z1
 	VBROADCASTSS 8(R9), Z2
@@ -1986,7 +1994,7 @@ bias8:
 	VBROADCASTSS 20(R9), Z5
 	VBROADCASTSS 24(R9), Z6
 	VBROADCASTSS 28(R9), Z7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -2157,12 +2165,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS 4(R9), Z1
 	VBROADCASTSS 8(R9), Z2
 	VBROADCASTSS 12(R9), Z3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -2274,10 +2282,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -2360,9 +2368,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -2434,6 +2442,8 @@ TEXT ·gemmZ32x2Indirect(SB), NOSPLIT, $0-8
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  32(AX), DI
 	MOVQ  72(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R9, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -2461,7 +2471,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(R9), Z2
@@ -2478,7 +2488,7 @@ bias8:
 	VMOVUPS      Z12, Z13
 	VBROADCASTSS 28(R9), Z14
 	VMOVUPS      Z14, Z15
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -2734,7 +2744,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(R9), Z2
@@ -2743,7 +2753,7 @@ bias4:
 	VMOVUPS      Z4, Z5
 	VBROADCASTSS 12(R9), Z6
 	VMOVUPS      Z6, Z7
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -2898,12 +2908,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(SI), Z2
 	VMOVUPS      Z2, Z3
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -3008,10 +3018,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -3094,6 +3104,8 @@ TEXT ·gemmZ32x3Indirect(SB), NOSPLIT, $0-8
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  32(AX), DI
 	MOVQ  72(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R9, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -3129,7 +3141,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
@@ -3154,7 +3166,7 @@ bias8:
 	VBROADCASTSS 28(R9), Z21
 	VMOVUPS      Z21, Z22
 	VMOVUPS      Z21, Z23
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -3487,7 +3499,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSS (R9), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
@@ -3500,7 +3512,7 @@ bias4:
 	VBROADCASTSS 12(R9), Z9
 	VMOVUPS      Z9, Z10
 	VMOVUPS      Z9, Z11
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -3694,14 +3706,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VBROADCASTSS 4(SI), Z3
 	VMOVUPS      Z3, Z4
 	VMOVUPS      Z3, Z5
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -3826,11 +3838,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
-	ADDQ         $0x00000004, 104(AX)
+	ADDQ         $0x00000004, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -3924,6 +3936,8 @@ TEXT ·gemmZ64x1(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), DI
 	MOVQ  56(AX), R8
 	MOVQ  72(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  R10, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -3943,7 +3957,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Z0
 	VBROADCASTSD 8(R10), Z1
 	VBROADCASTSD 16(R10), Z2
@@ -3952,7 +3966,7 @@ bias8:
 	VBROADCASTSD 40(R10), Z5
 	VBROADCASTSD 48(R10), Z6
 	VBROADCASTSD 56(R10), Z7
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -4121,12 +4135,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Z0
 	VBROADCASTSD 8(R10), Z1
 	VBROADCASTSD 16(R10), Z2
 	VBROADCASTSD 24(R10), Z3
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -4236,10 +4250,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VBROADCASTSD 8(SI), Z1
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -4320,9 +4334,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -4393,6 +4407,8 @@ TEXT ·gemmZ64x2(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), DI
 	MOVQ  56(AX), R8
 	MOVQ  72(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  R10, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -4420,7 +4436,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Z0
 	VMOVUPD      Z0, Z1
 	VBROADCASTSD 8(R10), Z2
@@ -4437,7 +4453,7 @@ bias8:
 	VMOVUPD      Z12, Z13
 	VBROADCASTSD 56(R10), Z14
 	VMOVUPD      Z14, Z15
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -4691,7 +4707,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Z0
 	VMOVUPD      Z0, Z1
 	VBROADCASTSD 8(R10), Z2
@@ -4700,7 +4716,7 @@ bias4:
 	VMOVUPD      Z4, Z5
 	VBROADCASTSD 24(R10), Z6
 	VMOVUPD      Z6, Z7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -4853,12 +4869,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
 	VBROADCASTSD 8(SI), Z2
 	VMOVUPD      Z2, Z3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -4961,10 +4977,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -5046,6 +5062,8 @@ TEXT ·gemmZ64x3(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), DI
 	MOVQ  56(AX), R8
 	MOVQ  72(AX), R9
+	MOVQ  104(AX), R10
+	MOVQ  R10, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -5081,7 +5099,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
@@ -5106,7 +5124,7 @@ bias8:
 	VBROADCASTSD 56(R10), Z21
 	VMOVUPD      Z21, Z22
 	VMOVUPD      Z21, Z23
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -5437,7 +5455,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R10
+	MOVQ         128(AX), R10
 	VBROADCASTSD (R10), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
@@ -5450,7 +5468,7 @@ bias4:
 	VBROADCASTSD 24(R10), Z9
 	VMOVUPD      Z9, Z10
 	VMOVUPD      Z9, Z11
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -5642,14 +5660,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
 	VBROADCASTSD 8(SI), Z3
 	VMOVUPD      Z3, Z4
 	VMOVUPD      Z3, Z5
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -5772,11 +5790,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -5867,6 +5885,8 @@ TEXT ·gemmZ64x1Indirect(SB), NOSPLIT, $0-8
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  32(AX), DI
 	MOVQ  72(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R9, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -5886,7 +5906,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Z0
 	VBROADCASTSD 8(R9), Z1
 	VBROADCASTSD 16(R9), Z2
@@ -5895,7 +5915,7 @@ bias8:
 	VBROADCASTSD 40(R9), Z5
 	VBROADCASTSD 48(R9), Z6
 	VBROADCASTSD 56(R9), Z7
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -6066,12 +6086,12 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Z0
 	VBROADCASTSD 8(R9), Z1
 	VBROADCASTSD 16(R9), Z2
 	VBROADCASTSD 24(R9), Z3
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -6183,10 +6203,10 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VBROADCASTSD 8(SI), Z1
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -6269,9 +6289,9 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -6343,6 +6363,8 @@ TEXT ·gemmZ64x2Indirect(SB), NOSPLIT, $0-8
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  32(AX), DI
 	MOVQ  72(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R9, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -6370,7 +6392,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Z0
 	VMOVUPD      Z0, Z1
 	VBROADCASTSD 8(R9), Z2
@@ -6387,7 +6409,7 @@ bias8:
 	VMOVUPD      Z12, Z13
 	VBROADCASTSD 56(R9), Z14
 	VMOVUPD      Z14, Z15
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -6643,7 +6665,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Z0
 	VMOVUPD      Z0, Z1
 	VBROADCASTSD 8(R9), Z2
@@ -6652,7 +6674,7 @@ bias4:
 	VMOVUPD      Z4, Z5
 	VBROADCASTSD 24(R9), Z6
 	VMOVUPD      Z6, Z7
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -6807,12 +6829,12 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
 	VBROADCASTSD 8(SI), Z2
 	VMOVUPD      Z2, Z3
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -6917,10 +6939,10 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -7003,6 +7025,8 @@ TEXT ·gemmZ64x3Indirect(SB), NOSPLIT, $0-8
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  32(AX), DI
 	MOVQ  72(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R9, 128(AX)
 	KMOVW 120(AX), K1
 
 rows8:
@@ -7038,7 +7062,7 @@ rows8:
 	JMP    begin8
 
 bias8:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
@@ -7063,7 +7087,7 @@ bias8:
 	VBROADCASTSD 56(R9), Z21
 	VMOVUPD      Z21, Z22
 	VMOVUPD      Z21, Z23
-	ADDQ         $0x00000040, 104(AX)
+	ADDQ         $0x00000040, 128(AX)
 	JMP          begin8
 
 fromC8:
@@ -7396,7 +7420,7 @@ rows4:
 	JMP    begin4
 
 bias4:
-	MOVQ         104(AX), R9
+	MOVQ         128(AX), R9
 	VBROADCASTSD (R9), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
@@ -7409,7 +7433,7 @@ bias4:
 	VBROADCASTSD 24(R9), Z9
 	VMOVUPD      Z9, Z10
 	VMOVUPD      Z9, Z11
-	ADDQ         $0x00000020, 104(AX)
+	ADDQ         $0x00000020, 128(AX)
 	JMP          begin4
 
 fromC4:
@@ -7603,14 +7627,14 @@ rows2:
 	JMP    begin2
 
 bias2:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
 	VBROADCASTSD 8(SI), Z3
 	VMOVUPD      Z3, Z4
 	VMOVUPD      Z3, Z5
-	ADDQ         $0x00000010, 104(AX)
+	ADDQ         $0x00000010, 128(AX)
 	JMP          begin2
 
 fromC2:
@@ -7735,11 +7759,11 @@ rows1:
 	JMP    begin1
 
 bias1:
-	MOVQ         104(AX), SI
+	MOVQ         128(AX), SI
 	VBROADCASTSD (SI), Z0
 	VMOVUPD      Z0, Z1
 	VMOVUPD      Z0, Z2
-	ADDQ         $0x00000008, 104(AX)
+	ADDQ         $0x00000008, 128(AX)
 	JMP          begin1
 
 fromC1:
@@ -7819,5 +7843,1541 @@ stored1:
 	JMP    rows1
 
 end1:
+	VZEROUPPER
+	RET
+
+// func thinZ32(p *byte)
+// Requires: AVX, AVX512F, AVX512VL, BMI2
+TEXT ·thinZ32(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  16(AX), CX
+	MOVQ  24(AX), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  56(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R9, 128(AX)
+	MOVQ  72(AX), R9
+	MOVQ  R9, 136(AX)
+	MOVQ  112(AX), R9
+	MOVQ  R9, 144(AX)
+	KMOVW 120(AX), K1
+	MOVQ  120(AX), R9
+	SHLQ  $0x3f, R9
+	SARQ  $0x3f, R9
+	KMOVW R9, K2
+	MOVQ  120(AX), R9
+	SHLQ  $0x3e, R9
+	SARQ  $0x3f, R9
+	KMOVW R9, K3
+	MOVQ  120(AX), R9
+	SHLQ  $0x3d, R9
+	SARQ  $0x3f, R9
+	KMOVW R9, K4
+	MOVQ  120(AX), R9
+	SHLQ  $0x3c, R9
+	SARQ  $0x3f, R9
+	KMOVW R9, K5
+
+tile:
+	CMPQ   88(AX), $0x00000001
+	JEQ    bias
+	JGT    fromC
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    begin
+
+bias:
+	MOVQ    128(AX), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS (R9), Z1
+	VMOVUPS (R9), Z2
+	VMOVUPS (R9), Z3
+	ADDQ    $0x00000040, 128(AX)
+	JMP     begin
+
+fromC:
+	MOVQ         136(AX), R9
+	MOVQ         80(AX), R10
+	VMOVUPS.Z    (R9), K1, X4
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X5
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X6
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X7
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x01, X0, Z4, Z4
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x01, X0, Z5, Z5
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x01, X0, Z6, Z6
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x01, X0, Z7, Z7
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x02, X0, Z4, Z4
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x02, X0, Z5, Z5
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x02, X0, Z6, Z6
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x02, X0, Z7, Z7
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x03, X0, Z4, Z4
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x03, X0, Z5, Z5
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x03, X0, Z6, Z6
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, X0
+	VINSERTF32X4 $0x03, X0, Z7, Z7
+	ADDQ         R10, R9
+	VUNPCKLPS    Z5, Z4, Z1
+	VUNPCKHPS    Z5, Z4, Z3
+	VUNPCKLPS    Z7, Z6, Z2
+	VUNPCKHPS    Z7, Z6, Z12
+	VUNPCKLPD    Z2, Z1, Z0
+	VUNPCKHPD    Z2, Z1, Z1
+	VUNPCKLPD    Z12, Z3, Z2
+	VUNPCKHPD    Z12, Z3, Z3
+	VMOVUPS      Z0, Z0
+	VMOVUPS      Z1, Z1
+	VMOVUPS      Z2, Z2
+	VMOVUPS      Z3, Z3
+
+begin:
+	MOVQ 8(AX), R9
+	MOVQ 48(AX), R10
+	MOVQ CX, R11
+	LEAQ (CX)(DX*8), R12
+	SUBQ $0x00000004, R9
+	JLT  rest
+
+four:
+	VMOVUPS          (R11), X8
+	VINSERTF32X4     $0x01, (R11)(DX*4), Z8, Z8
+	VINSERTF32X4     $0x02, (R12), Z8, Z8
+	VINSERTF32X4     $0x03, (R12)(DX*4), Z8, Z8
+	VMOVUPS          (R11)(DX*1), X9
+	VINSERTF32X4     $0x01, (R11)(SI*1), Z9, Z9
+	VINSERTF32X4     $0x02, (R12)(DX*1), Z9, Z9
+	VINSERTF32X4     $0x03, (R12)(SI*1), Z9, Z9
+	VMOVUPS          (R11)(DX*2), X10
+	VINSERTF32X4     $0x01, (R11)(BX*2), Z10, Z10
+	VINSERTF32X4     $0x02, (R12)(DX*2), Z10, Z10
+	VINSERTF32X4     $0x03, (R12)(BX*2), Z10, Z10
+	VMOVUPS          (R11)(BX*1), X11
+	VINSERTF32X4     $0x01, (R11)(DI*1), Z11, Z11
+	VINSERTF32X4     $0x02, (R12)(BX*1), Z11, Z11
+	VINSERTF32X4     $0x03, (R12)(DI*1), Z11, Z11
+	VUNPCKLPS        Z9, Z8, Z12
+	VUNPCKHPS        Z9, Z8, Z13
+	VUNPCKLPS        Z11, Z10, Z14
+	VUNPCKHPS        Z11, Z10, Z15
+	VUNPCKLPD        Z14, Z12, Z16
+	VUNPCKHPD        Z14, Z12, Z12
+	VUNPCKLPD        Z15, Z13, Z14
+	VUNPCKHPD        Z15, Z13, Z13
+	VFMADD231PS.BCST (R10), Z16, K2, Z0
+	VFMADD231PS.BCST 4(R10), Z16, K3, Z1
+	VFMADD231PS.BCST 8(R10), Z16, K4, Z2
+	VFMADD231PS.BCST 12(R10), Z16, K5, Z3
+	ADDQ             R8, R10
+	VFMADD231PS.BCST (R10), Z12, K2, Z0
+	VFMADD231PS.BCST 4(R10), Z12, K3, Z1
+	VFMADD231PS.BCST 8(R10), Z12, K4, Z2
+	VFMADD231PS.BCST 12(R10), Z12, K5, Z3
+	ADDQ             R8, R10
+	VFMADD231PS.BCST (R10), Z14, K2, Z0
+	VFMADD231PS.BCST 4(R10), Z14, K3, Z1
+	VFMADD231PS.BCST 8(R10), Z14, K4, Z2
+	VFMADD231PS.BCST 12(R10), Z14, K5, Z3
+	ADDQ             R8, R10
+	VFMADD231PS.BCST (R10), Z13, K2, Z0
+	VFMADD231PS.BCST 4(R10), Z13, K3, Z1
+	VFMADD231PS.BCST 8(R10), Z13, K4, Z2
+	VFMADD231PS.BCST 12(R10), Z13, K5, Z3
+	ADDQ             R8, R10
+	ADDQ             $0x00000010, R11
+	ADDQ             $0x00000010, R12
+	SUBQ             $0x00000004, R9
+	JGE              four
+
+rest:
+	ADDQ             $0x00000004, R9
+	JEQ              summed
+	MOVQ             $0xffffffffffffffff, R13
+	BZHIQ            R9, R13, R13
+	KMOVW            R13, K6
+	VMOVUPS.Z        (R11), K6, X17
+	VMOVUPS.Z        (R11)(DX*4), K6, X4
+	VINSERTF32X4     $0x01, X4, Z17, Z17
+	VMOVUPS.Z        (R12), K6, X4
+	VINSERTF32X4     $0x02, X4, Z17, Z17
+	VMOVUPS.Z        (R12)(DX*4), K6, X4
+	VINSERTF32X4     $0x03, X4, Z17, Z17
+	VMOVUPS.Z        (R11)(DX*1), K6, X18
+	VMOVUPS.Z        (R11)(SI*1), K6, X4
+	VINSERTF32X4     $0x01, X4, Z18, Z18
+	VMOVUPS.Z        (R12)(DX*1), K6, X4
+	VINSERTF32X4     $0x02, X4, Z18, Z18
+	VMOVUPS.Z        (R12)(SI*1), K6, X4
+	VINSERTF32X4     $0x03, X4, Z18, Z18
+	VMOVUPS.Z        (R11)(DX*2), K6, X19
+	VMOVUPS.Z        (R11)(BX*2), K6, X4
+	VINSERTF32X4     $0x01, X4, Z19, Z19
+	VMOVUPS.Z        (R12)(DX*2), K6, X4
+	VINSERTF32X4     $0x02, X4, Z19, Z19
+	VMOVUPS.Z        (R12)(BX*2), K6, X4
+	VINSERTF32X4     $0x03, X4, Z19, Z19
+	VMOVUPS.Z        (R11)(BX*1), K6, X20
+	VMOVUPS.Z        (R11)(DI*1), K6, X4
+	VINSERTF32X4     $0x01, X4, Z20, Z20
+	VMOVUPS.Z        (R12)(BX*1), K6, X4
+	VINSERTF32X4     $0x02, X4, Z20, Z20
+	VMOVUPS.Z        (R12)(DI*1), K6, X4
+	VINSERTF32X4     $0x03, X4, Z20, Z20
+	VUNPCKLPS        Z18, Z17, Z12
+	VUNPCKHPS        Z18, Z17, Z13
+	VUNPCKLPS        Z20, Z19, Z14
+	VUNPCKHPS        Z20, Z19, Z15
+	VUNPCKLPD        Z14, Z12, Z16
+	VUNPCKHPD        Z14, Z12, Z12
+	VUNPCKLPD        Z15, Z13, Z14
+	VUNPCKHPD        Z15, Z13, Z13
+	VFMADD231PS.BCST (R10), Z16, K2, Z0
+	VFMADD231PS.BCST 4(R10), Z16, K3, Z1
+	VFMADD231PS.BCST 8(R10), Z16, K4, Z2
+	VFMADD231PS.BCST 12(R10), Z16, K5, Z3
+	ADDQ             R8, R10
+	DECQ             R9
+	JEQ              summed
+	VFMADD231PS.BCST (R10), Z12, K2, Z0
+	VFMADD231PS.BCST 4(R10), Z12, K3, Z1
+	VFMADD231PS.BCST 8(R10), Z12, K4, Z2
+	VFMADD231PS.BCST 12(R10), Z12, K5, Z3
+	ADDQ             R8, R10
+	DECQ             R9
+	JEQ              summed
+	VFMADD231PS.BCST (R10), Z14, K2, Z0
+	VFMADD231PS.BCST 4(R10), Z14, K3, Z1
+	VFMADD231PS.BCST 8(R10), Z14, K4, Z2
+	VFMADD231PS.BCST 12(R10), Z14, K5, Z3
+	ADDQ             R8, R10
+	DECQ             R9
+	JEQ              summed
+
+summed:
+	MOVQ   136(AX), R9
+	MOVQ   80(AX), R10
+	CMPQ   96(AX), $0x00000001
+	JNE    linear
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z1, Z12, Z1
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z2, Z12, Z2
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z3, Z12, Z3
+
+linear:
+	VUNPCKLPS     Z1, Z0, Z12
+	VUNPCKHPS     Z1, Z0, Z0
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z2
+	VUNPCKLPD     Z1, Z12, Z3
+	VUNPCKHPD     Z1, Z12, Z1
+	VUNPCKLPD     Z2, Z0, Z12
+	VUNPCKHPD     Z2, Z0, Z0
+	CMPQ          96(AX), $0x00000002
+	JEQ           gate
+	VEXTRACTF32X4 $0x00, Z3, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x00, Z1, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x00, Z12, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x00, Z0, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z3, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z1, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z12, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z0, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z3, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z1, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z12, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z0, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z3, X2
+	VMOVUPS       X2, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS       X1, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z12, X1
+	VMOVUPS       X1, K1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS       X0, K1, (R9)
+	ADDQ          R10, R9
+	JMP           stored
+
+gate:
+	VPXORD        Z2, Z2, Z2
+	MOVQ          144(AX), R11
+	VEXTRACTF32X4 $0x00, Z3, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x00, Z1, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x00, Z12, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x00, Z0, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z3, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z1, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z12, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z0, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z3, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z1, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z12, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z0, X4
+	VMOVUPS.Z     (R11), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z3, X3
+	VMOVUPS.Z     (R11), K1, X4
+	VCMPPS        $0x11, X4, X2, K6
+	VMOVAPS.Z     X3, K6, X3
+	VMOVUPS       X3, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS.Z     (R11), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z12, X1
+	VMOVUPS.Z     (R11), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS.Z     (R11), K1, X1
+	VCMPPS        $0x11, X1, X2, K6
+	VMOVAPS.Z     X0, K6, X0
+	VMOVUPS       X0, K1, (R9)
+	ADDQ          R10, R11
+	ADDQ          R10, R9
+	MOVQ          R11, 144(AX)
+
+stored:
+	MOVQ R9, 136(AX)
+	MOVQ DX, R9
+	SHLQ $0x04, R9
+	ADDQ R9, CX
+	SUBQ $0x00000010, (AX)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func thinZ32Transposed(p *byte)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·thinZ32Transposed(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  16(AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  32(AX), BX
+	MOVQ  56(AX), SI
+	MOVQ  104(AX), DI
+	MOVQ  DI, 128(AX)
+	MOVQ  72(AX), DI
+	MOVQ  DI, 136(AX)
+	MOVQ  112(AX), DI
+	MOVQ  DI, 144(AX)
+	KMOVW 120(AX), K1
+	MOVQ  120(AX), DI
+	SHLQ  $0x3f, DI
+	SARQ  $0x3f, DI
+	KMOVW DI, K2
+	MOVQ  120(AX), DI
+	SHLQ  $0x3e, DI
+	SARQ  $0x3f, DI
+	KMOVW DI, K3
+	MOVQ  120(AX), DI
+	SHLQ  $0x3d, DI
+	SARQ  $0x3f, DI
+	KMOVW DI, K4
+	MOVQ  120(AX), DI
+	SHLQ  $0x3c, DI
+	SARQ  $0x3f, DI
+	KMOVW DI, K5
+
+tile:
+	CMPQ   88(AX), $0x00000001
+	JEQ    bias
+	JGT    fromC
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    begin
+
+bias:
+	MOVQ    128(AX), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS (DI), Z3
+	ADDQ    $0x00000040, 128(AX)
+	JMP     begin
+
+fromC:
+	MOVQ         136(AX), DI
+	MOVQ         80(AX), R8
+	VMOVUPS.Z    (DI), K1, X4
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X5
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X6
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X7
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z4, Z4
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z5, Z5
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z6, Z6
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z7, Z7
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z4, Z4
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z5, Z5
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z6, Z6
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z7, Z7
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z4, Z4
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z5, Z5
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z6, Z6
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z7, Z7
+	ADDQ         R8, DI
+	VUNPCKLPS    Z5, Z4, Z1
+	VUNPCKHPS    Z5, Z4, Z3
+	VUNPCKLPS    Z7, Z6, Z2
+	VUNPCKHPS    Z7, Z6, Z8
+	VUNPCKLPD    Z2, Z1, Z0
+	VUNPCKHPD    Z2, Z1, Z1
+	VUNPCKLPD    Z8, Z3, Z2
+	VUNPCKHPD    Z8, Z3, Z3
+	VMOVUPS      Z0, Z0
+	VMOVUPS      Z1, Z1
+	VMOVUPS      Z2, Z2
+	VMOVUPS      Z3, Z3
+
+begin:
+	MOVQ 8(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ CX, R9
+
+inner:
+	VMOVUPS          (R9), Z8
+	VFMADD231PS.BCST (R8), Z8, K2, Z0
+	VFMADD231PS.BCST 4(R8), Z8, K3, Z1
+	VFMADD231PS.BCST 8(R8), Z8, K4, Z2
+	VFMADD231PS.BCST 12(R8), Z8, K5, Z3
+	ADDQ             SI, R8
+	ADDQ             BX, R9
+	DECQ             DI
+	JNE              inner
+	MOVQ             136(AX), DI
+	MOVQ             80(AX), R8
+	CMPQ             96(AX), $0x00000001
+	JNE              linear
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z0, Z8, Z0
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z1, Z8, Z1
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z2, Z8, Z2
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z3, Z8, Z3
+
+linear:
+	VUNPCKLPS     Z1, Z0, Z8
+	VUNPCKHPS     Z1, Z0, Z0
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z2
+	VUNPCKLPD     Z1, Z8, Z3
+	VUNPCKHPD     Z1, Z8, Z1
+	VUNPCKLPD     Z2, Z0, Z8
+	VUNPCKHPD     Z2, Z0, Z0
+	CMPQ          96(AX), $0x00000002
+	JEQ           gate
+	VEXTRACTF32X4 $0x00, Z3, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x00, Z1, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x00, Z8, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x00, Z0, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z3, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z1, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z8, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z0, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z3, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z1, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z8, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z0, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z3, X2
+	VMOVUPS       X2, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS       X1, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z8, X1
+	VMOVUPS       X1, K1, (DI)
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS       X0, K1, (DI)
+	ADDQ          R8, DI
+	JMP           stored
+
+gate:
+	VPXORD        Z2, Z2, Z2
+	MOVQ          144(AX), R9
+	VEXTRACTF32X4 $0x00, Z3, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x00, Z1, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x00, Z8, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x00, Z0, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z3, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z1, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z8, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x01, Z0, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z3, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z1, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z8, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x02, Z0, X4
+	VMOVUPS.Z     (R9), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z3, X3
+	VMOVUPS.Z     (R9), K1, X4
+	VCMPPS        $0x11, X4, X2, K6
+	VMOVAPS.Z     X3, K6, X3
+	VMOVUPS       X3, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS.Z     (R9), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z8, X1
+	VMOVUPS.Z     (R9), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS.Z     (R9), K1, X1
+	VCMPPS        $0x11, X1, X2, K6
+	VMOVAPS.Z     X0, K6, X0
+	VMOVUPS       X0, K1, (DI)
+	ADDQ          R8, R9
+	ADDQ          R8, DI
+	MOVQ          R9, 144(AX)
+
+stored:
+	MOVQ DI, 136(AX)
+	MOVQ DX, DI
+	SHLQ $0x04, DI
+	ADDQ DI, CX
+	SUBQ $0x00000010, (AX)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func thinZ32Indirect(p *byte)
+// Requires: AVX, AVX512F, AVX512VL, BMI2
+TEXT ·thinZ32Indirect(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  16(AX), CX
+	MOVQ  24(AX), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  104(AX), R8
+	MOVQ  R8, 128(AX)
+	MOVQ  72(AX), R8
+	MOVQ  R8, 136(AX)
+	MOVQ  112(AX), R8
+	MOVQ  R8, 144(AX)
+	KMOVW 120(AX), K1
+	MOVQ  120(AX), R8
+	SHLQ  $0x3f, R8
+	SARQ  $0x3f, R8
+	KMOVW R8, K2
+	MOVQ  120(AX), R8
+	SHLQ  $0x3e, R8
+	SARQ  $0x3f, R8
+	KMOVW R8, K3
+	MOVQ  120(AX), R8
+	SHLQ  $0x3d, R8
+	SARQ  $0x3f, R8
+	KMOVW R8, K4
+	MOVQ  120(AX), R8
+	SHLQ  $0x3c, R8
+	SARQ  $0x3f, R8
+	KMOVW R8, K5
+
+tile:
+	CMPQ   88(AX), $0x00000001
+	JEQ    bias
+	JGT    fromC
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    begin
+
+bias:
+	MOVQ    128(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS (R8), Z1
+	VMOVUPS (R8), Z2
+	VMOVUPS (R8), Z3
+	ADDQ    $0x00000040, 128(AX)
+	JMP     begin
+
+fromC:
+	MOVQ         136(AX), R8
+	MOVQ         80(AX), R9
+	VMOVUPS.Z    (R8), K1, X4
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X5
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X6
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X7
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x01, X0, Z4, Z4
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x01, X0, Z5, Z5
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x01, X0, Z6, Z6
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x01, X0, Z7, Z7
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x02, X0, Z4, Z4
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x02, X0, Z5, Z5
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x02, X0, Z6, Z6
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x02, X0, Z7, Z7
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x03, X0, Z4, Z4
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x03, X0, Z5, Z5
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x03, X0, Z6, Z6
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, X0
+	VINSERTF32X4 $0x03, X0, Z7, Z7
+	ADDQ         R9, R8
+	VUNPCKLPS    Z5, Z4, Z1
+	VUNPCKHPS    Z5, Z4, Z3
+	VUNPCKLPS    Z7, Z6, Z2
+	VUNPCKHPS    Z7, Z6, Z12
+	VUNPCKLPD    Z2, Z1, Z0
+	VUNPCKHPD    Z2, Z1, Z1
+	VUNPCKLPD    Z12, Z3, Z2
+	VUNPCKHPD    Z12, Z3, Z3
+	VMOVUPS      Z0, Z0
+	VMOVUPS      Z1, Z1
+	VMOVUPS      Z2, Z2
+	VMOVUPS      Z3, Z3
+
+begin:
+	MOVQ 8(AX), R8
+	MOVQ 48(AX), R10
+	MOVQ 64(AX), R9
+	MOVQ CX, R11
+	LEAQ (CX)(DX*8), R12
+	SUBQ $0x00000004, R8
+	JLT  rest
+
+four:
+	VMOVUPS          (R11), X8
+	VINSERTF32X4     $0x01, (R11)(DX*4), Z8, Z8
+	VINSERTF32X4     $0x02, (R12), Z8, Z8
+	VINSERTF32X4     $0x03, (R12)(DX*4), Z8, Z8
+	VMOVUPS          (R11)(DX*1), X9
+	VINSERTF32X4     $0x01, (R11)(SI*1), Z9, Z9
+	VINSERTF32X4     $0x02, (R12)(DX*1), Z9, Z9
+	VINSERTF32X4     $0x03, (R12)(SI*1), Z9, Z9
+	VMOVUPS          (R11)(DX*2), X10
+	VINSERTF32X4     $0x01, (R11)(BX*2), Z10, Z10
+	VINSERTF32X4     $0x02, (R12)(DX*2), Z10, Z10
+	VINSERTF32X4     $0x03, (R12)(BX*2), Z10, Z10
+	VMOVUPS          (R11)(BX*1), X11
+	VINSERTF32X4     $0x01, (R11)(DI*1), Z11, Z11
+	VINSERTF32X4     $0x02, (R12)(BX*1), Z11, Z11
+	VINSERTF32X4     $0x03, (R12)(DI*1), Z11, Z11
+	VUNPCKLPS        Z9, Z8, Z12
+	VUNPCKHPS        Z9, Z8, Z13
+	VUNPCKLPS        Z11, Z10, Z14
+	VUNPCKHPS        Z11, Z10, Z15
+	VUNPCKLPD        Z14, Z12, Z16
+	VUNPCKHPD        Z14, Z12, Z12
+	VUNPCKLPD        Z15, Z13, Z14
+	VUNPCKHPD        Z15, Z13, Z13
+	MOVQ             (R9), R13
+	VFMADD231PS.BCST (R10)(R13*4), Z16, K2, Z0
+	VFMADD231PS.BCST 4(R10)(R13*4), Z16, K3, Z1
+	VFMADD231PS.BCST 8(R10)(R13*4), Z16, K4, Z2
+	VFMADD231PS.BCST 12(R10)(R13*4), Z16, K5, Z3
+	ADDQ             $0x00000008, R9
+	MOVQ             (R9), R13
+	VFMADD231PS.BCST (R10)(R13*4), Z12, K2, Z0
+	VFMADD231PS.BCST 4(R10)(R13*4), Z12, K3, Z1
+	VFMADD231PS.BCST 8(R10)(R13*4), Z12, K4, Z2
+	VFMADD231PS.BCST 12(R10)(R13*4), Z12, K5, Z3
+	ADDQ             $0x00000008, R9
+	MOVQ             (R9), R13
+	VFMADD231PS.BCST (R10)(R13*4), Z14, K2, Z0
+	VFMADD231PS.BCST 4(R10)(R13*4), Z14, K3, Z1
+	VFMADD231PS.BCST 8(R10)(R13*4), Z14, K4, Z2
+	VFMADD231PS.BCST 12(R10)(R13*4), Z14, K5, Z3
+	ADDQ             $0x00000008, R9
+	MOVQ             (R9), R13
+	VFMADD231PS.BCST (R10)(R13*4), Z13, K2, Z0
+	VFMADD231PS.BCST 4(R10)(R13*4), Z13, K3, Z1
+	VFMADD231PS.BCST 8(R10)(R13*4), Z13, K4, Z2
+	VFMADD231PS.BCST 12(R10)(R13*4), Z13, K5, Z3
+	ADDQ             $0x00000008, R9
+	ADDQ             $0x00000010, R11
+	ADDQ             $0x00000010, R12
+	SUBQ             $0x00000004, R8
+	JGE              four
+
+rest:
+	ADDQ             $0x00000004, R8
+	JEQ              summed
+	MOVQ             $0xffffffffffffffff, R13
+	BZHIQ            R8, R13, R13
+	KMOVW            R13, K6
+	VMOVUPS.Z        (R11), K6, X17
+	VMOVUPS.Z        (R11)(DX*4), K6, X4
+	VINSERTF32X4     $0x01, X4, Z17, Z17
+	VMOVUPS.Z        (R12), K6, X4
+	VINSERTF32X4     $0x02, X4, Z17, Z17
+	VMOVUPS.Z        (R12)(DX*4), K6, X4
+	VINSERTF32X4     $0x03, X4, Z17, Z17
+	VMOVUPS.Z        (R11)(DX*1), K6, X18
+	VMOVUPS.Z        (R11)(SI*1), K6, X4
+	VINSERTF32X4     $0x01, X4, Z18, Z18
+	VMOVUPS.Z        (R12)(DX*1), K6, X4
+	VINSERTF32X4     $0x02, X4, Z18, Z18
+	VMOVUPS.Z        (R12)(SI*1), K6, X4
+	VINSERTF32X4     $0x03, X4, Z18, Z18
+	VMOVUPS.Z        (R11)(DX*2), K6, X19
+	VMOVUPS.Z        (R11)(BX*2), K6, X4
+	VINSERTF32X4     $0x01, X4, Z19, Z19
+	VMOVUPS.Z        (R12)(DX*2), K6, X4
+	VINSERTF32X4     $0x02, X4, Z19, Z19
+	VMOVUPS.Z        (R12)(BX*2), K6, X4
+	VINSERTF32X4     $0x03, X4, Z19, Z19
+	VMOVUPS.Z        (R11)(BX*1), K6, X20
+	VMOVUPS.Z        (R11)(DI*1), K6, X4
+	VINSERTF32X4     $0x01, X4, Z20, Z20
+	VMOVUPS.Z        (R12)(BX*1), K6, X4
+	VINSERTF32X4     $0x02, X4, Z20, Z20
+	VMOVUPS.Z        (R12)(DI*1), K6, X4
+	VINSERTF32X4     $0x03, X4, Z20, Z20
+	VUNPCKLPS        Z18, Z17, Z12
+	VUNPCKHPS        Z18, Z17, Z13
+	VUNPCKLPS        Z20, Z19, Z14
+	VUNPCKHPS        Z20, Z19, Z15
+	VUNPCKLPD        Z14, Z12, Z16
+	VUNPCKHPD        Z14, Z12, Z12
+	VUNPCKLPD        Z15, Z13, Z14
+	VUNPCKHPD        Z15, Z13, Z13
+	MOVQ             (R9), R11
+	VFMADD231PS.BCST (R10)(R11*4), Z16, K2, Z0
+	VFMADD231PS.BCST 4(R10)(R11*4), Z16, K3, Z1
+	VFMADD231PS.BCST 8(R10)(R11*4), Z16, K4, Z2
+	VFMADD231PS.BCST 12(R10)(R11*4), Z16, K5, Z3
+	ADDQ             $0x00000008, R9
+	DECQ             R8
+	JEQ              summed
+	MOVQ             (R9), R11
+	VFMADD231PS.BCST (R10)(R11*4), Z12, K2, Z0
+	VFMADD231PS.BCST 4(R10)(R11*4), Z12, K3, Z1
+	VFMADD231PS.BCST 8(R10)(R11*4), Z12, K4, Z2
+	VFMADD231PS.BCST 12(R10)(R11*4), Z12, K5, Z3
+	ADDQ             $0x00000008, R9
+	DECQ             R8
+	JEQ              summed
+	MOVQ             (R9), R11
+	VFMADD231PS.BCST (R10)(R11*4), Z14, K2, Z0
+	VFMADD231PS.BCST 4(R10)(R11*4), Z14, K3, Z1
+	VFMADD231PS.BCST 8(R10)(R11*4), Z14, K4, Z2
+	VFMADD231PS.BCST 12(R10)(R11*4), Z14, K5, Z3
+	ADDQ             $0x00000008, R9
+	DECQ             R8
+	JEQ              summed
+
+summed:
+	MOVQ   136(AX), R8
+	MOVQ   80(AX), R9
+	CMPQ   96(AX), $0x00000001
+	JNE    linear
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z1, Z12, Z1
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z2, Z12, Z2
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z3, Z12, Z3
+
+linear:
+	VUNPCKLPS     Z1, Z0, Z12
+	VUNPCKHPS     Z1, Z0, Z0
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z2
+	VUNPCKLPD     Z1, Z12, Z3
+	VUNPCKHPD     Z1, Z12, Z1
+	VUNPCKLPD     Z2, Z0, Z12
+	VUNPCKHPD     Z2, Z0, Z0
+	CMPQ          96(AX), $0x00000002
+	JEQ           gate
+	VEXTRACTF32X4 $0x00, Z3, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x00, Z1, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x00, Z12, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x00, Z0, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z3, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z1, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z12, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z0, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z3, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z1, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z12, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z0, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z3, X2
+	VMOVUPS       X2, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS       X1, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z12, X1
+	VMOVUPS       X1, K1, (R8)
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS       X0, K1, (R8)
+	ADDQ          R9, R8
+	JMP           stored
+
+gate:
+	VPXORD        Z2, Z2, Z2
+	MOVQ          144(AX), R10
+	VEXTRACTF32X4 $0x00, Z3, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x00, Z1, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x00, Z12, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x00, Z0, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z3, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z1, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z12, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x01, Z0, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z3, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z1, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z12, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x02, Z0, X4
+	VMOVUPS.Z     (R10), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z3, X3
+	VMOVUPS.Z     (R10), K1, X4
+	VCMPPS        $0x11, X4, X2, K6
+	VMOVAPS.Z     X3, K6, X3
+	VMOVUPS       X3, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS.Z     (R10), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z12, X1
+	VMOVUPS.Z     (R10), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS.Z     (R10), K1, X1
+	VCMPPS        $0x11, X1, X2, K6
+	VMOVAPS.Z     X0, K6, X0
+	VMOVUPS       X0, K1, (R8)
+	ADDQ          R9, R10
+	ADDQ          R9, R8
+	MOVQ          R10, 144(AX)
+
+stored:
+	MOVQ R8, 136(AX)
+	MOVQ DX, R8
+	SHLQ $0x04, R8
+	ADDQ R8, CX
+	SUBQ $0x00000010, (AX)
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func thinZ32TransposedIndirect(p *byte)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·thinZ32TransposedIndirect(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  16(AX), CX
+	MOVQ  24(AX), DX
+	MOVQ  32(AX), BX
+	MOVQ  104(AX), SI
+	MOVQ  SI, 128(AX)
+	MOVQ  72(AX), SI
+	MOVQ  SI, 136(AX)
+	MOVQ  112(AX), SI
+	MOVQ  SI, 144(AX)
+	KMOVW 120(AX), K1
+	MOVQ  120(AX), SI
+	SHLQ  $0x3f, SI
+	SARQ  $0x3f, SI
+	KMOVW SI, K2
+	MOVQ  120(AX), SI
+	SHLQ  $0x3e, SI
+	SARQ  $0x3f, SI
+	KMOVW SI, K3
+	MOVQ  120(AX), SI
+	SHLQ  $0x3d, SI
+	SARQ  $0x3f, SI
+	KMOVW SI, K4
+	MOVQ  120(AX), SI
+	SHLQ  $0x3c, SI
+	SARQ  $0x3f, SI
+	KMOVW SI, K5
+
+tile:
+	CMPQ   88(AX), $0x00000001
+	JEQ    bias
+	JGT    fromC
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    begin
+
+bias:
+	MOVQ    128(AX), SI
+	VMOVUPS (SI), Z0
+	VMOVUPS (SI), Z1
+	VMOVUPS (SI), Z2
+	VMOVUPS (SI), Z3
+	ADDQ    $0x00000040, 128(AX)
+	JMP     begin
+
+fromC:
+	MOVQ         136(AX), SI
+	MOVQ         80(AX), DI
+	VMOVUPS.Z    (SI), K1, X4
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X5
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X6
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X7
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z4, Z4
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z5, Z5
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z6, Z6
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x01, X0, Z7, Z7
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z4, Z4
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z5, Z5
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z6, Z6
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x02, X0, Z7, Z7
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z4, Z4
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z5, Z5
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z6, Z6
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, X0
+	VINSERTF32X4 $0x03, X0, Z7, Z7
+	ADDQ         DI, SI
+	VUNPCKLPS    Z5, Z4, Z1
+	VUNPCKHPS    Z5, Z4, Z3
+	VUNPCKLPS    Z7, Z6, Z2
+	VUNPCKHPS    Z7, Z6, Z8
+	VUNPCKLPD    Z2, Z1, Z0
+	VUNPCKHPD    Z2, Z1, Z1
+	VUNPCKLPD    Z8, Z3, Z2
+	VUNPCKHPD    Z8, Z3, Z3
+	VMOVUPS      Z0, Z0
+	VMOVUPS      Z1, Z1
+	VMOVUPS      Z2, Z2
+	VMOVUPS      Z3, Z3
+
+begin:
+	MOVQ 8(AX), SI
+	MOVQ 48(AX), R8
+	MOVQ 64(AX), DI
+	MOVQ CX, R9
+
+inner:
+	VMOVUPS          (R9), Z8
+	MOVQ             (DI), R10
+	VFMADD231PS.BCST (R8)(R10*4), Z8, K2, Z0
+	VFMADD231PS.BCST 4(R8)(R10*4), Z8, K3, Z1
+	VFMADD231PS.BCST 8(R8)(R10*4), Z8, K4, Z2
+	VFMADD231PS.BCST 12(R8)(R10*4), Z8, K5, Z3
+	ADDQ             $0x00000008, DI
+	ADDQ             BX, R9
+	DECQ             SI
+	JNE              inner
+	MOVQ             136(AX), SI
+	MOVQ             80(AX), DI
+	CMPQ             96(AX), $0x00000001
+	JNE              linear
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z0, Z8, Z0
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z1, Z8, Z1
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z2, Z8, Z2
+	VPXORD           Z8, Z8, Z8
+	VMAXPS           Z3, Z8, Z3
+
+linear:
+	VUNPCKLPS     Z1, Z0, Z8
+	VUNPCKHPS     Z1, Z0, Z0
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z2
+	VUNPCKLPD     Z1, Z8, Z3
+	VUNPCKHPD     Z1, Z8, Z1
+	VUNPCKLPD     Z2, Z0, Z8
+	VUNPCKHPD     Z2, Z0, Z0
+	CMPQ          96(AX), $0x00000002
+	JEQ           gate
+	VEXTRACTF32X4 $0x00, Z3, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x00, Z1, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x00, Z8, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x00, Z0, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z3, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z1, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z8, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z0, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z3, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z1, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z8, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z0, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z3, X2
+	VMOVUPS       X2, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS       X1, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z8, X1
+	VMOVUPS       X1, K1, (SI)
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS       X0, K1, (SI)
+	ADDQ          DI, SI
+	JMP           stored
+
+gate:
+	VPXORD        Z2, Z2, Z2
+	MOVQ          144(AX), R8
+	VEXTRACTF32X4 $0x00, Z3, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x00, Z1, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x00, Z8, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x00, Z0, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z3, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z1, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z8, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x01, Z0, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z3, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z1, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z8, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x02, Z0, X4
+	VMOVUPS.Z     (R8), K1, X5
+	VCMPPS        $0x11, X5, X2, K6
+	VMOVAPS.Z     X4, K6, X4
+	VMOVUPS       X4, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z3, X3
+	VMOVUPS.Z     (R8), K1, X4
+	VCMPPS        $0x11, X4, X2, K6
+	VMOVAPS.Z     X3, K6, X3
+	VMOVUPS       X3, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS.Z     (R8), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z8, X1
+	VMOVUPS.Z     (R8), K1, X3
+	VCMPPS        $0x11, X3, X2, K6
+	VMOVAPS.Z     X1, K6, X1
+	VMOVUPS       X1, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVUPS.Z     (R8), K1, X1
+	VCMPPS        $0x11, X1, X2, K6
+	VMOVAPS.Z     X0, K6, X0
+	VMOVUPS       X0, K1, (SI)
+	ADDQ          DI, R8
+	ADDQ          DI, SI
+	MOVQ          R8, 144(AX)
+
+stored:
+	MOVQ SI, 136(AX)
+	MOVQ DX, SI
+	SHLQ $0x04, SI
+	ADDQ SI, CX
+	SUBQ $0x00000010, (AX)
+	JNE  tile
 	VZEROUPPER
 	RET

@@ -25,21 +25,25 @@ const (
 	fieldRows
 	fieldC
 	fieldLDC // bytes
-	fieldInit
-	fieldFinal
+	fieldStart
+	fieldFinish
 	fieldBias
 	fieldAux
 	fieldMask // the lanes of the last vector: bits for AVX-512, address of a vector for AVX2
+
+	// Where the kernel has got to. These are integers to Go: a pointer that has moved past the end of
+	// a slice must not be where the garbage collector looks for pointers.
+	nowBias
+	nowC
+	nowAux
 )
 
-// How a tile's accumulators start and how they are stored.
+// How a tile's accumulators start and how they are stored. Zero, the bias and C; plainly, through
+// ReLU and through the gate.
 const (
-	initZero  = 0
-	initBias  = 1
-	initC     = 2
-	storePlan = 0
-	storeReLU = 1
-	storeGate = 2
+	startBias  = 1
+	finishReLU = 1
+	finishGate = 2
 )
 
 type panel struct {
@@ -100,6 +104,7 @@ func (p panel) write() {
 		MOVQ(at(s.args, fieldLDB), s.ldb)
 	}
 	MOVQ(at(s.args, fieldC), s.c)
+	keep(s.args, fieldBias, nowBias)
 	if p.masks {
 		s.mask = K()
 		KMOVW(at(s.args, fieldMask), s.mask)
@@ -109,6 +114,13 @@ func (p panel) write() {
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// keep copies a pointer of the arguments to where the kernel may change it.
+func keep(args reg.GPVirtual, field, now int) {
+	t := GP64()
+	MOVQ(at(args, field), t)
+	MOVQ(t, at(args, now))
 }
 
 // nextHeight is the height of the tiles for the rows that are left by those of a given height.
@@ -190,7 +202,7 @@ func (p panel) tiles(s state, rows int) {
 // start sets the accumulators to zero, to the bias of their row or to C.
 func (p panel) start(s state, acc [][]reg.VecVirtual, rows int) {
 	fromBias, fromC, begin := label("bias", rows), label("fromC", rows), label("begin", rows)
-	CMPQ(at(s.args, fieldInit), imm(initBias))
+	CMPQ(at(s.args, fieldStart), imm(startBias))
 	goTo(JEQ, fromBias)
 	goTo(JGT, fromC)
 	for r := range acc {
@@ -202,14 +214,14 @@ func (p panel) start(s state, acc [][]reg.VecVirtual, rows int) {
 
 	Label(fromBias)
 	bias := GP64()
-	MOVQ(at(s.args, fieldBias), bias)
+	MOVQ(at(s.args, nowBias), bias)
 	for r := range acc {
 		p.broadcast(at(bias, r*p.size), acc[r][0])
 		for i := 1; i < p.vectors; i++ {
 			p.move(acc[r][0], acc[r][i])
 		}
 	}
-	ADDQ(imm(rows*p.size), at(s.args, fieldBias))
+	ADDQ(imm(rows*p.size), at(s.args, nowBias))
 	goTo(JMP, begin)
 
 	Label(fromC)
@@ -301,7 +313,7 @@ func (p panel) finish(s state, acc [][]reg.VecVirtual, rows int) {
 	c, ldc := GP64(), GP64()
 	MOVQ(s.c, c)
 	MOVQ(at(s.args, fieldLDC), ldc)
-	CMPQ(at(s.args, fieldFinal), imm(storeReLU))
+	CMPQ(at(s.args, fieldFinish), imm(finishReLU))
 	goTo(JEQ, relu)
 	goTo(JGT, gate)
 	each := func(advance []reg.GPVirtual, f func(r, i int, m operand.Mem)) {

@@ -22,7 +22,7 @@ var (
 
 var sets = map[string]func(){
 	"gemm-avx2":   func() { products(avx2) },
-	"gemm-avx512": func() { products(avx512) },
+	"gemm-avx512": func() { products(avx512); thinProducts(avx512) },
 	"math-avx2":   func() { functions(avx2) },
 	"math-avx512": func() { functions(avx512) },
 	"rows-avx2":   func() { rows(avx2) },
