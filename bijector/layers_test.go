@@ -1,20 +1,32 @@
 package bijector_test
 
+// Every layer of the package, alone and inside each other, through the
+// conformance suite.
+
 import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/bijector/bijectortest"
+	"github.com/bijou-flow/bijou/bijector/bijectortest/shear"
 )
 
+// must unwraps a constructor's result.
+func must[L any](l L, err error) L {
+	if err != nil {
+		panic(err)
+	}
+	return l
+}
+
 func TestPermute(t *testing.T) {
-	for _, s := range []bijector.PermuteSpec{
-		{Dim: 7, Seed: 3},
-		{Dim: 6, Kind: "reverse"},
-		{Dim: 5, Kind: "given", Indices: []int{2, 0, 1, 3, 4}},
-		{Dim: 1},
+	for name, s := range map[string]bijector.PermuteSpec{
+		"random":  {Dim: 7, Seed: 3},
+		"reverse": {Dim: 6, Kind: "reverse"},
+		"given":   {Dim: 8, Kind: "given", Indices: []int{2, 0, 1, 3, 5, 4, 7, 6}},
+		"one":     {Dim: 1},
 	} {
-		t.Run(s.Kind, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			bijectortest.Run(t,
 				func() (*bijector.Permute[float32], error) { return bijector.NewPermute[float32](s) },
 				func() (*bijector.Permute[float64], error) { return bijector.NewPermute[float64](s) })
@@ -53,4 +65,115 @@ func TestScale(t *testing.T) {
 				func() (*bijector.Scale[float64], error) { return bijector.NewScale[float64](s) })
 		})
 	}
+}
+
+// deep is a conditional chain with batch norm behind what it must see the
+// whole batch through, and a chain within a part of it.
+func deep[T bijector.Float]() (*bijector.Chain[T], error) {
+	inner, err := bijector.NewChain[T](
+		must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: 3})),
+		must(shear.New[T](shear.Spec{Dim: 3, Context: 2})),
+		must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: 3})))
+	if err != nil {
+		return nil, err
+	}
+	return bijector.NewChain[T](
+		must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: 5, Unbiased: true})),
+		must(shear.New[T](shear.Spec{Dim: 5, Context: 2})),
+		must(bijector.NewPermute[T](bijector.PermuteSpec{Dim: 5, Seed: 1})),
+		must(bijector.NewPart[T](5, 1, 4, inner)),
+		must(bijector.NewScale[T](bijector.ScaleSpec{Dim: 5, FromData: true})))
+}
+
+func TestChain(t *testing.T) {
+	bijectortest.Run(t, deep[float32], deep[float64])
+}
+
+func TestChainOfOne(t *testing.T) {
+	bijectortest.Run(t, single[float32], single[float64])
+}
+
+func single[T bijector.Float]() (*bijector.Chain[T], error) {
+	return bijector.NewChain[T](must(shear.New[T](shear.Spec{Dim: 3})))
+}
+
+func TestPart(t *testing.T) {
+	for name, r := range map[string][2]int{"first": {0, 2}, "middle": {1, 4}, "last": {3, 5}, "all": {0, 5}} {
+		t.Run(name, func(t *testing.T) {
+			bijectortest.Run(t,
+				func() (*bijector.Part[float32], error) { return part[float32](r[0], r[1]) },
+				func() (*bijector.Part[float64], error) { return part[float64](r[0], r[1]) })
+		})
+	}
+}
+
+func part[T bijector.Float](lo, hi int) (*bijector.Part[T], error) {
+	return bijector.NewPart[T](5, lo, hi, must(shear.New[T](shear.Spec{Dim: hi - lo, Context: 1})))
+}
+
+func TestPartOfBatchNorm(t *testing.T) {
+	bijectortest.Run(t, normPart[float32], normPart[float64])
+}
+
+func normPart[T bijector.Float]() (*bijector.Part[T], error) {
+	return bijector.NewPart[T](4, 1, 3, must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: 2})))
+}
+
+func TestInvert(t *testing.T) {
+	t.Run("shear", func(t *testing.T) {
+		bijectortest.Run(t,
+			func() (*bijector.Inverted[float32], error) { return bijector.Invert(must(part[float32](1, 4))), nil },
+			func() (*bijector.Inverted[float64], error) { return bijector.Invert(must(part[float64](1, 4))), nil })
+	})
+	t.Run("twice", func(t *testing.T) {
+		bijectortest.Run(t,
+			func() (*bijector.Inverted[float32], error) {
+				return bijector.Invert(bijector.Invert(must(deep[float32]()))), nil
+			},
+			func() (*bijector.Inverted[float64], error) {
+				return bijector.Invert(bijector.Invert(must(deep[float64]()))), nil
+			})
+	})
+}
+
+// half is a layer by value, without state, tensor methods or gradient: what
+// the suite must also be able to test.
+type half[T bijector.Float] struct{ dim int }
+
+func (h half[T]) Dim() int                                      { return h.dim }
+func (h half[T]) ContextDim() int                               { return 0 }
+func (h half[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return h }
+
+func (h half[T]) Forward(z, x, _ bijector.Mat[T], logDet []float64) { h.multiply(z, x, 0.5, logDet) }
+func (h half[T]) Inverse(x, z, _ bijector.Mat[T], logDet []float64) { h.multiply(x, z, 2, logDet) }
+
+func (h half[T]) multiply(dst, src bijector.Mat[T], by T, logDet []float64) {
+	const log2 = 0.69314718055994530942
+	for j := range src.D {
+		for i, v := range src.Feature(j) {
+			dst.Feature(j)[i] = by * v
+		}
+	}
+	for i := range logDet {
+		if by < 1 {
+			logDet[i] -= float64(h.dim) * log2
+		} else {
+			logDet[i] += float64(h.dim) * log2
+		}
+	}
+}
+
+func TestPlainLayer(t *testing.T) {
+	bijectortest.Run(t,
+		func() (half[float32], error) { return half[float32]{3}, nil },
+		func() (half[float64], error) { return half[float64]{3}, nil })
+}
+
+// TestPlainChain has members without state or gradient, one of them twice.
+func TestPlainChain(t *testing.T) {
+	bijectortest.Run(t, plainChain[float32], plainChain[float64])
+}
+
+func plainChain[T bijector.Float]() (*bijector.Chain[T], error) {
+	return bijector.NewChain[T](half[T]{3}, bijector.Invert(must(single[T]())), half[T]{3})
 }
