@@ -107,12 +107,13 @@ func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 }
 
 // moments are the mean of x and its standard deviation, or 1 in place of a
-// deviation that is only the rounding of x.
+// deviation that is only rounding: that of x, or that of the sum behind the
+// mean.
 func moments[T Float](x []T) (mean, std float64) {
 	n := float64(len(x))
 	mean = kernel.Sum(x) / n
 	std = math.Sqrt(kernel.SumSquares(x, mean) / n)
-	if std <= 4*epsilon[T]()*math.Abs(mean) || std < tiny {
+	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < tiny {
 		std = 1
 	}
 	return mean, std
