@@ -1,0 +1,159 @@
+// Held-out data: the split, early stopping, and the best state.
+
+package train_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/bijou-flow/bijou/train"
+)
+
+// constant is n rows of one value.
+func constant(n int, v float64) *train.TensorSource {
+	return train.Tensor(dense[float64](n, 1, func(int, int) float64 { return v }))
+}
+
+// With rate 0.1 from 0 towards 4, center is 0.4, 0.76, 1.084, 1.3756, ... and
+// a validation set at 1 is best served by the third.
+func towards4(extra func(*train.Options)) train.Options {
+	o := train.Options{Epochs: 12, Batch: 100, Rate: 0.1, Optimizer: train.SGD{}, Validation: constant(7, 1)}
+	extra(&o)
+	return o
+}
+
+func TestPatience(t *testing.T) {
+	for _, patience := range []int{1, 2, 5} {
+		m := newMeasured(1)
+		var params, buffers []float64 // after each epoch
+		report, err := train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) {
+			o.Patience = patience
+			o.Observer = observer{epoch: func(e train.EpochEvent) {
+				params, buffers = append(params, m.center[0]), append(buffers, m.mean[0])
+				r := m.center[0] - 1
+				near(t, "validation loss", e.Validation, r*r/2, 1e-12)
+				if e.Best != (e.Epoch <= 3) {
+					t.Errorf("epoch %d: best is %t", e.Epoch, e.Best)
+				}
+			}}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(report.Epochs); n != 3+patience || report.Steps != n || report.BestEpoch != 3 || !report.Restored || report.Stopped != "patience" {
+			t.Errorf("patience %d: %d epochs, report %+v", patience, n, report)
+		}
+		near(t, "restored center", m.center[0], 1.084, 1e-12)
+		near(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
+		if m.center[0] != params[2] || m.mean[0] != buffers[2] || m.count[0] != 50 {
+			t.Errorf("parameters and buffers %g, %g, %d are not the third epoch's %g, %g", m.center[0], m.mean[0], m.count[0], params[2], buffers[2])
+		}
+		if m.diary[len(m.diary)-1] != "changed" {
+			t.Error("the model was not told of the restored state")
+		}
+	}
+}
+
+// Changed lets measured note that its state was written to.
+func (m *measured) Changed() { m.note("changed") }
+
+func TestKeepBest(t *testing.T) {
+	m := newMeasured(1)
+	report, err := train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) { o.KeepBest = true }))
+	if err != nil || len(report.Epochs) != 12 || report.BestEpoch != 3 || !report.Restored || report.Stopped != "" {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	near(t, "restored center", m.center[0], 1.084, 1e-12)
+	near(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
+
+	// The last epoch is the best: nothing to restore.
+	m = newMeasured(1)
+	report, err = train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) { o.KeepBest, o.Epochs = true, 2 }))
+	if err != nil || report.BestEpoch != 2 || report.Restored || report.Stopped != "" {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	near(t, "last center", m.center[0], 0.76, 1e-12)
+
+	// Nobody asked for the best.
+	m = newMeasured(1)
+	report, err = train.Fit(context.Background(), m, constant(50, 4), towards4(func(*train.Options) {}))
+	if err != nil || report.BestEpoch != 3 || report.Restored || len(report.Epochs) != 12 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	near(t, "last center", m.center[0], 4*(1-math.Pow(0.9, 12)), 1e-12)
+	near(t, "last buffer", m.mean[0], 4*math.Pow(0.9, 12), 1e-12)
+}
+
+// Cancelled far behind the best epoch: the best comes back.
+func TestKeepBestWhenCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	m := newMeasured(1)
+	report, err := train.Fit(ctx, m, constant(50, 4), towards4(func(o *train.Options) {
+		o.KeepBest = true
+		o.Observer = observer{epoch: func(e train.EpochEvent) {
+			if e.Epoch == 8 {
+				cancel()
+			}
+		}}
+	}))
+	if err != context.Canceled || len(report.Epochs) != 8 || report.BestEpoch != 3 || !report.Restored || report.Stopped != "cancelled" {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	near(t, "restored center", m.center[0], 1.084, 1e-12)
+}
+
+// A validation loss that is never a number is never best.
+func TestValidationWithoutANumber(t *testing.T) {
+	m := newMeasured(1)
+	report, err := train.Fit(context.Background(), m, constant(50, 1e-3), train.Options{
+		Epochs: 9, Patience: 4, Rate: 0.1, Optimizer: train.SGD{}, Validation: constant(3, 1e200),
+	})
+	if err != nil || report.BestEpoch != 0 || report.Restored || report.Stopped != "patience" || len(report.Epochs) != 4 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	near(t, "center", m.center[0], 1e-3*(1-math.Pow(0.9, 4)), 1e-12)
+}
+
+// The split trains on what it does not validate on, all of it, and as many
+// rows as it should.
+func TestValidationFraction(t *testing.T) {
+	const n = 200
+	run := func(seed uint64) (trained, held []int, report *train.Report) {
+		s := &spy{Source: train.Tensor(gauss[float64](n, 1, 3))}
+		reads := func() []int {
+			rows := all(s.reads)
+			s.reads = nil
+			return rows
+		}
+		report, err := train.Fit(context.Background(), newToy[float64](1, 0), s, train.Options{
+			Epochs: 2, Batch: 30, Seed: seed, ValidationFraction: 0.15,
+			Observer: observer{step: func(e train.StepEvent) {
+				if e.Step == e.Steps {
+					rows := reads()
+					if trained != nil && !slices.Equal(slices.Sorted(slices.Values(rows)), slices.Sorted(slices.Values(trained))) {
+						t.Error("two epochs train on different rows")
+					}
+					trained = rows
+				}
+			}, epoch: func(train.EpochEvent) { held = reads() }},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trained, held, report
+	}
+	trained, held, report := run(1)
+	if len(held) != 30 || len(trained) != 170 || !isPermutation(slices.Concat(trained, held), n) {
+		t.Errorf("trained on %d rows, held out %d, want 170 and 30 that are all", len(trained), len(held))
+	}
+	if report.BestEpoch == 0 || report.Epochs[0].Rows != 170 || math.IsNaN(report.Epochs[0].Validation) {
+		t.Errorf("report %+v", report)
+	}
+	_, again, _ := run(1)
+	_, other, _ := run(2)
+	if !slices.Equal(held, again) || slices.Equal(slices.Sorted(slices.Values(held)), slices.Sorted(slices.Values(other))) {
+		t.Error("the rows held out do not follow the seed")
+	}
+}
