@@ -29,6 +29,7 @@ func (p *probe) Validate() error { return p.validate }
 func (p *probe) NewMapPass(bijector.PassOptions) bijector.MapPass[float64] {
 	return p
 }
+
 func (p *probe) Forward(y, x bijector.Mat[float64], lo, hi int) {
 	p.seen = rowsOf(x)
 	for r := range y.D {
@@ -240,6 +241,43 @@ func TestMisuse(t *testing.T) {
 			}()
 			f()
 		}()
+	}
+}
+
+// TestWorkers: nets large enough for their work to be shared give the same
+// bits on any number of workers.
+func TestWorkers(t *testing.T) {
+	s := coupling.AffineSpec{Dim: 11, ContextDim: 3, Hidden: []int{100, 90}, Scale: "learned-tanh"}
+	c := must(coupling.NewAffine[float32](s))
+	type results struct{ Out, LogDet, Back, Dx, Dcond, Grads []float64 }
+	run := func(n int, w *bijector.Workers) (r results) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		x, cond, dz := normal[float32](11, n, rng), normal[float32](3, n, rng), normal[float32](11, n, rng)
+		z, back, dcond := bijector.NewMat[float32](11, n), bijector.NewMat[float32](11, n), bijector.NewMat[float32](3, n)
+		r.LogDet = make([]float64, n)
+		o := bijector.PassOptions{MaxBatch: n, Workers: w}
+		c.NewPass(o).Forward(z, x, cond, r.LogDet)
+		r.Out = rowsOf(z)
+		c.NewPass(o).Inverse(back, z, cond, r.LogDet)
+		r.Back = rowsOf(back)
+		g := c.NewGradPass(o)
+		g.Forward(z, x, cond, r.LogDet)
+		g.Backward(dz, dcond, dz, x, z, cond, r.LogDet)
+		r.Dx, r.Dcond = rowsOf(dz), rowsOf(dcond)
+		for _, s := range g.Grads() {
+			r.Grads = append(r.Grads, wide(s)...)
+		}
+		return r
+	}
+	for _, n := range []int{2, 33, 100, 150} {
+		want := run(n, nil)
+		for k := 2; k <= 4; k++ {
+			w := bijector.NewWorkers(k)
+			if !reflect.DeepEqual(run(n, w), want) {
+				t.Errorf("%d workers change the bits of %d samples", k, n)
+			}
+			w.Close()
+		}
 	}
 }
 

@@ -91,6 +91,28 @@ func TestPermutationsDependOnSeed(t *testing.T) {
 	}
 }
 
+// TestWeightsDependOnSeed: couplings of one flow start with different weights,
+// and so do flows of different seeds.
+func TestWeightsDependOnSeed(t *testing.T) {
+	seen := map[string]string{}
+	for seed := range uint64(3) {
+		c := must(coupling.NICE[float64](coupling.Recipe{Dim: 4, Hidden: []int{1}, Seed: seed}))
+		for _, p := range c.Params() {
+			if !strings.HasSuffix(p.Name, "0.weight") {
+				continue
+			}
+			at, weights := fmt.Sprintf("%s of seed %d", p.Name, seed), fmt.Sprint(p.Data)
+			if other, ok := seen[weights]; ok {
+				t.Errorf("%s and %s start alike", other, at)
+			}
+			seen[weights] = at
+		}
+	}
+	if len(seen) != 12 {
+		t.Errorf("%d weights were compared, want 12", len(seen))
+	}
+}
+
 func TestRecipeLayers(t *testing.T) {
 	for _, c := range []struct {
 		make func(coupling.Recipe) (*bijector.Chain[float64], error)
@@ -118,10 +140,20 @@ func TestRecipeLayers(t *testing.T) {
 
 func TestRecipeRefuses(t *testing.T) {
 	for _, r := range []coupling.Recipe{
-		{}, {Dim: 1}, {Dim: 4, Layers: -1}, {Dim: 4, Layers: 1 << 20}, {Dim: 4, ContextDim: -1},
-		{Dim: 4, Hidden: []int{0}}, {Dim: 4, Activation: "gelu"}, {Dim: 4, Norm: "layer"}, {Dim: 4, Order: "sorted"},
-		{Dim: 4, Norm: "none", Eps: 1e-3}, {Dim: 4, Norm: "act", Unbiased: true},
-		{Dim: 4, Mask: coupling.MaskSpec{Kind: "x"}}, {Dim: 4, Scale: "softplus"}, {Dim: 4, Scale: "tanh", Clamp: 1},
+		{},
+		{Dim: 1},
+		{Dim: 4, Layers: -1},
+		{Dim: 4, Layers: 1 << 20},
+		{Dim: 4, ContextDim: -1},
+		{Dim: 4, Hidden: []int{0}},
+		{Dim: 4, Activation: "gelu"},
+		{Dim: 4, Norm: "layer"},
+		{Dim: 4, Order: "sorted"},
+		{Dim: 4, Norm: "none", Eps: 1e-3},
+		{Dim: 4, Norm: "act", Unbiased: true},
+		{Dim: 4, Mask: coupling.MaskSpec{Kind: "x"}},
+		{Dim: 4, Scale: "softplus"},
+		{Dim: 4, Scale: "tanh", Clamp: 1},
 	} {
 		if _, err := coupling.RealNVP[float32](r); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("RealNVP of %+v: %v, want ErrSpec", r, err)

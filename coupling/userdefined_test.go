@@ -37,6 +37,7 @@ func (m *waves[T]) Spec() any                  { return wavesSpec{m.in, m.out} }
 func (m *waves[T]) NewMapPass(bijector.PassOptions) bijector.MapPass[T] {
 	return &wavesPass[T]{waves: m}
 }
+
 func (m *waves[T]) NewMapGradPass(bijector.PassOptions) bijector.MapGradPass[T] {
 	return &wavesPass[T]{m, make([]T, len(m.w))}
 }
