@@ -11,7 +11,6 @@ type panel struct {
 	m, k     int
 	a        unsafe.Pointer
 	rsa, csa int // bytes
-	step     int // bytes from a tile to the next
 	b        unsafe.Pointer
 	ldb      int // bytes
 	rows     unsafe.Pointer
@@ -35,14 +34,6 @@ const (
 	finishStore = iota
 	finishReLU
 	finishGate
-)
-
-// Blocks of a product. The inner dimension is split so that a panel of B stays close to the
-// processor, which changes no bits: a later block takes up the accumulators where the earlier left
-// them, in C. The rows are split so that a call of assembly, which nothing can interrupt, stays short.
-const (
-	blockK     = 384
-	blockCalls = 2 << 20 // multiply-adds in a call: some 20 to 60 microseconds
 )
 
 // gemmVector is gemmPortable by assembly; it reports whether it ran.
@@ -74,13 +65,16 @@ func gemmVector[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, rows 
 	return true
 }
 
-// product is a product without its element type. Strides are in elements.
+// product is a product without its element type. Strides are in elements. Blocks of A and B may
+// have been copied elsewhere: then a and b point to the elements A(ai, al) and B(bl, bj).
 type product struct {
 	size, lanes int // bytes of an element, elements of a vector
 	a           unsafe.Pointer
 	rsa, csa    int
+	ai, al      int
 	b           unsafe.Pointer
 	ldb         int
+	bl, bj      int
 	rows        unsafe.Pointer
 	indirect    bool
 	c           unsafe.Pointer
@@ -89,26 +83,8 @@ type product struct {
 	bias, aux   unsafe.Pointer
 }
 
-// blocks splits the inner dimension and the rows.
-func (g *product) blocks(m, n, k int) {
-	kb := k
-	if k > blockK+blockK/2 {
-		count := (k + blockK - 1) / blockK
-		kb = (k + count - 1) / count
-	}
-	mb := m
-	if limit := blockCalls / (3 * g.lanes * kb) &^ 7; m > limit {
-		mb = max(limit, 8)
-	}
-	for k0 := 0; k0 < k; k0 += kb {
-		for i := 0; i < m; i += mb {
-			g.panels(i, min(mb, m-i), n, k0, min(kb, k-k0), k0+kb >= k)
-		}
-	}
-}
-
-// panels runs over the columns of rows i to i+m, for inner indices k0 to k0+kc.
-func (g *product) panels(i, m, n, k0, kc int, last bool) {
+// panels computes rows i to i+m and columns j to j+n over inner indices k0 to k0+kc.
+func (g *product) panels(i, m, j, n, k0, kc int, last bool) {
 	p := panel{
 		k: kc, rsa: g.rsa * g.size, csa: g.csa * g.size,
 		ldb: g.ldb * g.size, ldc: g.ldc * g.size,
@@ -128,8 +104,9 @@ func (g *product) panels(i, m, n, k0, kc int, last bool) {
 		}
 	}
 	thin := g.thin(m, n)
+	n += j
 	wide := n - thin
-	for j := 0; j < wide; {
+	for j < wide {
 		vectors := (wide - j + g.lanes - 1) / g.lanes
 		if vectors == 4 {
 			vectors = 2 // and 2: better than 3 and 1
@@ -140,7 +117,7 @@ func (g *product) panels(i, m, n, k0, kc int, last bool) {
 		p.run(g, vectors, w)
 		j += w
 	}
-	for j := wide; j < n; j += thinColumns {
+	for ; j < n; j += thinColumns {
 		w := min(thinColumns, n-j)
 		whole := m / thinRows * thinRows
 		p.place(g, i, whole, j, k0)
@@ -174,12 +151,12 @@ func (g *product) thin(m, n int) int {
 // pointer is to an element: nothing is formed past the end of a slice.
 func (p *panel) place(g *product, i, m, j, k0 int) {
 	p.m = m
-	p.a = unsafe.Add(g.a, (i*g.rsa+k0*g.csa)*g.size)
+	p.a = unsafe.Add(g.a, ((i-g.ai)*g.rsa+(k0-g.al)*g.csa)*g.size)
 	if g.indirect {
 		p.b = unsafe.Add(g.b, j*g.size)
 		p.rows = unsafe.Add(g.rows, k0*8)
 	} else {
-		p.b = unsafe.Add(g.b, (k0*g.ldb+j)*g.size)
+		p.b = unsafe.Add(g.b, ((k0-g.bl)*g.ldb+j-g.bj)*g.size)
 	}
 	p.c = unsafe.Add(g.c, (i*g.ldc+j)*g.size)
 	if g.bias != nil {
@@ -218,12 +195,10 @@ func (p *panel) run(g *product, vectors, w int) {
 	}
 	partial := w - (vectors-1)*g.lanes // lanes of the last vector
 	if path == avx512 {
-		p.step = 8 * p.rsa
 		p.mask = 1<<partial - 1
 		runZ(kind, arg)
 		return
 	}
-	p.step = [...]int{8, 6, 4}[vectors-1] * p.rsa
 	if partial < g.lanes {
 		kind += 12
 		p.mask = uintptr(unsafe.Pointer(&laneMasks[(g.lanes-partial)*g.size/4]))

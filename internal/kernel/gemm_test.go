@@ -158,3 +158,30 @@ func testGemmSplit[T Float](t *testing.T) {
 }
 
 func TestGemmSplit(t *testing.T) { everywhere(t, testGemmSplit[float32], testGemmSplit[float64]) }
+
+// Products whose blocks are copied have the bits of those whose blocks are not.
+func testGemmCopied[T Float](t *testing.T) {
+	rng := newRand()
+	const m, n, k = 150, 140, 900
+	far, near := m+2048, m
+	a, b := normal[T](rng, k*far), normal[T](rng, k*far)
+	a2, b2 := make([]T, k*near), make([]T, k*n)
+	for l := 0; l < k; l++ {
+		copy(a2[l*near:][:m], a[l*far:])
+		copy(b2[l*n:][:n], b[l*far:])
+	}
+	c, bias := normal[T](rng, m*n), normal[T](rng, m)
+	for mode := Store; mode <= Gate; mode++ {
+		e := Epilogue[T]{Mode: mode, Bias: bias, Aux: b2}
+		c1, c2 := append([]T(nil), c...), append([]T(nil), c...)
+		Gemm(m, n, k, a, 1, far, b, far, c1, n, e)
+		Gemm(m, n, k, a2, 1, near, b2, n, c2, n, e)
+		for i := range c1 {
+			if !sameBits(c1[i], c2[i]) {
+				t.Fatalf("mode %d: element %d: %v from far rows, %v from near ones", mode, i, c1[i], c2[i])
+			}
+		}
+	}
+}
+
+func TestGemmCopied(t *testing.T) { everywhere(t, testGemmCopied[float32], testGemmCopied[float64]) }

@@ -17,9 +17,8 @@ const (
 	fieldM = 8 * iota
 	fieldK
 	fieldA
-	fieldRSA  // bytes from row to row of A
-	fieldCSA  // bytes from column to column of A
-	fieldStep // bytes from a tile of the full height to the next: R*rsa unless A is packed
+	fieldRSA // bytes from row to row of A
+	fieldCSA // bytes from column to column of A
 	fieldB
 	fieldLDB // bytes from row to row of B
 	fieldRows
@@ -85,17 +84,16 @@ func (p panel) name() string {
 
 // state is the registers that live across tiles.
 type state struct {
-	args, m, a, rsa, rsa3, csa, ldb, c reg.GPVirtual
-	mask                               reg.OpmaskVirtual // AVX-512
+	args, a, rsa, rsa3, csa, ldb reg.GPVirtual
+	mask                         reg.OpmaskVirtual // AVX-512
 }
 
 func (p panel) write() {
 	TEXT(p.name(), NOSPLIT, "func(p *byte)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s computes a panel of %d vectors in tiles of %d rows.", p.name(), p.vectors, p.height))
-	s := state{args: GP64(), m: GP64(), a: GP64(), rsa: GP64(), rsa3: GP64(), csa: GP64(), ldb: GP64(), c: GP64()}
+	s := state{args: GP64(), a: GP64(), rsa: GP64(), rsa3: GP64(), csa: GP64(), ldb: GP64()}
 	Load(Param("p"), s.args)
-	MOVQ(at(s.args, fieldM), s.m)
 	MOVQ(at(s.args, fieldA), s.a)
 	MOVQ(at(s.args, fieldRSA), s.rsa)
 	LEAQ(indexed(s.rsa, s.rsa, 2, 0), s.rsa3)
@@ -103,8 +101,8 @@ func (p panel) write() {
 	if !p.indirect {
 		MOVQ(at(s.args, fieldLDB), s.ldb)
 	}
-	MOVQ(at(s.args, fieldC), s.c)
 	keep(s.args, fieldBias, nowBias)
+	keep(s.args, fieldC, nowC)
 	if p.masks {
 		s.mask = K()
 		KMOVW(at(s.args, fieldMask), s.mask)
@@ -125,7 +123,7 @@ func keep(args reg.GPVirtual, field, now int) {
 
 // nextHeight is the height of the tiles for the rows that are left by those of a given height.
 func nextHeight(rows int) int {
-	if rows > 4 {
+	if rows > 4 && rows < 8 {
 		return 4
 	}
 	return rows / 2
@@ -170,7 +168,7 @@ func (p panel) loadMask(s state, dst reg.Register) {
 func (p panel) tiles(s state, rows int) {
 	loop, next := label("rows", rows), label("end", rows)
 	Label(loop)
-	CMPQ(s.m, imm(rows))
+	CMPQ(at(s.args, fieldM), imm(rows))
 	goTo(JLT, next)
 
 	acc := make([][]reg.VecVirtual, rows)
@@ -185,16 +183,12 @@ func (p panel) tiles(s state, rows int) {
 	p.finish(s, acc, rows)
 
 	t := GP64()
-	if rows == p.height {
-		ADDQ(at(s.args, fieldStep), s.a)
-	} else {
-		IMUL3Q(imm(rows), s.rsa, t)
-		ADDQ(t, s.a)
-	}
+	IMUL3Q(imm(rows), s.rsa, t)
+	ADDQ(t, s.a)
 	t = GP64()
 	IMUL3Q(imm(rows), at(s.args, fieldLDC), t)
-	ADDQ(t, s.c)
-	SUBQ(imm(rows), s.m)
+	ADDQ(t, at(s.args, nowC))
+	SUBQ(imm(rows), at(s.args, fieldM))
 	goTo(JMP, loop)
 	Label(next)
 }
@@ -226,7 +220,7 @@ func (p panel) start(s state, acc [][]reg.VecVirtual, rows int) {
 
 	Label(fromC)
 	c, ldc, scratch := GP64(), GP64(), p.vec()
-	MOVQ(s.c, c)
+	MOVQ(at(s.args, nowC), c)
 	MOVQ(at(s.args, fieldLDC), ldc)
 	for r := range acc {
 		for i := range acc[r] {
@@ -242,11 +236,16 @@ func (p panel) start(s state, acc [][]reg.VecVirtual, rows int) {
 // inner runs over the inner dimension.
 func (p panel) inner(s state, acc [][]reg.VecVirtual, rows int) {
 	loop, done := label("inner", rows), label("done", rows)
-	k, a, a4, b, table := GP64(), GP64(), GP64(), GP64(), GP64()
+	k, b, table := GP64(), GP64(), GP64()
 	MOVQ(at(s.args, fieldK), k)
-	MOVQ(s.a, a)
-	if rows > 4 {
-		LEAQ(indexed(s.a, s.rsa, 4, 0), a4)
+	var a []reg.GPVirtual // rows 0, 4, 8 and 12 of A
+	for r := 0; r < rows; r += 4 {
+		a = append(a, GP64())
+		if r == 0 {
+			MOVQ(s.a, a[0])
+		} else {
+			LEAQ(indexed(a[r/4-1], s.rsa, 4, 0), a[r/4])
+		}
 	}
 	MOVQ(at(s.args, fieldB), b)
 	if p.indirect {
@@ -256,10 +255,7 @@ func (p panel) inner(s state, acc [][]reg.VecVirtual, rows int) {
 	goTo(JEQ, done)
 	Label(loop)
 	element := func(r int) operand.Mem { // A(r, l)
-		base := a
-		if r >= 4 {
-			base = a4
-		}
+		base := a[r/4]
 		switch r % 4 {
 		case 0:
 			return at(base, 0)
@@ -293,9 +289,8 @@ func (p panel) inner(s state, acc [][]reg.VecVirtual, rows int) {
 			p.fma(x, bv[i], acc[r][i])
 		}
 	}
-	ADDQ(s.csa, a)
-	if rows > 4 {
-		ADDQ(s.csa, a4)
+	for _, g := range a {
+		ADDQ(s.csa, g)
 	}
 	if p.indirect {
 		ADDQ(imm(8), table)
@@ -311,7 +306,7 @@ func (p panel) inner(s state, acc [][]reg.VecVirtual, rows int) {
 func (p panel) finish(s state, acc [][]reg.VecVirtual, rows int) {
 	relu, gate, end := label("relu", rows), label("gate", rows), label("stored", rows)
 	c, ldc := GP64(), GP64()
-	MOVQ(s.c, c)
+	MOVQ(at(s.args, nowC), c)
 	MOVQ(at(s.args, fieldLDC), ldc)
 	CMPQ(at(s.args, fieldFinish), imm(finishReLU))
 	goTo(JEQ, relu)
@@ -343,7 +338,7 @@ func (p panel) finish(s state, acc [][]reg.VecVirtual, rows int) {
 
 	Label(gate)
 	aux := GP64() // aux has the geometry of C
-	MOVQ(s.c, aux)
+	MOVQ(at(s.args, nowC), aux)
 	SUBQ(at(s.args, fieldC), aux)
 	ADDQ(at(s.args, fieldAux), aux)
 	zero = p.zero()
