@@ -46,9 +46,9 @@ func (p *PCA[T]) Fit(x *tensor.Dense) error {
 	if err != nil {
 		return err
 	}
-	total := 0.0
-	for _, v := range variance {
-		total += v
+	total := kernel.Sum(variance)
+	if !kernel.Finite([]float64{total}) {
+		return overflow()
 	}
 	if last := variance[k-1]; p.spec.Whiten && last <= 1e-12*variance[0] {
 		return fmt.Errorf("autoencoder: the data varies by %v only along component %d of %d, which cannot be whitened; take fewer: %w", last, k-1, k, bijector.ErrSpec)
