@@ -36,6 +36,9 @@ func RowsOf[T Float](x *tensor.Dense) (Rows[T], error) {
 	if x == nil {
 		return r, fmt.Errorf("bijou: tensor is nil, want one of shape (n, d): %w", ErrShape)
 	}
+	if x.Dtype().Type == nil {
+		return r, fmt.Errorf("bijou: tensor is the zero value, want one of shape (n, d): %w", ErrShape)
+	}
 	if want := dtypeOf[T](); x.Dtype() != want {
 		return r, fmt.Errorf("bijou: tensor holds %v, the model computes in %v; convert the data or build the model with the other type: %w", x.Dtype(), want, ErrDType)
 	}
