@@ -118,7 +118,9 @@ func (m *folding) Changed() {
 	m.copy = nil
 }
 
-func (m *folding) NewLossPass(o bijector.PassOptions) bijector.LossPass[float64] { return foldedLoss{m} }
+func (m *folding) NewLossPass(o bijector.PassOptions) bijector.LossPass[float64] {
+	return foldedLoss{m}
+}
 
 type foldedLoss struct{ m *folding }
 
