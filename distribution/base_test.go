@@ -1,3 +1,5 @@
+// Normal and Logistic against gonum, differences and their own specs.
+
 package distribution
 
 import (
@@ -5,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -274,5 +277,22 @@ func TestBaseOverflow(t *testing.T) {
 	n.NewBaseGradPass(bijector.PassOptions{MaxBatch: 1})
 	if _, err := NormalOf[float64](s); err != nil {
 		t.Error(err)
+	}
+}
+
+// zeros is a source that starts with n zeros.
+type zeros struct{ n int }
+
+func (s *zeros) Uint64() uint64 {
+	if s.n--; s.n >= 0 {
+		return 0
+	}
+	return 1 << 40
+}
+
+// A uniform draw of 0 makes no logistic one of -Inf.
+func TestLogisticDrawIsFinite(t *testing.T) {
+	if u := (standardLogistic{}).draw(rand.New(&zeros{3})); math.IsInf(u, 0) || math.IsNaN(u) {
+		t.Errorf("draw of %v", u)
 	}
 }

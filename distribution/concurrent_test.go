@@ -1,3 +1,5 @@
+// One flow in many goroutines; run with -race.
+
 package distribution
 
 import (

@@ -1,3 +1,5 @@
+// Runnable examples.
+
 package distribution_test
 
 import (

@@ -1,8 +1,11 @@
+// Log-densities: their integral, their parts, both types, rows that are not finite, context.
+
 package distribution
 
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"gorgonia.org/tensor"
@@ -165,12 +168,64 @@ func TestNonFiniteRows(t *testing.T) {
 }
 
 // A density that no number holds is an answer; a latent that overflowed is an
-// error, although its density would be the same -Inf.
+// error, although its log-density would be the same -Inf.
 func TestMinusInfinityIsAnAnswer(t *testing.T) {
 	f := NewFlow[float64](newBend[float64](1, 0, 1), NewNormal[float64](1))
 	logp, err := f.LogProb(tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float64{0, 600})))
 	if err != nil || !math.IsInf(logp.Float64s()[1], -1) || math.IsInf(logp.Float64s()[0], 0) {
 		t.Errorf("far outside: %v, %v, want -Inf and no error", logp, err)
+	}
+	g := NewFlow[float32](newBend[float32](1, 0, 1), NewNormal[float32](1))
+	logp, err = g.LogProb(tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float32{0, 200})))
+	var row *bijector.RowError
+	if !errors.As(err, &row) || row.What != "result" || row.Row != 1 || !math.IsNaN(float64(logp.Float32s()[1])) {
+		t.Errorf("a latent that float32 does not hold: %v, %v, want NaN and a RowError for row 1", logp, err)
+	}
+}
+
+// fussy panics where a value is not finite.
+type fussy struct{ *bend[float64] }
+
+func (l fussy) NewPass(o bijector.PassOptions) bijector.Pass[float64] {
+	return fussyPass{l.bend.NewPass(o)}
+}
+
+type fussyPass struct{ bijector.Pass[float64] }
+
+func (p fussyPass) Forward(z, x, cond bijector.Mat[float64], logDet []float64) {
+	for i := range x.N {
+		if !finiteSample(x, i) || !finiteSample(cond, i) {
+			panic("a value that is not finite")
+		}
+	}
+	p.Pass.Forward(z, x, cond, logDet)
+}
+
+// Layers never see a NaN of the user's.
+func TestLayersAreSparedNaN(t *testing.T) {
+	f := NewFlow[float64](fussy{newBend[float64](2, 1, 1)}, NewNormal[float64](2))
+	x, context := rowsOf[float64](5, 2), rowsOf[float64](5, 1)
+	x.Float64s()[3], context.Float64s()[4] = math.NaN(), math.Inf(1)
+	logp, err := f.Given(context).LogProb(x)
+	if !errors.Is(err, bijector.ErrNonFinite) {
+		t.Fatal(err)
+	}
+	for i, v := range logp.Float64s() {
+		if math.IsNaN(v) != (i == 1 || i == 4) {
+			t.Errorf("row %d: %v", i, v)
+		}
+	}
+}
+
+// LogProbInto sets its destination, whatever is in it.
+func TestLogProbInto(t *testing.T) {
+	f := flowOf[float64](3, 0)
+	for _, n := range sizes {
+		x, dst := rowsOf[float64](n, 3), slices.Repeat([]float64{7}, n)
+		if err := f.LogProbInto(dst, x); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "LogProbInto", must(f.LogProb(x)), bijector.TensorOf(dst, n, 0))
 	}
 }
 

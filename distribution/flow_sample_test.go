@@ -1,3 +1,5 @@
+// Draws: their law, their seed, their temperature, what goes wrong.
+
 package distribution
 
 import (

@@ -1,3 +1,5 @@
+// Specs, names of parameters and buffers, BuildFlow.
+
 package distribution
 
 import (
