@@ -214,11 +214,19 @@ func TestBaseWorkers(t *testing.T) {
 func TestBaseSpecs(t *testing.T) {
 	for _, fam := range families {
 		for _, s := range []NormalSpec{
-			{}, {Dim: -1}, {Dim: 1 << 40}, {Dim: 1 << 40, Learned: true},
-			{Dim: 2, Loc: []float64{1}}, {Dim: 2, Scale: []float64{1, 1, 1}},
-			{Dim: 1, Loc: []float64{math.NaN()}}, {Dim: 1, Loc: []float64{math.Inf(-1)}},
-			{Dim: 1, Scale: []float64{0}}, {Dim: 1, Scale: []float64{-1}}, {Dim: 1, Scale: []float64{math.NaN()}},
-			{Dim: 1, Scale: []float64{math.Inf(1)}}, {Dim: 1, Scale: []float64{5e-324}},
+			{},
+			{Dim: -1},
+			{Dim: 1 << 40},
+			{Dim: 1 << 40, Learned: true},
+			{Dim: 2, Loc: []float64{1}},
+			{Dim: 2, Scale: []float64{1, 1, 1}},
+			{Dim: 1, Loc: []float64{math.NaN()}},
+			{Dim: 1, Loc: []float64{math.Inf(-1)}},
+			{Dim: 1, Scale: []float64{0}},
+			{Dim: 1, Scale: []float64{-1}},
+			{Dim: 1, Scale: []float64{math.NaN()}},
+			{Dim: 1, Scale: []float64{math.Inf(1)}},
+			{Dim: 1, Scale: []float64{5e-324}},
 		} {
 			base, err := fam.f64(s)
 			if !errors.Is(err, bijector.ErrSpec) {
