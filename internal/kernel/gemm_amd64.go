@@ -61,8 +61,36 @@ func gemmVector[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, rows 
 	case Gate:
 		g.aux = unsafe.Pointer(unsafe.SliceData(e.Aux))
 	}
-	g.blocks(m, n, k)
+	if n == 1 && csa == 1 && (ldb == 1 || k == 1) && (ldc == 1 || m == 1) && !g.indirect {
+		g.vector(m, k)
+	} else {
+		g.blocks(m, n, k)
+	}
 	return true
+}
+
+// vector is the product for n == 1.
+func (g *product) vector(m, k int) {
+	const longest, limit = 1 << 16, 1 << 18 // inner indices and multiply-adds in a call of assembly
+	rows := max(limit/min(k, longest)&^3, 4)
+	for k0 := 0; k0 < k; k0 += longest {
+		p := panel{k: min(longest, k-k0), rsa: g.rsa * g.size}
+		p.setMode(g, k0, k0+longest >= k)
+		for i := 0; i < m; i += rows {
+			p = g.place(p, i, min(rows, m-i), 0, k0)
+			arg := (*byte)(unsafe.Pointer(&p))
+			switch {
+			case path == avx512 && g.size == 4:
+				gemvZ32(arg)
+			case path == avx512:
+				gemvZ64(arg)
+			case g.size == 4:
+				gemvY32(arg)
+			default:
+				gemvY64(arg)
+			}
+		}
+	}
 }
 
 // product is a product without its element type. Strides are in elements. Blocks of A and B may
@@ -89,20 +117,7 @@ func (g *product) panels(i, m, j, n, k0, kc int, last bool) {
 		k: kc, rsa: g.rsa * g.size, csa: g.csa * g.size,
 		ldb: g.ldb * g.size, ldc: g.ldc * g.size,
 	}
-	switch {
-	case k0 > 0 || g.mode == Add:
-		p.start = startC
-	case g.bias != nil:
-		p.start = startBias
-	}
-	if last {
-		switch g.mode {
-		case ReLU:
-			p.finish = finishReLU
-		case Gate:
-			p.finish = finishGate
-		}
-	}
+	p.setMode(g, k0, last)
 	thin := g.thin(m, n)
 	n += j
 	wide := n - thin
@@ -113,17 +128,17 @@ func (g *product) panels(i, m, j, n, k0, kc int, last bool) {
 		}
 		vectors = min(vectors, 3)
 		w := min(vectors*g.lanes, wide-j)
-		p.place(g, i, m, j, k0)
+		p = g.place(p, i, m, j, k0)
 		p.run(g, vectors, w)
 		j += w
 	}
 	for ; j < n; j += thinColumns {
 		w := min(thinColumns, n-j)
 		whole := m / thinRows * thinRows
-		p.place(g, i, whole, j, k0)
+		p = g.place(p, i, whole, j, k0)
 		p.runThin(g, w)
 		if whole < m {
-			p.place(g, i+whole, m-whole, j, k0)
+			p = g.place(p, i+whole, m-whole, j, k0)
 			p.run(g, 1, w)
 		}
 	}
@@ -147,9 +162,28 @@ func (g *product) thin(m, n int) int {
 	return 0
 }
 
-// place points a panel at rows i to i+m, columns from j on and inner indices from k0 on. Every
-// pointer is to an element: nothing is formed past the end of a slice.
-func (p *panel) place(g *product, i, m, j, k0 int) {
+// setMode says how a panel over inner indices from k0 on starts and finishes.
+func (p *panel) setMode(g *product, k0 int, last bool) {
+	switch {
+	case k0 > 0 || g.mode == Add:
+		p.start = startC
+	case g.bias != nil:
+		p.start = startBias
+	}
+	if last {
+		switch g.mode {
+		case ReLU:
+			p.finish = finishReLU
+		case Gate:
+			p.finish = finishGate
+		}
+	}
+}
+
+// place returns a panel for rows i to i+m, columns from j on and inner indices from k0 on. Every
+// pointer is to an element: nothing is formed past the end of a slice. By value, because what is
+// stored through a pointer would escape to the heap.
+func (g *product) place(p panel, i, m, j, k0 int) panel {
 	p.m = m
 	p.a = unsafe.Add(g.a, ((i-g.ai)*g.rsa+(k0-g.al)*g.csa)*g.size)
 	if g.indirect {
@@ -165,6 +199,7 @@ func (p *panel) place(g *product, i, m, j, k0 int) {
 	if g.aux != nil {
 		p.aux = unsafe.Add(g.aux, (i*g.ldc+j)*g.size)
 	}
+	return p
 }
 
 // runThin computes at most four columns of a multiple of sixteen rows.

@@ -123,3 +123,13 @@ func gemmY64x3Indirect(p *byte)
 //
 //go:noescape
 func gemmY64x3MaskedIndirect(p *byte)
+
+// gemvY32 multiplies rows of A by a vector.
+//
+//go:noescape
+func gemvY32(p *byte)
+
+// gemvY64 multiplies rows of A by a vector.
+//
+//go:noescape
+func gemvY64(p *byte)

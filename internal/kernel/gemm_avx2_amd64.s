@@ -13887,3 +13887,391 @@ stored1:
 end1:
 	VZEROUPPER
 	RET
+
+// func gemvY32(p *byte)
+// Requires: AVX, CMOV, FMA3
+TEXT ·gemvY32(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    96(AX), DI
+	MOVQ    DI, 120(AX)
+	MOVQ    64(AX), DI
+	MOVQ    DI, 128(AX)
+	MOVQ    104(AX), DI
+	MOVQ    DI, 136(AX)
+	MOVQ    16(AX), DI
+	MOVQ    DX, R8
+	ANDQ    $0x00000007, R8
+	LEAQ    window32<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 32(R9)(R8*4), Y0
+
+rows:
+	LEAQ    (DI)(BX*1), R8
+	CMPQ    CX, $0x00000001
+	CMOVQLE DI, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    CX, $0x00000002
+	CMOVQLE R8, R9
+	LEAQ    (R9)(BX*1), R10
+	CMPQ    CX, $0x00000003
+	CMOVQLE R9, R10
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	XORQ    R11, R11
+	MOVQ    DX, R12
+	SUBQ    $0x00000010, R12
+	JLT     one
+
+two:
+	VMOVUPS     (SI)(R11*4), Y9
+	VFMADD231PS (DI)(R11*4), Y9, Y1
+	VFMADD231PS (R8)(R11*4), Y9, Y3
+	VFMADD231PS (R9)(R11*4), Y9, Y5
+	VFMADD231PS (R10)(R11*4), Y9, Y7
+	VMOVUPS     32(SI)(R11*4), Y9
+	VFMADD231PS 32(DI)(R11*4), Y9, Y2
+	VFMADD231PS 32(R8)(R11*4), Y9, Y4
+	VFMADD231PS 32(R9)(R11*4), Y9, Y6
+	VFMADD231PS 32(R10)(R11*4), Y9, Y8
+	ADDQ        $0x00000010, R11
+	SUBQ        $0x00000010, R12
+	JGE         two
+
+one:
+	ADDQ        $0x00000008, R12
+	JLT         part
+	VMOVUPS     (SI)(R11*4), Y9
+	VFMADD231PS (DI)(R11*4), Y9, Y1
+	VFMADD231PS (R8)(R11*4), Y9, Y3
+	VFMADD231PS (R9)(R11*4), Y9, Y5
+	VFMADD231PS (R10)(R11*4), Y9, Y7
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R12
+
+part:
+	ADDQ        $0x00000008, R12
+	JEQ         reduce
+	VMASKMOVPS  (SI)(R11*4), Y0, Y9
+	VMASKMOVPS  (DI)(R11*4), Y0, Y10
+	VFMADD231PS Y10, Y9, Y2
+	VMASKMOVPS  (R8)(R11*4), Y0, Y10
+	VFMADD231PS Y10, Y9, Y4
+	VMASKMOVPS  (R9)(R11*4), Y0, Y10
+	VFMADD231PS Y10, Y9, Y6
+	VMASKMOVPS  (R10)(R11*4), Y0, Y10
+	VFMADD231PS Y10, Y9, Y8
+
+reduce:
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      Y1, Y1
+	VADDPS       Y4, Y3, Y3
+	VMOVUPS      Y3, Y2
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      Y5, Y3
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      Y7, Y4
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	CMPQ         CX, $0x00000004
+	JLT          few
+	CMPQ         80(AX), $0x00000001
+	JLT          added
+	JGT          addC
+	MOVQ         120(AX), DI
+	VMOVUPS      (DI), X2
+	VADDPS       X2, X1, X1
+	JMP          added
+
+addC:
+	MOVQ    128(AX), DI
+	VMOVUPS (DI), X2
+	VADDPS  X2, X1, X1
+
+added:
+	CMPQ   88(AX), $0x00000001
+	JLT    store
+	VXORPS Y2, Y2, Y2
+	JGT    gate
+	VMAXPS X1, X2, X1
+	JMP    store
+
+gate:
+	MOVQ    136(AX), DI
+	VMOVUPS (DI), X3
+	VCMPPS  $0x11, X3, X2, X3
+	VANDPS  X3, X1, X1
+
+store:
+	MOVQ    128(AX), DI
+	VMOVUPS X1, (DI)
+	ADDQ    $0x00000010, 120(AX)
+	ADDQ    $0x00000010, 128(AX)
+	ADDQ    $0x00000010, 136(AX)
+	ADDQ    BX, R10
+	MOVQ    R10, DI
+	SUBQ    $0x00000004, CX
+	JNE     rows
+	VZEROUPPER
+	RET
+
+few:
+	LEAQ       window32<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    32(DX)(CX*4), Y0
+	CMPQ       80(AX), $0x00000001
+	JLT        addedFew
+	JGT        addCFew
+	MOVQ       120(AX), CX
+	VMASKMOVPS (CX), X0, X2
+	VADDPS     X2, X1, X1
+	JMP        addedFew
+
+addCFew:
+	MOVQ       128(AX), CX
+	VMASKMOVPS (CX), X0, X2
+	VADDPS     X2, X1, X1
+
+addedFew:
+	CMPQ   88(AX), $0x00000001
+	JLT    storeFew
+	VXORPS Y2, Y2, Y2
+	JGT    gateFew
+	VMAXPS X1, X2, X1
+	JMP    storeFew
+
+gateFew:
+	MOVQ       136(AX), CX
+	VMASKMOVPS (CX), X0, X3
+	VCMPPS     $0x11, X3, X2, X3
+	VANDPS     X3, X1, X1
+
+storeFew:
+	MOVQ       128(AX), AX
+	VMASKMOVPS X1, X0, (AX)
+	VZEROUPPER
+	RET
+
+DATA window32<>+0(SB)/4, $0xffffffff
+DATA window32<>+4(SB)/4, $0xffffffff
+DATA window32<>+8(SB)/4, $0xffffffff
+DATA window32<>+12(SB)/4, $0xffffffff
+DATA window32<>+16(SB)/4, $0xffffffff
+DATA window32<>+20(SB)/4, $0xffffffff
+DATA window32<>+24(SB)/4, $0xffffffff
+DATA window32<>+28(SB)/4, $0xffffffff
+DATA window32<>+32(SB)/4, $0x00000000
+DATA window32<>+36(SB)/4, $0x00000000
+DATA window32<>+40(SB)/4, $0x00000000
+DATA window32<>+44(SB)/4, $0x00000000
+DATA window32<>+48(SB)/4, $0x00000000
+DATA window32<>+52(SB)/4, $0x00000000
+DATA window32<>+56(SB)/4, $0x00000000
+DATA window32<>+60(SB)/4, $0x00000000
+GLOBL window32<>(SB), RODATA|NOPTR, $64
+
+// func gemvY64(p *byte)
+// Requires: AVX, CMOV, FMA3
+TEXT ·gemvY64(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    96(AX), DI
+	MOVQ    DI, 120(AX)
+	MOVQ    64(AX), DI
+	MOVQ    DI, 128(AX)
+	MOVQ    104(AX), DI
+	MOVQ    DI, 136(AX)
+	MOVQ    16(AX), DI
+	MOVQ    DX, R8
+	ANDQ    $0x00000003, R8
+	LEAQ    window64<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 64(R9)(R8*8), Y0
+
+rows:
+	LEAQ    (DI)(BX*1), R8
+	CMPQ    CX, $0x00000001
+	CMOVQLE DI, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    CX, $0x00000002
+	CMOVQLE R8, R9
+	LEAQ    (R9)(BX*1), R10
+	CMPQ    CX, $0x00000003
+	CMOVQLE R9, R10
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	XORQ    R11, R11
+	MOVQ    DX, R12
+	SUBQ    $0x00000008, R12
+	JLT     one
+
+two:
+	VMOVUPD     (SI)(R11*8), Y9
+	VFMADD231PD (DI)(R11*8), Y9, Y1
+	VFMADD231PD (R8)(R11*8), Y9, Y3
+	VFMADD231PD (R9)(R11*8), Y9, Y5
+	VFMADD231PD (R10)(R11*8), Y9, Y7
+	VMOVUPD     32(SI)(R11*8), Y9
+	VFMADD231PD 32(DI)(R11*8), Y9, Y2
+	VFMADD231PD 32(R8)(R11*8), Y9, Y4
+	VFMADD231PD 32(R9)(R11*8), Y9, Y6
+	VFMADD231PD 32(R10)(R11*8), Y9, Y8
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R12
+	JGE         two
+
+one:
+	ADDQ        $0x00000004, R12
+	JLT         part
+	VMOVUPD     (SI)(R11*8), Y9
+	VFMADD231PD (DI)(R11*8), Y9, Y1
+	VFMADD231PD (R8)(R11*8), Y9, Y3
+	VFMADD231PD (R9)(R11*8), Y9, Y5
+	VFMADD231PD (R10)(R11*8), Y9, Y7
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, R12
+
+part:
+	ADDQ        $0x00000004, R12
+	JEQ         reduce
+	VMASKMOVPD  (SI)(R11*8), Y0, Y9
+	VMASKMOVPD  (DI)(R11*8), Y0, Y10
+	VFMADD231PD Y10, Y9, Y2
+	VMASKMOVPD  (R8)(R11*8), Y0, Y10
+	VFMADD231PD Y10, Y9, Y4
+	VMASKMOVPD  (R9)(R11*8), Y0, Y10
+	VFMADD231PD Y10, Y9, Y6
+	VMASKMOVPD  (R10)(R11*8), Y0, Y10
+	VFMADD231PD Y10, Y9, Y8
+
+reduce:
+	VADDPD     Y2, Y1, Y1
+	VMOVUPS    Y1, Y1
+	VADDPD     Y4, Y3, Y3
+	VMOVUPS    Y3, Y2
+	VADDPD     Y6, Y5, Y5
+	VMOVUPS    Y5, Y3
+	VADDPD     Y8, Y7, Y7
+	VMOVUPS    Y7, Y4
+	VHADDPD    Y2, Y1, Y1
+	VHADDPD    Y4, Y3, Y2
+	VPERM2F128 $0x20, Y2, Y1, Y3
+	VPERM2F128 $0x31, Y2, Y1, Y1
+	VADDPD     Y1, Y3, Y3
+	CMPQ       CX, $0x00000004
+	JLT        few
+	CMPQ       80(AX), $0x00000001
+	JLT        added
+	JGT        addC
+	MOVQ       120(AX), DI
+	VMOVUPD    (DI), Y1
+	VADDPD     Y1, Y3, Y3
+	JMP        added
+
+addC:
+	MOVQ    128(AX), DI
+	VMOVUPD (DI), Y1
+	VADDPD  Y1, Y3, Y3
+
+added:
+	CMPQ   88(AX), $0x00000001
+	JLT    store
+	VXORPS Y1, Y1, Y1
+	JGT    gate
+	VMAXPD Y3, Y1, Y3
+	JMP    store
+
+gate:
+	MOVQ    136(AX), DI
+	VMOVUPD (DI), Y2
+	VCMPPD  $0x11, Y2, Y1, Y2
+	VANDPD  Y2, Y3, Y3
+
+store:
+	MOVQ    128(AX), DI
+	VMOVUPD Y3, (DI)
+	ADDQ    $0x00000020, 120(AX)
+	ADDQ    $0x00000020, 128(AX)
+	ADDQ    $0x00000020, 136(AX)
+	ADDQ    BX, R10
+	MOVQ    R10, DI
+	SUBQ    $0x00000004, CX
+	JNE     rows
+	VZEROUPPER
+	RET
+
+few:
+	LEAQ       window64<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    64(DX)(CX*8), Y0
+	CMPQ       80(AX), $0x00000001
+	JLT        addedFew
+	JGT        addCFew
+	MOVQ       120(AX), CX
+	VMASKMOVPD (CX), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+	JMP        addedFew
+
+addCFew:
+	MOVQ       128(AX), CX
+	VMASKMOVPD (CX), Y0, Y1
+	VADDPD     Y1, Y3, Y3
+
+addedFew:
+	CMPQ   88(AX), $0x00000001
+	JLT    storeFew
+	VXORPS Y1, Y1, Y1
+	JGT    gateFew
+	VMAXPD Y3, Y1, Y3
+	JMP    storeFew
+
+gateFew:
+	MOVQ       136(AX), CX
+	VMASKMOVPD (CX), Y0, Y2
+	VCMPPD     $0x11, Y2, Y1, Y2
+	VANDPD     Y2, Y3, Y3
+
+storeFew:
+	MOVQ       128(AX), AX
+	VMASKMOVPD Y3, Y0, (AX)
+	VZEROUPPER
+	RET
+
+DATA window64<>+0(SB)/8, $0xffffffffffffffff
+DATA window64<>+8(SB)/8, $0xffffffffffffffff
+DATA window64<>+16(SB)/8, $0xffffffffffffffff
+DATA window64<>+24(SB)/8, $0xffffffffffffffff
+DATA window64<>+32(SB)/8, $0xffffffffffffffff
+DATA window64<>+40(SB)/8, $0xffffffffffffffff
+DATA window64<>+48(SB)/8, $0xffffffffffffffff
+DATA window64<>+56(SB)/8, $0xffffffffffffffff
+DATA window64<>+64(SB)/8, $0x0000000000000000
+DATA window64<>+72(SB)/8, $0x0000000000000000
+DATA window64<>+80(SB)/8, $0x0000000000000000
+DATA window64<>+88(SB)/8, $0x0000000000000000
+DATA window64<>+96(SB)/8, $0x0000000000000000
+DATA window64<>+104(SB)/8, $0x0000000000000000
+DATA window64<>+112(SB)/8, $0x0000000000000000
+DATA window64<>+120(SB)/8, $0x0000000000000000
+GLOBL window64<>(SB), RODATA|NOPTR, $128

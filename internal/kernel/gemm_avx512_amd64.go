@@ -83,3 +83,13 @@ func thinZ32Indirect(p *byte)
 //
 //go:noescape
 func thinZ32TransposedIndirect(p *byte)
+
+// gemvZ32 multiplies rows of A by a vector.
+//
+//go:noescape
+func gemvZ32(p *byte)
+
+// gemvZ64 multiplies rows of A by a vector.
+//
+//go:noescape
+func gemvZ64(p *byte)

@@ -9393,3 +9393,363 @@ stored:
 	JNE  tile
 	VZEROUPPER
 	RET
+
+// func gemvZ32(p *byte)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·gemvZ32(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  96(AX), DI
+	MOVQ  DI, 120(AX)
+	MOVQ  64(AX), DI
+	MOVQ  DI, 128(AX)
+	MOVQ  104(AX), DI
+	MOVQ  DI, 136(AX)
+	MOVQ  16(AX), DI
+	MOVQ  DX, R8
+	ANDQ  $0x0000000f, R8
+	MOVQ  $0xffffffffffffffff, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
+
+rows:
+	LEAQ    (DI)(BX*1), R8
+	CMPQ    CX, $0x00000001
+	CMOVQLE DI, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    CX, $0x00000002
+	CMOVQLE R8, R9
+	LEAQ    (R9)(BX*1), R10
+	CMPQ    CX, $0x00000003
+	CMOVQLE R9, R10
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	XORQ    R11, R11
+	MOVQ    DX, R12
+	SUBQ    $0x00000020, R12
+	JLT     one
+
+two:
+	VMOVUPS     (SI)(R11*4), Z8
+	VFMADD231PS (DI)(R11*4), Z8, Z0
+	VFMADD231PS (R8)(R11*4), Z8, Z2
+	VFMADD231PS (R9)(R11*4), Z8, Z4
+	VFMADD231PS (R10)(R11*4), Z8, Z6
+	VMOVUPS     64(SI)(R11*4), Z8
+	VFMADD231PS 64(DI)(R11*4), Z8, Z1
+	VFMADD231PS 64(R8)(R11*4), Z8, Z3
+	VFMADD231PS 64(R9)(R11*4), Z8, Z5
+	VFMADD231PS 64(R10)(R11*4), Z8, Z7
+	ADDQ        $0x00000020, R11
+	SUBQ        $0x00000020, R12
+	JGE         two
+
+one:
+	ADDQ        $0x00000010, R12
+	JLT         part
+	VMOVUPS     (SI)(R11*4), Z8
+	VFMADD231PS (DI)(R11*4), Z8, Z0
+	VFMADD231PS (R8)(R11*4), Z8, Z2
+	VFMADD231PS (R9)(R11*4), Z8, Z4
+	VFMADD231PS (R10)(R11*4), Z8, Z6
+	ADDQ        $0x00000010, R11
+	SUBQ        $0x00000010, R12
+
+part:
+	ADDQ        $0x00000010, R12
+	JEQ         reduce
+	VMOVUPS.Z   (SI)(R11*4), K1, Z8
+	VMOVUPS.Z   (DI)(R11*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z1
+	VMOVUPS.Z   (R8)(R11*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z3
+	VMOVUPS.Z   (R9)(R11*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z5
+	VMOVUPS.Z   (R10)(R11*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z7
+
+reduce:
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y0, Y1, Y1
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y2, Y0, Y0
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y4, Y2, Y2
+	VADDPS        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y3
+	VADDPS        Y6, Y3, Y3
+	VHADDPS       Y0, Y1, Y0
+	VHADDPS       Y3, Y2, Y1
+	VHADDPS       Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	CMPQ          CX, $0x00000004
+	JLT           few
+	CMPQ          80(AX), $0x00000001
+	JLT           added
+	JGT           addC
+	MOVQ          120(AX), DI
+	VMOVUPS       (DI), X1
+	VADDPS        X1, X0, X0
+	JMP           added
+
+addC:
+	MOVQ    128(AX), DI
+	VMOVUPS (DI), X1
+	VADDPS  X1, X0, X0
+
+added:
+	CMPQ   88(AX), $0x00000001
+	JLT    store
+	VXORPS Y1, Y1, Y1
+	JGT    gate
+	VMAXPS X0, X1, X0
+	JMP    store
+
+gate:
+	MOVQ    136(AX), DI
+	VMOVUPS (DI), X2
+	VCMPPS  $0x11, X2, X1, X2
+	VANDPS  X2, X0, X0
+
+store:
+	MOVQ    128(AX), DI
+	VMOVUPS X0, (DI)
+	ADDQ    $0x00000010, 120(AX)
+	ADDQ    $0x00000010, 128(AX)
+	ADDQ    $0x00000010, 136(AX)
+	ADDQ    BX, R10
+	MOVQ    R10, DI
+	SUBQ    $0x00000004, CX
+	JNE     rows
+	VZEROUPPER
+	RET
+
+few:
+	MOVQ      $0xffffffffffffffff, DX
+	BZHIQ     CX, DX, DX
+	KMOVW     DX, K1
+	CMPQ      80(AX), $0x00000001
+	JLT       addedFew
+	JGT       addCFew
+	MOVQ      120(AX), CX
+	VMOVUPS.Z (CX), K1, X1
+	VADDPS    X1, X0, X0
+	JMP       addedFew
+
+addCFew:
+	MOVQ      128(AX), CX
+	VMOVUPS.Z (CX), K1, X1
+	VADDPS    X1, X0, X0
+
+addedFew:
+	CMPQ   88(AX), $0x00000001
+	JLT    storeFew
+	VXORPS Y1, Y1, Y1
+	JGT    gateFew
+	VMAXPS X0, X1, X0
+	JMP    storeFew
+
+gateFew:
+	MOVQ      136(AX), CX
+	VMOVUPS.Z (CX), K1, X2
+	VCMPPS    $0x11, X2, X1, X2
+	VANDPS    X2, X0, X0
+
+storeFew:
+	MOVQ    128(AX), AX
+	VMOVUPS X0, K1, (AX)
+	VZEROUPPER
+	RET
+
+// func gemvZ64(p *byte)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·gemvZ64(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  24(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  96(AX), DI
+	MOVQ  DI, 120(AX)
+	MOVQ  64(AX), DI
+	MOVQ  DI, 128(AX)
+	MOVQ  104(AX), DI
+	MOVQ  DI, 136(AX)
+	MOVQ  16(AX), DI
+	MOVQ  DX, R8
+	ANDQ  $0x00000007, R8
+	MOVQ  $0xffffffffffffffff, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
+
+rows:
+	LEAQ    (DI)(BX*1), R8
+	CMPQ    CX, $0x00000001
+	CMOVQLE DI, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    CX, $0x00000002
+	CMOVQLE R8, R9
+	LEAQ    (R9)(BX*1), R10
+	CMPQ    CX, $0x00000003
+	CMOVQLE R9, R10
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	XORQ    R11, R11
+	MOVQ    DX, R12
+	SUBQ    $0x00000010, R12
+	JLT     one
+
+two:
+	VMOVUPD     (SI)(R11*8), Z8
+	VFMADD231PD (DI)(R11*8), Z8, Z0
+	VFMADD231PD (R8)(R11*8), Z8, Z2
+	VFMADD231PD (R9)(R11*8), Z8, Z4
+	VFMADD231PD (R10)(R11*8), Z8, Z6
+	VMOVUPD     64(SI)(R11*8), Z8
+	VFMADD231PD 64(DI)(R11*8), Z8, Z1
+	VFMADD231PD 64(R8)(R11*8), Z8, Z3
+	VFMADD231PD 64(R9)(R11*8), Z8, Z5
+	VFMADD231PD 64(R10)(R11*8), Z8, Z7
+	ADDQ        $0x00000010, R11
+	SUBQ        $0x00000010, R12
+	JGE         two
+
+one:
+	ADDQ        $0x00000008, R12
+	JLT         part
+	VMOVUPD     (SI)(R11*8), Z8
+	VFMADD231PD (DI)(R11*8), Z8, Z0
+	VFMADD231PD (R8)(R11*8), Z8, Z2
+	VFMADD231PD (R9)(R11*8), Z8, Z4
+	VFMADD231PD (R10)(R11*8), Z8, Z6
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R12
+
+part:
+	ADDQ        $0x00000008, R12
+	JEQ         reduce
+	VMOVUPD.Z   (SI)(R11*8), K1, Z8
+	VMOVUPD.Z   (DI)(R11*8), K1, Z9
+	VFMADD231PD Z9, Z8, Z1
+	VMOVUPD.Z   (R8)(R11*8), K1, Z9
+	VFMADD231PD Z9, Z8, Z3
+	VMOVUPD.Z   (R9)(R11*8), K1, Z9
+	VFMADD231PD Z9, Z8, Z5
+	VMOVUPD.Z   (R10)(R11*8), K1, Z9
+	VFMADD231PD Z9, Z8, Z7
+
+reduce:
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y0, Y1, Y1
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y2, Y0, Y0
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPD        Y4, Y2, Y2
+	VADDPD        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y3
+	VADDPD        Y6, Y3, Y3
+	VHADDPD       Y0, Y1, Y0
+	VHADDPD       Y3, Y2, Y1
+	VPERM2F128    $0x20, Y1, Y0, Y2
+	VPERM2F128    $0x31, Y1, Y0, Y0
+	VADDPD        Y0, Y2, Y2
+	CMPQ          CX, $0x00000004
+	JLT           few
+	CMPQ          80(AX), $0x00000001
+	JLT           added
+	JGT           addC
+	MOVQ          120(AX), DI
+	VMOVUPD       (DI), Y0
+	VADDPD        Y0, Y2, Y2
+	JMP           added
+
+addC:
+	MOVQ    128(AX), DI
+	VMOVUPD (DI), Y0
+	VADDPD  Y0, Y2, Y2
+
+added:
+	CMPQ   88(AX), $0x00000001
+	JLT    store
+	VXORPS Y0, Y0, Y0
+	JGT    gate
+	VMAXPD Y2, Y0, Y2
+	JMP    store
+
+gate:
+	MOVQ    136(AX), DI
+	VMOVUPD (DI), Y1
+	VCMPPD  $0x11, Y1, Y0, Y1
+	VANDPD  Y1, Y2, Y2
+
+store:
+	MOVQ    128(AX), DI
+	VMOVUPD Y2, (DI)
+	ADDQ    $0x00000020, 120(AX)
+	ADDQ    $0x00000020, 128(AX)
+	ADDQ    $0x00000020, 136(AX)
+	ADDQ    BX, R10
+	MOVQ    R10, DI
+	SUBQ    $0x00000004, CX
+	JNE     rows
+	VZEROUPPER
+	RET
+
+few:
+	MOVQ      $0xffffffffffffffff, DX
+	BZHIQ     CX, DX, DX
+	KMOVW     DX, K1
+	CMPQ      80(AX), $0x00000001
+	JLT       addedFew
+	JGT       addCFew
+	MOVQ      120(AX), CX
+	VMOVUPD.Z (CX), K1, Y0
+	VADDPD    Y0, Y2, Y2
+	JMP       addedFew
+
+addCFew:
+	MOVQ      128(AX), CX
+	VMOVUPD.Z (CX), K1, Y0
+	VADDPD    Y0, Y2, Y2
+
+addedFew:
+	CMPQ   88(AX), $0x00000001
+	JLT    storeFew
+	VXORPS Y0, Y0, Y0
+	JGT    gateFew
+	VMAXPD Y2, Y0, Y2
+	JMP    storeFew
+
+gateFew:
+	MOVQ      136(AX), CX
+	VMOVUPD.Z (CX), K1, Y1
+	VCMPPD    $0x11, Y1, Y0, Y1
+	VANDPD    Y1, Y2, Y2
+
+storeFew:
+	MOVQ    128(AX), AX
+	VMOVUPD Y2, K1, (AX)
+	VZEROUPPER
+	RET
