@@ -3,6 +3,7 @@ package bijector
 import (
 	"fmt"
 	"reflect"
+	"sync/atomic"
 
 	"gorgonia.org/tensor"
 )
@@ -13,10 +14,15 @@ import (
 //
 // and Inverse last to first (Dinh et al. 2017, arXiv 1605.08803, eq. 3 and
 // 13). It is itself a layer, and trainable where every member is.
+//
+// In evaluation, permutations and diagonal members between couplings are
+// folded into one map. Whoever writes to Params or Buffers by hand calls
+// Changed afterwards; training and loading do.
 type Chain[T Float] struct {
 	layers  []Layer[T]
 	dim     int
 	context int
+	version atomic.Int64 // counts the calls of Changed
 	tensors Tensors[T]
 }
 
@@ -163,8 +169,10 @@ func (c *Chain[T]) Spec() any {
 	return s
 }
 
-// Changed tells the members that their state was written to.
+// Changed tells the members that their state was written to, and drops what
+// passes had folded.
 func (c *Chain[T]) Changed() {
+	c.version.Add(1)
 	for _, l := range c.layers {
 		if ch, ok := l.(Changer); ok {
 			ch.Changed()

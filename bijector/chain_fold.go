@@ -1,0 +1,107 @@
+package bijector
+
+import "github.com/bijou-flow/bijou/internal/kernel"
+
+// fold is a run of a chain's members that only reorder, scale and shift
+// features, evaluated as one map
+//
+//	z_j = a_j x_{from(j)} + b_j,  log|det dz/dx| = sum_j log a_j.
+//
+// A flow has one between any two couplings: batch norm and a permutation. It
+// equals the members one after the other but for the rounding of a and b,
+// which are computed in float64.
+type fold[T Float] struct {
+	chain   *Chain[T]
+	members []Layer[T]
+	version int64 // of the chain, when the numbers below were computed
+
+	from, back []int // x_{from(j)} becomes z_j; z_{back(k)} comes from x_k
+	a, b       []T
+	ia, ib     []T // x_k = ia_k z_{back(k)} + ib_k
+	logDet     float64
+}
+
+// foldable reports whether a member can be part of a fold.
+func foldable[T Float](l Layer[T]) bool {
+	switch l.(type) {
+	case *Permute[T], diagonal:
+		return true
+	}
+	return false
+}
+
+func newFold[T Float](c *Chain[T], members []Layer[T]) *fold[T] {
+	d := c.dim
+	f := &fold[T]{
+		chain: c, members: members, from: make([]int, d), back: make([]int, d),
+		a: make([]T, d), b: make([]T, d), ia: make([]T, d), ib: make([]T, d),
+	}
+	f.compute()
+	return f
+}
+
+// refresh computes the numbers anew where the chain has changed.
+func (f *fold[T]) refresh() {
+	if f.version != f.chain.version.Load() {
+		f.compute()
+	}
+}
+
+// compute multiplies the members out.
+func (f *fold[T]) compute() {
+	f.version = f.chain.version.Load()
+	d := len(f.from)
+	from, a, b := make([]int, d), make([]float64, d), make([]float64, d)
+	for j := range d {
+		from[j], a[j] = j, 1
+	}
+	f.logDet = 0
+	for _, m := range f.members {
+		switch m := m.(type) {
+		case *Permute[T]:
+			pf, pa, pb := make([]int, d), make([]float64, d), make([]float64, d)
+			for j, k := range m.order {
+				pf[j], pa[j], pb[j] = from[k], a[k], b[k]
+			}
+			from, a, b = pf, pa, pb
+		case diagonal:
+			for j := range d {
+				s, t, logS := m.coefficients(j)
+				a[j], b[j] = s*a[j], s*b[j]+t
+				f.logDet += logS
+			}
+		}
+	}
+	for j, k := range from {
+		f.from[j], f.back[k] = k, j
+		f.a[j], f.b[j] = T(a[j]), T(b[j])
+		f.ia[k], f.ib[k] = T(1/a[j]), T(-b[j]/a[j])
+	}
+}
+
+// Forward sets z = f(x); z and x must not overlap.
+func (f *fold[T]) Forward(z, x Mat[T], logDet []float64) {
+	f.refresh()
+	move(z, x, f.from, f.a, f.b)
+	addConstant(logDet, f.logDet)
+}
+
+// Inverse sets x = f^-1(z); x and z must not overlap.
+func (f *fold[T]) Inverse(x, z Mat[T], logDet []float64) {
+	f.refresh()
+	move(x, z, f.back, f.ia, f.ib)
+	addConstant(logDet, -f.logDet)
+}
+
+// move sets feature j of dst to a_j src_{from(j)} + b_j.
+func move[T Float](dst, src Mat[T], from []int, a, b []T) {
+	if dst.N == 1 && dst.Stride == 1 && src.Stride == 1 {
+		for j, k := range from {
+			dst.Data[j] = T(a[j]*src.Data[k]) + b[j]
+		}
+		return
+	}
+	for j, k := range from {
+		kernel.Affine(dst.Feature(j), src.Feature(k), a[j], b[j])
+	}
+}
