@@ -94,7 +94,7 @@ func (shift[T]) Inverse(x, y []T, f Feature[T], _ []float64) {
 	kernel.Combine(x, y, f.Theta.Feature(0), 1, -1, 0)
 }
 
-func (shift[T]) Backward(dx []T, d Gradient[T], dy, _ []T, _ Feature[T], _ []float64) {
-	copy(d.Theta.Feature(0), dy)
+func (shift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, _ []T, _ Feature[T], _ []float64) {
+	copy(dtheta.Feature(0), dy)
 	copy(dx, dy)
 }

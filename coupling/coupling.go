@@ -9,7 +9,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // Coupling is a coupling layer,
@@ -33,9 +32,10 @@ type Coupling[T bijector.Float] struct {
 	mask      []int64 // 1: kept
 	kept      []int
 	moved     []int
-	initial   []float64 // shared parameters of a moved feature
-	shared    []T       // (moved, len(initial))
-	align     int       // sample ranges of a worker are multiples of this
+	params    int // of a moved feature, those of the net
+	constants int // and those that all samples share
+	shared    []T // (moved, constants)
+	align     int // sample ranges of a worker are multiples of this
 	tensors   bijector.Tensors[T]
 }
 
@@ -71,9 +71,9 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 	if p.Transform.Params() < 1 {
 		return nil, fmt.Errorf("coupling: %T has %d parameters, want 1 at least: %w", p.Transform, p.Transform.Params(), bijector.ErrSpec)
 	}
-	c := &Coupling[T]{transform: p.Transform, context: p.ContextDim, mask: mask, initial: p.Transform.Shared()}
+	c := &Coupling[T]{transform: p.Transform, context: p.ContextDim, mask: mask, params: p.Transform.Params()}
 	c.kept, c.moved = split(mask, nil, nil)
-	in, out := c.context+len(c.kept), p.Transform.Params()*len(c.moved)
+	in, out := c.context+len(c.kept), c.params*len(c.moved)
 	if c.net, err = p.Conditioner(in, out); err != nil {
 		return nil, fmt.Errorf("coupling: conditioner: %w", err)
 	}
@@ -82,11 +82,13 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 	}
 	if c.net.In() != in || c.net.Out() != out {
 		return nil, fmt.Errorf("coupling: the conditioner maps %d features to %d, want %d (context %d, kept %d) to %d (%d for each of %d moved): %w",
-			c.net.In(), c.net.Out(), in, c.context, len(c.kept), out, p.Transform.Params(), len(c.moved), bijector.ErrShape)
+			c.net.In(), c.net.Out(), in, c.context, len(c.kept), out, c.params, len(c.moved), bijector.ErrShape)
 	}
-	c.shared = kernel.Make[T](len(c.moved) * len(c.initial))
+	initial := p.Transform.Shared()
+	c.constants = len(initial)
+	c.shared = make([]T, len(c.moved)*c.constants)
 	for i := range c.shared {
-		c.shared[i] = T(c.initial[i%len(c.initial)])
+		c.shared[i] = T(initial[i%c.constants])
 	}
 	work := out
 	for _, p := range c.net.Params() {
@@ -118,11 +120,12 @@ func (c *Coupling[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
 func (c *Coupling[T]) Conditioner() bijector.Map[T] { return c.net }
 
 // Params are the conditioner's, with "net." in front, and where the transform
-// has shared parameters "shared", of shape (moved, shared).
+// has shared parameters "shared", of shape (moved, shared): a row for each
+// moved feature.
 func (c *Coupling[T]) Params() []bijector.Param[T] {
 	ps := bijector.PrefixParams("net", c.net.Params())
 	if len(c.shared) > 0 {
-		ps = append(ps, bijector.Param[T]{Name: "shared", Shape: []int{len(c.moved), len(c.initial)}, Data: c.shared})
+		ps = append(ps, bijector.Param[T]{Name: "shared", Shape: []int{len(c.moved), c.constants}, Data: c.shared})
 	}
 	return ps
 }

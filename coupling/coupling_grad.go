@@ -14,14 +14,13 @@ func (c *Coupling[T]) NewGradPass(o bijector.PassOptions) bijector.GradPass[T] {
 		batch:   newBatch(c, o),
 		net:     c.net.NewMapGradPass(o),
 		du:      bijector.NewMat[T](c.net.In(), o.MaxBatch),
-		dtheta:  bijector.NewMat[T](c.net.Out(), o.MaxBatch),
+		dtheta:  c.newTheta(o.MaxBatch),
 		scratch: bijector.NewMat[float64](m*c.transform.Scratch(), o.MaxBatch),
-		dshared: bijector.NewMat[float64](len(c.shared), o.MaxBatch),
 	}
 	p.grads = p.net.Grads()
 	if len(c.shared) > 0 {
-		p.sum = kernel.Make[T](len(c.shared))
-		p.grads = append(p.grads[:len(p.grads):len(p.grads)], p.sum)
+		p.dshared = make([]T, len(c.shared))
+		p.grads = append(p.grads[:len(p.grads):len(p.grads)], p.dshared)
 	}
 	p.forward, p.backward = p.forwardSamples, p.backwardSamples
 	return p
@@ -33,8 +32,7 @@ type gradPass[T bijector.Float] struct {
 	net               bijector.MapGradPass[T]
 	du, dtheta        bijector.Mat[T]
 	scratch           bijector.Mat[float64] // Scratch rows for each moved feature
-	dshared           bijector.Mat[float64] // each sample's gradient of shared
-	sum               []T                   // their sum over all batches so far
+	dshared           []T
 	grads             [][]T
 	forward, backward func(lo, hi int)
 
@@ -47,8 +45,7 @@ type gradPass[T bijector.Float] struct {
 func (p *gradPass[T]) feature(theta bijector.Mat[T], j, n, lo, hi int) Feature[T] {
 	s := p.transform.Scratch()
 	return Feature[T]{
-		Theta:   p.params(theta, j, lo, hi),
-		Shared:  p.constants(j),
+		Theta:   p.of(theta, j, lo, hi),
 		Scratch: p.scratch.Resize(n).Features(j*s, (j+1)*s).Samples(lo, hi),
 	}
 }
@@ -63,7 +60,8 @@ func (p *gradPass[T]) forwardSamples(lo, hi int) {
 	n := p.in.N
 	u, theta := p.u.Resize(n), p.theta.Resize(n)
 	p.gather(u, p.in, p.cond, lo, hi)
-	p.net.Forward(theta, u, lo, hi)
+	p.net.Forward(p.computed(theta), u, lo, hi)
+	p.constant(theta, lo, hi)
 	for j, k := range p.moved {
 		p.transform.Forward(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], p.feature(theta, j, n, lo, hi), p.logDet[lo:hi])
 	}
@@ -78,6 +76,7 @@ func (p *gradPass[T]) forwardSamples(lo, hi int) {
 //	dx_kept          = dz_kept + du
 //
 // dLogDet enters in f only: the net's own Jacobian is off the diagonal blocks.
+// A shared parameter's gradient is the sum of its samples', in one fixed order.
 func (p *gradPass[T]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLogDet []float64) {
 	p.check(z, x, cond, dLogDet)
 	p.check(dx, dz, cond, dLogDet)
@@ -86,25 +85,22 @@ func (p *gradPass[T]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLogDe
 	}
 	p.in, p.dx, p.dcond, p.dz, p.logDet = x, dx, dcond, dz, dLogDet
 	p.workers.For(x.N, p.align, p.backward)
-	p.net.Accumulate(p.dtheta.Resize(x.N), p.u.Resize(x.N), p.theta.Resize(x.N))
-	for i := range p.sum {
-		p.sum[i] += T(kernel.Sum(p.dshared.Resize(x.N).Feature(i)))
+	dtheta := p.dtheta.Resize(x.N)
+	p.net.Accumulate(p.computed(dtheta), p.u.Resize(x.N), p.computed(p.theta.Resize(x.N)))
+	for i := range p.dshared {
+		j, k := i/p.constants, i%p.constants
+		p.dshared[i] += T(kernel.Sum(dtheta.Feature((p.params+k)*len(p.moved) + j)))
 	}
 }
 
 func (p *gradPass[T]) backwardSamples(lo, hi int) {
-	n, s := p.in.N, len(p.initial)
-	u, theta := p.u.Resize(n), p.theta.Resize(n)
-	du, dtheta, dshared := p.du.Resize(n), p.dtheta.Resize(n), p.dshared.Resize(n)
+	n := p.in.N
+	u, theta, du, dtheta := p.u.Resize(n), p.theta.Resize(n), p.du.Resize(n), p.dtheta.Resize(n)
 	for j, k := range p.moved {
-		d := Gradient[T]{
-			Theta:  p.params(dtheta, j, lo, hi),
-			Shared: dshared.Features(j*s, (j+1)*s).Samples(lo, hi),
-		}
-		p.transform.Backward(p.dx.Feature(k)[lo:hi], d, p.dz.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi],
+		p.transform.Backward(p.dx.Feature(k)[lo:hi], p.of(dtheta, j, lo, hi), p.dz.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi],
 			p.feature(theta, j, n, lo, hi), p.logDet[lo:hi])
 	}
-	p.net.Backward(du, dtheta, u, theta, lo, hi)
+	p.net.Backward(du, p.computed(dtheta), u, p.computed(theta), lo, hi)
 	p.keep(p.dx, p.dz, lo, hi)
 	for j, k := range p.kept {
 		kernel.AddTo(p.dx.Feature(k)[lo:hi], du.Feature(p.context + j)[lo:hi])

@@ -4,7 +4,8 @@ package coupling
 
 import "github.com/bijou-flow/bijou/bijector"
 
-// batch holds a conditioner's input and output for a batch.
+// batch holds a conditioner's input and the moved features' parameters for a
+// batch: row p*m + j of theta is parameter p of the j-th of m.
 type batch[T bijector.Float] struct {
 	*Coupling[T]
 	workers  *bijector.Workers
@@ -16,8 +17,12 @@ func newBatch[T bijector.Float](c *Coupling[T], o bijector.PassOptions) batch[T]
 		Coupling: c,
 		workers:  o.Workers,
 		u:        bijector.NewMat[T](c.net.In(), o.MaxBatch),
-		theta:    bijector.NewMat[T](c.net.Out(), o.MaxBatch),
+		theta:    c.newTheta(o.MaxBatch),
 	}
+}
+
+func (c *Coupling[T]) newTheta(maxBatch int) bijector.Mat[T] {
+	return bijector.NewMat[T]((c.params+c.constants)*len(c.moved), maxBatch)
 }
 
 // check refuses batches that are not the coupling's.
@@ -50,17 +55,31 @@ func (b *batch[T]) keep(out, in bijector.Mat[T], lo, hi int) {
 	}
 }
 
-// params returns the rows of theta that belong to the j-th moved feature.
-func (b *batch[T]) params(theta bijector.Mat[T], j, lo, hi int) bijector.Mat[T] {
-	m := len(b.moved)
-	n, last := b.transform.Params(), (theta.D/m-1)*m+j
-	return bijector.Mat[T]{Data: theta.Data[j*theta.Stride+lo : last*theta.Stride+hi], D: n, N: hi - lo, Stride: m * theta.Stride}
+// computed are theta's rows that the conditioner writes.
+func (b *batch[T]) computed(theta bijector.Mat[T]) bijector.Mat[T] {
+	return theta.Features(0, b.params*len(b.moved))
 }
 
-// constants are the shared parameters of the j-th moved feature.
-func (b *batch[T]) constants(j int) []T {
-	n := len(b.initial)
-	return b.shared[j*n : (j+1)*n : (j+1)*n]
+// constant sets samples lo to hi of theta's other rows.
+func (b *batch[T]) constant(theta bijector.Mat[T], lo, hi int) {
+	m := len(b.moved)
+	for i, v := range b.shared {
+		j, k := i/b.constants, i%b.constants
+		row := theta.Feature((b.params+k)*m + j)[lo:hi]
+		for s := range row {
+			row[s] = v
+		}
+	}
+}
+
+// of returns theta's rows that belong to the j-th moved feature.
+func (b *batch[T]) of(theta bijector.Mat[T], j, lo, hi int) bijector.Mat[T] {
+	m := len(b.moved)
+	last := theta.D - m + j
+	return bijector.Mat[T]{
+		Data: theta.Data[j*theta.Stride+lo : last*theta.Stride+hi],
+		D:    theta.D / m, N: hi - lo, Stride: m * theta.Stride,
+	}
 }
 
 // NewPass returns an evaluation pass.
@@ -106,23 +125,24 @@ func (p *pass[T]) evaluate(out, in, cond bijector.Mat[T], logDet []float64, inve
 func (p *pass[T]) samples(lo, hi int) {
 	u, theta := p.u.Resize(p.in.N), p.theta.Resize(p.in.N)
 	p.gather(u, p.in, p.cond, lo, hi)
-	p.net.Forward(theta, u, lo, hi)
+	p.net.Forward(p.computed(theta), u, lo, hi)
+	p.constant(theta, lo, hi)
 	p.keep(p.out, p.in, lo, hi)
-	if theta.Stride == 1 && len(p.initial) == 0 {
+	if theta.Stride == 1 {
 		p.single(theta)
 		return
 	}
 	logDet := p.logDet[lo:hi]
 	f := Feature[T]{Scratch: p.scratch.Resize(p.in.N).Samples(lo, hi)}
 	for j, k := range p.moved {
-		f.Theta, f.Shared = p.params(theta, j, lo, hi), p.constants(j)
+		f.Theta = p.of(theta, j, lo, hi)
 		p.move(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], f, logDet)
 	}
 }
 
-// single moves all features of a single sample at once. Where nothing is
-// shared, a transform cannot tell the features of a sample from the samples of
-// a feature, and one call on a row is several times as fast as m on a value.
+// single moves all features of a single sample at once: a transform cannot
+// tell the features of a sample from the samples of a feature, and one call on
+// a row is several times as fast as a call for each value.
 func (p *pass[T]) single(theta bijector.Mat[T]) {
 	m := len(p.moved)
 	for j, k := range p.moved {

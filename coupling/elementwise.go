@@ -10,15 +10,16 @@ import "github.com/bijou-flow/bijou/bijector"
 // and nothing else; the masks, the conditioner, the batch and the cores are
 // Coupling's.
 //
-// Its methods are called for one moved feature over a range of samples, at
-// once for different ranges: they keep what they need in Feature.Scratch and
-// not in the receiver. Arithmetic belongs in float64, whatever T is.
+// Its methods see rows of values: one moved feature of many samples, or all
+// moved features of one, and cannot tell which. They are called for different
+// rows at once, so they keep what they need in Feature.Scratch and not in the
+// receiver. Arithmetic belongs in float64, whatever T is.
 type Elementwise[T bijector.Float] interface {
-	// Params is how many values the conditioner computes for each moved
-	// feature of each sample.
+	// Params is how many of a moved feature's parameters the conditioner
+	// computes, for each sample.
 	Params() int
-	// Shared are the initial values of those parameters of a moved feature
-	// that are learned but do not depend on the sample; nil for most.
+	// Shared are the initial values of its other parameters, which are learned
+	// and the same for all samples; nil for most.
 	Shared() []float64
 	// Scratch is how many float64 values for each moved feature of each
 	// sample are kept from Forward to Backward.
@@ -31,28 +32,18 @@ type Elementwise[T bijector.Float] interface {
 	Inverse(x, y []T, f Feature[T], logDet []float64)
 	// Backward is the vector-Jacobian product of the latest Forward. With dy
 	// and dLogDet the loss's gradients with respect to y and to logDet, it
-	// overwrites dx (which may be dy) and all of d. It may be called again
-	// and must then find in the scratch what it found there before.
-	Backward(dx []T, d Gradient[T], dy, x []T, f Feature[T], dLogDet []float64)
+	// overwrites dx (which may be dy) and dtheta, whose rows are Theta's. It may be called again and must then find in the
+	// scratch what it found there before.
+	Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f Feature[T], dLogDet []float64)
 }
 
-// Feature is what belongs to one moved feature over a range of samples.
+// Feature is what belongs to a row of values.
 type Feature[T bijector.Float] struct {
-	// Theta are the conditioner's outputs: Theta.Feature(p)[i] is parameter p
-	// for sample i.
+	// Theta are the parameters: Theta.Feature(p)[i] is parameter p of value i.
+	// Those that the conditioner computes come first, then the shared ones,
+	// repeated for each value.
 	Theta bijector.Mat[T]
-	// Shared are the parameters that all samples share.
-	Shared []T
 	// Scratch has Elementwise.Scratch rows: undefined before Forward and
 	// Inverse, and before Backward as the latest Forward left them.
 	Scratch bijector.Mat[float64]
-}
-
-// Gradient is what Backward finds out about a Feature.
-type Gradient[T bijector.Float] struct {
-	// Theta has the rows of Feature.Theta.
-	Theta bijector.Mat[T]
-	// Shared has one row for each shared parameter, with each sample's own
-	// gradient; the coupling sums them.
-	Shared bijector.Mat[float64]
 }

@@ -13,15 +13,15 @@ import (
 // logScale computes a log-scale s from a conditioner's output r, on rows of
 // float64.
 type logScale struct {
-	kind  scaleKind
-	clamp float64
+	kind    scaleKind
+	learned bool // s is to be multiplied by a learned factor
+	clamp   float64
 }
 
 type scaleKind uint8
 
 const (
 	scaleTanh scaleKind = iota
-	scaleLearned
 	scaleSoftclamp
 	scaleSigmoid
 	scaleExp
@@ -41,10 +41,10 @@ const (
 func newLogScale(name string, clamp float64) (logScale, error) {
 	var l logScale
 	switch name {
-	case "", "tanh":
+	case "", "learned-tanh":
+		l.kind, l.learned = scaleTanh, true
+	case "tanh":
 		l.kind = scaleTanh
-	case "learned-tanh":
-		l.kind = scaleLearned
 	case "softclamp":
 		l.kind = scaleSoftclamp
 	case "sigmoid":
@@ -66,20 +66,12 @@ func newLogScale(name string, clamp float64) (logScale, error) {
 	return l, nil
 }
 
-// learned reports whether s has a learned factor.
-func (l logScale) learned() bool { return l.kind == scaleLearned }
-
 // value sets s from r and replaces r by what slope needs.
-func (l logScale) value(s, r []float64, factor float64) {
+func (l logScale) value(s, r []float64) {
 	switch l.kind {
 	case scaleTanh:
 		kernel.Tanh(r, r)
 		copy(s, r)
-	case scaleLearned:
-		kernel.Tanh(r, r)
-		for i, t := range r {
-			s[i] = factor * t
-		}
 	case scaleSoftclamp:
 		for i, v := range r {
 			u := v / l.clamp
@@ -116,18 +108,13 @@ func (logScale) sigmoid(s, r []float64) {
 	kernel.Log1p(s, s)
 }
 
-// slope turns ds, the gradient of s, into that of r, and sets dfactor, of a
-// learned factor, to each sample's share. kept is what value left in r.
-func (l logScale) slope(ds, dfactor, kept []float64, factor float64) {
+// slope turns ds, the gradient of s, into that of r. kept is what value left
+// in r.
+func (l logScale) slope(ds, kept []float64) {
 	switch l.kind {
 	case scaleTanh:
 		for i, t := range kept {
 			ds[i] *= (1 - t) * (1 + t)
-		}
-	case scaleLearned:
-		for i, t := range kept {
-			dfactor[i] = ds[i] * t
-			ds[i] *= factor * (1 - t) * (1 + t)
 		}
 	case scaleSoftclamp, scaleSigmoid:
 		for i, v := range kept {

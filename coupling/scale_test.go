@@ -9,17 +9,17 @@ import (
 )
 
 // scaleDefinitions are the parametrisations as their documentation has them,
-// with the factor of learned-tanh and softclamp's clamp.
-var scaleDefinitions = map[string]func(r, factor, clamp float64) float64{
-	"tanh":         func(r, _, _ float64) float64 { return math.Tanh(r) },
-	"learned-tanh": func(r, a, _ float64) float64 { return a * math.Tanh(r) },
-	"softclamp":    func(r, _, c float64) float64 { return 2 / math.Pi * c * math.Atan(r/c) },
-	"sigmoid":      func(r, _, _ float64) float64 { return math.Log(1/(1+math.Exp(-r-2)) + 0.001) },
-	"exp":          func(r, _, _ float64) float64 { return r },
+// with softclamp's clamp. The factor of learned-tanh is the coupling's affair.
+var scaleDefinitions = map[string]func(r, clamp float64) float64{
+	"tanh":         func(r, _ float64) float64 { return math.Tanh(r) },
+	"learned-tanh": func(r, _ float64) float64 { return math.Tanh(r) },
+	"softclamp":    func(r, c float64) float64 { return 2 / math.Pi * c * math.Atan(r/c) },
+	"sigmoid":      func(r, _ float64) float64 { return math.Log(1/(1+math.Exp(-r-2)) + 0.001) },
+	"exp":          func(r, _ float64) float64 { return r },
 }
 
 func TestLogScaleValueAndSlope(t *testing.T) {
-	const factor, h = 1.7, 1e-5
+	const h = 1e-5
 	for name, define := range scaleDefinitions {
 		for _, clamp := range []float64{0, 0.6} {
 			if clamp != 0 && name != "softclamp" {
@@ -32,34 +32,23 @@ func TestLogScaleValueAndSlope(t *testing.T) {
 			if clamp == 0 {
 				clamp = 1.9
 			}
-			f := 1.0
-			if l.learned() {
-				f = factor
-			}
 			var rs []float64
 			for r := -12.0; r <= 12; r += 0.37 {
 				rs = append(rs, r)
 			}
-			s, kept := make([]float64, len(rs)), append([]float64(nil), rs...)
-			l.value(s, kept, f)
-			ds, dfactor := make([]float64, len(rs)), make([]float64, len(rs))
+			s, kept, ds := make([]float64, len(rs)), append([]float64(nil), rs...), make([]float64, len(rs))
+			l.value(s, kept)
 			for i := range ds {
 				ds[i] = 0.5
 			}
-			l.slope(ds, dfactor, kept, f)
+			l.slope(ds, kept)
 			for i, r := range rs {
-				if want := define(r, f, clamp); math.Abs(s[i]-want) > 1e-13*max(1, math.Abs(want)) {
+				if want := define(r, clamp); math.Abs(s[i]-want) > 1e-13*max(1, math.Abs(want)) {
 					t.Errorf("%s(%g) = %.17g, want %.17g", name, r, s[i], want)
 				}
-				want := 0.5 * (define(r+h, f, clamp) - define(r-h, f, clamp)) / (2 * h)
+				want := 0.5 * (define(r+h, clamp) - define(r-h, clamp)) / (2 * h)
 				if math.Abs(ds[i]-want) > 1e-9 {
 					t.Errorf("%s'(%g)/2 = %.12g, want %.12g", name, r, ds[i], want)
-				}
-				if !l.learned() {
-					continue
-				}
-				if want := 0.5 * math.Tanh(r); math.Abs(dfactor[i]-want) > 1e-14 {
-					t.Errorf("factor's gradient at %g is %g, want %g", r, dfactor[i], want)
 				}
 			}
 		}
@@ -70,11 +59,10 @@ func TestLogScaleValueAndSlope(t *testing.T) {
 // conditioner, and NaN from NaN.
 func TestLogScaleExtremes(t *testing.T) {
 	bounds := map[string][2]float64{
-		"tanh":         {-1, 1},
-		"learned-tanh": {-1.7, 1.7},
-		"softclamp":    {-1.9 - 1e-12, 1.9 + 1e-12},
-		"sigmoid":      {math.Log(0.001) - 1e-12, math.Log(1.001) + 1e-12},
-		"exp":          {-math.MaxFloat32, math.MaxFloat32},
+		"tanh":      {-1, 1},
+		"softclamp": {-1.9 - 1e-12, 1.9 + 1e-12},
+		"sigmoid":   {math.Log(0.001) - 1e-12, math.Log(1.001) + 1e-12},
+		"exp":       {-math.MaxFloat32, math.MaxFloat32},
 	}
 	for name, b := range bounds {
 		l, err := newLogScale(name, 0)
@@ -82,16 +70,18 @@ func TestLogScaleExtremes(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := []float64{-math.MaxFloat32, -1000, -50, 50, 1000, math.MaxFloat32, math.NaN()}
-		s := make([]float64, len(r))
-		l.value(s, r, 1.7)
-		ds := []float64{1, 1, 1, 1, 1, 1, 1}
-		l.slope(ds, make([]float64, len(r)), r, 1.7)
+		s, ds := make([]float64, len(r)), make([]float64, len(r))
+		l.value(s, r)
+		for i := range ds {
+			ds[i] = 1
+		}
+		l.slope(ds, r)
 		last := len(r) - 1
 		for i := range last {
 			if !(s[i] >= b[0] && s[i] <= b[1]) {
 				t.Errorf("%s: value %d is %g, want one within %g and %g", name, i, s[i], b[0], b[1])
 			}
-			if !(ds[i] >= 0 && ds[i] <= 1.7) {
+			if !(ds[i] >= 0 && ds[i] <= 1) {
 				t.Errorf("%s: slope %d is %g", name, i, ds[i])
 			}
 		}

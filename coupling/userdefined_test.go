@@ -154,9 +154,9 @@ func (sinhArcsinh[T]) Inverse(x, y []T, f coupling.Feature[T], logDet []float64)
 //
 //	du = dy cosh(u) + L tanh(u),  dt = du,  ds = du exp(s) asinh(x) + L,
 //	dx = du exp(s)/sqrt(1 + x^2) - L x/(1 + x^2).
-func (sinhArcsinh[T]) Backward(dx []T, d coupling.Gradient[T], dy, x []T, f coupling.Feature[T], dLogDet []float64) {
+func (sinhArcsinh[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f coupling.Feature[T], dLogDet []float64) {
 	s, t := f.Theta.Feature(0), f.Theta.Feature(1)
-	ds, dt := d.Theta.Feature(0), d.Theta.Feature(1)
+	ds, dt := dtheta.Feature(0), dtheta.Feature(1)
 	for i, v := range x {
 		x, e, l := float64(v), math.Exp(float64(s[i])), dLogDet[i]
 		a := math.Asinh(x)
