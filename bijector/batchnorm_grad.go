@@ -9,11 +9,11 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// batchNormGradPass keeps two numbers a feature between Forward and Backward.
+// batchNormGradPass keeps three numbers a feature between Forward and Backward.
 type batchNormGradPass[T Float] struct {
 	layer             *BatchNorm[T]
 	workers           *Workers
-	std               []float64 // sqrt(var + eps) of the batch
+	mean, std         []float64 // of the batch; std is sqrt(var + eps)
 	logA              []float64
 	dLogGamma, dBeta  []T
 	grads             [][]T
@@ -27,6 +27,7 @@ func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGra
 	p := &batchNormGradPass[T]{
 		layer:     b,
 		workers:   o.Workers,
+		mean:      make([]float64, d),
 		std:       make([]float64, d),
 		logA:      make([]float64, d),
 		dLogGamma: make([]T, d),
@@ -51,7 +52,7 @@ func (p *batchNormGradPass[T]) forwardFeatures(lo, hi int) {
 		x := p.x.Feature(j)
 		mean, variance := p.layer.statistics(x)
 		a, b, logA := p.layer.affine(j, mean, variance)
-		p.std[j], p.logA[j] = math.Sqrt(variance+p.layer.eps()), logA
+		p.mean[j], p.std[j], p.logA[j] = mean, math.Sqrt(variance+p.layer.eps()), logA
 		kernel.Affine(p.z.Feature(j), x, T(a), T(b))
 	}
 }
@@ -92,6 +93,15 @@ func (p *batchNormGradPass[T]) backwardFeatures(lo, hi int) {
 		onZ := -a / (m * g * s)
 		// Last: dx may be dz.
 		kernel.Combine(p.dx.Feature(j), dz, z, T(g/s), T(onZ), T(-g*b/(n*s)-onZ*beta))
+	}
+}
+
+// Reverse undoes the normalisation with the batch's statistics, as Forward
+// left them.
+func (p *batchNormGradPass[T]) Reverse(x, z, _ Mat[T]) {
+	for j := range x.D {
+		a, b, _ := p.layer.affine(j, p.mean[j], p.std[j]*p.std[j]-p.layer.eps())
+		kernel.Affine(x.Feature(j), z.Feature(j), T(1/a), T(-b/a))
 	}
 }
 

@@ -1,10 +1,6 @@
 package bijector
 
-import (
-	"fmt"
-
-	"github.com/bijou-flow/bijou/internal/chunk"
-)
+import "github.com/bijou-flow/bijou/internal/chunk"
 
 // NewPass returns a pass that runs members in place, and folds those between
 // couplings into one map.
@@ -79,82 +75,6 @@ func place[T Float](out, spare, cur, in Mat[T], canOverwrite bool) Mat[T] {
 		return spare
 	}
 	return out
-}
-
-// NewGradPass returns a pass that keeps every member's input. It panics where
-// a member has no gradient; CheckTrainable says so beforehand.
-func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
-	p := &chainGradPass[T]{}
-	for i, l := range c.layers {
-		t, ok := l.(Trainable[T])
-		if !ok {
-			panic("bijector: NewGradPass of a chain with a layer that is not trainable")
-		}
-		g := t.NewGradPass(o)
-		p.passes = append(p.passes, g)
-		if _, ok := l.(Stateful[T]); ok {
-			p.grads = append(p.grads, g.Grads()...)
-		}
-		if i > 0 {
-			p.between = append(p.between, NewMat[T](c.dim, o.MaxBatch))
-		}
-	}
-	return p
-}
-
-type chainGradPass[T Float] struct {
-	passes  []GradPass[T]
-	between []Mat[T] // between[i] is the output of member i and the input of i+1
-	grads   [][]T
-}
-
-// in and out are member i's input and output for a batch that enters as x and
-// leaves as z.
-func (p *chainGradPass[T]) in(i int, x Mat[T]) Mat[T] {
-	if i == 0 {
-		return x
-	}
-	return p.between[i-1].Resize(x.N)
-}
-
-func (p *chainGradPass[T]) out(i int, z Mat[T]) Mat[T] {
-	if i == len(p.passes)-1 {
-		return z
-	}
-	return p.between[i].Resize(z.N)
-}
-
-func (p *chainGradPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
-	for i, m := range p.passes {
-		m.Forward(p.out(i, z), p.in(i, x), cond, logDet)
-	}
-}
-
-// Backward applies the chain rule from the last member to the first. Each
-// member adds to logDet, so each sees the same dLogDet.
-func (p *chainGradPass[T]) Backward(dx, dcond, dz, x, z, cond Mat[T], dLogDet []float64) {
-	for i := len(p.passes) - 1; i >= 0; i-- {
-		p.passes[i].Backward(dx, dcond, dz, p.in(i, x), p.out(i, z), cond, dLogDet)
-		dz = dx
-	}
-}
-
-func (p *chainGradPass[T]) Grads() [][]T { return p.grads }
-
-// CheckTrainable returns nil where layer has a gradient, and otherwise an
-// ErrNotTrainable that names the member of a chain without one.
-func CheckTrainable[T Float](layer Layer[T]) error {
-	if c, ok := layer.(Container[T]); ok {
-		for i, l := range c.Members() {
-			if err := CheckTrainable(l); err != nil {
-				return fmt.Errorf("layer %d: %w", i, err)
-			}
-		}
-	}
-	if _, ok := layer.(Trainable[T]); !ok {
-		return fmt.Errorf("bijector: %T has no gradient; give it NewGradPass, Params, Buffers and Spec: %w", layer, ErrNotTrainable)
-	}
-	return nil
 }
 
 // evaluate replaces h by the layer's output for it, piece by piece.

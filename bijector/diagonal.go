@@ -125,4 +125,10 @@ func (p *diagonalGradPass[T]) backwardFeatures(lo, hi int) {
 	}
 }
 
+// Reverse is Inverse: the coefficients do not depend on the batch.
+func (p *diagonalGradPass[T]) Reverse(x, z, _ Mat[T]) {
+	p.dst, p.src = x, z
+	share(p.workers, z, p.inverts)
+}
+
 func (p *diagonalGradPass[T]) Grads() [][]T { return p.grads }

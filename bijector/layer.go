@@ -34,6 +34,11 @@ type PassOptions struct {
 	// Workers shares the work of one call among cores; nil keeps it on the
 	// caller's goroutine. A layer may ignore it.
 	Workers *Workers
+	// Memory tells a chain's GradPass what to keep. Other layers ignore it.
+	Memory Memory
+	// Scratch, where it is not nil, is memory that a GradPass shares with
+	// others; Activations takes from it. Layers that do not use it work too.
+	Scratch *Scratch
 }
 
 // Pass evaluates a layer, one goroutine at a time, without allocating. The

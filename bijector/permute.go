@@ -171,6 +171,9 @@ func (p *permutePass[T]) Backward(dx, _, dz, _, _, _ Mat[T], _ []float64) {
 	p.gather(dx, dz, p.layer.inverse)
 }
 
+// Reverse is Inverse.
+func (p *permutePass[T]) Reverse(x, z, _ Mat[T]) { p.gather(x, z, p.layer.inverse) }
+
 func (p *permutePass[T]) Grads() [][]T { return nil }
 
 // gather sets feature j of dst to feature from[j] of src. In place, it walks

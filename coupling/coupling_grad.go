@@ -13,28 +13,31 @@ func (c *Coupling[T]) NewGradPass(o bijector.PassOptions) bijector.GradPass[T] {
 	p := &gradPass[T]{
 		batch:   newBatch(c, o),
 		net:     c.net.NewMapGradPass(o),
-		du:      bijector.NewMat[T](c.net.In(), o.MaxBatch),
-		dtheta:  c.newTheta(o.MaxBatch),
-		scratch: bijector.NewMat[float64](m*c.transform.Scratch(), o.MaxBatch),
+		du:      bijector.Activations[T](o, c.net.In()),
+		dtheta:  c.newTheta(o),
+		scratch: bijector.Activations[float64](o, m*c.transform.Scratch()),
+		unused:  bijector.Activations[float64](o, 1),
 	}
 	p.grads = p.net.Grads()
 	if len(c.shared) > 0 {
 		p.dshared = make([]T, len(c.shared))
 		p.grads = append(p.grads[:len(p.grads):len(p.grads)], p.dshared)
 	}
-	p.forward, p.backward = p.forwardSamples, p.backwardSamples
+	p.forward, p.backward, p.reverse = p.forwardSamples, p.backwardSamples, p.reverseSamples
 	return p
 }
 
 // gradPass trains a coupling. The fields from out on are the current call's.
 type gradPass[T bijector.Float] struct {
 	batch[T]
-	net               bijector.MapGradPass[T]
-	du, dtheta        bijector.Mat[T]
-	scratch           bijector.Mat[float64] // Scratch rows for each moved feature
-	dshared           []T
-	grads             [][]T
-	forward, backward func(lo, hi int)
+	net        bijector.MapGradPass[T]
+	du, dtheta bijector.Mat[T]
+	scratch    bijector.Mat[float64] // Scratch rows for each moved feature
+	unused     bijector.Mat[float64] // log-dets of Reverse
+	dshared    []T
+	grads      [][]T
+
+	forward, backward, reverse func(lo, hi int)
 
 	out, in, cond bijector.Mat[T]
 	logDet        []float64 // or its gradient
@@ -110,6 +113,29 @@ func (p *gradPass[T]) backwardSamples(lo, hi int) {
 			kernel.AddTo(p.dcond.Feature(j)[lo:hi], du.Feature(j)[lo:hi])
 		}
 	}
+}
+
+// Reverse evaluates the conditioner on the kept features, which z has as they
+// were, moves the others back, and then forth again for what the transform
+// keeps.
+func (p *gradPass[T]) Reverse(x, z, cond bijector.Mat[T]) {
+	p.out, p.in, p.cond = z, x, cond
+	p.workers.For(x.N, p.align, p.reverse)
+}
+
+func (p *gradPass[T]) reverseSamples(lo, hi int) {
+	n := p.in.N
+	u, theta, dtheta := p.u.Resize(n), p.theta.Resize(n), p.dtheta.Resize(n)
+	unused := p.unused.Resize(n).Feature(0)[lo:hi]
+	p.gather(u, p.out, p.cond, lo, hi)
+	p.net.Forward(p.computed(theta), u, lo, hi)
+	p.constant(theta, lo, hi)
+	for j, k := range p.moved {
+		f := p.feature(theta, j, n, lo, hi)
+		p.transform.Inverse(p.in.Feature(k)[lo:hi], p.out.Feature(k)[lo:hi], f, unused)
+		p.transform.Forward(dtheta.Feature(j)[lo:hi], p.in.Feature(k)[lo:hi], f, unused)
+	}
+	p.keep(p.in, p.out, lo, hi)
 }
 
 func (p *gradPass[T]) Grads() [][]T { return p.grads }

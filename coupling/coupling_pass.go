@@ -16,13 +16,13 @@ func newBatch[T bijector.Float](c *Coupling[T], o bijector.PassOptions) batch[T]
 	return batch[T]{
 		Coupling: c,
 		workers:  o.Workers,
-		u:        bijector.NewMat[T](c.net.In(), o.MaxBatch),
-		theta:    c.newTheta(o.MaxBatch),
+		u:        bijector.Activations[T](o, c.net.In()),
+		theta:    c.newTheta(o),
 	}
 }
 
-func (c *Coupling[T]) newTheta(maxBatch int) bijector.Mat[T] {
-	return bijector.NewMat[T]((c.params+c.constants)*len(c.moved), maxBatch)
+func (c *Coupling[T]) newTheta(o bijector.PassOptions) bijector.Mat[T] {
+	return bijector.Activations[T](o, (c.params+c.constants)*len(c.moved))
 }
 
 // check refuses batches that are not the coupling's.

@@ -101,7 +101,7 @@ func (f *fitter[T]) prepare(data Source) error {
 		}
 		f.calibrate(true)
 	}
-	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers})
+	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers, Memory: f.o.Memory})
 	if f.update, err = newUpdater(f.o.Optimizer, f.model.Params(), f.step.Grads(), f.workers); err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ type Options struct {
 	// Workers is the number of cores to use; 0 means GOMAXPROCS. The result
 	// does not depend on it.
 	Workers int
+	// Memory is what a flow keeps from its forward pass for the backward one;
+	// the zero value keeps all of it.
+	Memory bijector.Memory
 	// Observer hears of every step and epoch, on the goroutine of Fit; nil:
 	// nobody.
 	Observer Observer

@@ -81,7 +81,7 @@ func (m *MLP[T]) Spec() any { return m.spec }
 
 // NewMapPass returns an evaluation pass.
 func (m *MLP[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
-	return newMLPPass(m, o.MaxBatch)
+	return newMLPPass(m, o)
 }
 
 // mlpPass holds the hidden activations.
@@ -90,10 +90,10 @@ type mlpPass[T bijector.Float] struct {
 	h   []bijector.Mat[T] // output of each hidden layer, after the activation
 }
 
-func newMLPPass[T bijector.Float](m *MLP[T], maxBatch int) *mlpPass[T] {
+func newMLPPass[T bijector.Float](m *MLP[T], o bijector.PassOptions) *mlpPass[T] {
 	p := &mlpPass[T]{net: m}
 	for _, l := range m.layers[:len(m.layers)-1] {
-		p.h = append(p.h, bijector.NewMat[T](l.Out, maxBatch))
+		p.h = append(p.h, bijector.Activations[T](o, l.Out))
 	}
 	return p
 }

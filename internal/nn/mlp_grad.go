@@ -7,15 +7,15 @@ import (
 
 // NewMapGradPass returns a training pass.
 func (m *MLP[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
-	p := &mlpGradPass[T]{mlpPass: newMLPPass(m, o.MaxBatch), workers: o.Workers}
+	p := &mlpGradPass[T]{mlpPass: newMLPPass(m, o), workers: o.Workers}
 	for i, l := range m.layers {
 		if i > 0 {
-			p.dh = append(p.dh, bijector.NewMat[T](l.In, o.MaxBatch))
+			p.dh = append(p.dh, bijector.Activations[T](o, l.In))
 		}
 		p.dw = append(p.dw, kernel.Make[T](len(l.W)))
 		p.db = append(p.db, kernel.Make[T](len(l.B)))
 		p.grads = append(p.grads, p.dw[i], p.db[i])
-		p.xt = append(p.xt, transposed[T]{data: kernel.Make[T](o.MaxBatch * pad(l.In)), ld: pad(l.In)})
+		p.xt = append(p.xt, transposed[T]{data: bijector.Activations[T](o, pad(l.In)).Data, ld: pad(l.In)})
 		p.cost += len(l.W)
 	}
 	p.rows = p.accumulateRows

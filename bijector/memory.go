@@ -1,0 +1,84 @@
+package bijector
+
+import "math"
+
+// Memory is how much of a training step's forward pass a chain keeps for the
+// backward pass.
+type Memory struct {
+	// Mode: see KeepAll, KeepInputs and Reverse.
+	Mode MemoryMode
+	// Every is, for Reverse, the number of members from one stored input to
+	// the next; 0 means the square root of their number.
+	Every int
+}
+
+// MemoryMode is a choice of Memory.
+type MemoryMode int
+
+const (
+	// KeepAll keeps every activation. Fastest; memory grows with depth times
+	// the widths of all conditioners.
+	KeepAll MemoryMode = iota
+	// KeepInputs keeps each member's input and computes the rest again, one
+	// member at a time. The gradient is the same to the bit, for about a third
+	// more work.
+	KeepInputs
+	// Reverse keeps an input every few members and computes the others back
+	// from the output, since every member is invertible (Gomez et al. 2017,
+	// arXiv 1707.04585). Memory hardly grows with depth; rounding errors of
+	// the inverses do, up to the next stored input. Members that cannot be
+	// reversed in training have their input stored.
+	Reverse
+)
+
+// every is the distance between stored inputs in a chain of n members.
+func (m Memory) every(n int) int {
+	switch {
+	case m.Mode != Reverse:
+		return 1
+	case m.Every > 0:
+		return m.Every
+	}
+	return max(1, int(math.Sqrt(float64(n))))
+}
+
+// Scratch is memory that the members of a chain take turns to use, for a
+// chain that computes activations again. The zero value is ready.
+type Scratch struct {
+	slots []any
+	next  int
+}
+
+// rewind lets the next member start from the first slot again.
+func (s *Scratch) rewind() { s.next = 0 }
+
+// Activations returns a batch of d features for what a GradPass keeps from
+// Forward to Backward, apart from gradients and numbers that belong to the
+// layer. Where training saves memory, passes share it: what is in it is lost
+// when another layer runs, and the chain calls Forward again before Backward.
+func Activations[T Float](o PassOptions, d int) Mat[T] {
+	s := o.Scratch
+	if s == nil {
+		return NewMat[T](d, o.MaxBatch)
+	}
+	if s.next == len(s.slots) {
+		s.slots = append(s.slots, nil)
+	}
+	need := d * stride(o.MaxBatch)
+	data, ok := s.slots[s.next].([]T)
+	if !ok || len(data) < need {
+		data = NewMat[T](d, o.MaxBatch).Data
+		s.slots[s.next] = data
+	}
+	s.next++
+	return Mat[T]{Data: data[:need], D: d, N: o.MaxBatch, Stride: stride(o.MaxBatch)}
+}
+
+// Reverser is an optional interface of a GradPass whose input can be computed
+// from its output in training mode.
+type Reverser[T Float] interface {
+	// Reverse sets x to the input of the latest Forward, from its output z and
+	// its cond, and leaves the pass as that Forward left it, ready for
+	// Backward. x and z do not overlap.
+	Reverse(x, z, cond Mat[T])
+}
