@@ -1,8 +1,10 @@
 package autoencoder_test
 
 import (
+	"context"
 	"fmt"
 	"log"
+	"math"
 	"math/rand/v2"
 
 	"gorgonia.org/tensor"
@@ -10,6 +12,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/train"
 )
 
 func ExampleNewConv() {
@@ -28,6 +31,38 @@ func ExampleNewConv() {
 	}
 	fmt.Println(z.Shape(), y.Shape())
 	// Output: (5, 8) (5, 360)
+}
+
+// An autoencoder is trained like a flow. Its loss is the binary cross-entropy in
+// nats a value: ln 2 for one that knows nothing.
+func ExampleAutoencoder() {
+	const n = 600
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := tensor.New(tensor.WithShape(n, 1, 8, 8), tensor.Of(tensor.Float32))
+	for i := range n { // a bright square somewhere on a dark ground
+		top, left := rng.IntN(5), rng.IntN(5)
+		for y := top; y < top+4; y++ {
+			for j := left; j < left+4; j++ {
+				x.Float32s()[i*64+y*8+j] = 1
+			}
+		}
+	}
+	ae, err := autoencoder.NewConv[float32](autoencoder.ConvSpec{Height: 8, Channels: []int{8, 16}, Embedding: 4})
+	if err != nil {
+		log.Fatal(err)
+	}
+	report, err := train.Fit(context.Background(), ae, train.Tensor(x), train.Options{
+		Epochs: 20, Rate: 5e-3, Optimizer: train.Adam{WeightDecay: 1e-5},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	first, last := report.Epochs[0].Loss, report.Epochs[19].Loss
+	fmt.Println("first epoch below ln 2:", first < math.Ln2)
+	fmt.Println("last below a tenth of that:", last < math.Ln2/10)
+	// Output:
+	// first epoch below ln 2: true
+	// last below a tenth of that: true
 }
 
 func ExampleNewDense() {

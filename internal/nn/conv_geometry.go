@@ -18,6 +18,9 @@ type image struct {
 
 func (m image) features() int { return m.c * m.h * m.w }
 
+// size is features before it is known to be small.
+func (m image) size() float64 { return float64(m.c) * float64(m.h) * float64(m.w) }
+
 func (m image) String() string { return fmt.Sprintf("%dx%dx%d", m.c, m.h, m.w) }
 
 // steps are the features from a pixel to the next and from a channel to the
@@ -130,7 +133,8 @@ func (g *geometry) upPatches(ld int) []patch {
 	return list
 }
 
-// patcher collects the rows of a patch and finds patches to share.
+// patcher collects the rows of a patch. Those of one class that miss the border
+// differ by their base alone, and share the rest.
 type patcher struct {
 	zero   int // offset of the row of zeros
 	rows   []int
@@ -165,7 +169,7 @@ func (b *patcher) patch(class int) patch {
 	for i := range b.rows {
 		b.rows[i] -= p.base
 	}
-	if !slices.Equal(b.shared[class], b.rows) {
+	if b.shared[class] == nil {
 		b.shared[class] = slices.Clone(b.rows)
 	}
 	p.rows = b.shared[class]

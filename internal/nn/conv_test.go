@@ -261,6 +261,9 @@ func TestConvSpecErrors(t *testing.T) {
 	if _, err := NewConvTranspose2D[float32](s, rng); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("output padding of the stride: error %v, want ErrSpec", err)
 	}
+	if _, err := NewDense[float32](1<<20, 1<<20, false, rng); !errors.Is(err, bijector.ErrSpec) {
+		t.Errorf("an affine map of 2^40 weights: error %v, want ErrSpec", err)
+	}
 	a, _ := NewConv2D[float64](good, rng)
 	if _, err := NewSequential[float64](a, a); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("a sequence that does not fit: error %v, want ErrShape", err)

@@ -4,6 +4,7 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -25,6 +26,9 @@ type Dense[T bijector.Float] struct {
 func NewDense[T bijector.Float](in, out int, relu bool, rng *rand.Rand) (*Dense[T], error) {
 	if err := checkSizes(in, out); err != nil {
 		return nil, err
+	}
+	if float64(in)*float64(out) > maxWeights {
+		return nil, fmt.Errorf("nn: an affine map from %d to %d features, want at most %d weights: %w", in, out, maxWeights, bijector.ErrSpec)
 	}
 	d := &Dense[T]{in: in, out: out, relu: relu, w: kernel.Make[T](out * in), b: kernel.Make[T](out), rs: in, cs: 1}
 	if in > out {
