@@ -39,9 +39,6 @@ func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGra
 }
 
 func (p *batchNormGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
-	if x.N == 0 {
-		return
-	}
 	p.z, p.x = z, x
 	share(p.workers, x, p.forward)
 	addConstant(logDet, kernel.Sum(p.logA))
@@ -72,9 +69,6 @@ func (p *batchNormGradPass[T]) forwardFeatures(lo, hi int) {
 // u is read back from z, u = (z - beta)/g: z is near 1 in size, while x may
 // have a mean beside which its deviations lose their digits.
 func (p *batchNormGradPass[T]) Backward(dx, _, dz, x, z, _ Mat[T], dLogDet []float64) {
-	if x.N == 0 {
-		return
-	}
 	p.dx, p.dz, p.z = dx, dz, z
 	p.total = kernel.Sum(dLogDet)
 	share(p.workers, x, p.backward)

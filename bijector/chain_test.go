@@ -189,3 +189,24 @@ func TestChainCalibratesInOrder(t *testing.T) {
 		near(t, "var", buffer[float64](t, second, "var")[j], 0.25, 1e-12)
 	}
 }
+
+// TestContainersPassOn: what a loader writes and asks reaches the innermost
+// layer.
+func TestContainersPassOn(t *testing.T) {
+	p := must(bijector.NewPermute[float64](bijector.PermuteSpec{Dim: 3, Kind: "reverse"}))
+	l := must(bijector.NewChain[float64](bijector.Invert(must(bijector.NewPart[float64](4, 1, 4, p)))))
+	copy(buffer[int64](t, l, "0.0.0.indices"), []int64{1, 2, 0})
+	l.Changed()
+	z := must(l.Inverse(rows([]float64{10, 20, 30, 40}))).Float64s()
+	if d := cmp.Diff([]float64{10, 30, 40, 20}, z); d != "" {
+		t.Errorf("after the indices were written to (-want +got):\n%s", d)
+	}
+	s := must(shear.New[float64](shear.Spec{Dim: 2, Context: 5}))
+	for _, l := range []bijector.Layer[float64]{
+		bijector.Invert(s), must(bijector.NewPart[float64](3, 0, 2, s)), must(bijector.NewChain[float64](half[float64]{2}, s)),
+	} {
+		if c := l.ContextDim(); c != 5 {
+			t.Errorf("%T around a layer with 5 context features has %d", l, c)
+		}
+	}
+}

@@ -166,7 +166,7 @@ func (c Context[T]) Load(dst Mat[T], lo int) (first, bad int) {
 			f[i] = v
 		}
 	}
-	if first, bad = c.rows.scan(1, 0); bad > 0 {
+	if _, bad = c.rows.scan(1, 0); bad > 0 {
 		return lo, dst.N
 	}
 	return -1, 0

@@ -199,7 +199,7 @@ func checkContext[T bijector.Float](f *fixture[T]) error {
 	z, ld := forward(f.layer, x, cond)
 	z2, ld2 := forward(f.layer, x, other)
 	if compare("", z, z2, exact) == nil && compareSlices("", ld, ld2, exact) == nil {
-		return fmt.Errorf("ContextDim is %d, but another context gives the same output and log-det", f.c)
+		return fmt.Errorf("the ContextDim is %d, but another context gives the same output and log-det", f.c)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ package bijectortest
 // data to run it on.
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -59,10 +58,10 @@ func newFixture[T bijector.Float](o Options, fresh func() (bijector.Layer[T], er
 	}
 	f := &fixture[T]{o: o, fresh: fresh, layer: l, d: l.Dim(), c: l.ContextDim(), trainable: bijector.CheckTrainable(l) == nil}
 	if f.d < 1 || f.d > 64 {
-		return nil, fmt.Errorf("Dim is %d; make the suite a layer of 1 to 64 features", f.d)
+		return nil, fmt.Errorf("a Dim of %d; make the suite a layer of 1 to 64 features", f.d)
 	}
 	if f.c < 0 {
-		return nil, fmt.Errorf("ContextDim is %d, want 0 or more", f.c)
+		return nil, fmt.Errorf("a ContextDim of %d, want 0 or more", f.c)
 	}
 	return f, nil
 }
@@ -205,11 +204,11 @@ func changed[T bijector.Float](l bijector.Layer[T]) {
 func copyState[D, S bijector.Float](dst bijector.Layer[D], src bijector.Layer[S]) error {
 	to, from := params(dst), params(src)
 	if len(to) != len(from) {
-		return fmt.Errorf("Params: %d of them in one layer, %d in another of the same spec", len(from), len(to))
+		return fmt.Errorf("%d Params in one layer, %d in another of the same spec", len(from), len(to))
 	}
 	for i, p := range from {
 		if to[i].Name != p.Name || len(to[i].Data) != len(p.Data) {
-			return fmt.Errorf("Params[%d] is %q with %d values in one layer, %q with %d in another of the same spec", i, p.Name, len(p.Data), to[i].Name, len(to[i].Data))
+			return fmt.Errorf("parameter %d is %q with %d values in one layer, %q with %d in another of the same spec", i, p.Name, len(p.Data), to[i].Name, len(to[i].Data))
 		}
 		for k, v := range p.Data {
 			to[i].Data[k] = D(v)
@@ -217,11 +216,11 @@ func copyState[D, S bijector.Float](dst bijector.Layer[D], src bijector.Layer[S]
 	}
 	toB, fromB := buffers(dst), buffers(src)
 	if len(toB) != len(fromB) {
-		return fmt.Errorf("Buffers: %d of them in one layer, %d in another of the same spec", len(fromB), len(toB))
+		return fmt.Errorf("%d Buffers in one layer, %d in another of the same spec", len(fromB), len(toB))
 	}
 	for i, b := range fromB {
 		if toB[i].Name != b.Name {
-			return fmt.Errorf("Buffers[%d] is %q in one layer and %q in another of the same spec", i, b.Name, toB[i].Name)
+			return fmt.Errorf("buffer %d is %q in one layer and %q in another of the same spec", i, b.Name, toB[i].Name)
 		}
 		ok := false
 		switch v := b.Data.(type) {
@@ -241,7 +240,7 @@ func copyState[D, S bijector.Float](dst bijector.Layer[D], src bijector.Layer[S]
 	changed(dst)
 	if v, ok := dst.(bijector.Validator); ok {
 		if err := v.Validate(); err != nil {
-			return errors.Join(errors.New("Validate refuses the state of an equal layer"), err)
+			return fmt.Errorf("the state of an equal layer is refused by Validate: %w", err)
 		}
 	}
 	return nil

@@ -103,7 +103,7 @@ func gradientsOf(f *fixture[float64], n int) error {
 	}
 	ps := params(l)
 	if len(s.pass.Grads()) != len(ps) {
-		return fmt.Errorf("Grads has %d slices, Params has %d", len(s.pass.Grads()), len(ps))
+		return fmt.Errorf("there are %d Grads and %d Params", len(s.pass.Grads()), len(ps))
 	}
 	for j := range f.d {
 		for i := range n {
@@ -127,7 +127,7 @@ func gradientsOf(f *fixture[float64], n int) error {
 	}
 	for k, p := range ps {
 		if len(s.pass.Grads()[k]) != len(p.Data) {
-			return fmt.Errorf("Grads[%d] has %d values, parameter %q has %d", k, len(s.pass.Grads()[k]), p.Name, len(p.Data))
+			return fmt.Errorf("gradient %d has %d values, its parameter %q has %d", k, len(s.pass.Grads()[k]), p.Name, len(p.Data))
 		}
 		scale := func(w *weights) float64 { return rms(w.grads[k]) }
 		for _, e := range entries(rng, len(p.Data)) {

@@ -119,30 +119,30 @@ func checkSpecs(s *suite) error {
 	a, ok := s.f32.layer.(bijector.Stateful[float32])
 	b, ok64 := s.f64.layer.(bijector.Stateful[float64])
 	if ok != ok64 {
-		return fmt.Errorf("Stateful is implemented in one precision only: float32 %v, float64 %v", ok, ok64)
+		return fmt.Errorf("the interface Stateful is implemented in one precision only: float32 %v, float64 %v", ok, ok64)
 	}
 	if !ok {
 		return nil
 	}
 	if d := cmp.Diff(a.Spec(), b.Spec(), specOptions()...); d != "" {
-		return fmt.Errorf("Spec differs between float32 and float64:\n%s", d)
+		return fmt.Errorf("the Spec differs between float32 and float64:\n%s", d)
 	}
 	spec := b.Spec()
 	if reflect.ValueOf(spec).Kind() != reflect.Struct {
-		return fmt.Errorf("Spec is %T, want the struct that the constructor takes", spec)
+		return fmt.Errorf("the Spec is %T, want the struct that the constructor takes", spec)
 	}
 	text, err := json.Marshal(spec)
 	if err != nil {
-		return fmt.Errorf("Spec does not marshal to JSON: %w", err)
+		return fmt.Errorf("the Spec does not marshal to JSON: %w", err)
 	}
 	back := reflect.New(reflect.TypeOf(spec))
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(back.Interface()); err != nil {
-		return fmt.Errorf("Spec does not decode from its own JSON %s: %w", text, err)
+		return fmt.Errorf("the Spec does not decode from its own JSON %s: %w", text, err)
 	}
 	if d := cmp.Diff(spec, back.Elem().Interface(), specOptions()...); d != "" {
-		return fmt.Errorf("Spec changed on its way through JSON %s (-sent +received):\n%s", text, d)
+		return fmt.Errorf("the Spec changed on its way through JSON %s (-sent +received):\n%s", text, d)
 	}
 	return nil
 }

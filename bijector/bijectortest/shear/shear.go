@@ -86,9 +86,9 @@ type pass[T bijector.Float] struct {
 
 // logScale is a_j of sample i.
 func (p *pass[T]) logScale(j, i int, cond bijector.Mat[T]) float64 {
-	w := p.l.w[j*(1+cond.D):]
+	w := p.l.w[j*(1+p.l.spec.Context):]
 	a := float64(w[0])
-	for k := range cond.D {
+	for k := range p.l.spec.Context {
 		a += float64(w[1+k]) * float64(cond.Feature(k)[i])
 	}
 	return a
@@ -126,13 +126,14 @@ func (p *pass[T]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
 //	dx_j = exp(a_j) dz_j + v_{j+1} dz_{j+1},  dv_j = sum_i dz_j x_{j-1},
 //	dw_j0 = sum_i da_j,  dw_jk = sum_i da_j c_k,  dc_k = sum_j da_j w_jk.
 func (p *pass[T]) Backward(dx, dcond, dz, x, _, cond bijector.Mat[T], dLogDet []float64) {
+	c := p.l.spec.Context
 	for j := range x.D { // upwards: dx may be dz
-		w, dw := p.l.w[j*(1+cond.D):], p.dw[j*(1+cond.D):]
+		w, dw := p.l.w[j*(1+c):], p.dw[j*(1+c):]
 		for i, d := range dz.Feature(j) {
 			g := math.Exp(p.logScale(j, i, cond)) * float64(d)
 			da := T(g*float64(x.Feature(j)[i]) + dLogDet[i])
 			dw[0] += da
-			for k := range cond.D {
+			for k := range c {
 				dw[1+k] += da * cond.Feature(k)[i]
 				if !dcond.Empty() {
 					dcond.Feature(k)[i] += da * w[1+k]
