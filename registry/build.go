@@ -93,7 +93,7 @@ func build[T bijector.Float, P any](b *builder[T], kind Kind, n bijector.Node) (
 	if err != nil {
 		return p, err
 	}
-	spec, err := e.specOf(n)
+	spec, err := e.specOf(n, b.depth > 0)
 	if err != nil {
 		return p, fmt.Errorf("%s: %w", e.name, err)
 	}
@@ -176,16 +176,4 @@ func newEntry[S, P32, P64, A, B any](kind Kind, name string,
 		new32: lift[S, A, float32, P32](name, new32),
 		new64: lift[S, B, float64, P64](name, new64),
 	}
-}
-
-// typed returns a spec given as Go value.
-func (e *entry) typed(spec any) (any, error) {
-	v := reflect.ValueOf(spec)
-	if v.Kind() == reflect.Pointer && !v.IsNil() {
-		v = v.Elem()
-	}
-	if v.Type() != e.spec {
-		return nil, fmt.Errorf("a spec of type %T, want %v: %w", spec, e.spec, bijector.ErrSpec)
-	}
-	return v.Interface(), nil
 }

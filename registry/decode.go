@@ -7,7 +7,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
+	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,9 +17,10 @@ import (
 
 // Limits of a spec, some way above what a model of a thousand layers needs.
 const (
-	maxSpecBytes  = 1 << 20
-	maxSpecValues = 1 << 16 // elements, members, objects and lists together
-	maxSpecDepth  = 64      // objects and lists within each other
+	maxSpecBytes  = 1 << 18
+	maxSpecValues = 20_000 // elements, members, objects and lists together
+	maxSpecDepth  = 64     // objects and lists within each other
+	maxSpecKeys   = 128    // members of an object
 )
 
 // check refuses JSON that is malformed, out of proportion or ambiguous: keys
@@ -34,46 +36,12 @@ func check(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return fmt.Errorf("the spec is not valid UTF-8: %w", bijector.ErrSpec)
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	// What is open: nil for a list, the keys seen for an object.
-	var open []map[string]bool
-	isKey, values := false, 0
-	for {
-		tok, err := d.Token()
-		if err == io.EOF && values == 1 && len(open) == 0 {
-			return nil
-		}
-		if err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("the spec is not valid JSON: %w: %w", err, bijector.ErrSpec)
-		}
-		if key, ok := tok.(string); ok && isKey {
-			seen := open[len(open)-1]
-			if key = strings.ToLower(key); seen[key] {
-				return fmt.Errorf("the spec has the key %q twice: %w", clip(key), bijector.ErrSpec)
-			}
-			seen[key] = true
-			isKey = false
-			continue
-		}
-		switch tok {
-		case json.Delim('{'):
-			open = append(open, map[string]bool{})
-		case json.Delim('['):
-			open = append(open, nil)
-		case json.Delim('}'), json.Delim(']'):
-			open = open[:len(open)-1]
-		}
-		if len(open) == 0 {
-			if values++; values > 1 {
-				return fmt.Errorf("text after the end of the spec: %w", bijector.ErrSpec)
-			}
-		}
-		isKey = len(open) > 0 && open[len(open)-1] != nil
+	if !json.Valid(raw) {
+		var v json.RawMessage
+		return fmt.Errorf("the spec is not valid JSON: %w: %w", json.Unmarshal(raw, &v), bijector.ErrSpec)
 	}
+	var keys [][]byte
+	return checkKeys(raw, &keys)
 }
 
 // measure bounds depth and number of values without parsing.
@@ -104,21 +72,38 @@ func measure(raw []byte) error {
 	return nil
 }
 
-// decodeInto sets v from checked JSON, and refuses fields that v has not.
-// Nothing means the zero spec.
+// checkKeys looks for keys that occur twice, at every level. The keys of the
+// objects that are open lie on a stack.
+func checkKeys(raw []byte, stack *[][]byte) error {
+	switch first(raw) {
+	case '{':
+		base := len(*stack)
+		defer func() { *stack = (*stack)[:base] }()
+		return members(raw, func(key, value []byte) error {
+			seen := (*stack)[base:]
+			if slices.ContainsFunc(seen, func(k []byte) bool { return bytes.EqualFold(k, key) }) {
+				return fmt.Errorf("the spec has the key %q twice: %w", clip(string(key)), bijector.ErrSpec)
+			}
+			if len(seen) == maxSpecKeys {
+				return fmt.Errorf("the spec has an object of more than %d members: %w", maxSpecKeys, ErrTooLarge)
+			}
+			*stack = append(*stack, key)
+			return checkKeys(value, stack)
+		})
+	case '[':
+		return elements(raw, func(_ int, value []byte) error { return checkKeys(value, stack) })
+	}
+	return nil
+}
+
+// decodeInto sets v from valid JSON and refuses fields that v has not. Nothing
+// means the zero spec. The specs of nodes stay JSON, slices of raw, until a
+// builder is asked for the node.
 func decodeInto(raw []byte, v any) error {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	// A node's own spec arrives as a map: its numbers, seeds of 64 bits among
-	// them, must not pass through float64.
-	d.UseNumber()
-	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("%w: %w", err, bijector.ErrSpec)
-	}
-	return nil
+	return decodeValue(raw, reflect.ValueOf(v).Elem())
 }
 
 // checkAndDecode is decodeInto for JSON from outside.
@@ -132,31 +117,149 @@ func checkAndDecode(raw []byte, v any) error {
 	return decodeInto(raw, v)
 }
 
-// specOf returns the spec of a node as a value of e's type.
-func (e *entry) specOf(n bijector.Node) (any, error) {
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+
+// decodeValue leaves to encoding/json what holds no node.
+func decodeValue(raw []byte, v reflect.Value) error {
+	typ := v.Type()
+	if typ != nodeType && (reflect.PointerTo(typ).Implements(unmarshaler) || !holdsNode(typ)) {
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		d.UseNumber()
+		if err := d.Decode(v.Addr().Interface()); err != nil {
+			return fmt.Errorf("%w: %w", err, bijector.ErrSpec)
+		}
+		return nil
+	}
+	kind, begins := typ.Kind(), first(raw)
+	if begins == 'n' {
+		return nil // null is the zero value
+	}
+	if kind == reflect.Pointer {
+		v.Set(reflect.New(typ.Elem()))
+		return decodeValue(raw, v.Elem())
+	}
+	wants := byte('{')
+	if kind == reflect.Slice || kind == reflect.Array {
+		wants = '['
+	}
+	if begins != wants {
+		return fmt.Errorf("found %q, want a %v, which begins with %q: %w", clip(string(raw)), typ, wants, bijector.ErrSpec)
+	}
+	switch kind {
+	case reflect.Slice, reflect.Array:
+		n := 0
+		if err := elements(raw, func(int, []byte) error { n++; return nil }); err != nil {
+			return err
+		}
+		if kind == reflect.Slice {
+			v.Set(reflect.MakeSlice(typ, n, n))
+		} else if n != v.Len() {
+			return fmt.Errorf("a list of %d, want %d: %w", n, v.Len(), bijector.ErrSpec)
+		}
+		return elements(raw, func(i int, value []byte) error { return decodeValue(value, v.Index(i)) })
+	case reflect.Map:
+		v.Set(reflect.MakeMap(typ))
+		return members(raw, func(key, value []byte) error {
+			e := reflect.New(typ.Elem()).Elem()
+			if err := decodeValue(value, e); err != nil {
+				return err
+			}
+			v.SetMapIndex(reflect.ValueOf(string(key)).Convert(typ.Key()), e)
+			return nil
+		})
+	}
+	return members(raw, func(key, value []byte) error {
+		if n, ok := v.Addr().Interface().(*bijector.Node); ok {
+			return decodeNode(n, key, value)
+		}
+		f := fieldNamed(v, string(key))
+		if !f.IsValid() {
+			return fmt.Errorf("unknown field %q in a %v: %w", clip(string(key)), typ, bijector.ErrSpec)
+		}
+		return decodeValue(value, f)
+	})
+}
+
+func decodeNode(n *bijector.Node, key, value []byte) error {
+	switch string(key) {
+	case "type":
+		name, ok := text(value)
+		if !ok {
+			return fmt.Errorf("a type that is no string: %q: %w", clip(string(value)), bijector.ErrSpec)
+		}
+		n.Name = name
+	case "spec":
+		if first(value) != 'n' {
+			n.Spec = json.RawMessage(value)
+		}
+	default:
+		return fmt.Errorf("unknown field %q beside \"type\" and \"spec\": %w", clip(string(key)), bijector.ErrSpec)
+	}
+	return nil
+}
+
+// fieldNamed finds a struct's field by its name in JSON, in embedded structs
+// too.
+func fieldNamed(v reflect.Value, key string) reflect.Value {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct {
+			if e := fieldNamed(v.Field(i), key); e.IsValid() {
+				return e
+			}
+			continue
+		}
+		if !f.IsExported() || f.Tag.Get("json") == "-" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		if strings.EqualFold(name, key) {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
+}
+
+// specOf returns the spec of a node as a value of e's type. inner says that the
+// node came out of a spec that was checked as a whole.
+func (e *entry) specOf(n bijector.Node, inner bool) (any, error) {
+	var raw []byte
 	switch s := n.Spec.(type) {
 	case nil:
-		return e.decode(nil)
 	case json.RawMessage:
-		return e.raw(s)
+		raw = s
 	case []byte:
-		return e.raw(s)
-	case map[string]any:
-		raw, err := json.Marshal(s)
-		if err != nil {
+		raw = s
+	case map[string]any: // decoded by someone else
+		var err error
+		if raw, err = json.Marshal(s); err != nil {
 			return nil, fmt.Errorf("%w: %w", err, bijector.ErrSpec)
 		}
-		return e.decode(raw)
 	default:
 		return e.typed(n.Spec)
 	}
-}
-
-func (e *entry) raw(b []byte) (any, error) {
-	if len(bytes.TrimSpace(b)) > 0 {
-		if err := check(b); err != nil {
+	// Checked anew at every level, a deep spec would take quadratic time. Its
+	// syntax is: a container may hand over anything.
+	if len(bytes.TrimSpace(raw)) > 0 && !(inner && json.Valid(raw)) {
+		if err := check(raw); err != nil {
 			return nil, err
 		}
 	}
-	return e.decode(b)
+	return e.decode(raw)
+}
+
+// typed returns a spec given as Go value.
+func (e *entry) typed(spec any) (any, error) {
+	v := reflect.ValueOf(spec)
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	if v.Type() != e.spec {
+		return nil, fmt.Errorf("a spec of type %T, want %v: %w", spec, e.spec, bijector.ErrSpec)
+	}
+	return v.Interface(), nil
 }

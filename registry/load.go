@@ -230,10 +230,20 @@ func startChecksum(h *safetensors.Header) (hash.Hash, string, error) {
 	}
 	at += len(sumPrefix)
 	sum := sha256.New()
-	io.WriteString(sum, h.Text[:at])
-	io.WriteString(sum, strings.Repeat("0", sumDigits))
-	io.WriteString(sum, h.Text[at+sumDigits:])
+	hashText(sum, h.Text[:at])
+	hashText(sum, strings.Repeat("0", sumDigits))
+	hashText(sum, h.Text[at+sumDigits:])
 	return sum, digits, nil
+}
+
+// hashText writes text to a hash without a copy of the whole.
+func hashText(sum hash.Hash, text string) {
+	var buf [4096]byte
+	for len(text) > 0 {
+		n := copy(buf[:], text)
+		sum.Write(buf[:n])
+		text = text[n:]
+	}
 }
 
 // slot is where a tensor of the file goes.

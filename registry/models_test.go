@@ -121,3 +121,9 @@ func sameBits(t *testing.T, what string, a, b *tensor.Dense) {
 		}
 	}
 }
+
+// wideFlow makes a file of about 5 MB.
+func wideFlow() *distribution.Flow[float32] {
+	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 200, Layers: 2, Hidden: []int{600, 600}}))
+	return distribution.NewFlow(bijector.Layer[float32](chain), distribution.Base[float32](distribution.NewNormal[float32](200)))
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
@@ -124,8 +125,23 @@ func (t *table) node(n bijector.Node, where string) (bijector.Node, error) {
 
 var nodeType = reflect.TypeFor[bijector.Node]()
 
+// holders remembers the answers of holdsNode.
+var holders sync.Map
+
 // holdsNode reports whether a value of type typ can contain a Node.
-func holdsNode(typ reflect.Type, seen map[reflect.Type]bool) bool {
+func holdsNode(typ reflect.Type) bool {
+	if typ == nodeType {
+		return true
+	}
+	if known, ok := holders.Load(typ); ok {
+		return known.(bool)
+	}
+	holds := searchNode(typ, map[reflect.Type]bool{})
+	holders.Store(typ, holds)
+	return holds
+}
+
+func searchNode(typ reflect.Type, seen map[reflect.Type]bool) bool {
 	if typ == nodeType {
 		return true
 	}
@@ -135,10 +151,10 @@ func holdsNode(typ reflect.Type, seen map[reflect.Type]bool) bool {
 	seen[typ] = true
 	switch typ.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return holdsNode(typ.Elem(), seen)
+		return searchNode(typ.Elem(), seen)
 	case reflect.Struct:
 		for i := range typ.NumField() {
-			if typ.Field(i).IsExported() && holdsNode(typ.Field(i).Type, seen) {
+			if typ.Field(i).IsExported() && searchNode(typ.Field(i).Type, seen) {
 				return true
 			}
 		}
@@ -150,7 +166,7 @@ func holdsNode(typ reflect.Type, seen map[reflect.Type]bool) bool {
 // changes, since a spec may share its lists with the part.
 func (t *table) withNames(v reflect.Value, where string) (reflect.Value, error) {
 	typ := v.Type()
-	if !holdsNode(typ, map[reflect.Type]bool{}) {
+	if !holdsNode(typ) {
 		return v, nil
 	}
 	if typ == nodeType {
