@@ -168,8 +168,10 @@ func TestActNormStartsOnce(t *testing.T) {
 	flow := distribution.NewFlow(must(bijector.NewChain[float64](norm)), distribution.NewNormal[float64](2))
 	first := math.NaN()
 	fit := func() {
-		_, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{Epochs: 1, Batch: 100, Rate: 1e-3,
-			Observer: observer{step: func(e train.StepEvent) { first = e.Loss }}})
+		_, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{
+			Epochs: 1, Batch: 100, Rate: 1e-3,
+			Observer: observer{step: func(e train.StepEvent) { first = e.Loss }},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,8 +48,15 @@ func (m *toy[T]) NewLossPass(bijector.PassOptions) bijector.LossPass[T] {
 	return &toyPass[T]{toy: m}
 }
 
+// NewStepPass leaves something in the gradients: to zero them is the caller's.
 func (m *toy[T]) NewStepPass(bijector.PassOptions) bijector.StepPass[T] {
-	return &toyPass[T]{toy: m, grads: [][]T{make([]T, m.d), make([]T, m.d*m.c)}}
+	p := &toyPass[T]{toy: m, grads: [][]T{make([]T, m.d), make([]T, m.d*m.c)}}
+	for _, g := range p.grads {
+		for i := range g {
+			g[i] = 1e6
+		}
+	}
+	return p
 }
 
 type toyPass[T bijector.Float] struct {
