@@ -35,7 +35,7 @@ type Coupling[T bijector.Float] struct {
 	params    int // of a moved feature, those of the net
 	constants int // and those that all samples share
 	shared    []T // (moved, constants)
-	align     int // sample ranges of a worker are multiples of this
+	work      int // multiply-adds of the net for a sample, about
 	tensors   bijector.Tensors[T]
 }
 
@@ -50,10 +50,6 @@ type Parts[T bijector.Float] struct {
 	// Transform.Params() * moved features.
 	Conditioner func(in, out int) (bijector.Map[T], error)
 }
-
-// grain is the least work of a worker's share in multiply-adds: a few
-// microseconds, several times what handing it over costs.
-const grain = 1 << 18
 
 // New puts a coupling together. It returns ErrSpec for parts that make none
 // and ErrShape for a conditioner of the wrong width.
@@ -90,11 +86,10 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 	for i := range c.shared {
 		c.shared[i] = T(initial[i%c.constants])
 	}
-	work := out
+	c.work = out
 	for _, p := range c.net.Params() {
-		work += len(p.Data)
+		c.work += len(p.Data)
 	}
-	c.align = 16 * max(1, grain/(16*work))
 	return c, nil
 }
 

@@ -56,7 +56,7 @@ func (p *gradPass[T]) feature(theta bijector.Mat[T], j, n, lo, hi int) Feature[T
 func (p *gradPass[T]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
 	p.check(z, x, cond, logDet)
 	p.out, p.in, p.cond, p.logDet = z, x, cond, logDet
-	p.workers.For(x.N, p.align, p.forward)
+	p.share(x.N, p.forward)
 }
 
 func (p *gradPass[T]) forwardSamples(lo, hi int) {
@@ -87,7 +87,7 @@ func (p *gradPass[T]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLogDe
 		return
 	}
 	p.in, p.dx, p.dcond, p.dz, p.logDet = x, dx, dcond, dz, dLogDet
-	p.workers.For(x.N, p.align, p.backward)
+	p.share(x.N, p.backward)
 	dtheta := p.dtheta.Resize(x.N)
 	p.net.Accumulate(p.computed(dtheta), p.u.Resize(x.N), p.computed(p.theta.Resize(x.N)))
 	for i := range p.dshared {
@@ -120,7 +120,7 @@ func (p *gradPass[T]) backwardSamples(lo, hi int) {
 // keeps.
 func (p *gradPass[T]) Reverse(x, z, cond bijector.Mat[T]) {
 	p.out, p.in, p.cond = z, x, cond
-	p.workers.For(x.N, p.align, p.reverse)
+	p.share(x.N, p.reverse)
 }
 
 func (p *gradPass[T]) reverseSamples(lo, hi int) {

@@ -25,6 +25,22 @@ func (c *Coupling[T]) newTheta(o bijector.PassOptions) bijector.Mat[T] {
 	return bijector.Activations[T](o, (c.params+c.constants)*len(c.moved))
 }
 
+// grain is the least number of multiply-adds worth sharing: some ten
+// microseconds, several times what handing over a part costs.
+const grain = 1 << 20
+
+// share runs f on ranges of n samples, on several cores where that is worth
+// it. Ranges start at whole cache lines.
+func (b *batch[T]) share(n int, f func(lo, hi int)) {
+	switch {
+	case n == 0:
+	case n*b.work < grain:
+		f(0, n)
+	default:
+		b.workers.For(n, 16, f)
+	}
+}
+
 // check refuses batches that are not the coupling's.
 func (b *batch[T]) check(out, in, cond bijector.Mat[T], logDet []float64) {
 	if in.D != len(b.mask) || out.D != in.D || out.N != in.N || len(logDet) != in.N {
@@ -119,7 +135,7 @@ func (p *pass[T]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
 func (p *pass[T]) evaluate(out, in, cond bijector.Mat[T], logDet []float64, inverse bool) {
 	p.check(out, in, cond, logDet)
 	p.out, p.in, p.cond, p.logDet, p.inverse = out, in, cond, logDet, inverse
-	p.workers.For(in.N, p.align, p.run)
+	p.share(in.N, p.run)
 }
 
 func (p *pass[T]) samples(lo, hi int) {
