@@ -3,6 +3,8 @@ package main
 import (
 	"flag"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,8 +34,12 @@ type config struct {
 	Limit         int     `json:"limit,omitempty"`
 }
 
-// sizes is a list of layer widths as a flag: 100,100.
+// sizes is a list of positive numbers as a flag: 100,100.
 type sizes []int
+
+// maxSize bounds each of sizes. Nothing that trains in a day is larger, and a
+// slip of the finger should not take all memory.
+const maxSize = 4096
 
 func (s *sizes) String() string {
 	parts := make([]string, len(*s))
@@ -47,17 +53,17 @@ func (s *sizes) Set(text string) error {
 	*s = nil
 	for _, part := range strings.Split(text, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 {
-			return fmt.Errorf("%q is no width; want whole numbers with commas between, such as 100,100", part)
+		if err != nil || n < 1 || n > maxSize {
+			return fmt.Errorf("%q is no number from 1 to %d; want one or several with commas between, such as 100,100", part, maxSize)
 		}
 		*s = append(*s, n)
 	}
 	return nil
 }
 
-// flags declares the flags that train and sweep have in common.
+// flags declares the flags that train and sweep have in common: all but the
+// flow's size.
 func (c *config) flags(f *flag.FlagSet) {
-	c.Hidden = sizes{100, 100}
 	f.StringVar(&c.Encoder, "encoder", "conv", "`kind` of encoder: conv, dense or pca")
 	f.IntVar(&c.Embedding, "embedding", 20, "`dimensions` of the embedding")
 	f.IntVar(&c.AEEpochs, "ae-epochs", 10, "`epochs` for the autoencoder")
@@ -67,40 +73,60 @@ func (c *config) flags(f *flag.FlagSet) {
 	f.StringVar(&c.Schedule, "schedule", "cosine", "`course` of both rates: cosine or constant")
 	f.Float64Var(&c.Decay, "weight-decay", 1e-5, "weight `decay` of both")
 	f.StringVar(&c.Coupling, "coupling", "affine", "`kind` of coupling: additive (NICE) or affine (Real NVP)")
-	f.IntVar(&c.Layers, "layers", 9, "`number` of couplings")
-	f.Var(&c.Hidden, "hidden", "`widths` of a coupling's hidden layers, as in 100,100")
 	f.StringVar(&c.Scale, "scale", "", "scale `parametrisation` of affine couplings: tanh, learned-tanh, softclamp, sigmoid or exp")
 	f.StringVar(&c.Norm, "norm", "batch", "`normalisation` between couplings: batch, act or none")
 	f.BoolVar(&c.Unconditional, "unconditional", false, "do not tell the flow which digit it is")
 	f.IntVar(&c.Batch, "batch", 100, "`rows` a training step")
 	f.Uint64Var(&c.Seed, "seed", 1, "`seed` of initial weights and of the order of images")
 	f.StringVar(&c.Data, "data", "", "`directory` of other IDX files, such as Fashion-MNIST's; empty: MNIST")
-	f.IntVar(&c.Limit, "limit", 0, "train on the first `n` images only; 0: all")
+	f.IntVar(&c.Limit, "limit", 0, "train on the first `n` training images only; 0: all. The test set stays whole")
+}
+
+// sizeFlags declares the flags for the flow's size.
+func (c *config) sizeFlags(f *flag.FlagSet) {
+	c.Hidden = sizes{100, 100}
+	f.IntVar(&c.Layers, "layers", 9, "`number` of couplings")
+	f.Var(&c.Hidden, "hidden", "`widths` of a coupling's hidden layers, as in 100,100")
 }
 
 // check says which setting is not possible.
 func (c *config) check() error {
+	for _, v := range []struct {
+		flag, value string
+		want        []string
+	}{
+		{"encoder", c.Encoder, []string{"conv", "dense", "pca"}},
+		{"coupling", c.Coupling, []string{"affine", "additive"}},
+		{"schedule", c.Schedule, []string{"cosine", "constant"}},
+		{"norm", c.Norm, []string{"batch", "act", "none"}},
+		{"scale", c.Scale, []string{"", "tanh", "learned-tanh", "softclamp", "sigmoid", "exp"}},
+	} {
+		if !slices.Contains(v.want, v.value) {
+			return usagef("-%s %q: want one of %s", v.flag, v.value, strings.TrimPrefix(strings.Join(v.want, ", "), ", "))
+		}
+	}
+	for _, v := range []struct {
+		flag          string
+		value, lo, hi int
+	}{
+		{"embedding", c.Embedding, 2, maxSize}, // a coupling keeps one and moves one
+		{"ae-epochs", c.AEEpochs, 1, 1 << 30},
+		{"flow-epochs", c.FlowEpochs, 1, 1 << 30},
+		{"layers", c.Layers, 1, maxSize},
+		{"batch", c.Batch, 2, 1 << 20}, // batch norm needs two
+		{"limit", c.Limit, 0, math.MaxInt},
+	} {
+		if v.value < v.lo || v.value > v.hi {
+			return usagef("-%s %d: want %d to %d", v.flag, v.value, v.lo, v.hi)
+		}
+	}
 	switch {
-	case c.Encoder != "conv" && c.Encoder != "dense" && c.Encoder != "pca":
-		return fmt.Errorf("-encoder %q: want conv, dense or pca", c.Encoder)
-	case c.Coupling != "affine" && c.Coupling != "additive":
-		return fmt.Errorf("-coupling %q: want affine or additive", c.Coupling)
-	case c.Schedule != "cosine" && c.Schedule != "constant":
-		return fmt.Errorf("-schedule %q: want cosine or constant", c.Schedule)
-	case c.Embedding < 2:
-		return fmt.Errorf("-embedding %d: a coupling needs at least 2 dimensions", c.Embedding)
-	case c.Layers < 1:
-		return fmt.Errorf("-layers %d: want at least 1", c.Layers)
-	case c.AEEpochs < 1 || c.FlowEpochs < 1:
-		return fmt.Errorf("-ae-epochs %d -flow-epochs %d: want at least 1 of each", c.AEEpochs, c.FlowEpochs)
-	case c.Batch < 2:
-		return fmt.Errorf("-batch %d: want at least 2", c.Batch)
-	case c.Limit < 0:
-		return fmt.Errorf("-limit %d: want 0 or more", c.Limit)
-	case !(c.AERate > 0) || !(c.FlowRate > 0):
-		return fmt.Errorf("-ae-rate %g -flow-rate %g: want positive numbers", c.AERate, c.FlowRate)
-	case !(c.Decay >= 0):
-		return fmt.Errorf("-weight-decay %g: want 0 or more", c.Decay)
+	case c.Scale != "" && c.Coupling == "additive":
+		return usagef("-scale %s: additive couplings have no scale; leave it out or use -coupling affine", c.Scale)
+	case !(c.AERate > 0 && c.AERate <= 1), !(c.FlowRate > 0 && c.FlowRate <= 1):
+		return usagef("-ae-rate %g -flow-rate %g: want learning rates above 0, at most 1", c.AERate, c.FlowRate)
+	case !(c.Decay >= 0 && c.Decay <= 1):
+		return usagef("-weight-decay %g: want 0 to 1", c.Decay)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -20,15 +22,15 @@ func loadData(dir string, limit int, log io.Writer) (train, test *mnist.Set, err
 		train, test, err = mnist.LoadDir(dir)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("-data: %w; want a directory with the four IDX files of MNIST or a set like it", err)
 	}
-	if limit > 0 && limit < train.Len() {
+	if limit > 0 {
 		train = train.Head(limit)
 	}
 	if train.Len() < 2 {
-		return nil, nil, fmt.Errorf("%d training images are too few", train.Len())
+		return nil, nil, fmt.Errorf("%d training image is too few, want at least 2", train.Len())
 	}
-	fmt.Fprintf(log, "data: %d training and %d test images of %d pixels, %d classes\n", train.Len(), test.Len(), train.Dim(), train.Classes())
+	fmt.Fprintf(log, "data: %d training and %d test images of %d x %d, %d classes\n", train.Len(), test.Len(), train.Height(), train.Width(), train.Classes())
 	return train, test, nil
 }
 
@@ -44,6 +46,9 @@ func embed(e autoencoder.Encoder, s *mnist.Set, width int) (*tensor.Dense, error
 			return nil, err
 		}
 		y, err := e.Encode(x)
+		if errors.Is(err, bijector.ErrShape) {
+			return nil, fmt.Errorf("the model was not trained on images of %d x %d; give it -data of its own size (%w)", s.Height(), s.Width(), err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -67,10 +72,26 @@ func pick(s *mnist.Set, rows []int) (*tensor.Dense, error) {
 	return x, s.Read(rows, x, nil)
 }
 
-// labels is the one-hot context of a set, or nil for an unconditional flow.
-func labels(s *mnist.Set, classes int) (*tensor.Dense, error) {
-	if classes == 0 {
-		return nil, nil
+// oneHots are n rows of a flow's context in which row i is class of(i).
+func oneHots(classes, n int, of func(i int) int) *tensor.Dense {
+	data := make([]float32, n*classes)
+	for i := range n {
+		data[i*classes+of(i)] = 1
 	}
-	return mnist.OneHot[float32](s.Labels(), classes)
+	return bijector.TensorOf(data, n, classes)
+}
+
+// rowsOf cuts a tensor of shape (n, d) into its rows.
+func rowsOf(x *tensor.Dense) [][]float32 {
+	n, d := x.Shape()[0], x.Shape()[1]
+	rows := make([][]float32, n)
+	for i := range rows {
+		rows[i] = x.Float32s()[i*d : (i+1)*d]
+	}
+	return rows
+}
+
+// stack makes a tensor of rows, of which there is at least one.
+func stack(rows [][]float32) *tensor.Dense {
+	return bijector.TensorOf(slices.Concat(rows...), len(rows), len(rows[0]))
 }

@@ -2,11 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -14,18 +15,18 @@ import (
 type metrics struct {
 	Config      config  `json:"config"`
 	Interrupted bool    `json:"interrupted"`
+	Images      int     `json:"training_images"`
+	TestImages  int     `json:"test_images"`
 	Autoencoder stage   `json:"autoencoder"`
 	Flow        stage   `json:"flow"`
 	Parameters  params  `json:"parameters"`
-	TestBCE     *number `json:"test_bce_nats_a_pixel,omitempty"` // reconstruction, by the autoencoder's loss
-	TestMSE     *number `json:"test_squared_error_a_pixel"`      // reconstruction
-	TestNLL     *number `json:"test_nll_nats_an_embedding"`      // flow, mean over the test set
-	EmbedTime   number  `json:"embedding_seconds"`               // both sets
-	TotalTime   number  `json:"total_seconds"`                   // pictures included
-	Kernels     string  `json:"kernels"`                         // the processor path that ran
-	Go          string  `json:"go"`                              // version
-	Images      int     `json:"training_images"`                 //
-	TestImages  int     `json:"test_images"`                     //
+	TestBCE     number  `json:"test_bce_nats_a_pixel"`      // reconstruction, by the autoencoder's loss; none for PCA
+	TestMSE     number  `json:"test_squared_error_a_pixel"` // reconstruction
+	TestNLL     number  `json:"test_nll_nats_an_embedding"` // flow, mean over the test set
+	EmbedTime   float64 `json:"embedding_seconds"`          // both sets
+	TotalTime   float64 `json:"total_seconds"`              // pictures included
+	Kernels     string  `json:"kernels"`                    // the processor path that ran
+	Go          string  `json:"go"`                         // version
 }
 
 // params counts trained values.
@@ -37,7 +38,7 @@ type params struct {
 // stage is how one training run went.
 type stage struct {
 	Seconds  float64 `json:"seconds"`
-	Epochs   []epoch `json:"epochs"`
+	Epochs   []epoch `json:"epochs"` // those that were finished
 	Steps    int     `json:"steps"`
 	BadSteps int     `json:"bad_steps"`
 }
@@ -52,7 +53,7 @@ type epoch struct {
 
 // newStage sums up a report, which may be nil.
 func newStage(r *train.Report, start time.Time) stage {
-	s := stage{Seconds: time.Since(start).Seconds()}
+	s := stage{Seconds: time.Since(start).Seconds(), Epochs: []epoch{}}
 	if r == nil {
 		return s
 	}
@@ -66,18 +67,15 @@ func newStage(r *train.Report, start time.Time) stage {
 // number is a float64 that JSON can hold: null where it is not finite.
 type number float64
 
+// finite says whether n is neither NaN nor infinite.
+func (n number) finite() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
+
 // MarshalJSON writes null for NaN and infinities.
 func (n number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+	if !n.finite() {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(n))
-}
-
-// some is a pointer to a number.
-func some(v float64) *number {
-	n := number(v)
-	return &n
 }
 
 // write puts the metrics into a directory.
@@ -86,5 +84,13 @@ func (m metrics) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "metrics.json"), append(data, '\n'), 0o644)
+	return writeFile(filepath.Join(dir, "metrics.json"), append(data, '\n'))
+}
+
+// writeFile writes a file whole or not at all.
+func writeFile(path string, data []byte) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"gorgonia.org/tensor"
@@ -12,6 +14,7 @@ import (
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -21,41 +24,40 @@ type coder interface {
 	autoencoder.Decoder
 }
 
+// newCoder makes the untrained encoder of c for a set's images.
+func newCoder(c *config, s *mnist.Set) (coder, error) {
+	switch c.Encoder {
+	case "pca":
+		return autoencoder.NewPCA[float32](autoencoder.PCASpec{In: s.Dim(), Embedding: c.Embedding})
+	case "dense":
+		return autoencoder.NewDense[float32](autoencoder.DenseSpec{In: s.Dim(), Hidden: []int{512, 128}, Embedding: c.Embedding, Seed: c.Seed})
+	}
+	return autoencoder.NewConv[float32](autoencoder.ConvSpec{Height: s.Height(), Width: s.Width(), Embedding: c.Embedding, Seed: c.Seed})
+}
+
 // pcaImages bounds the images that PCA is fitted on: its moments are settled
 // long before.
 const pcaImages = 20000
 
-// trainEncoder makes and trains the encoder of c. An interrupted one is
-// returned with the error.
-func trainEncoder(ctx context.Context, c *config, tr, te *mnist.Set, s streams) (coder, stage, error) {
+// trainCoder trains an encoder that newCoder made, in place. An interrupted one is usable.
+func trainCoder(ctx context.Context, m autoencoder.Encoder, c *config, tr, te *mnist.Set, s streams) (stage, error) {
 	start := time.Now()
-	if c.Encoder == "pca" {
+	switch m := m.(type) {
+	case *autoencoder.PCA[float32]:
+		if err := ctx.Err(); err != nil {
+			return newStage(nil, start), err
+		}
 		x, err := images(tr, 0, min(tr.Len(), pcaImages))
-		if err != nil {
-			return nil, stage{}, err
-		}
-		p, err := autoencoder.NewPCA[float32](autoencoder.PCASpec{In: tr.Dim(), Embedding: c.Embedding})
 		if err == nil {
-			err = p.Fit(x)
+			err = m.Fit(x)
 		}
-		return p, stage{Seconds: time.Since(start).Seconds()}, err
+		return newStage(nil, start), err
+	case *autoencoder.Autoencoder[float32]:
+		o := c.options(c.AEEpochs, c.AERate)
+		o.Validation = te
+		return fit(ctx, m, tr, o, "autoencoder", "nats a pixel", s)
 	}
-	var ae *autoencoder.Autoencoder[float32]
-	var err error
-	if c.Encoder == "conv" {
-		ae, err = autoencoder.NewConv[float32](autoencoder.ConvSpec{Height: tr.Height(), Width: tr.Width(), Embedding: c.Embedding, Seed: c.Seed})
-	} else {
-		ae, err = autoencoder.NewDense[float32](autoencoder.DenseSpec{In: tr.Dim(), Hidden: []int{512, 128}, Embedding: c.Embedding, Seed: c.Seed})
-	}
-	if err != nil {
-		return nil, stage{}, err
-	}
-	o := c.options(c.AEEpochs, c.AERate)
-	o.Validation = te
-	p := newProgress(s.log, "autoencoder", "nats a pixel", tr.Len(), o.Epochs)
-	o.Observer = p
-	report, err := train.Fit(ctx, ae, tr, o)
-	return ae, newStage(report, start), err
+	return stage{}, fmt.Errorf("a %T has no training: %w", m, bijector.ErrNotTrainable)
 }
 
 // newFlow makes the untrained flow of c over an embedding.
@@ -93,10 +95,6 @@ func (e embedded) source() train.Source {
 // embedBoth encodes both sets; the labels are left out for an unconditional
 // flow.
 func embedBoth(enc autoencoder.Encoder, c *config, tr, te *mnist.Set) (a, b embedded, err error) {
-	classes := tr.Classes()
-	if c.Unconditional {
-		classes = 0
-	}
 	for _, v := range []struct {
 		set *mnist.Set
 		to  *embedded
@@ -104,25 +102,35 @@ func embedBoth(enc autoencoder.Encoder, c *config, tr, te *mnist.Set) (a, b embe
 		if v.to.z, err = embed(enc, v.set, c.Embedding); err != nil {
 			return a, b, err
 		}
-		if v.to.labels, err = labels(v.set, classes); err != nil {
-			return a, b, err
+		if !c.Unconditional {
+			v.to.labels = oneHots(v.set.Classes(), v.set.Len(), v.set.Label)
 		}
 	}
 	return a, b, nil
 }
 
-// trainFlow trains a flow on embeddings, with progress under a name.
+// trainFlow trains a flow on embeddings, with progress under a name. An
+// interrupted one is calibrated and usable.
 func trainFlow(ctx context.Context, f *distribution.Flow[float32], c *config, tr, te embedded, name string, s streams) (stage, error) {
-	start := time.Now()
 	o := c.options(c.FlowEpochs, c.FlowRate)
 	o.Validation = te.source()
-	o.Observer = newProgress(s.log, name, "nats", tr.z.Shape()[0], o.Epochs)
-	report, err := train.Fit(ctx, f, tr.source(), o)
+	return fit(ctx, f, tr.source(), o, name, "nats", s)
+}
+
+// fit is train.Fit with progress: name is the stage's, unit its loss's.
+func fit(ctx context.Context, m bijector.Objective[float32], data train.Source, o train.Options, name, unit string, s streams) (stage, error) {
+	start := time.Now()
+	p := newProgress(s.log, terminalWidth(s.log), name, unit, data.Len(), o.Epochs)
+	o.Observer = p
+	report, err := train.Fit(ctx, m, data, o)
+	p.close()
 	return newStage(report, start), err
 }
 
 // countParams is the number of trained values.
-func countParams[T bijector.Float](m interface{ Params() []bijector.Param[T] }) int {
+func countParams(m interface {
+	Params() []bijector.Param[float32]
+}) int {
 	n := 0
 	for _, p := range m.Params() {
 		n += len(p.Data)
@@ -130,24 +138,14 @@ func countParams[T bijector.Float](m interface{ Params() []bijector.Param[T] }) 
 	return n
 }
 
-// rowsOf cuts a tensor of shape (n, d) into its rows.
-func rowsOf(x *tensor.Dense) [][]float32 {
-	n, d := x.Shape()[0], x.Shape()[1]
-	rows := make([][]float32, n)
-	for i := range rows {
-		rows[i] = x.Float32s()[i*d : (i+1)*d]
+// loadModel reads the model file that -model names.
+func loadModel(path string) (*autoencoder.Latent[float32], error) {
+	m, err := registry.LoadLatent[float32](path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("-model %s: there is no such file; train a model first with \"latentflow train -out DIR\", which writes DIR/%s", path, modelFile)
+	case err != nil:
+		return nil, fmt.Errorf("-model: %w; want a file that \"latentflow train\" wrote, train it again", err)
 	}
-	return rows
-}
-
-// stack makes a tensor of rows.
-func stack(rows [][]float32) (*tensor.Dense, error) {
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("no rows: %w", bijector.ErrShape)
-	}
-	var data []float32
-	for _, r := range rows {
-		data = append(data, r...)
-	}
-	return bijector.TensorOf(data, len(rows), len(rows[0])), nil
+	return m, nil
 }

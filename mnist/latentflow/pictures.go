@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -10,7 +11,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
-	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/mnist"
 )
@@ -55,49 +55,39 @@ func (g gallery) grid(rows, cols int) mnist.Grid {
 // samples are draws, a class a row, each row from the likeliest to the least
 // likely; without classes, a hundred in that order.
 func (g gallery) samples() (mnist.Grid, *tensor.Dense, error) {
-	rng := rand.New(rand.NewPCG(g.seed, 0x647261))
-	rows, flow := columns, g.flow
-	var captions []string
+	rows, groups, flow := columns, 1, g.flow
+	grid := g.grid(rows, columns)
 	if g.classes > 0 {
-		rows = g.classes
+		rows, groups = g.classes, g.classes
 		flow = flow.Given(oneHots(g.classes, rows*columns, func(i int) int { return i / columns }))
+		grid = g.grid(rows, columns)
+		grid.ColCaptions = make([]string, columns)
+		grid.ColCaptions[0], grid.ColCaptions[columns-1] = "likely", "unlikely"
 		for k := range rows {
-			captions = append(captions, strconv.Itoa(k))
+			grid.RowCaptions = append(grid.RowCaptions, strconv.Itoa(k))
 		}
 	}
+	rng := rand.New(rand.NewPCG(g.seed, 0x647261))
 	z, logp, err := flow.SampleWithLogProb(rng, rows*columns)
 	if err != nil {
-		return mnist.Grid{}, nil, err
+		return grid, nil, err
 	}
-	order := make([]int, rows*columns)
-	for i := range order {
-		order[i] = i
-	}
-	groups := 1
-	if g.classes > 0 {
-		groups = rows
-	}
-	size := len(order) / groups
-	for k := range groups {
-		slices.SortFunc(order[k*size:(k+1)*size], byDensity(logp.Float32s()))
-	}
+	order := byDensity(logp.Float32s(), groups)
 	x, err := decodeRows(g.coder, z, order)
-	grid := g.grid(rows, columns)
-	grid.RowCaptions = captions
 	return grid, x, err
 }
 
-// byDensity orders rows from the highest log-density down.
-func byDensity(logp []float32) func(a, b int) int {
-	return func(a, b int) int {
-		switch {
-		case logp[a] > logp[b]:
-			return -1
-		case logp[a] < logp[b]:
-			return 1
-		}
-		return a - b
+// byDensity are the rows of logp from the highest log-density down, within
+// each of so many groups of one size.
+func byDensity(logp []float32, groups int) []int {
+	order := make([]int, len(logp))
+	for i := range order {
+		order[i] = i
 	}
+	for group := range slices.Chunk(order, len(order)/groups) {
+		slices.SortStableFunc(group, func(a, b int) int { return cmp.Compare(logp[b], logp[a]) })
+	}
+	return order
 }
 
 // decodeRows decodes the rows of z in an order.
@@ -107,11 +97,7 @@ func decodeRows(d autoencoder.Decoder, z *tensor.Dense, order []int) (*tensor.De
 	for i, r := range order {
 		picked[i] = rows[r]
 	}
-	t, err := stack(picked)
-	if err != nil {
-		return nil, err
-	}
-	return d.Decode(t)
+	return d.Decode(stack(picked))
 }
 
 // reconstructions are pairs of rows: test images above what the autoencoder
@@ -140,16 +126,15 @@ func (g gallery) reconstructions() (mnist.Grid, *tensor.Dense, error) {
 	for lo := 0; lo < n; lo += columns {
 		hi := min(lo+columns, n)
 		rows = append(append(rows, a[lo:hi]...), b[lo:hi]...)
-		captions = append(captions, "image", "again")
+		captions = append(captions, "image", "decoded")
 	}
-	t, err := stack(rows)
 	grid := g.grid(0, min(columns, n))
 	grid.RowCaptions = captions
-	return grid, t, err
+	return grid, stack(rows), nil
 }
 
-// interpolation walks in latent space: row d leads from a test image of class
-// d to one of class d+1, through evenly spaced points between their latents
+// interpolation walks in latent space: each row leads from a test image of one
+// class to one of the next, through evenly spaced points between their latents
 // and, where the flow is conditional, between their labels.
 func (g gallery) interpolation() (mnist.Grid, *tensor.Dense, error) {
 	ends, classes := firstOfEach(g.test)
@@ -171,9 +156,11 @@ func (g gallery) interpolation() (mnist.Grid, *tensor.Dense, error) {
 		return mnist.Grid{}, nil, err
 	}
 	latents := rowsOf(u)
+	grid := g.grid(n, columns)
 	var path, contexts [][]float32
 	for d := range n {
 		to := (d + 1) % n
+		grid.RowCaptions = append(grid.RowCaptions, fmt.Sprintf("%d to %d", classes[d], classes[to]))
 		for i := range columns {
 			t := float32(i) / (columns - 1)
 			path = append(path, blend(latents[d], latents[to], t))
@@ -185,22 +172,15 @@ func (g gallery) interpolation() (mnist.Grid, *tensor.Dense, error) {
 			contexts = append(contexts, c)
 		}
 	}
-	z, err := stack(path)
+	if flow = g.flow; g.classes > 0 {
+		flow = flow.Given(stack(contexts))
+	}
+	z, err := flow.Inverse(stack(path))
 	if err != nil {
 		return mnist.Grid{}, nil, err
 	}
-	if flow = g.flow; g.classes > 0 {
-		c, err := stack(contexts)
-		if err != nil {
-			return mnist.Grid{}, nil, err
-		}
-		flow = flow.Given(c)
-	}
-	if z, err = flow.Inverse(z); err != nil {
-		return mnist.Grid{}, nil, err
-	}
 	y, err := g.coder.Decode(z)
-	return g.grid(n, columns), y, err
+	return grid, y, err
 }
 
 // firstOfEach finds the first image of each class that has one.
@@ -224,13 +204,4 @@ func blend(a, b []float32, t float32) []float32 {
 		m[i] = (1-t)*a[i] + t*b[i]
 	}
 	return m
-}
-
-// oneHots are n rows of a context in which row i is class of(i).
-func oneHots(classes, n int, of func(i int) int) *tensor.Dense {
-	data := make([]float32, n*classes)
-	for i := range n {
-		data[i*classes+of(i)] = 1
-	}
-	return bijector.TensorOf(data, n, classes)
 }

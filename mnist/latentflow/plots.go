@@ -1,62 +1,105 @@
 package main
 
 import (
-	"fmt"
+	"image/color"
 	"math"
-	"os"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/bijou-flow/bijou/mnist"
 )
 
-// drawCurves plots the losses of both stages over their epochs, side by side.
-func drawCurves(path string, ae, flow stage) error {
+// curve is a stage's losses for drawCurves.
+type curve struct {
+	title, unit string
+	epochs      []epoch
+}
+
+// drawCurves plots losses over epochs, the stages side by side.
+func drawCurves(path string, curves []curve) error {
 	var panels []*plot.Plot
-	for _, p := range []struct {
-		title, unit string
-		stage       stage
-	}{
-		{"autoencoder", "binary cross-entropy, nats a pixel", ae},
-		{"flow", "negative log-likelihood, nats an embedding", flow},
-	} {
-		if len(p.stage.Epochs) == 0 {
-			continue
-		}
+	for _, c := range curves {
 		var training, test plotter.XYs
-		for _, e := range p.stage.Epochs {
-			training = append(training, plotter.XY{X: float64(e.Epoch), Y: float64(e.Loss)})
-			if v := float64(e.Test); !math.IsNaN(v) && !math.IsInf(v, 0) {
-				test = append(test, plotter.XY{X: float64(e.Epoch), Y: v})
+		for _, e := range c.epochs {
+			if e.Loss.finite() {
+				training = append(training, plotter.XY{X: float64(e.Epoch), Y: float64(e.Loss)})
+			}
+			if e.Test.finite() {
+				test = append(test, plotter.XY{X: float64(e.Epoch), Y: float64(e.Test)})
 			}
 		}
-		panel := newPanel(p.title, "epoch", p.unit)
-		if err := plotutil.AddLinePoints(panel, "training", training, "test", test); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+		title := c.title
+		if len(c.epochs) == 0 {
+			title += " (no epoch was finished)"
+		}
+		panel, err := newPanel(title, "epoch", c.unit, line{"training", training}, line{"test", test})
+		if err != nil {
+			return err
 		}
 		panels = append(panels, panel)
 	}
 	return savePanels(path, panels)
 }
 
-// newPanel is an empty plot.
-func newPanel(title, x, y string) *plot.Plot {
+// line is points to join, with their name in the legend.
+type line struct {
+	name string
+	xys  plotter.XYs
+}
+
+// lineColors can be told apart by the colour-blind (Okabe and Ito 2008).
+var lineColors = []color.RGBA{
+	{0x00, 0x72, 0xb2, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff},
+	{0xcc, 0x79, 0xa7, 0xff}, {0xe6, 0x9f, 0x00, 0xff}, {0x56, 0xb4, 0xe9, 0xff},
+}
+
+// newPanel is a plot of lines over whole numbers. Lines without points are left
+// out.
+func newPanel(title, x, y string, lines ...line) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
 	p.X.Label.Text, p.Y.Label.Text = x, y
+	p.X.Tick.Marker = plot.TickerFunc(wholeTicks)
 	p.Legend.Top = true
+	p.Legend.Padding = vg.Points(3)
 	p.Add(plotter.NewGrid())
-	return p
+	for i, l := range lines {
+		if len(l.xys) == 0 {
+			continue
+		}
+		joined, points, err := plotter.NewLinePoints(l.xys)
+		if err != nil {
+			return nil, err
+		}
+		c := lineColors[i%len(lineColors)]
+		joined.Color, joined.Width = c, vg.Points(1.5)
+		points.Color, points.Shape, points.Radius = c, draw.CircleGlyph{}, vg.Points(2.5)
+		p.Add(joined, points)
+		p.Legend.Add(l.name, joined, points)
+	}
+	return p, nil
+}
+
+// wholeTicks labels whole numbers, ten at most.
+func wholeTicks(lo, hi float64) []plot.Tick {
+	step := 1.0
+	for i := 0; (hi-lo)/step > 10; i++ {
+		step *= [...]float64{2, 2.5, 2}[i%3] // 1, 2, 5, 10, 20, ...
+	}
+	var ticks []plot.Tick
+	for v := math.Ceil(lo/step) * step; v <= hi; v += step {
+		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', 0, 64)})
+	}
+	return ticks
 }
 
 // savePanels draws plots side by side into one PNG.
 func savePanels(path string, panels []*plot.Plot) error {
-	if len(panels) == 0 {
-		return nil
-	}
 	const width, height = 6 * vg.Inch, 4.5 * vg.Inch
 	img := vgimg.New(width*vg.Length(len(panels)), height)
 	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: vg.Points(16), PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(12)}
@@ -64,13 +107,5 @@ func savePanels(path string, panels []*plot.Plot) error {
 	for i, p := range panels {
 		p.Draw(canvases[0][i])
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(f); err != nil {
-		f.Close()
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return f.Close()
+	return mnist.WritePNG(path, img.Image())
 }

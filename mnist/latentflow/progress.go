@@ -12,76 +12,113 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// progress shows a stage of training: a bar on a terminal, a line an epoch
-// elsewhere. It is a train.Observer.
+// progress shows a stage of training: a bar on a terminal, with a line on the
+// result when it ends, and a line an epoch elsewhere. It is a train.Observer.
 type progress struct {
 	name, unit string
 	w          io.Writer
-	bar        *progressbar.ProgressBar
-	loss       float64 // running mean over recent steps
+	bar        *progressbar.ProgressBar // nil: lines
+	loss       float64                  // running mean over recent steps
+	steps      int
 	shown      time.Time
-	epochs     []train.EpochEvent
+	last       train.EpochEvent
+	spent      time.Duration // on finished epochs
 }
 
-// newProgress shows a stage of rows x epochs; unit is the loss's.
-func newProgress(w io.Writer, name, unit string, rows, epochs int) *progress {
-	p := &progress{name: name, unit: unit, w: w}
+// How often the bar moves, and the columns that it takes besides the bar
+// itself: "autoencoder 10/10 loss 0.1234", a percentage, the rate and the time.
+const (
+	refresh  = 100 * time.Millisecond
+	barText  = 76
+	minBar   = 3
+	widestIt = 30
+)
+
+// terminalWidth is the number of columns of a terminal, 0 for other writers.
+func terminalWidth(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// newProgress shows a stage of rows x epochs on a terminal of so many columns;
+// unit is the loss's. One that is too narrow for a bar gets lines, since a bar
+// that wraps cannot be drawn over.
+func newProgress(w io.Writer, columns int, name, unit string, rows, epochs int) *progress {
+	p := &progress{name: name, unit: unit, w: w, shown: time.Now()}
+	width := min(columns-barText, widestIt)
+	if width < minBar {
 		return p
 	}
-	p.bar = progressbar.NewOptions(rows*epochs,
+	// The one too many keeps the bar from vanishing during the validation after
+	// the last step.
+	p.bar = progressbar.NewOptions(rows*epochs+1,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription(name),
-		progressbar.OptionSetWidth(24),
+		progressbar.OptionSetDescription(fmt.Sprintf("%s 1/%d", name, epochs)),
+		progressbar.OptionSetWidth(width),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("samples"),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(refresh),
 		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionClearOnFinish(),
+		progressbar.OptionUseANSICodes(true), // one write a line: no flicker
 	)
+	p.bar.StartWithoutRender()
 	return p
 }
 
 // Step moves the bar.
 func (p *progress) Step(e train.StepEvent) {
+	if p.bar != nil {
+		p.bar.Add(e.Rows)
+	}
 	if e.Bad {
 		return
 	}
-	if p.loss == 0 {
+	if p.steps++; p.steps == 1 {
 		p.loss = e.Loss
 	}
 	p.loss += (e.Loss - p.loss) / 50
+	if now := time.Now(); p.bar != nil && now.Sub(p.shown) > refresh {
+		p.shown = now
+		p.bar.Describe(fmt.Sprintf("%s %d/%d loss %.4f", p.name, e.Epoch, e.Epochs, p.loss))
+	}
+}
+
+// Epoch says how the epoch went, where there is no bar.
+func (p *progress) Epoch(e train.EpochEvent) {
+	p.last = e
+	p.spent += e.Time
+	if p.bar == nil {
+		p.line()
+	}
+}
+
+// close takes the bar away and leaves a line on the last epoch in its place.
+func (p *progress) close() {
 	if p.bar == nil {
 		return
 	}
-	if now := time.Now(); now.Sub(p.shown) > 100*time.Millisecond {
-		p.shown = now
-		p.bar.Describe(fmt.Sprintf("%s %d/%d  %.4f %s", p.name, e.Epoch, e.Epochs, p.loss, p.unit))
+	p.bar.Clear()
+	p.bar.Exit()
+	if p.last.Epoch > 0 {
+		p.line()
 	}
-	p.bar.Add(e.Rows)
 }
 
-// Epoch keeps the epoch for the curves and says how it went.
-func (p *progress) Epoch(e train.EpochEvent) {
-	p.epochs = append(p.epochs, e)
-	if p.bar != nil {
-		if e.Epoch == e.Epochs {
-			p.bar.Finish()
-		} else {
-			return
-		}
-	}
-	rate := float64(e.Rows) / e.Time.Seconds()
+// line describes the last epoch.
+func (p *progress) line() {
+	e := p.last
 	left := ""
-	if e.Epoch < e.Epochs {
-		var spent time.Duration
-		for _, done := range p.epochs {
-			spent += done.Time
-		}
-		each := spent / time.Duration(len(p.epochs))
-		left = fmt.Sprintf(", %v left", (each * time.Duration(e.Epochs-e.Epoch)).Round(time.Second))
+	if n := e.Epochs - e.Epoch; n > 0 && p.bar == nil {
+		each := p.spent / time.Duration(e.Epoch)
+		left = fmt.Sprintf(", %v left", (each * time.Duration(n)).Round(time.Second))
 	}
 	fmt.Fprintf(p.w, "%s %d/%d  training %.4f, test %.4f %s  %.0f samples/s%s\n",
-		p.name, e.Epoch, e.Epochs, e.Loss, e.Validation, p.unit, rate, left)
+		p.name, e.Epoch, e.Epochs, e.Loss, e.Validation, p.unit, float64(e.Rows)/e.Time.Seconds(), left)
 }

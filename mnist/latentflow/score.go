@@ -2,27 +2,47 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
+	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/internal/npy"
+	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/registry"
 )
 
-func scoreCommand(_ context.Context, args []string, s streams) error {
-	f := flag.NewFlagSet("score", flag.ContinueOnError)
+const scoreAbout = `latentflow score: log-density of the test images' embeddings.
+
+usage: latentflow score -model FILE [-data DIR] [-out FILE.png] [-values FILE.npy]
+
+It prints mean, quantiles and the mean of each class, and writes a picture of
+the ten likeliest and the ten least likely images.
+
+example: latentflow score -model out/model.safetensors -out score.png
+`
+
+func scoreCommand(ctx context.Context, args []string, s streams) error {
+	f := newFlags("score")
 	model := f.String("model", "out/model.safetensors", "`file` of a trained model")
 	data := f.String("data", "", "`directory` of other IDX files; empty: MNIST")
 	out := f.String("out", "score.png", "`picture` of the ten likeliest and the ten least likely test images")
-	if err := parse(f, args, s); err != nil {
+	values := f.String("values", "", "`file` for all log-densities, in the order of the images: .npy, float32 (n); empty: none")
+	if err := parse(f, args, scoreAbout, s); err != nil {
 		return err
 	}
-	m, err := registry.LoadLatent[float32](*model)
+	if strings.ToLower(filepath.Ext(*out)) != ".png" {
+		return usagef("-out %s: want a name that ends in .png", *out)
+	}
+	if *values != "" && strings.ToLower(filepath.Ext(*values)) != ".npy" {
+		return usagef("-values %s: want a name that ends in .npy", *values)
+	}
+	m, err := loadModel(*model)
 	if err != nil {
 		return err
 	}
@@ -34,76 +54,72 @@ func scoreCommand(_ context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	sorted := slices.Clone(logp)
-	slices.Sort(sorted)
-	mean, dev := stat.MeanStdDev(logp, nil)
-	fmt.Fprintf(s.out, "log-density of %d test images' embeddings, nats\n", len(logp))
-	fmt.Fprintf(s.out, "mean %.3f, standard deviation %.3f\n", mean, dev)
-	for _, q := range []float64{0, 0.01, 0.05, 0.5, 0.95, 0.99, 1} {
-		fmt.Fprintf(s.out, "%5.1f %%  %9.3f\n", 100*q, stat.Quantile(q, stat.Empirical, sorted, nil))
+	if ctx.Err() != nil {
+		return interrupted("nothing is written")
 	}
-	byClass(s, test, logp)
+	if *values != "" {
+		err := atomicfile.Write(*values, func(to io.Writer) error { return npy.Write(to, []int{len(logp)}, logp) })
+		if err != nil {
+			return fmt.Errorf("-values: %w", err)
+		}
+	}
 	if err := drawExtremes(*out, test, logp); err != nil {
-		return err
+		return fmt.Errorf("-out: %w", err)
+	}
+	printScores(s, test, logp)
+	if *values != "" {
+		fmt.Fprintln(s.out, *values)
 	}
 	fmt.Fprintln(s.out, *out)
 	return nil
 }
 
-// scoreSet is the log-density of each image's embedding, under its label where
-// the flow is conditional.
-func scoreSet(m *autoencoder.Latent[float32], set *mnist.Set) ([]float64, error) {
-	classes := m.Flow().ContextDim()
-	if classes > 0 && set.Classes() > classes {
-		return nil, fmt.Errorf("the images have %d classes, the model knows %d", set.Classes(), classes)
+// scoreSet is the log-density of each image's embedding in nats, under its
+// label where the flow is conditional.
+func scoreSet(m *autoencoder.Latent[float32], set *mnist.Set) ([]float32, error) {
+	flow := m.Flow()
+	if classes := flow.ContextDim(); classes > 0 {
+		if set.Classes() > classes {
+			return nil, fmt.Errorf("the images have %d classes, the model knows %d; give it -data like that it was trained on", set.Classes(), classes)
+		}
+		flow = flow.Given(oneHots(classes, set.Len(), set.Label))
 	}
-	var logp []float64
-	for lo := 0; lo < set.Len(); lo += block {
-		hi := min(lo+block, set.Len())
-		x, err := images(set, lo, hi)
-		if err != nil {
-			return nil, err
-		}
-		given := m
-		if classes > 0 {
-			given = m.Given(oneHots(classes, hi-lo, func(i int) int { return set.Label(lo + i) }))
-		}
-		l, err := given.LogProb(x)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range l.Float32s() {
-			logp = append(logp, float64(v))
-		}
+	z, err := embed(m.Encoder(), set, flow.Dim())
+	if err != nil {
+		return nil, err
 	}
-	return logp, nil
+	logp, err := flow.LogProb(z)
+	if err != nil {
+		return nil, err
+	}
+	return logp.Float32s(), nil
 }
 
-// byClass prints the mean of each class.
-func byClass(s streams, set *mnist.Set, logp []float64) {
-	sums := map[int][]float64{}
+// printScores prints mean, quantiles and the mean of each class.
+func printScores(s streams, set *mnist.Set, logp []float32) {
+	all := make([]float64, len(logp))
+	classes := make([][]float64, set.Classes())
 	for i, v := range logp {
-		sums[set.Label(i)] = append(sums[set.Label(i)], v)
+		all[i] = float64(v)
+		classes[set.Label(i)] = append(classes[set.Label(i)], float64(v))
 	}
-	for k := range set.Classes() {
-		if len(sums[k]) > 0 {
-			fmt.Fprintf(s.out, "class %d  %9.3f\n", k, stat.Mean(sums[k], nil))
+	mean, dev := stat.MeanStdDev(all, nil)
+	fmt.Fprintf(s.out, "log-density of %d test images' embeddings, nats\n", len(all))
+	fmt.Fprintf(s.out, "mean %.3f, standard deviation %.3f\n", mean, dev)
+	slices.Sort(all)
+	for _, q := range []float64{0, 0.01, 0.05, 0.5, 0.95, 0.99, 1} {
+		fmt.Fprintf(s.out, "%3.0f %% below %9.3f\n", 100*q, stat.Quantile(q, stat.Empirical, all, nil))
+	}
+	for k, of := range classes {
+		if len(of) > 0 {
+			fmt.Fprintf(s.out, "class %-3d   %9.3f\n", k, stat.Mean(of, nil))
 		}
 	}
 }
 
 // drawExtremes writes two rows of images: the likeliest and the least likely.
-func drawExtremes(path string, set *mnist.Set, logp []float64) error {
-	order := make([]int, len(logp))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		if logp[a] > logp[b] {
-			return -1
-		}
-		return 1
-	})
+func drawExtremes(path string, set *mnist.Set, logp []float32) error {
+	order := byDensity(logp, 1)
 	n := min(columns, len(order))
 	worst := slices.Clone(order[len(order)-n:])
 	slices.Reverse(worst)

@@ -2,73 +2,109 @@ package main
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/plotutil"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/registry"
 )
+
+const sweepAbout = `latentflow sweep: flows of several depths and widths on one autoencoder.
+
+usage: latentflow sweep [-out DIR] [-depths 3,6,9] [-widths 50,100] [flags]
+
+It prints a table of their losses and writes it to DIR/sweep.md, with a plot in
+DIR/sweep.png. Ctrl-C ends it early and writes the flows that were finished.
+
+example: latentflow sweep -model out/model.safetensors -flow-epochs 10 -out out
+`
 
 func sweepCommand(ctx context.Context, args []string, s streams) error {
 	var c config
-	f := flag.NewFlagSet("sweep", flag.ContinueOnError)
+	f := newFlags("sweep")
 	c.flags(f)
 	depths, widths := sizes{3, 6, 9, 12}, sizes{50, 100, 200}
-	f.Var(&depths, "depths", "`numbers` of couplings to try (instead of -layers)")
-	f.Var(&widths, "widths", "`widths` of both hidden layers to try (instead of -hidden)")
-	model := f.String("model", "", "`file` of a model whose autoencoder to use; empty: train one")
-	out := f.String("out", "out", "`directory` for sweep.md and sweep.png")
-	if err := parse(f, args, s); err != nil {
+	f.Var(&depths, "depths", "`numbers` of couplings to try")
+	f.Var(&widths, "widths", "`widths` of both hidden layers to try")
+	model := f.String("model", "", "`file` of a model whose autoencoder to use, in place of -encoder, -embedding and -ae-epochs; empty: train one")
+	out := f.String("out", "out", "`directory` for sweep.md and sweep.png; made if need be")
+	if err := parse(f, args, sweepAbout, s); err != nil {
 		return err
 	}
+	c.Layers = depths[0]
 	if err := c.check(); err != nil {
-		return err
-	}
-	if err := makeDir(*out); err != nil {
 		return err
 	}
 	tr, te, err := loadData(c.Data, c.Limit, s.log)
 	if err != nil {
 		return err
 	}
-	enc, err := sweepEncoder(ctx, &c, *model, tr, te, s)
+	enc, fresh, err := sweepEncoder(&c, *model, tr)
 	if err != nil {
 		return err
+	}
+	if err := makeDir(*out); err != nil {
+		return err
+	}
+	if fresh {
+		_, err := trainCoder(ctx, enc, &c, tr, te, s)
+		if errors.Is(err, context.Canceled) {
+			return interrupted("no flow was trained yet, and nothing is written")
+		}
+		if err != nil {
+			return err
+		}
 	}
 	a, b, err := embedBoth(enc, &c, tr, te)
 	if err != nil {
 		return err
 	}
+	results, err := sweepFlows(ctx, &c, depths, widths, a, b, s)
+	stopped := errors.Is(err, context.Canceled)
+	switch {
+	case err != nil && !stopped:
+		return err
+	case len(results) == 0:
+		return interrupted("no flow was trained yet, and nothing is written")
+	}
+	if err := writeSweep(*out, results, s); err != nil {
+		return err
+	}
+	if stopped {
+		return interrupted(fmt.Sprintf("%d of %d flows are in %s", len(results), len(depths)*len(widths), *out))
+	}
+	return nil
+}
+
+// sweepFlows trains a flow of each size. Those that were finished before an
+// error are returned with it.
+func sweepFlows(ctx context.Context, c *config, depths, widths sizes, a, b embedded, s streams) ([]result, error) {
+	classes := 0
+	if !c.Unconditional {
+		classes = a.labels.Shape()[1]
+	}
 	var results []result
 	for _, width := range widths {
 		for _, depth := range depths {
 			c.Layers, c.Hidden = depth, sizes{width, width}
-			flow, err := newFlow(&c, tr.Classes())
+			flow, err := newFlow(c, classes)
 			if err != nil {
-				return err
+				return results, err
 			}
-			st, err := trainFlow(ctx, flow, &c, a, b, fmt.Sprintf("flow %dx%d", depth, width), s)
+			st, err := trainFlow(ctx, flow, c, a, b, fmt.Sprintf("flow %dx%d", depth, width), s)
 			if err != nil {
-				return err
+				return results, err
 			}
 			last := st.Epochs[len(st.Epochs)-1]
-			results = append(results, result{depth, width, float64(last.Loss), float64(last.Test), st.Seconds, countParams[float32](flow)})
+			results = append(results, result{depth, width, float64(last.Loss), float64(last.Test), st.Seconds, countParams(flow)})
 		}
 	}
-	table := sweepTable(results)
-	fmt.Fprint(s.out, table)
-	if err := os.WriteFile(filepath.Join(*out, "sweep.md"), []byte(table), 0o644); err != nil {
-		return err
-	}
-	return drawSweep(filepath.Join(*out, "sweep.png"), results)
+	return results, nil
 }
 
 // result is one flow of a sweep.
@@ -79,18 +115,35 @@ type result struct {
 	params         int
 }
 
-// sweepEncoder is the encoder of a saved model, or a new one.
-func sweepEncoder(ctx context.Context, c *config, model string, tr, te *mnist.Set, s streams) (autoencoder.Encoder, error) {
+// sweepEncoder is the encoder of a saved model, or a new one that is to be
+// trained.
+func sweepEncoder(c *config, model string, tr *mnist.Set) (enc autoencoder.Encoder, fresh bool, err error) {
 	if model == "" {
-		enc, _, err := trainEncoder(ctx, c, tr, te, s)
-		return enc, err
+		enc, err = newCoder(c, tr)
+		return enc, true, err
 	}
-	m, err := registry.LoadLatent[float32](model)
+	m, err := loadModel(model)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	c.Embedding = m.Flow().Dim()
-	return m.Encoder(), nil
+	return m.Encoder(), false, nil
+}
+
+// writeSweep prints the table and writes it and the plot into a directory.
+func writeSweep(dir string, results []result, s streams) error {
+	table := sweepTable(results)
+	md, png := filepath.Join(dir, "sweep.md"), filepath.Join(dir, "sweep.png")
+	if err := writeFile(md, []byte(table)); err != nil {
+		return err
+	}
+	if err := drawSweep(png, results); err != nil {
+		return err
+	}
+	fmt.Fprint(s.out, table)
+	fmt.Fprintln(s.out, md)
+	fmt.Fprintln(s.out, png)
+	return nil
 }
 
 // sweepTable is the results as a Markdown table.
@@ -105,16 +158,17 @@ func sweepTable(results []result) string {
 
 // drawSweep plots test loss over depth, a line a width.
 func drawSweep(path string, results []result) error {
-	p := newPanel("depth against width", "couplings", "test negative log-likelihood, nats an embedding")
-	var lines []any
+	var lines []line
 	for i, r := range results {
 		if i == 0 || r.width != results[i-1].width {
-			lines = append(lines, fmt.Sprintf("hidden %d, %d", r.width, r.width), plotter.XYs{})
+			lines = append(lines, line{name: fmt.Sprintf("hidden %d, %d", r.width, r.width)})
 		}
-		xys := lines[len(lines)-1].(plotter.XYs)
-		lines[len(lines)-1] = append(xys, plotter.XY{X: float64(r.depth), Y: r.test})
+		if l := &lines[len(lines)-1]; number(r.test).finite() {
+			l.xys = append(l.xys, plotter.XY{X: float64(r.depth), Y: r.test})
+		}
 	}
-	if err := plotutil.AddLinePoints(p, lines...); err != nil {
+	p, err := newPanel("depth against width", "couplings", "test negative log-likelihood, nats an embedding", lines...)
+	if err != nil {
 		return err
 	}
 	return savePanels(path, []*plot.Plot{p})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -18,18 +17,35 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
+const trainAbout = `latentflow train: train an autoencoder and a flow on its embeddings.
+
+usage: latentflow train [-out DIR] [flags]
+
+It writes to DIR
+  model.safetensors    the model, for "latentflow sample" and "latentflow score"
+  samples.png          draws, a class a row, each row from likely to unlikely
+  reconstructions.png  test images and what the autoencoder makes of them
+  interpolation.png    walks in latent space between digits of different classes
+  curves.png           losses over the epochs
+  metrics.json         losses, times, seed and configuration
+Ctrl-C ends training early and writes what was trained until then.
+
+example: latentflow train -out small -limit 10000 -ae-epochs 5
+`
+
+// modelFile is the model's name within -out.
+const modelFile = "model.safetensors"
+
 func trainCommand(ctx context.Context, args []string, s streams) error {
 	var c config
-	f := flag.NewFlagSet("train", flag.ContinueOnError)
+	f := newFlags("train")
 	c.flags(f)
-	out := f.String("out", "out", "`directory` for the model, the pictures and the metrics")
-	if err := parse(f, args, s); err != nil {
+	c.sizeFlags(f)
+	out := f.String("out", "out", "`directory` for the model, the pictures and the metrics; made if need be")
+	if err := parse(f, args, trainAbout, s); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
-		return err
-	}
-	if err := makeDir(*out); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -37,16 +53,23 @@ func trainCommand(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	j := job{config: &c, train: tr, test: te, streams: s}
-	err = j.run(ctx)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	j, err := newJob(&c, tr, te, s)
+	if err != nil {
 		return err
 	}
-	j.metrics.Interrupted = err != nil
-	if werr := j.write(*out, start); werr != nil {
-		return werr
+	if err := makeDir(*out); err != nil {
+		return err
 	}
-	return err
+	if err := j.run(ctx); err != nil {
+		return err
+	}
+	if err := j.write(*out, start); err != nil {
+		return err
+	}
+	if j.metrics.Interrupted {
+		return interrupted("what was trained until then is in " + *out)
+	}
+	return nil
 }
 
 // job is one run of train: what it is given and what it makes.
@@ -59,62 +82,86 @@ type job struct {
 	latent  *autoencoder.Latent[float32]
 }
 
-// run trains both stages. When ctx ends, what was trained is kept.
-func (j *job) run(ctx context.Context) error {
-	c := j.config
-	j.metrics = metrics{
-		Config: *c, Kernels: kernel.Path(), Go: runtime.Version(),
-		Images: j.train.Len(), TestImages: j.test.Len(),
-	}
-	// A flow that cannot be made should fail before the autoencoder's minutes.
-	flow, err := newFlow(c, j.train.Classes())
+// newJob makes the untrained model, so that one that cannot be made fails
+// before anything is written.
+func newJob(c *config, tr, te *mnist.Set, s streams) (*job, error) {
+	coder, err := newCoder(c, tr)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var trainErr error
-	j.coder, j.metrics.Autoencoder, trainErr = trainEncoder(ctx, c, j.train, j.test, j.streams)
-	if trainErr != nil && !errors.Is(trainErr, context.Canceled) {
-		return trainErr
+	flow, err := newFlow(c, tr.Classes())
+	if err != nil {
+		return nil, err
+	}
+	latent, err := autoencoder.NewLatent[float32](coder, coder, flow)
+	if err != nil {
+		return nil, err
+	}
+	m := metrics{
+		Config: *c, Kernels: kernel.Path(), Go: runtime.Version(),
+		Images: tr.Len(), TestImages: te.Len(),
+	}
+	return &job{config: c, train: tr, test: te, streams: s, metrics: m, coder: coder, latent: latent}, nil
+}
+
+// run trains both stages and measures them. When ctx ends, it notes so in the
+// metrics and goes on with what was trained; an error is of another kind, or
+// says that nothing was.
+func (j *job) run(ctx context.Context) error {
+	var err error
+	j.metrics.Autoencoder, err = trainCoder(ctx, j.coder, j.config, j.train, j.test, j.streams)
+	if errors.Is(err, context.Canceled) {
+		if j.metrics.Autoencoder.Steps == 0 {
+			return interrupted("nothing was trained yet, and nothing is written")
+		}
+		j.stop()
+	} else if err != nil {
+		return err
 	}
 	start := time.Now()
-	a, b, err := embedBoth(j.coder, c, j.train, j.test)
+	a, b, err := embedBoth(j.coder, j.config, j.train, j.test)
 	if err != nil {
 		return err
 	}
-	j.metrics.EmbedTime = number(time.Since(start).Seconds())
-	if j.latent, err = autoencoder.NewLatent[float32](j.coder, j.coder, flow); err != nil {
+	j.metrics.EmbedTime = time.Since(start).Seconds()
+	// Where ctx has ended, this takes no step and calibrates the flow all the
+	// same, so that the model is whole.
+	j.metrics.Flow, err = trainFlow(ctx, j.latent.Flow(), j.config, a, b, "flow", j.streams)
+	if errors.Is(err, context.Canceled) {
+		j.stop()
+	} else if err != nil {
 		return err
 	}
-	// A cancelled Fit still calibrates the flow, so that the model is whole.
-	j.metrics.Flow, err = trainFlow(ctx, flow, c, a, b, "flow", j.streams)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return err
+	return j.measure(b)
+}
+
+// stop notes that training was interrupted.
+func (j *job) stop() {
+	if !j.metrics.Interrupted {
+		fmt.Fprintln(j.log, "interrupted: saving what was trained; once more ends at once and saves nothing")
 	}
-	if trainErr == nil {
-		trainErr = err
-	}
-	return errors.Join(trainErr, j.measure(b))
+	j.metrics.Interrupted = true
 }
 
 // measure fills in the figures on the test set.
 func (j *job) measure(b embedded) error {
 	m := &j.metrics
-	m.Parameters.Flow = countParams[float32](j.latent.Flow())
+	m.Parameters.Flow = countParams(j.latent.Flow())
 	nll, err := train.Evaluate(context.Background(), j.latent.Flow(), b.source())
 	if err != nil {
 		return err
 	}
-	m.TestNLL = some(nll)
+	m.TestNLL, m.TestBCE = number(nll), number(math.NaN())
 	if ae, ok := j.coder.(*autoencoder.Autoencoder[float32]); ok {
-		m.Parameters.Autoencoder = countParams[float32](ae)
+		m.Parameters.Autoencoder = countParams(ae)
 		bce, err := train.Evaluate(context.Background(), ae, j.test)
 		if err != nil {
 			return err
 		}
-		m.TestBCE = some(bce)
+		m.TestBCE = number(bce)
 	}
 	mse, err := squaredError(j.coder, j.test)
-	m.TestMSE = some(mse)
+	m.TestMSE = number(mse)
 	return err
 }
 
@@ -143,33 +190,34 @@ func squaredError(c coder, s *mnist.Set) (float64, error) {
 	return sum / float64(s.Len()*s.Dim()), nil
 }
 
-// write puts model, pictures and metrics into a directory.
+// write puts model, pictures and metrics into a directory and sums up.
 func (j *job) write(dir string, start time.Time) error {
-	if err := registry.Save(filepath.Join(dir, "model.safetensors"), j.latent); err != nil {
+	m := &j.metrics
+	if err := registry.Save(filepath.Join(dir, modelFile), j.latent); err != nil {
 		return err
 	}
 	g := gallery{coder: j.coder, flow: j.latent.Flow(), test: j.test, classes: j.latent.Flow().ContextDim(), seed: j.config.Seed}
 	if err := g.draw(dir); err != nil {
 		return err
 	}
-	if err := drawCurves(filepath.Join(dir, "curves.png"), j.metrics.Autoencoder, j.metrics.Flow); err != nil {
+	curves := []curve{{"flow", "negative log-likelihood, nats an embedding", m.Flow.Epochs}}
+	if j.config.Encoder != "pca" { // which has no epochs
+		curves = append([]curve{{"autoencoder", "binary cross-entropy, nats a pixel", m.Autoencoder.Epochs}}, curves...)
+	}
+	if err := drawCurves(filepath.Join(dir, "curves.png"), curves); err != nil {
 		return err
 	}
-	j.metrics.TotalTime = number(time.Since(start).Seconds())
-	if err := j.metrics.write(dir); err != nil {
+	m.TotalTime = time.Since(start).Seconds()
+	if err := m.write(dir); err != nil {
 		return err
 	}
-	m := j.metrics
-	if m.Interrupted {
-		fmt.Fprintln(j.out, "interrupted: what was trained so far is saved")
+	if m.TestBCE.finite() {
+		fmt.Fprintf(j.out, "test reconstruction          %.4f nats a pixel (binary cross-entropy)\n", m.TestBCE)
 	}
-	if m.TestBCE != nil {
-		fmt.Fprintf(j.out, "test reconstruction          %.4f nats a pixel (binary cross-entropy)\n", float64(*m.TestBCE))
-	}
-	fmt.Fprintf(j.out, "test squared error           %.5f a pixel\n", float64(*m.TestMSE))
-	fmt.Fprintf(j.out, "test negative log-likelihood %.3f nats an embedding\n", float64(*m.TestNLL))
-	fmt.Fprintf(j.out, "time                         %.1f s (autoencoder %.1f, flow %.1f)\n", float64(m.TotalTime), m.Autoencoder.Seconds, m.Flow.Seconds)
-	for _, name := range []string{"model.safetensors", "samples.png", "reconstructions.png", "interpolation.png", "curves.png", "metrics.json"} {
+	fmt.Fprintf(j.out, "test squared error           %.5f a pixel\n", m.TestMSE)
+	fmt.Fprintf(j.out, "test negative log-likelihood %.3f nats an embedding\n", m.TestNLL)
+	fmt.Fprintf(j.out, "time                         %.1f s (autoencoder %.1f, flow %.1f)\n", m.TotalTime, m.Autoencoder.Seconds, m.Flow.Seconds)
+	for _, name := range []string{modelFile, "samples.png", "reconstructions.png", "interpolation.png", "curves.png", "metrics.json"} {
 		fmt.Fprintln(j.out, filepath.Join(dir, name))
 	}
 	return nil
@@ -179,11 +227,11 @@ func (j *job) write(dir string, start time.Time) error {
 // before minutes of work depend on it.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("cannot write to -out %s: %w", dir, err)
+		return fmt.Errorf("-out: %w; want a directory that can be made and written to", err)
 	}
 	f, err := os.CreateTemp(dir, ".writable-*")
 	if err != nil {
-		return fmt.Errorf("cannot write to -out %s: %w", dir, err)
+		return fmt.Errorf("-out: %w; want a directory that can be written to", err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
