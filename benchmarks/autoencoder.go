@@ -10,17 +10,13 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// newConv is the demonstration's autoencoder, untrained.
-func newConv[T bijector.Float](b *testing.B) *autoencoder.Autoencoder[T] {
-	ae, err := autoencoder.NewConv[T](autoencoder.ConvSpec{Embedding: dim, Seed: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return ae
+// NewConv is the demonstration's autoencoder, untrained.
+func NewConv[T bijector.Float]() (*autoencoder.Autoencoder[T], error) {
+	return autoencoder.NewConv[T](autoencoder.ConvSpec{Embedding: dim, Seed: 1})
 }
 
-// pixels is a tensor of n images of uniform noise.
-func pixels[T bijector.Float](n int) *tensor.Dense {
+// Pixels is a tensor of n images of uniform noise.
+func Pixels[T bijector.Float](n int) *tensor.Dense {
 	rng := rand.New(rand.NewPCG(2, 2))
 	data := make([]T, n*784)
 	for i := range data {
@@ -37,14 +33,14 @@ func AutoencoderTraining(b *testing.B) {
 }
 
 func autoencoderTraining[T bijector.Float](b *testing.B) {
-	fit(b, newConv[T](b), ring{pixels[T](1000), nil, batch * b.N})
+	fit(b, need(b, NewConv[T]), Ring{Pixels[T](1000), nil, Batch * b.N})
 }
 
 // Encode measures embeddings of images.
 func Encode(b *testing.B) {
-	ae := newConv[float32](b)
+	ae := need(b, NewConv[float32])
 	each(b, func(b *testing.B, n int) {
-		x := pixels[float32](n)
+		x := Pixels[float32](n)
 		b.ResetTimer()
 		for range b.N {
 			if _, err := ae.Encode(x); err != nil {

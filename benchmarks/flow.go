@@ -12,28 +12,52 @@ import (
 	"github.com/bijou-flow/bijou/distribution"
 )
 
+// Batch is the number of rows of a training step.
+const Batch = 100
+
 // Sizes of the demonstration's flow.
 const (
 	dim     = 20
 	classes = 10
 	layers  = 9
 	width   = 100
-	batch   = 100
 )
 
-// newFlow is the demonstration's flow, untrained.
-func newFlow[T bijector.Float](b *testing.B) *distribution.Flow[T] {
+// NewFlow is the demonstration's flow, untrained.
+func NewFlow[T bijector.Float]() (*distribution.Flow[T], error) {
 	chain, err := coupling.RealNVP[T](coupling.Recipe{
 		Dim: dim, ContextDim: classes, Layers: layers, Hidden: []int{width, width}, Seed: 1,
 	})
 	if err != nil {
-		b.Fatal(err)
+		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[T](dim))
+	return distribution.NewFlow(chain, distribution.NewNormal[T](dim)), nil
 }
 
-// normal is a tensor of n rows of d standard normal values.
-func normal[T bijector.Float](n, d int) *tensor.Dense {
+// NewPlainFlow is a flow of the same couplings with nothing between them:
+// masks that alternate, no batch norm.
+func NewPlainFlow[T bijector.Float]() (*distribution.Flow[T], error) {
+	chain, err := coupling.RealNVP[T](coupling.Recipe{
+		Dim: dim, ContextDim: classes, Layers: layers, Hidden: []int{width, width},
+		Order: "alternate", Norm: "none", Seed: 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return distribution.NewFlow(chain, distribution.NewNormal[T](dim)), nil
+}
+
+// need ends a benchmark whose model could not be made.
+func need[M any](b *testing.B, make func() (M, error)) M {
+	m, err := make()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// Normal is a tensor of n rows of d standard normal values.
+func Normal[T bijector.Float](n, d int) *tensor.Dense {
 	rng := rand.New(rand.NewPCG(1, 1))
 	data := make([]T, n*d)
 	for i := range data {
@@ -42,8 +66,8 @@ func normal[T bijector.Float](n, d int) *tensor.Dense {
 	return bijector.TensorOf(data, n, d)
 }
 
-// labels is a one-hot context of n rows.
-func labels[T bijector.Float](n int) *tensor.Dense {
+// Labels is a one-hot context of n rows.
+func Labels[T bijector.Float](n int) *tensor.Dense {
 	data := make([]T, n*classes)
 	for i := range n {
 		data[i*classes+i%classes] = 1
@@ -59,7 +83,7 @@ func FlowTraining(b *testing.B) {
 
 func flowTraining[T bijector.Float](b *testing.B) {
 	const rows = 10000
-	fit(b, newFlow[T](b), ring{normal[T](rows, dim), labels[T](rows), batch * b.N})
+	fit(b, need(b, NewFlow[T]), Ring{Normal[T](rows, dim), Labels[T](rows), Batch * b.N})
 }
 
 // NICETraining measures training steps of NICE on 784 features: 4 additive
@@ -71,7 +95,7 @@ func NICETraining(b *testing.B) {
 		b.Fatal(err)
 	}
 	flow := distribution.NewFlow(chain, distribution.NewLogistic[float32](d))
-	fit(b, flow, ring{normal[float32](rows, d), nil, batch * b.N})
+	fit(b, flow, Ring{Normal[float32](rows, d), nil, Batch * b.N})
 }
 
 // each runs f for the customary batch sizes.
@@ -92,10 +116,10 @@ func LogProb(b *testing.B) {
 }
 
 func logProb[T bijector.Float](b *testing.B) {
-	flow := newFlow[T](b)
+	flow := need(b, NewFlow[T])
 	each(b, func(b *testing.B, n int) {
-		x, dst := normal[T](n, dim), make([]float64, n)
-		given := flow.Given(labels[T](n))
+		x, dst := Normal[T](n, dim), make([]float64, n)
+		given := flow.Given(Labels[T](n))
 		b.ResetTimer()
 		for range b.N {
 			if err := given.LogProbInto(dst, x); err != nil {
@@ -112,11 +136,11 @@ func Sample(b *testing.B) {
 }
 
 func sample[T bijector.Float](b *testing.B) {
-	flow := newFlow[T](b)
+	flow := need(b, NewFlow[T])
 	rng := rand.New(rand.NewPCG(1, 1))
 	each(b, func(b *testing.B, n int) {
 		dst := make([]T, n*dim)
-		given := flow.Given(labels[T](n))
+		given := flow.Given(Labels[T](n))
 		b.ResetTimer()
 		for range b.N {
 			if err := given.SampleInto(dst, rng); err != nil {

@@ -10,28 +10,33 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// ring is a Source that repeats the rows of a tensor.
-type ring struct {
-	x, context *tensor.Dense
-	n          int
+// Ring is a Source that repeats the rows of a tensor.
+type Ring struct {
+	X, Context *tensor.Dense // Context may be nil
+	N          int           // rows, repetitions included
 }
 
-func (r ring) Len() int { return r.n }
-func (r ring) Dim() int { return r.x.Shape()[1] }
+// Len is N.
+func (r Ring) Len() int { return r.N }
 
-func (r ring) ContextDim() int {
-	if r.context == nil {
+// Dim is the width of X.
+func (r Ring) Dim() int { return r.X.Shape()[1] }
+
+// ContextDim is the width of Context.
+func (r Ring) ContextDim() int {
+	if r.Context == nil {
 		return 0
 	}
-	return r.context.Shape()[1]
+	return r.Context.Shape()[1]
 }
 
-func (r ring) Read(rows []int, x, context *tensor.Dense) error {
-	n := r.x.Shape()[0]
+// Read copies rows, starting over where X ends.
+func (r Ring) Read(rows []int, x, context *tensor.Dense) error {
+	n := r.X.Shape()[0]
 	for i, row := range rows {
-		copyRow(x, r.x, i, row%n)
+		copyRow(x, r.X, i, row%n)
 		if context != nil {
-			copyRow(context, r.context, i, row%n)
+			copyRow(context, r.Context, i, row%n)
 		}
 	}
 	return nil
@@ -47,19 +52,19 @@ func copyRow(dst, src *tensor.Dense, i, j int) {
 	}
 }
 
-// bare hides that a model is a Calibrator: the benchmark is about steps.
-type bare[T bijector.Float] struct{ bijector.Objective[T] }
+// Bare hides that a model is a Calibrator: the benchmark is about steps.
+type Bare[T bijector.Float] struct{ bijector.Objective[T] }
 
 // fit takes b.N training steps, reading and the optimiser included.
-func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data ring) {
+func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data Ring) {
 	b.ReportAllocs()
 	b.ResetTimer()
-	r, err := train.Fit(context.Background(), bare[T]{m}, data, train.Options{Epochs: 1, Batch: batch, Rate: 1e-4})
+	r, err := train.Fit(context.Background(), Bare[T]{m}, data, train.Options{Epochs: 1, Batch: Batch, Rate: 1e-4})
 	if err != nil {
 		b.Fatal(err)
 	}
 	if r.BadSteps > 0 {
 		b.Fatalf("%d steps of %d were not finite", r.BadSteps, r.Steps+r.BadSteps)
 	}
-	perSecond(b, data.n)
+	perSecond(b, data.N)
 }
