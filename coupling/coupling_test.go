@@ -281,6 +281,27 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
+// TestSingleSamples one after the other, by one pass, are what a batch of them
+// is: a single sample takes another way through the transform.
+func TestSingleSamples(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	c := must(coupling.NewAffine[float64](coupling.AffineSpec{Dim: 5, ContextDim: 2, Hidden: []int{8}}))
+	copy(c.Params()[len(c.Params())-1].Data, []float64{0.5, -2, 3}) // the factors
+	x, cond := normal[float64](5, 6, rng), normal[float64](2, 6, rng)
+	z, logDet := bijector.NewMat[float64](5, 6), make([]float64, 6)
+	c.NewPass(bijector.PassOptions{MaxBatch: 6}).Forward(z, x, cond, logDet)
+	p := c.NewPass(bijector.PassOptions{MaxBatch: 1})
+	for i := range 6 {
+		one, back, ld := bijector.NewMat[float64](5, 1), bijector.NewMat[float64](5, 1), make([]float64, 1)
+		p.Forward(one, x.Samples(i, i+1), cond.Samples(i, i+1), ld)
+		near(t, "z", rowsOf(one), rowsOf(z.Samples(i, i+1)), 1e-14)
+		near(t, "log-det", ld, logDet[i:i+1], 1e-14)
+		p.Inverse(back, one, cond.Samples(i, i+1), ld)
+		near(t, "x", rowsOf(back), rowsOf(x.Samples(i, i+1)), 1e-13)
+		near(t, "log-dets of both ways", ld, []float64{0}, 1e-14)
+	}
+}
+
 // TestEmptyBatch and a gradient nobody wants are nothing to fail on.
 func TestEmptyBatch(t *testing.T) {
 	c := must(coupling.NewAffine[float32](coupling.AffineSpec{Dim: 3, ContextDim: 2, Hidden: []int{2}, Scale: "learned-tanh"}))
