@@ -63,9 +63,11 @@ func elementaries[T Float]() []elementary[T] {
 
 // special lists what a careless kernel gets wrong: NaN, infinities, zeros, subnormals, thresholds.
 func special[T Float]() []T {
-	s := []T{0, T(math.Copysign(0, -1)), T(math.NaN()), T(math.Inf(1)), T(math.Inf(-1)), 1, -1, -2, -0.5, 0.625, -0.625,
+	s := []T{
+		0, T(math.Copysign(0, -1)), T(math.NaN()), T(math.Inf(1)), T(math.Inf(-1)), 1, -1, -2, -0.5, 0.625, -0.625,
 		1e-30, -1e-30, 1e-42, -1e-42, 1e-45, -1e-45, 1e30, -1e30, 9, 9.5, 10, 19, 20, 22, 88.7, 88.73, 88.8, 89, 90, -87.3, -88, -100,
-		-103.9, -104, -105, 709.7, 709.8, 710, -708, -740, -745, -745.2, -746, -750, 0.41421357, 0.7071068, -0.29289323}
+		-103.9, -104, -105, 709.7, 709.8, 710, -708, -740, -745, -745.2, -746, -750, 0.41421357, 0.7071068, -0.29289323,
+	}
 	if isDouble[T]() {
 		for _, x := range []float64{5e-324, -5e-324, 1e300, -1e300, 1e-310, 0x1p-53 - 1} {
 			s = append(s, T(x))

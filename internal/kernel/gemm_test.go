@@ -170,7 +170,7 @@ func TestGemmSplit(t *testing.T) { everywhere(t, testGemmSplit[float32], testGem
 // Products whose blocks are copied have the bits of those whose blocks are not.
 func testGemmCopied[T Float](t *testing.T) {
 	rng := newRand()
-	const m, n, k = 90, 110, 600
+	const m, n, k = 70, 170, 570 // more than one block each way
 	far, near := n+2048, m
 	a, b := normal[T](rng, k*far), normal[T](rng, k*far)
 	a2, b2 := make([]T, k*near), make([]T, k*n)
@@ -193,3 +193,40 @@ func testGemmCopied[T Float](t *testing.T) {
 }
 
 func TestGemmCopied(t *testing.T) { everywhere(t, testGemmCopied[float32], testGemmCopied[float64]) }
+
+// NaN and infinities go through products as IEEE arithmetic has it: ReLU keeps NaN, the gate lets
+// through what is above zero alone.
+func testGemmSpecial[T Float](t *testing.T) {
+	nan, inf := T(math.NaN()), T(math.Inf(1))
+	for _, n := range []int{1, 3, 4, 16, 50, 100} {
+		const m = 37
+		a, b, c := make([]T, m), make([]T, n), make([]T, m*n)
+		aux := make([]T, m*n)
+		for i := range a {
+			a[i] = []T{1, nan, inf, -inf, -1, 0}[i%6]
+		}
+		for j := range b {
+			b[j] = []T{2, -2, nan, 0}[j%4]
+		}
+		for at := range aux {
+			aux[at] = []T{1, 0, nan, -1, inf, -inf, T(math.Copysign(0, -1))}[at%7]
+		}
+		for mode := Store; mode <= Gate; mode++ {
+			clear(c)
+			Gemm(m, n, 1, a, 1, 1, b, n, c, n, Epilogue[T]{Mode: mode, Aux: aux})
+			for at, got := range c {
+				want := a[at/n] * b[at%n]
+				if mode == ReLU && want < 0 || mode == Gate && !(aux[at] > 0) {
+					want = 0
+				}
+				if got != want && (got == got || want == want) {
+					t.Fatalf("n = %d, mode %d: %v * %v is %v, want %v (aux %v)", n, mode, a[at/n], b[at%n], got, want, aux[at])
+				}
+			}
+		}
+	}
+}
+
+func TestGemmSpecial(t *testing.T) {
+	everywhere(t, testGemmSpecial[float32], testGemmSpecial[float64])
+}

@@ -98,3 +98,16 @@ func testTranspose[T Float](t *testing.T) {
 }
 
 func TestTranspose(t *testing.T) { everywhere(t, testTranspose[float32], testTranspose[float64]) }
+
+// The order of a reduction is part of its contract: lanes 0 and 4 first, and so on as a tree.
+func TestReduceOrder(t *testing.T) {
+	everywhere(t, func(t *testing.T) {}, func(t *testing.T) {
+		x := []float64{1e16, 1, 3, 1, -1e16, 1, 1, 1, 0, 2}
+		if got := Sum(x); got != (0.0+4)+(4.0+2) {
+			t.Errorf("the order of a sum has changed: %v", got)
+		}
+		if got := Sum([]float64{1e16, 1, -1e16, 1, 1, 1, 1, 1}); got != 4 {
+			t.Errorf("the order of a sum has changed: %v", got)
+		}
+	})
+}

@@ -20,45 +20,89 @@ func ops[T Float]() []op[T] {
 	a, b, c := T(1.7), T(-0.3), T(0.01)
 	step := NewAdamStep(3, 1e-2, 0.9, 0.999, 1e-8, 0.02, 0.05)
 	return []op[T]{
-		{"AddTo", 2, 0, []int{0}, func(r [][]T, _ [][]float64) { AddTo(r[0], r[1]) },
-			func(i int, r [][]T, _ [][]float64) { r[0][i] += r[1][i] }, 0},
-		{"Scale", 1, 0, []int{0}, func(r [][]T, _ [][]float64) { Scale(r[0], a) },
-			func(i int, r [][]T, _ [][]float64) { r[0][i] *= a }, 0},
-		{"Mul", 3, 0, []int{0}, func(r [][]T, _ [][]float64) { Mul(r[0], r[1], r[2]) },
-			func(i int, r [][]T, _ [][]float64) { r[0][i] = r[1][i] * r[2][i] }, 0},
-		{"Affine", 2, 0, []int{0}, func(r [][]T, _ [][]float64) { Affine(r[0], r[1], a, b) },
-			func(i int, r [][]T, _ [][]float64) { r[0][i] = T(a*r[1][i]) + b }, 0},
-		{"Combine", 3, 0, []int{0}, func(r [][]T, _ [][]float64) { Combine(r[0], r[1], r[2], a, b, c) },
-			func(i int, r [][]T, _ [][]float64) { r[0][i] = T(a*r[1][i]) + T(b*r[2][i]) + c }, 0},
-		{"Widen", 1, 1, []int{100}, func(r [][]T, w [][]float64) { Widen(w[0], r[0]) },
-			func(i int, r [][]T, w [][]float64) { w[0][i] = float64(r[0][i]) }, 0},
-		{"Narrow", 1, 1, []int{0}, func(r [][]T, w [][]float64) { Narrow(r[0], w[0]) },
-			func(i int, r [][]T, w [][]float64) { r[0][i] = T(w[0][i]) }, 0},
-		{"Adam", 4, 0, []int{0, 2, 3}, func(r [][]T, _ [][]float64) { Adam(r[0], r[1], r[2], r[3], step) },
+		{
+			"AddTo", 2, 0,
+			[]int{0},
+			func(r [][]T, _ [][]float64) { AddTo(r[0], r[1]) },
+			func(i int, r [][]T, _ [][]float64) { r[0][i] += r[1][i] }, 0,
+		},
+		{
+			"Scale", 1, 0,
+			[]int{0},
+			func(r [][]T, _ [][]float64) { Scale(r[0], a) },
+			func(i int, r [][]T, _ [][]float64) { r[0][i] *= a }, 0,
+		},
+		{
+			"Mul", 3, 0,
+			[]int{0},
+			func(r [][]T, _ [][]float64) { Mul(r[0], r[1], r[2]) },
+			func(i int, r [][]T, _ [][]float64) { r[0][i] = r[1][i] * r[2][i] }, 0,
+		},
+		{
+			"Affine", 2, 0,
+			[]int{0},
+			func(r [][]T, _ [][]float64) { Affine(r[0], r[1], a, b) },
+			func(i int, r [][]T, _ [][]float64) { r[0][i] = T(a*r[1][i]) + b }, 0,
+		},
+		{
+			"Combine", 3, 0,
+			[]int{0},
+			func(r [][]T, _ [][]float64) { Combine(r[0], r[1], r[2], a, b, c) },
+			func(i int, r [][]T, _ [][]float64) { r[0][i] = T(a*r[1][i]) + T(b*r[2][i]) + c }, 0,
+		},
+		{
+			"Widen", 1, 1,
+			[]int{100},
+			func(r [][]T, w [][]float64) { Widen(w[0], r[0]) },
+			func(i int, r [][]T, w [][]float64) { w[0][i] = float64(r[0][i]) }, 0,
+		},
+		{
+			"Narrow", 1, 1,
+			[]int{0},
+			func(r [][]T, w [][]float64) { Narrow(r[0], w[0]) },
+			func(i int, r [][]T, w [][]float64) { r[0][i] = T(w[0][i]) }, 0,
+		},
+		{
+			"Adam", 4, 0,
+			[]int{0, 2, 3},
+			func(r [][]T, _ [][]float64) { Adam(r[0], r[1], r[2], r[3], step) },
 			func(i int, r [][]T, _ [][]float64) {
 				g := r[1][i] + T(T(step.L2)*r[0][i])
 				r[2][i] = T(T(step.Beta1)*r[2][i]) + T(T(1-step.Beta1)*g)
 				r[3][i] = T(T(step.Beta2)*r[3][i]) + T(T(1-step.Beta2)*T(g*g))
 				p := r[0][i] - T(T(step.Decay)*r[0][i])
 				r[0][i] = p - T(T(step.Rate)*(r[2][i]/(T(T(math.Sqrt(float64(r[3][i])))*T(1/step.Root))+T(step.Eps))))
-			}, 0},
-		{"AffineForward", 3, 3, []int{0, 100, 102}, func(r [][]T, w [][]float64) { AffineForward(r[0], r[1], r[2], w[0], w[1], w[2]) },
+			}, 0,
+		},
+		{
+			"AffineForward", 3, 3,
+			[]int{0, 100, 102},
+			func(r [][]T, w [][]float64) { AffineForward(r[0], r[1], r[2], w[0], w[1], w[2]) },
 			func(i int, r [][]T, w [][]float64) {
 				w[0][i] = exp(w[1][i])
 				r[0][i] = T(float64(float64(r[1][i])*w[0][i]) + float64(r[2][i]))
 				w[2][i] += w[1][i]
-			}, 4},
-		{"AffineInverse", 3, 2, []int{0, 101}, func(r [][]T, w [][]float64) { AffineInverse(r[0], r[1], r[2], w[0], w[1]) },
+			}, 4,
+		},
+		{
+			"AffineInverse", 3, 2,
+			[]int{0, 101},
+			func(r [][]T, w [][]float64) { AffineInverse(r[0], r[1], r[2], w[0], w[1]) },
 			func(i int, r [][]T, w [][]float64) {
 				r[0][i] = T((float64(r[1][i]) - float64(r[2][i])) * exp(-w[0][i]))
 				w[1][i] -= w[0][i]
-			}, 4},
-		{"AffineBackward", 4, 3, []int{0, 1, 100}, func(r [][]T, w [][]float64) { AffineBackward(r[0], r[1], w[0], r[2], r[3], w[1], w[2]) },
+			}, 4,
+		},
+		{
+			"AffineBackward", 4, 3,
+			[]int{0, 1, 100},
+			func(r [][]T, w [][]float64) { AffineBackward(r[0], r[1], w[0], r[2], r[3], w[1], w[2]) },
 			func(i int, r [][]T, w [][]float64) {
 				v := float64(r[2][i]) * w[1][i]
 				w[0][i] = float64(v*float64(r[3][i])) + w[2][i]
 				r[1][i], r[0][i] = r[2][i], T(v)
-			}, 0},
+			}, 0,
+		},
 	}
 }
 

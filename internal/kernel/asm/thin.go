@@ -20,7 +20,7 @@ type thin struct {
 	transposed bool // A is stored by columns: its rows are contiguous
 	indirect   bool
 
-	args, a, a8, rsa, rsa3, rsa5, rsa7, csa, b, ldb reg.GPVirtual
+	args, a, rsa, rsa3, rsa5, rsa7, csa, b, ldb reg.GPVirtual
 
 	columns reg.OpmaskVirtual              // bit j: there is a column j
 	column  [thinColumns]reg.OpmaskVirtual // all lanes if there is a column j, none otherwise
