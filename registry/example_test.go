@@ -1,0 +1,185 @@
+package registry_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/registry"
+)
+
+// Flip is a layer of one's own: z = -x, whose log-det is 0.
+type Flip[T bijector.Float] struct{ spec FlipSpec }
+
+// FlipSpec describes a Flip.
+type FlipSpec struct {
+	Dim int `json:"dim"`
+}
+
+// NewFlip makes a Flip.
+func NewFlip[T bijector.Float](s FlipSpec) (*Flip[T], error) { return &Flip[T]{s}, nil }
+
+func (f *Flip[T]) Dim() int                                      { return f.spec.Dim }
+func (f *Flip[T]) ContextDim() int                               { return 0 }
+func (f *Flip[T]) Params() []bijector.Param[T]                   { return nil }
+func (f *Flip[T]) Buffers() []bijector.Buffer                    { return nil }
+func (f *Flip[T]) Spec() any                                     { return f.spec }
+func (f *Flip[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return flipPass[T]{} }
+
+type flipPass[T bijector.Float] struct{}
+
+func (flipPass[T]) Forward(z, x, _ bijector.Mat[T], _ []float64) {
+	for j := range x.D {
+		for i, v := range x.Feature(j) {
+			z.Feature(j)[i] = -v
+		}
+	}
+}
+
+func (p flipPass[T]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
+	p.Forward(x, z, cond, logDet)
+}
+
+// A layer of one's own gets a name, and can then be asked for in JSON, saved
+// and loaded like those of the library.
+func ExampleRegister() {
+	registry.Register("example.flip", NewFlip[float32], NewFlip[float64])
+
+	layer, err := registry.New[float32]("bijector.chain", []byte(`{"layers": [
+		{"type": "example.flip", "spec": {"dim": 2}},
+		{"type": "bijector.permute", "spec": {"dim": 2, "kind": "reverse"}}
+	]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	z, err := layer.(*bijector.Chain[float32]).Forward(bijector.TensorOf([]float32{1, 2}, 1, 2))
+	fmt.Println(z.Data(), err)
+	// Output: [-2 -1] <nil>
+}
+
+func ExampleSave() {
+	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 2, Layers: 4, Hidden: []int{16}, Seed: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	flow := distribution.NewFlow[float32](chain, distribution.NewNormal[float32](2))
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+
+	file := filepath.Join(dir, "model.safetensors")
+	if err := registry.Save(file, flow); err != nil {
+		fmt.Println(err)
+		return
+	}
+	loaded, err := registry.LoadFlow[float32](file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	a, _ := flow.Sample(rand.New(rand.NewPCG(1, 2)), 10)
+	b, _ := loaded.Sample(rand.New(rand.NewPCG(1, 2)), 10)
+	fmt.Println(a.Eq(b))
+	// Output: true
+}
+
+// A model may come from anywhere, such as a file that is embedded in the
+// program.
+func ExampleReadFlow() {
+	flow := distribution.NewFlow[float64](mustScale(2), distribution.NewNormal[float64](2))
+	var embedded bytes.Buffer
+	if err := registry.Write(&embedded, flow); err != nil {
+		fmt.Println(err)
+		return
+	}
+	loaded, err := registry.ReadFlow[float64](&embedded, int64(embedded.Len()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(loaded.Dim())
+	// Output: 2
+}
+
+func mustScale(dim int) *bijector.Scale[float64] {
+	s, err := bijector.NewScale[float64](bijector.ScaleSpec{Dim: dim})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func ExampleNew() {
+	layer, err := registry.New[float32]("coupling.affine", []byte(`{"dim": 8, "hidden": [32, 32]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(layer.Dim())
+
+	_, err = registry.New[float32]("coupling.affine", []byte(`{"dim": 8, "hiden": [32, 32]}`))
+	fmt.Println(err)
+	// Output:
+	// 8
+	// registry: coupling.affine: unknown field "hiden" in a coupling.AffineSpec: invalid spec
+}
+
+func ExampleNewFlow() {
+	flow, err := registry.NewFlow[float32]([]byte(`{
+		"bijector": {"type": "bijector.chain", "spec": {"layers": [
+			{"type": "coupling.affine", "spec": {"dim": 4, "hidden": [16]}},
+			{"type": "bijector.batchnorm", "spec": {"dim": 4}},
+			{"type": "coupling.affine", "spec": {"dim": 4, "hidden": [16], "mask": {"kind": "even"}}}
+		]}},
+		"base": {"type": "distribution.normal", "spec": {"dim": 4}}
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(flow.Dim())
+	// Output: 4
+}
+
+func ExampleNewLatent() {
+	model, err := registry.NewLatent[float32]([]byte(`{
+		"encoder": {"type": "autoencoder.dense", "spec": {"in": 16, "hidden": [8], "embedding": 2}},
+		"flow": {"type": "distribution.flow", "spec": {
+			"bijector": {"type": "coupling.affine", "spec": {"dim": 2}},
+			"base": {"type": "distribution.normal", "spec": {"dim": 2}}
+		}}
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x, err := model.Sample(rand.New(rand.NewPCG(1, 2)), 3)
+	fmt.Println(x.Shape(), err)
+	// Output: (3, 16) <nil>
+}
+
+func ExampleMarshalSpec() {
+	flow := distribution.NewFlow[float64](mustScale(2), distribution.NewNormal[float64](2))
+	spec, err := registry.MarshalSpec(flow)
+	fmt.Println(string(spec), err)
+	// Output: {"bijector":{"type":"bijector.scale","spec":{"dim":2}},"base":{"type":"distribution.normal","spec":{"dim":2}}} <nil>
+}
+
+func ExampleNames() {
+	for _, name := range registry.Names(registry.Bases) {
+		fmt.Println(name)
+	}
+	// Output:
+	// distribution.logistic
+	// distribution.normal
+}

@@ -1,0 +1,270 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// onTable runs f with a table of its own in place of the package's.
+func onTable(f func()) {
+	old := global
+	global = builtins()
+	defer func() { global = old }()
+	f()
+}
+
+type (
+	ownSpec   struct{ Dim int }
+	otherSpec struct{ Dim int }
+	numSpec   int
+)
+
+func own[T bijector.Float](s ownSpec) (*bijector.ActNorm[T], error) {
+	return bijector.NewActNorm[T](bijector.ActNormSpec{Dim: s.Dim})
+}
+
+func other[T bijector.Float](s otherSpec) (*bijector.ActNorm[T], error) {
+	return own[T](ownSpec(s))
+}
+
+func number[T bijector.Float](s numSpec) (*bijector.ActNorm[T], error) {
+	return own[T](ownSpec{int(s)})
+}
+
+func unnamed[T bijector.Float](s struct{ Dim int }) (*bijector.ActNorm[T], error) {
+	return own[T](ownSpec(s))
+}
+
+func pointer[T bijector.Float](s *ownSpec) (*bijector.ActNorm[T], error) { return own[T](*s) }
+
+// none is a nil function of f's type.
+func none[F any](F) (f F) { return f }
+
+func TestRegisterPanics(t *testing.T) {
+	for what, c := range map[string]struct {
+		do   func()
+		says string
+	}{
+		"a name twice": {func() {
+			Register("own.layer", own[float32], own[float64])
+			Register("own.layer", other[float32], other[float64])
+		}, "own.layer is registered twice"},
+		"a built-in name":        {func() { Register("coupling.affine", own[float32], own[float64]) }, "coupling.affine is registered twice"},
+		"a name of another kind": {func() { Register("distribution.normal", own[float32], own[float64]) }, "registered twice"},
+		"a spec type twice":      {func() { Register("own.a", own[float32], own[float64]); Register("own.b", own[float32], own[float64]) }, "already that of own.a"},
+		"a built-in's spec":      {func() { Register("own.mlp", bijector.NewPermute[float32], bijector.NewPermute[float64]) }, "already that of bijector.permute"},
+		"nil for float32":        {func() { Register("own.layer", none(own[float32]), own[float64]) }, "nil constructor"},
+		"nil for float64":        {func() { Register("own.layer", own[float32], none(own[float64])) }, "nil constructor"},
+		"a nil container": {func() {
+			RegisterContainer("own.layer", bijector.BuildChain[float32], none(bijector.BuildChain[float64]))
+		}, "nil constructor"},
+		"a nil base":               {func() { RegisterBase("own.base", distribution.NormalOf[float32], none(distribution.NormalOf[float64])) }, "nil constructor"},
+		"a nil map":                {func() { RegisterMap("own.map", coupling.NewMLP[float32], none(coupling.NewMLP[float64])) }, "nil constructor"},
+		"a nil encoder":            {func() { RegisterEncoder("own.encoder", none(autoencoder.NewPCA[float32]), autoencoder.NewPCA[float64]) }, "nil constructor"},
+		"a nil decoder":            {func() { RegisterDecoder("own.decoder", none(autoencoder.NewPCA[float32]), autoencoder.NewPCA[float64]) }, "nil constructor"},
+		"an empty name":            {func() { Register("", own[float32], own[float64]) }, "no name"},
+		"a name without a package": {func() { Register("layer", own[float32], own[float64]) }, "package.type"},
+		"a name in upper case":     {func() { Register("own.Layer", own[float32], own[float64]) }, "lower case"},
+		"a name with a space":      {func() { Register("own.my layer", own[float32], own[float64]) }, "no name"},
+		"a long name":              {func() { Register("own."+strings.Repeat("y", 100), own[float32], own[float64]) }, "no name"},
+		"a spec that is a number":  {func() { Register("own.layer", number[float32], number[float64]) }, "want a named struct"},
+		"a spec without a name":    {func() { Register("own.layer", unnamed[float32], unnamed[float64]) }, "want a named struct"},
+		"a spec that is a pointer": {func() { Register("own.layer", pointer[float32], pointer[float64]) }, "want a named struct"},
+	} {
+		onTable(func() {
+			defer func() {
+				if r := recover(); r == nil || !strings.HasPrefix(fmt.Sprint(r), "registry: ") || !strings.Contains(fmt.Sprint(r), c.says) {
+					t.Errorf("%s: panic %v, want %q", what, r, c.says)
+				}
+			}()
+			c.do()
+		})
+	}
+}
+
+// A registration that panicked leaves nothing behind.
+func TestPanicLeavesNothing(t *testing.T) {
+	onTable(func() {
+		before := Names(Bijectors)
+		func() {
+			defer func() { recover() }()
+			Register("own.layer", own[float32], none(own[float64]))
+		}()
+		Register("own.layer", own[float32], own[float64])
+		if got := len(Names(Bijectors)); got != len(before)+1 {
+			t.Errorf("%d names, want %d", got, len(before)+1)
+		}
+	})
+}
+
+func TestNames(t *testing.T) {
+	onTable(func() {
+		want := map[Kind][]string{
+			Bijectors: {
+				"bijector.actnorm", "bijector.batchnorm", "bijector.chain", "bijector.invert", "bijector.part",
+				"bijector.permute", "bijector.scale", "coupling.additive", "coupling.affine",
+			},
+			Bases:    {"distribution.logistic", "distribution.normal"},
+			Maps:     {"coupling.mlp"},
+			Encoders: {"autoencoder.conv", "autoencoder.dense", "autoencoder.identity", "autoencoder.pca"},
+			Decoders: nil,
+		}
+		for kind, names := range want {
+			got := Names(kind)
+			// Files hold these names: more may come, none may go.
+			for _, n := range names {
+				if !slices.Contains(got, n) {
+					t.Errorf("%v %q is not there", kind, n)
+				}
+			}
+			if !slices.IsSorted(got) {
+				t.Errorf("%v: %q are not sorted", kind, got)
+			}
+		}
+		if Bijectors.String() != "bijector" || Kind(99).String() != "Kind(99)" {
+			t.Error("a kind's name")
+		}
+	})
+}
+
+func TestConcurrentRegistration(t *testing.T) {
+	onTable(func() {
+		var wg sync.WaitGroup
+		failed := make([]bool, 8)
+		for i := range failed {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				defer func() { failed[i] = recover() != nil }()
+				Names(Bijectors)
+				Register("own.layer", own[float32], own[float64])
+			}()
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				New[float32]("bijector.permute", []byte(`{"dim":3}`))
+				MarshalSpec(distribution.NewNormal[float32](2))
+			}()
+		}
+		wg.Wait()
+		if n := len(failed) - len(slices.DeleteFunc(failed, func(b bool) bool { return b })); n != 7 {
+			t.Errorf("%d of 8 registrations of one name panicked, want 7", n)
+		}
+	})
+}
+
+// TestSizes holds each built-in's count of its values to what it is used for:
+// never more than there are, or sound files would be refused, and not much
+// less.
+func TestSizes(t *testing.T) {
+	for _, c := range []struct{ name, spec string }{
+		{"bijector.permute", `{"dim":70}`},
+		{"bijector.batchnorm", `{"dim":70}`},
+		{"bijector.actnorm", `{"dim":70}`},
+		{"bijector.scale", `{"dim":70}`},
+		{"bijector.scale", `{"dim":70,"from_data":true}`},
+		{"coupling.additive", `{"dim":7}`},
+		{"coupling.additive", `{"dim":7,"hidden":[9,8],"context_dim":5}`},
+		{"coupling.affine", `{"dim":2}`},
+		{"coupling.affine", `{"dim":30}`},
+		{"coupling.affine", `{"dim":31,"hidden":[40],"mask":{"kind":"even"},"scale":"learned-tanh"}`},
+		{"coupling.affine", `{"dim":31,"hidden":[40],"mask":{"kind":"second-half"}}`},
+		{"coupling.affine", `{"dim":5,"hidden":[40,30,20],"mask":{"keep":[1,0,0,0,0]}}`},
+		{"coupling.affine", `{"dim":5,"hidden":[40,30,20],"mask":{"keep":[1,1,1,1,0]}}`},
+		{"coupling.affine", `{"dim":2,"conditioner":{"type":"coupling.mlp","spec":{"in":1,"out":2}}}`},
+		{"coupling.mlp", `{"in":3,"out":4}`},
+		{"coupling.mlp", `{"in":3,"out":4,"hidden":[5,6]}`},
+		{"distribution.normal", `{"dim":3,"learned":true}`},
+		{"distribution.logistic", `{"dim":3}`},
+		{"autoencoder.conv", `{}`},
+		{"autoencoder.conv", `{"height":9,"width":6,"in_channels":3,"channels":[4,5,6],"embedding":2,"bias":true}`},
+		{"autoencoder.dense", `{"in":50}`},
+		{"autoencoder.dense", `{"in":50,"hidden":[20,10],"embedding":3}`},
+		{"autoencoder.pca", `{"in":50}`},
+		{"autoencoder.pca", `{"in":5}`},
+		{"autoencoder.pca", `{"in":50,"embedding":7}`},
+		{"autoencoder.identity", `{"dim":50}`},
+	} {
+		e := global.byName[c.name]
+		b := newBuilder[float64](global, math.Inf(1))
+		n := node(c.name, []byte(c.spec))
+		var part any
+		var err error
+		switch e.kind {
+		case Bijectors:
+			part, err = b.Layer(n)
+		case Bases:
+			part, err = b.Base(n)
+		case Maps:
+			part, err = b.Map(n)
+		case Encoders:
+			part, err = b.Encoder(n)
+		}
+		if err != nil {
+			t.Errorf("%s %s: %v", c.name, c.spec, err)
+			continue
+		}
+		actual := 0.0
+		s := part.(bijector.Stateful[float64])
+		for _, p := range s.Params() {
+			actual += float64(len(p.Data))
+		}
+		for _, b := range s.Buffers() {
+			switch d := b.Data.(type) {
+			case []float64:
+				actual += float64(len(d))
+			case []int64:
+				actual += float64(len(d))
+			}
+		}
+		spec, err := e.specOf(n, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sized := e.size(spec)
+		if sized > actual || actual > 1000 && sized < actual/2 {
+			t.Errorf("%s %s: counted %v values, there are %v", c.name, c.spec, sized, actual)
+		}
+	}
+	// Everything that takes a width has a count.
+	for _, e := range global.byName {
+		_, sizer := reflectNew(e).(Sizer)
+		without := []string{"bijector.chain", "bijector.invert", "bijector.part", "distribution.flow", "distribution.normal", "distribution.logistic", "autoencoder.identity"}
+		if e.values == nil && !sizer && !slices.Contains(without, e.name) && !strings.HasPrefix(e.name, "test.") {
+			t.Errorf("%s has no count of its values", e.name)
+		}
+	}
+}
+
+func reflectNew(e *entry) any {
+	v, _ := e.decode(nil)
+	return v
+}
+
+type nilSpec struct{}
+
+func makesNil[T bijector.Float](nilSpec) (*bijector.ActNorm[T], error) { return nil, nil }
+
+func makesNone[T bijector.Float](otherSpec) (bijector.Layer[T], error) { return nil, nil }
+
+func TestConstructorReturnsNil(t *testing.T) {
+	onTable(func() {
+		Register("own.nil", makesNil[float32], makesNil[float64])
+		Register("own.none", makesNone[float32], makesNone[float64])
+		for _, name := range []string{"own.nil", "own.none"} {
+			if l, err := New[float32](name, nil); !errors.Is(err, bijector.ErrSpec) || l != nil || !strings.Contains(err.Error(), "returned nil") {
+				t.Errorf("%s: %v, %v", name, l, err)
+			}
+		}
+	})
+}
