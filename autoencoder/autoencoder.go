@@ -17,8 +17,8 @@ import (
 //	1/d sum_j softplus(o_j) - o_j x_j,  in nats a value,
 //
 // the mean over values, whose mean over rows is what PyTorch's
-// BCEWithLogitsLoss returns. Train it with train.Fit; the original demo's
-// settings are Adam at 1e-3 with weight decay 1e-5 and batches of 100.
+// BCEWithLogitsLoss returns. Train it with train.Fit: on MNIST, Adam at 1e-3
+// with weight decay 1e-5 and batches of 100 serve well.
 //
 // An Autoencoder may be used by several goroutines at once while nobody trains
 // it. Calls with more rows than 128 run on all cores.

@@ -6,8 +6,8 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// BenchmarkStep is a training step of the original's autoencoder, forward,
-// backward and gradients, on one core and on all.
+// BenchmarkStep is a training step of the zero ConvSpec's autoencoder,
+// forward, backward and gradients, on one core and on all.
 func BenchmarkStep(b *testing.B) {
 	for _, c := range []struct {
 		name           string

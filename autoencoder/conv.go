@@ -9,8 +9,8 @@ import (
 	"github.com/bijou-flow/bijou/internal/nn"
 )
 
-// ConvSpec describes a convolutional autoencoder. The zero value is that of
-// the original demo for MNIST.
+// ConvSpec describes a convolutional autoencoder. The zero value suits
+// MNIST: images of 28x28x1, two convolutions, embeddings of 20 values.
 type ConvSpec struct {
 	// Height and Width of the images: 0 means 28 for the height, and the
 	// height for the width.
