@@ -11,12 +11,12 @@ import (
 // in the result. One goroutine owns a Workers and calls For; a nil *Workers
 // runs everything on the caller.
 type Workers struct {
-	helpers []*helper
-	f       func(lo, hi int)
-	n, step int
-	job     atomic.Uint64 // number << 32 | parts << 16 | next part to claim
-	left    atomic.Int32  // parts not finished
-	busy    bool
+	helpers                 []*helper
+	f                       func(lo, hi int)
+	n, pieces, parts, align int
+	job                     atomic.Uint64 // number << 32 | parts << 16 | next part to claim
+	left                    atomic.Int32  // parts not finished
+	busy                    bool
 }
 
 // helper is one goroutine beside the caller's.
@@ -79,8 +79,7 @@ func (w *Workers) For(n, align int, f func(lo, hi int)) {
 	}
 	parts := min(pieces, len(w.helpers)+1)
 	w.busy = true
-	w.f, w.n = f, n
-	w.step = (pieces + parts - 1) / parts * align
+	w.f, w.n, w.pieces, w.parts, w.align = f, n, pieces, parts, align
 	w.left.Store(int32(parts))
 	w.job.Store((w.job.Load()>>32+1)<<32 | uint64(parts)<<16)
 	for _, h := range w.helpers[:parts-1] {
@@ -114,9 +113,8 @@ func (w *Workers) work() {
 		if !w.job.CompareAndSwap(j, j+1) {
 			continue
 		}
-		if lo := int(j&0xffff) * w.step; lo < w.n {
-			w.f(lo, min(lo+w.step, w.n))
-		}
+		part := int(j & 0xffff)
+		w.f(part*w.pieces/w.parts*w.align, min((part+1)*w.pieces/w.parts*w.align, w.n))
 		w.left.Add(-1)
 	}
 }
