@@ -24,8 +24,8 @@
 // position nor on the length of the slice; a reduction runs in eight lanes whatever the vector
 // width. Work may therefore be split among goroutines by rows, columns or ranges without a change
 // of bits. Across paths, products differ by rounding (the assembly fuses multiply and add, portable
-// Go does not) and exp, tanh, sigmoid, log1p and softplus by at most 2 ulp; everything else is
-// equal to the bit on every path.
+// Go does not), and exp, tanh, sigmoid, log1p and softplus, and with them the exponentials of a
+// coupling, by a few units of the last place; everything else is equal to the bit on every path.
 //
 // # Misuse
 //

@@ -34,8 +34,8 @@ type Epilogue[T Float] struct {
 // Strides are in elements, so that a transposed A costs nothing (rsa = 1, csa = its row length).
 // k = 0 is allowed. C overlaps neither A nor B. Each element has one accumulator and runs over l in
 // increasing order, so that a product split by rows or by columns gives the same bits, with one
-// exception: n == 1 with csa == 1 and ldb == 1, a matrix times a vector, sums each row of A in
-// vector lanes; a split by rows gives the same bits there too.
+// exception: n == 1 with csa == 1, ldb == 1 and ldc == 1, a matrix times a vector, may sum each row
+// of A in vector lanes; a split by rows gives the same bits there too.
 func Gemm[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, c []T, ldc int, e Epilogue[T]) {
 	if m == 0 || n == 0 {
 		return
