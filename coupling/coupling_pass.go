@@ -53,6 +53,15 @@ func (b *batch[T]) check(out, in, cond bijector.Mat[T], logDet []float64) {
 
 // gather sets samples lo to hi of u: the context, then the kept features.
 func (b *batch[T]) gather(u, in, cond bijector.Mat[T], lo, hi int) {
+	if hi-lo == 1 { // single samples are scored by the million: no views
+		for j := range b.context {
+			u.Data[j*u.Stride+lo] = cond.Data[j*cond.Stride+lo]
+		}
+		for j, k := range b.kept {
+			u.Data[(b.context+j)*u.Stride+lo] = in.Data[k*in.Stride+lo]
+		}
+		return
+	}
 	for j := range b.context {
 		copy(u.Feature(j)[lo:hi], cond.Feature(j)[lo:hi])
 	}
@@ -162,7 +171,7 @@ func (p *pass[T]) samples(lo, hi int) {
 func (p *pass[T]) single(theta bijector.Mat[T]) {
 	m := len(p.moved)
 	for j, k := range p.moved {
-		p.row[j] = p.in.Feature(k)[0]
+		p.row[j] = p.in.Data[k*p.in.Stride]
 	}
 	clear(p.terms)
 	p.move(p.row, p.row, Feature[T]{
@@ -170,7 +179,7 @@ func (p *pass[T]) single(theta bijector.Mat[T]) {
 		Scratch: p.scratch.Resize(m),
 	}, p.terms)
 	for j, k := range p.moved {
-		p.out.Feature(k)[0] = p.row[j]
+		p.out.Data[k*p.out.Stride] = p.row[j]
 		p.logDet[0] += p.terms[j]
 	}
 }
