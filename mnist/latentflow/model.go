@@ -130,7 +130,8 @@ func fit(ctx context.Context, m bijector.Objective[float32], data train.Source, 
 // countParams is the number of trained values.
 func countParams(m interface {
 	Params() []bijector.Param[float32]
-}) int {
+},
+) int {
 	n := 0
 	for _, p := range m.Params() {
 		n += len(p.Data)

@@ -28,11 +28,15 @@ type progress struct {
 // How often the bar moves, and the columns that it takes besides the bar
 // itself: "autoencoder 10/10 loss 0.1234", a percentage, the rate and the time.
 const (
-	refresh  = 100 * time.Millisecond
-	barText  = 76
-	minBar   = 3
-	widestIt = 30
+	refresh = 100 * time.Millisecond
+	barText = 76
+	minBar  = 3
+	maxBar  = 30
 )
+
+// eraseLine begins what the bar writes, so that nothing is left of a longer
+// line before it. Both are one write, which does not flicker.
+const eraseLine = "\x1b[K"
 
 // terminalWidth is the number of columns of a terminal, 0 for other writers.
 func terminalWidth(w io.Writer) int {
@@ -52,7 +56,7 @@ func terminalWidth(w io.Writer) int {
 // that wraps cannot be drawn over.
 func newProgress(w io.Writer, columns int, name, unit string, rows, epochs int) *progress {
 	p := &progress{name: name, unit: unit, w: w, shown: time.Now()}
-	width := min(columns-barText, widestIt)
+	width := min(columns-barText, maxBar)
 	if width < minBar {
 		return p
 	}
@@ -60,13 +64,13 @@ func newProgress(w io.Writer, columns int, name, unit string, rows, epochs int) 
 	// the last step.
 	p.bar = progressbar.NewOptions(rows*epochs+1,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription(fmt.Sprintf("%s 1/%d", name, epochs)),
+		progressbar.OptionSetDescription(fmt.Sprintf(eraseLine+"%s 1/%d", name, epochs)),
 		progressbar.OptionSetWidth(width),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("samples"),
 		progressbar.OptionThrottle(refresh),
 		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionUseANSICodes(true), // one write a line: no flicker
+		progressbar.OptionUseANSICodes(true),
 	)
 	p.bar.StartWithoutRender()
 	return p
@@ -86,7 +90,7 @@ func (p *progress) Step(e train.StepEvent) {
 	p.loss += (e.Loss - p.loss) / 50
 	if now := time.Now(); p.bar != nil && now.Sub(p.shown) > refresh {
 		p.shown = now
-		p.bar.Describe(fmt.Sprintf("%s %d/%d loss %.4f", p.name, e.Epoch, e.Epochs, p.loss))
+		p.bar.Describe(fmt.Sprintf(eraseLine+"%s %d/%d loss %.4f", p.name, e.Epoch, e.Epochs, p.loss))
 	}
 }
 
