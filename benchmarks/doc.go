@@ -24,6 +24,8 @@ func All(b *testing.B) {
 		{"Encode", Encode},
 		{"LogProb", LogProb},
 		{"Sample", Sample},
+		{"Gemm", Gemm},
+		{"Scaling", Scaling},
 	} {
 		b.Run(g.name, g.run)
 	}

@@ -57,9 +57,14 @@ type Bare[T bijector.Float] struct{ bijector.Objective[T] }
 
 // fit takes b.N training steps, reading and the optimiser included.
 func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data Ring) {
+	fitBatch(b, m, data, Batch)
+}
+
+// fitBatch is fit in batches of another size.
+func fitBatch[T bijector.Float](b *testing.B, m bijector.Objective[T], data Ring, batch int) {
 	b.ReportAllocs()
 	b.ResetTimer()
-	r, err := train.Fit(context.Background(), Bare[T]{m}, data, train.Options{Epochs: 1, Batch: Batch, Rate: 1e-4})
+	r, err := train.Fit(context.Background(), Bare[T]{m}, data, train.Options{Epochs: 1, Batch: batch, Rate: 1e-4})
 	if err != nil {
 		b.Fatal(err)
 	}

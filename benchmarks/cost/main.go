@@ -1,0 +1,190 @@
+// Command cost measures how the time of a sample grows with depth, width,
+// dimension, batch and rows, prints a table and plots it.
+//
+//	go run ./benchmarks/cost -out docs/pictures/cost.png
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"slices"
+	"time"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/bijou-flow/bijou/benchmarks"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// size is a flow and how it is used; the base is the demonstration's.
+type size struct{ layers, width, dim, batch int }
+
+var base = size{layers: 9, width: 100, dim: 20, batch: 100}
+
+// axis is one of them, varied.
+type axis struct {
+	name   string
+	values []int
+	at     func(v int) size
+}
+
+var axes = []axis{
+	{"couplings", []int{3, 6, 9, 18, 36, 72}, func(v int) size { s := base; s.layers = v; return s }},
+	{"hidden width", []int{32, 64, 128, 256, 512}, func(v int) size { s := base; s.width = v; return s }},
+	{"dimensions", []int{8, 16, 32, 64, 128, 256}, func(v int) size { s := base; s.dim = v; return s }},
+	{"batch", []int{16, 32, 64, 128, 256, 512, 1024}, func(v int) size { s := base; s.batch = v; return s }},
+}
+
+func main() {
+	log.SetFlags(0)
+	out := flag.String("out", "cost.png", "`file` of the plot")
+	seconds := flag.Float64("seconds", 1, "of each measurement")
+	flag.Parse()
+	d := time.Duration(*seconds * float64(time.Second))
+	var panels []*plot.Plot
+	fmt.Println("| | | training, us a sample |\n|---|--:|--:|")
+	for _, a := range axes {
+		var xys plotter.XYs
+		for _, v := range a.values {
+			s := a.at(v)
+			step, err := trainStep(s, d)
+			if err != nil {
+				log.Fatal(err)
+			}
+			us := step * 1e6 / float64(s.batch)
+			fmt.Printf("| %s | %d | %.2f |\n", a.name, v, us)
+			xys = append(xys, plotter.XY{X: float64(v), Y: us})
+		}
+		panels = append(panels, panel(a.name, "training, us a sample", xys))
+	}
+	fmt.Println("\n| rows | log-density, us a row |\n|--:|--:|")
+	var xys plotter.XYs
+	for _, n := range []int{1, 10, 100, 1000, 10000, 100000} {
+		t, err := logProb(n, d)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("| %d | %.2f |\n", n, t*1e6/float64(n))
+		xys = append(xys, plotter.XY{X: float64(n), Y: t * 1e6 / float64(n)})
+	}
+	panels = append(panels, panel("rows", "log-density, us a row", xys))
+	if err := save(*out, panels); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func newFlow(s size) (*distribution.Flow[float32], error) {
+	chain, err := coupling.RealNVP[float32](coupling.Recipe{
+		Dim: s.dim, ContextDim: 10, Layers: s.layers, Hidden: []int{s.width, s.width}, OutScale: 0.1, Seed: 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return distribution.NewFlow(chain, distribution.NewNormal[float32](s.dim)), nil
+}
+
+// trainStep is the median time of a training step.
+func trainStep(s size, d time.Duration) (float64, error) {
+	flow, err := newFlow(s)
+	if err != nil {
+		return 0, err
+	}
+	const rows = 10240
+	data := benchmarks.Ring{X: benchmarks.Normal[float32](rows, s.dim), Context: benchmarks.Labels[float32](rows), N: rows}
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	var w watch
+	_, err = train.Fit(ctx, benchmarks.Bare[float32]{Objective: flow}, data, train.Options{
+		Epochs: 1 << 20, Batch: s.batch, Rate: 1e-5, Observer: &w,
+	})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return 0, err
+	}
+	return median(w.times), nil
+}
+
+// logProb is the median time of scoring n rows.
+func logProb(n int, d time.Duration) (float64, error) {
+	flow, err := newFlow(base)
+	if err != nil {
+		return 0, err
+	}
+	x, dst, given := benchmarks.Normal[float32](n, base.dim), make([]float64, n), flow.Given(benchmarks.Labels[float32](n))
+	var times []float64
+	for start := time.Now(); time.Since(start) < d || len(times) < 5; {
+		before := time.Now()
+		if err := given.LogProbInto(dst, x); err != nil {
+			return 0, err
+		}
+		times = append(times, time.Since(before).Seconds())
+	}
+	return median(times), nil
+}
+
+// watch is an Observer that times steps.
+type watch struct {
+	last  time.Time
+	times []float64
+}
+
+func (w *watch) Epoch(train.EpochEvent) {}
+
+func (w *watch) Step(train.StepEvent) {
+	now := time.Now()
+	if !w.last.IsZero() {
+		w.times = append(w.times, now.Sub(w.last).Seconds())
+	}
+	w.last = now
+}
+
+func median(times []float64) float64 {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// panel is one curve on logarithmic axes.
+func panel(x, y string, xys plotter.XYs) *plot.Plot {
+	p := plot.New()
+	p.X.Label.Text, p.Y.Label.Text = x, y
+	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
+	lo, hi := xys[0].Y, xys[0].Y
+	for _, v := range xys {
+		lo, hi = min(lo, v.Y), max(hi, v.Y)
+	}
+	p.Y.Min, p.Y.Max = lo/2, hi*2
+	p.Add(plotter.NewGrid())
+	if err := plotutil.AddLinePoints(p, xys); err != nil {
+		log.Fatal(err)
+	}
+	return p
+}
+
+// save draws panels side by side into one PNG.
+func save(path string, panels []*plot.Plot) error {
+	const side = 3.2 * vg.Inch
+	img := vgimg.New(side*vg.Length(len(panels)), side)
+	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: vg.Points(14), PadTop: 8, PadBottom: 8, PadLeft: 8, PadRight: 12}
+	for i, c := range plot.Align([][]*plot.Plot{panels}, tiles, draw.New(img))[0] {
+		panels[i].Draw(c)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
+}
