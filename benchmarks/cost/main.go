@@ -5,13 +5,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
-	"slices"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -24,7 +22,6 @@ import (
 	"github.com/bijou-flow/bijou/benchmarks"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
-	"github.com/bijou-flow/bijou/train"
 )
 
 // size is a flow and how it is used; the base is the demonstration's.
@@ -102,16 +99,7 @@ func trainStep(s size, d time.Duration) (float64, error) {
 	}
 	const rows = 10240
 	data := benchmarks.Ring{X: benchmarks.Normal[float32](rows, s.dim), Context: benchmarks.Labels[float32](rows), N: rows}
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	var w watch
-	_, err = train.Fit(ctx, benchmarks.Bare[float32]{Objective: flow}, data, train.Options{
-		Epochs: 1 << 20, Batch: s.batch, Rate: 1e-5, Observer: &w,
-	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return 0, err
-	}
-	return median(w.times), nil
+	return benchmarks.StepTime(flow, data, s.batch, d)
 }
 
 // logProb is the median time of scoring n rows.
@@ -121,36 +109,7 @@ func logProb(n int, d time.Duration) (float64, error) {
 		return 0, err
 	}
 	x, dst, given := benchmarks.Normal[float32](n, base.dim), make([]float64, n), flow.Given(benchmarks.Labels[float32](n))
-	var times []float64
-	for start := time.Now(); time.Since(start) < d || len(times) < 5; {
-		before := time.Now()
-		if err := given.LogProbInto(dst, x); err != nil {
-			return 0, err
-		}
-		times = append(times, time.Since(before).Seconds())
-	}
-	return median(times), nil
-}
-
-// watch is an Observer that times steps.
-type watch struct {
-	last  time.Time
-	times []float64
-}
-
-func (w *watch) Epoch(train.EpochEvent) {}
-
-func (w *watch) Step(train.StepEvent) {
-	now := time.Now()
-	if !w.last.IsZero() {
-		w.times = append(w.times, now.Sub(w.last).Seconds())
-	}
-	w.last = now
-}
-
-func median(times []float64) float64 {
-	slices.Sort(times)
-	return times[len(times)/2]
+	return benchmarks.OpTime(func() error { return given.LogProbInto(dst, x) }, d)
 }
 
 // panel is one curve on logarithmic axes.

@@ -5,13 +5,10 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/bijou-flow/bijou/benchmarks"
@@ -56,67 +53,13 @@ func scan(s, format string, n *int) bool {
 	return err == nil && *n > 0
 }
 
-// trainSteps is the median time of a training step of train.Fit: reading,
-// gradient and optimiser.
+// trainSteps is the median time of a training step of a new model.
 func trainSteps[M bijector.Objective[float32]](make func() (M, error), data train.Source, d time.Duration) (float64, error) {
 	m, err := make()
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	var w watch
-	_, err = train.Fit(ctx, benchmarks.Bare[float32]{Objective: m}, data, train.Options{
-		Epochs: 1 << 20, Batch: benchmarks.Batch, Rate: 1e-4, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w,
-	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return 0, err
-	}
-	return w.median()
-}
-
-// watch is an Observer that times steps.
-type watch struct {
-	last  time.Time
-	times []float64
-}
-
-func (w *watch) Epoch(train.EpochEvent) {}
-
-func (w *watch) Step(train.StepEvent) {
-	now := time.Now()
-	if !w.last.IsZero() {
-		w.times = append(w.times, now.Sub(w.last).Seconds())
-	}
-	w.last = now
-}
-
-func (w *watch) median() (float64, error) {
-	if len(w.times) < 3 {
-		return 0, errors.New("too few operations in the time; raise -seconds")
-	}
-	slices.Sort(w.times)
-	return w.times[len(w.times)/2], nil
-}
-
-// timed runs f until d is over and returns its median time, the first tenth
-// left out.
-func timed(d time.Duration, f func() error) (float64, error) {
-	var w watch
-	start := time.Now()
-	for {
-		before := time.Now()
-		if before.Sub(start) > d {
-			break
-		}
-		if err := f(); err != nil {
-			return 0, err
-		}
-		if before.Sub(start) > d/10 {
-			w.times = append(w.times, time.Since(before).Seconds())
-		}
-	}
-	return w.median()
+	return benchmarks.StepTime(m, data, benchmarks.Batch, d)
 }
 
 func logProb(n int, d time.Duration) (float64, error) {
@@ -126,7 +69,7 @@ func logProb(n int, d time.Duration) (float64, error) {
 	}
 	x := benchmarks.Normal[float32](n, flow.Dim())
 	dst, given := make([]float64, n), flow.Given(benchmarks.Labels[float32](n))
-	return timed(d, func() error { return given.LogProbInto(dst, x) })
+	return benchmarks.OpTime(func() error { return given.LogProbInto(dst, x) }, d)
 }
 
 func sample(n int, d time.Duration) (float64, error) {
@@ -136,5 +79,5 @@ func sample(n int, d time.Duration) (float64, error) {
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	dst, given := make([]float32, n*flow.Dim()), flow.Given(benchmarks.Labels[float32](n))
-	return timed(d, func() error { return given.SampleInto(dst, rng) })
+	return benchmarks.OpTime(func() error { return given.SampleInto(dst, rng) }, d)
 }

@@ -1,0 +1,69 @@
+package benchmarks
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// errTooFew: a median of fewer than three is none.
+var errTooFew = errors.New("too few operations in the time; give it longer")
+
+// StepTime trains a model for about d and returns the median seconds of a
+// step of train.Fit: reading, gradient and optimiser.
+func StepTime(m bijector.Objective[float32], data train.Source, batch int, d time.Duration) (float64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	var w watch
+	_, err := train.Fit(ctx, Bare[float32]{m}, data, train.Options{
+		Epochs: 1 << 20, Batch: batch, Rate: 1e-5, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w,
+	})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return 0, err
+	}
+	return median(w.times)
+}
+
+// OpTime repeats f for about d and returns its median seconds, the first tenth
+// of the time left out.
+func OpTime(f func() error, d time.Duration) (float64, error) {
+	var times []float64
+	start := time.Now()
+	for before := start; before.Sub(start) < d || len(times) < 3; before = time.Now() {
+		if err := f(); err != nil {
+			return 0, err
+		}
+		if before.Sub(start) >= d/10 {
+			times = append(times, time.Since(before).Seconds())
+		}
+	}
+	return median(times)
+}
+
+// watch is an Observer that times steps.
+type watch struct {
+	last  time.Time
+	times []float64
+}
+
+func (w *watch) Epoch(train.EpochEvent) {}
+
+func (w *watch) Step(train.StepEvent) {
+	now := time.Now()
+	if !w.last.IsZero() {
+		w.times = append(w.times, now.Sub(w.last).Seconds())
+	}
+	w.last = now
+}
+
+func median(times []float64) (float64, error) {
+	if len(times) < 3 {
+		return 0, errTooFew
+	}
+	slices.Sort(times)
+	return times[len(times)/2], nil
+}
