@@ -7,8 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/mnist"
 )
 
 // TestTrainWrites looks at every file of a run.
@@ -101,6 +105,44 @@ func TestTrainRepeats(t *testing.T) {
 		}
 		if other, _ := train(encoder, "4", 2); bytes.Equal(model, other) {
 			t.Errorf("%s: another seed makes the same model", encoder)
+		}
+	}
+}
+
+// TestSeeds: a seed reaches the weights of every part and the order of rows.
+func TestSeeds(t *testing.T) {
+	_, set, err := mnist.LoadDir(bars(t, 8, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paramsOf := func(m any) (v []float32) {
+		for _, p := range m.(interface {
+			Params() []bijector.Param[float32]
+		}).Params() {
+			v = append(v, p.Data...)
+		}
+		return v
+	}
+	weights := func(seed uint64, encoder string) (encoderWeights, flowWeights []float32) {
+		c := &config{Encoder: encoder, Embedding: 4, Layers: 2, Hidden: sizes{8}, Norm: "batch", Seed: seed}
+		if c.options(1, 1).Seed != seed {
+			t.Errorf("seed %d does not order the rows", seed)
+		}
+		m, err := newCoder(c, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flow, err := newFlow(c, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return paramsOf(m), paramsOf(flow)
+	}
+	for _, encoder := range []string{"conv", "dense"} {
+		a, f := weights(1, encoder)
+		b, g := weights(2, encoder)
+		if slices.Equal(a, b) || slices.Equal(f, g) {
+			t.Errorf("%s: seeds 1 and 2 make the same weights", encoder)
 		}
 	}
 }

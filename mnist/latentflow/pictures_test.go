@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"image/png"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/plot"
+
+	"github.com/bijou-flow/bijou/mnist"
+)
+
+// newGallery is that of a conditional flow on principal components, which
+// decode without loss.
+func newGallery(t *testing.T) gallery {
+	t.Helper()
+	data, dir := sliceOfMNIST(), t.TempDir()
+	must(t, tiny(data, "-encoder", "pca", "-flow-epochs", "10", "-out", dir)...)
+	_, test, err := mnist.LoadDir(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := modelIn(t, dir)
+	return gallery{coder: m.Encoder().(coder), flow: m.Flow(), test: test, classes: 10, seed: 1}
+}
+
+// TestSamplesInOrder: each row falls in log-density, as the model itself has it.
+func TestSamplesInOrder(t *testing.T) {
+	g := newGallery(t)
+	grid, x, err := g.samples()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(grid.RowCaptions, ""); got != "0123456789" {
+		t.Errorf("captions %s", got)
+	}
+	z, err := g.coder.Encode(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logp, err := g.flow.Given(oneHots(10, 100, func(i int) int { return i / 10 })).LogProb(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range 10 {
+		row := slices.Clone(logp.Float32s()[10*k : 10*k+10])
+		for i, v := range row[1:] {
+			if v > row[i]+1e-3 {
+				t.Errorf("digit %d: the log-densities are %v", k, row)
+				break
+			}
+		}
+	}
+}
+
+// TestReconstructions: images above what is made of them.
+func TestReconstructions(t *testing.T) {
+	g := newGallery(t)
+	_, x, err := g.reconstructions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := rowsOf(x)
+	z, err := g.coder.Encode(stack(rows[20:30]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := g.coder.Decode(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rowsOf(mnist.Pixels[float32](g.test))
+	for i := range 10 {
+		if distance(rows[20+i], want[10+i]) != 0 || distance(rows[30+i], rowsOf(y)[i]) > 1e-5 {
+			t.Errorf("column %d is not image %d and its reconstruction", i, 10+i)
+		}
+	}
+}
+
+// TestInterpolationEnds: a row begins and ends at what the autoencoder makes of
+// the first image of its class and of the next.
+func TestInterpolationEnds(t *testing.T) {
+	g := newGallery(t)
+	grid, x, err := g.interpolation()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(grid.RowCaptions) != 10 || grid.RowCaptions[3] != "3 to 4" || grid.RowCaptions[9] != "9 to 0" {
+		t.Errorf("captions %q", grid.RowCaptions)
+	}
+	rows := rowsOf(x)
+	for k := range 10 {
+		first, err := pick(g.test, []int{slices.Index(g.test.Labels(), uint8(k))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		z, err := g.coder.Encode(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := g.coder.Decode(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []int{10 * k, (10*k + 99) % 100} {
+			if d := distance(rows[at], y.Float32s()); d > 1e-3 {
+				t.Errorf("place %d is %v away from digit %d", at, d, k)
+			}
+		}
+	}
+}
+
+// TestExtremes finds the images in the picture.
+func TestExtremes(t *testing.T) {
+	_, test, err := mnist.LoadDir(sliceOfMNIST())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logp := make([]float32, test.Len())
+	for i := range logp {
+		logp[i] = float32(i * 37 % 100) // 27 has 99, 54 has 98; 0 has 0, 73 has 1
+	}
+	path := filepath.Join(t.TempDir(), "x.png")
+	if err := drawExtremes(path, test, logp); err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(readFile(t, path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const left, top, cell, scale = 92, 21, 88, 3
+	for place, i := range map[[2]int]int{{0, 0}: 27, {0, 1}: 54, {1, 0}: 0, {1, 1}: 73} {
+		for p, v := range test.Image(i) {
+			r, _, _, _ := img.At(left+place[1]*cell+p%28*scale, top+place[0]*cell+p/28*scale).RGBA()
+			if uint8(r>>8) != v {
+				t.Errorf("row %d, column %d is not image %d", place[0], place[1], i)
+				break
+			}
+		}
+	}
+}
+
+// TestWholeTicks: whole numbers at round steps, ten at most.
+func TestWholeTicks(t *testing.T) {
+	labels := func(lo, hi float64) string {
+		var s []string
+		for _, tick := range plot.Ticker(plot.TickerFunc(wholeTicks)).Ticks(lo, hi) {
+			s = append(s, tick.Label)
+		}
+		return strings.Join(s, " ")
+	}
+	for _, c := range []struct {
+		lo, hi float64
+		want   string
+	}{
+		{1, 4, "1 2 3 4"}, {0.5, 1.5, "1"}, {1, 20, "2 4 6 8 10 12 14 16 18 20"}, {1, 45, "5 10 15 20 25 30 35 40 45"}, {1, 100, "10 20 30 40 50 60 70 80 90 100"},
+	} {
+		if got := labels(c.lo, c.hi); got != c.want {
+			t.Errorf("%v to %v: %s, want %s", c.lo, c.hi, got, c.want)
+		}
+	}
+}
