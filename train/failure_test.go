@@ -46,7 +46,7 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	report, err := train.Fit(ctx, newToy[float64](1, 0), constant(10, 4), train.Options{
-		Epochs: 1 << 30, Observer: observer{step: func(train.StepEvent) { time.Sleep(time.Millisecond) }},
+		Epochs: 3000, Observer: observer{step: func(train.StepEvent) { time.Sleep(time.Millisecond) }},
 	})
 	if !errors.Is(err, context.DeadlineExceeded) || report.Stopped != "cancelled" {
 		t.Errorf("error %v, report %+v", err, report)

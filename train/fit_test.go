@@ -115,6 +115,27 @@ func TestClipNorm(t *testing.T) {
 	}
 }
 
+// The loss of an epoch is a mean over rows, though batches differ in size.
+func TestLossOfAnEpoch(t *testing.T) {
+	sum, rows := 0.0, 0
+	var sizes []int
+	_, err := train.Fit(context.Background(), newToy[float64](1, 0), train.Tensor(gauss[float64](10, 1, 1)), train.Options{
+		Epochs: 3, Batch: 4, Rate: 0.1,
+		Observer: observer{step: func(e train.StepEvent) {
+			sum, rows, sizes = sum+e.Loss*float64(e.Rows), rows+e.Rows, append(sizes, e.Rows)
+		}, epoch: func(e train.EpochEvent) {
+			near(t, "loss", e.Loss, sum/10, 1e-14)
+			if slices.Sort(sizes); e.Rows != 10 || rows != 10 || !slices.Equal(sizes, []int{3, 3, 4}) {
+				t.Errorf("%d rows in steps of %v, the epoch has %d", rows, sizes, e.Rows)
+			}
+			sum, rows, sizes = 0, 0, nil
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The schedule sees steps counted over the run, and the length of epoch and
 // run.
 func TestScheduleOverARun(t *testing.T) {
@@ -226,6 +247,9 @@ func TestOptions(t *testing.T) {
 		"keep best, no validation":  {KeepBest: true},
 		"bad steps":                 {MaxBadSteps: -1},
 		"workers":                   {Workers: -1},
+		"memory":                    {Memory: bijector.Memory{Mode: bijector.Reverse + 1}},
+		"memory negative":           {Memory: bijector.Memory{Mode: -1}},
+		"memory distance":           {Memory: bijector.Memory{Mode: bijector.Reverse, Every: -1}},
 		"beta1":                     {Optimizer: train.Adam{Beta1: 1}},
 		"beta1 negative":            {Optimizer: train.Adam{Beta1: -0.5}},
 		"beta2":                     {Optimizer: train.Adam{Beta2: nan}},

@@ -111,6 +111,36 @@ func TestSameBitsOnAnyNumberOfCores(t *testing.T) {
 	}
 }
 
+// What is computed again instead of being kept has the same bits; what is
+// computed back from the output is close.
+func TestMemory(t *testing.T) {
+	x := gauss[float64](300, 4, 1)
+	run := func(m bijector.Memory) []float64 {
+		flow := realNVP[float64](coupling.Recipe{Dim: 4, Layers: 6, Hidden: []int{16}, Seed: 1})
+		if _, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{
+			Epochs: 2, Optimizer: train.SGD{Momentum: 0.9}, Memory: m,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		var all []float64
+		for _, p := range flow.Params() {
+			all = append(all, p.Data...)
+		}
+		return all
+	}
+	want := run(bijector.Memory{})
+	if !slices.Equal(run(bijector.Memory{Mode: bijector.KeepInputs}), want) {
+		t.Error("KeepInputs: other bits than KeepAll")
+	}
+	back := run(bijector.Memory{Mode: bijector.Reverse})
+	for i, v := range want {
+		near(t, "parameter under Reverse", back[i], v, 1e-9)
+	}
+	if slices.Equal(back, want) {
+		t.Error("Reverse: the bits of KeepAll, so nothing was computed back")
+	}
+}
+
 // After Fit, batch norm holds the moments of what reaches it from the whole
 // training set, not of a batch and not of a running mean.
 func TestBatchNormHoldsThePopulationsMoments(t *testing.T) {

