@@ -162,8 +162,12 @@ func (g Grid) check() error {
 		name     string
 		v, limit int
 	}{
-		{"Rows", g.Rows, 1 << 14}, {"Cols", g.Cols, 1 << 14}, {"Scale", g.Scale, 1 << 8},
-		{"Height", g.Height, 1 << 12}, {"Width", g.Width, 1 << 12}, {"Gap", max(g.Gap, 0), 1 << 12},
+		{"Rows", g.Rows, 1 << 14},
+		{"Cols", g.Cols, 1 << 14},
+		{"Scale", g.Scale, 1 << 8},
+		{"Height", g.Height, 1 << 12},
+		{"Width", g.Width, 1 << 12},
+		{"Gap", max(g.Gap, 0), 1 << 12},
 	} {
 		if s.v < 0 || s.v > s.limit {
 			return fmt.Errorf("mnist: grid with %s %d, want 0 to %d: %w", s.name, s.v, s.limit, bijector.ErrShape)

@@ -36,8 +36,11 @@ func (l *Tails[T]) Buffers() []bijector.Buffer { return nil }
 func (l *Tails[T]) Params() []bijector.Param[T] {
 	return []bijector.Param[T]{{Name: "s", Shape: []int{len(l.s)}, Data: l.s}}
 }
+
 func (l *Tails[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
+
 func (l *Tails[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
+
 func (l *Tails[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
 	return l.tensors.LogDetJacobian(l, x)
 }
