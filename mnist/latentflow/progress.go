@@ -29,7 +29,7 @@ type progress struct {
 // itself: "autoencoder 10/10 loss 0.1234", a percentage, the rate and the time.
 const (
 	refresh = 100 * time.Millisecond
-	barText = 76
+	barText = 72
 	minBar  = 3
 	maxBar  = 30
 )

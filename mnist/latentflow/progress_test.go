@@ -58,7 +58,7 @@ func TestBar(t *testing.T) {
 			t.Errorf("%d columns: the bar was drawn %d times: %q", columns, len(frames)-1, bar)
 		}
 		for _, frame := range frames[1:] {
-			text, ok := strings.CutPrefix(frame, eraseLine)
+			text, ok := strings.CutPrefix(frame, "\x1b[K")
 			if n := utf8.RuneCountInString(text); !ok || n >= columns {
 				t.Errorf("%d columns: %d are used, %q", columns, n, frame)
 			}
