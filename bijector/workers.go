@@ -30,13 +30,13 @@ type helper struct {
 const spin = 50_000
 
 // NewWorkers returns n workers, the caller's goroutine included. n below 1
-// means GOMAXPROCS. Close them when done.
+// means GOMAXPROCS, and 4096 is the most. Close them when done.
 func NewWorkers(n int) *Workers {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
 	}
 	w := &Workers{}
-	for range n - 1 {
+	for range min(n, 1<<12) - 1 {
 		h := &helper{wake: make(chan bool, 1)}
 		w.helpers = append(w.helpers, h)
 		go w.serve(h)

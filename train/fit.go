@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 
+	"gorgonia.org/tensor"
+
 	"github.com/bijou-flow/bijou/bijector"
 )
 
@@ -200,6 +202,13 @@ func (f *fitter[T]) epoch(ctx context.Context, epoch int) (EpochEvent, error) {
 	return e, nil
 }
 
+// targetChecker is an optional interface of models whose loss is defined for
+// some data only, such as a cross-entropy for values in [0, 1]: it says what
+// is wrong with a batch whose loss is not finite.
+type targetChecker interface {
+	CheckTargets(x *tensor.Dense) error
+}
+
 // one takes one step, or leaves it out where its loss or gradient is not
 // finite.
 func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
@@ -224,6 +233,11 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 		return s, fmt.Errorf("train: %T makes the learning rate %g at step %d, want 0 or a finite positive number: %w", f.o.Schedule, s.Rate, done, ErrOptions)
 	}
 	if bad := mean + s.GradNorm; math.IsNaN(bad) || math.IsInf(bad, 0) {
+		if c, ok := f.model.(targetChecker); ok {
+			if err := c.CheckTargets(f.data.tensors[x.N].x); err != nil {
+				return s, fmt.Errorf("train: a batch of epoch %d: %w", epoch, err)
+			}
+		}
 		s.Bad = true
 		f.bad++
 		f.report.BadSteps++
