@@ -59,6 +59,7 @@ func TestNewRefuses(t *testing.T) {
 		{"bijector.actnorm", `{"dim":"2"}`, bijector.ErrSpec, []string{"string"}},
 		{"bijector.actnorm", `[2]`, bijector.ErrSpec, []string{"array"}},
 		{"bijector.actnorm", "{\"dim\":2,\"\xff\":1}", bijector.ErrSpec, []string{"UTF-8"}},
+		{"bijector.actnorm", `{"dim":2}` + strings.Repeat(" ", 1<<18), registry.ErrTooLarge, []string{"at most 262144"}},
 		{"bijector.actnorm", `{}`, bijector.ErrSpec, []string{"0 features"}},
 		{"bijector.actnorm", ``, bijector.ErrSpec, []string{"0 features"}},
 		{"bijector.actnorm", `{"dim":1000000000000}`, registry.ErrTooLarge, []string{"2e+12 values"}},
@@ -131,6 +132,19 @@ func TestBudgetIsShared(t *testing.T) {
 	// A negative claim must not make room for others.
 	_, err = registry.New[float32]("bijector.chain", []byte(`{"layers":[{"type":"test.claim","spec":{"claim":-1e18}},`+strings.Repeat(node+",", 2)+node+`]}`))
 	wantError(t, "a negative claim", err, registry.ErrTooLarge, "layer 3")
+}
+
+// loopSpec is that of a container that contains itself.
+type loopSpec struct{}
+
+func buildLoop[T bijector.Float](_ loopSpec, b bijector.Builder[T]) (bijector.Layer[T], error) {
+	return b.Layer(bijector.Node{Spec: loopSpec{}})
+}
+
+func TestEndlessContainer(t *testing.T) {
+	registry.RegisterContainer("test.loop", buildLoop[float32], buildLoop[float64])
+	_, err := registry.New[float64]("test.loop", nil)
+	wantError(t, "a container of itself", err, registry.ErrTooLarge, "64 levels")
 }
 
 func TestMarshalSpec(t *testing.T) {
