@@ -36,45 +36,66 @@ type stage[T Float] struct {
 }
 
 func (p *chainPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
-	cur, spare := x, p.spare.Resize(x.N)
+	r := newRelay(z, x, p.spare)
 	for i := range p.stages {
 		s := &p.stages[i]
-		dst := place(z, spare, cur, x, s.fold == nil)
+		src, dst := r.next(s.fold == nil)
 		if s.fold != nil {
-			s.fold.Forward(dst, cur, logDet)
+			s.fold.Forward(dst, src, logDet)
 		} else {
-			s.pass.Forward(dst, cur, cond, logDet)
+			s.pass.Forward(dst, src, cond, logDet)
 		}
-		cur = dst
 	}
-	z.CopyFrom(cur)
+	r.finish()
 }
 
 func (p *chainPass[T]) Inverse(x, z, cond Mat[T], logDet []float64) {
-	cur, spare := z, p.spare.Resize(z.N)
+	r := newRelay(x, z, p.spare)
 	for i := len(p.stages) - 1; i >= 0; i-- {
 		s := &p.stages[i]
-		dst := place(x, spare, cur, z, s.fold == nil)
+		src, dst := r.next(s.fold == nil)
 		if s.fold != nil {
-			s.fold.Inverse(dst, cur, logDet)
+			s.fold.Inverse(dst, src, logDet)
 		} else {
-			s.pass.Inverse(dst, cur, cond, logDet)
+			s.pass.Inverse(dst, src, cond, logDet)
 		}
-		cur = dst
 	}
-	x.CopyFrom(cur)
+	r.finish()
 }
 
-// place chooses where a stage writes: in place unless that would overwrite
-// the caller's input, and otherwise where its own input is not.
-func place[T Float](out, spare, cur, in Mat[T], canOverwrite bool) Mat[T] {
-	if canOverwrite && (!inPlace(cur, in) || inPlace(cur, out)) {
-		return cur
+// relay hands a batch from stage to stage: out of the caller's input, then
+// between its output and a spare batch. The input is never written to, unless
+// it is the output too.
+type relay[T Float] struct {
+	in   Mat[T]    // until the first stage has run
+	own  [2]Mat[T] // the output and the spare
+	at   int       // which of own holds the batch
+	used bool      // own holds it, in does not
+}
+
+func newRelay[T Float](out, in, spare Mat[T]) relay[T] {
+	return relay[T]{in: in, own: [2]Mat[T]{out, spare.Resize(in.N)}, used: inPlace(out, in)}
+}
+
+// next is what a stage reads, and where it writes: the same batch where it can
+// run in place.
+func (r *relay[T]) next(canOverwrite bool) (src, dst Mat[T]) {
+	switch {
+	case !r.used:
+		r.used = true
+		return r.in, r.own[0]
+	case canOverwrite:
+		return r.own[r.at], r.own[r.at]
 	}
-	if inPlace(cur, out) {
-		return spare
+	r.at = 1 - r.at
+	return r.own[1-r.at], r.own[r.at]
+}
+
+// finish leaves the batch in the output.
+func (r *relay[T]) finish() {
+	if r.at == 1 {
+		r.own[0].CopyFrom(r.own[1])
 	}
-	return out
 }
 
 // evaluate replaces h by the layer's output for it, piece by piece.

@@ -90,6 +90,10 @@ func (b *batch[T]) constant(theta bijector.Mat[T], lo, hi int) {
 	m := len(b.moved)
 	for i, v := range b.shared {
 		j, k := i/b.constants, i%b.constants
+		if theta.Stride == 1 {
+			theta.Data[(b.params+k)*m+j] = v
+			continue
+		}
 		row := theta.Feature((b.params+k)*m + j)[lo:hi]
 		for s := range row {
 			row[s] = v

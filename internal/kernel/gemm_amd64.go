@@ -43,6 +43,29 @@ func gemmVector[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, rows 
 	}
 	var zero T
 	size := int(unsafe.Sizeof(zero))
+	flat := n == 1 && csa == 1 && (ldb == 1 || k == 1) && (ldc == 1 || m == 1) && rows == nil
+	if flat && k <= vectorInner && m*k <= vectorWork {
+		// The common case of a single sample, without what larger products need.
+		p := panel{
+			m: m, k: k, rsa: rsa * size,
+			a: unsafe.Pointer(unsafe.SliceData(a)), b: unsafe.Pointer(unsafe.SliceData(b)), c: unsafe.Pointer(unsafe.SliceData(c)),
+		}
+		switch e.Mode {
+		case Add:
+			p.start = startC
+		case Gate:
+			p.aux, p.finish = unsafe.Pointer(unsafe.SliceData(e.Aux)), finishGate
+		default:
+			if e.Bias != nil {
+				p.start, p.bias = startBias, unsafe.Pointer(unsafe.SliceData(e.Bias))
+			}
+			if e.Mode == ReLU {
+				p.finish = finishReLU
+			}
+		}
+		p.vector(size)
+		return true
+	}
 	g := product{
 		size: size, lanes: 64 / size, ldc: ldc,
 		a: unsafe.Pointer(unsafe.SliceData(a)), rsa: rsa, csa: csa,
@@ -61,7 +84,7 @@ func gemmVector[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, rows 
 	case Gate:
 		g.aux = unsafe.Pointer(unsafe.SliceData(e.Aux))
 	}
-	if n == 1 && csa == 1 && (ldb == 1 || k == 1) && (ldc == 1 || m == 1) && !g.indirect {
+	if flat {
 		g.vector(m, k)
 	} else {
 		g.blocks(m, n, k)
@@ -69,27 +92,34 @@ func gemmVector[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, rows 
 	return true
 }
 
+// Inner indices and multiply-adds in a call of assembly for n == 1.
+const vectorInner, vectorWork = 1 << 16, 1 << 18
+
 // vector is the product for n == 1.
 func (g *product) vector(m, k int) {
-	const longest, limit = 1 << 16, 1 << 18 // inner indices and multiply-adds in a call of assembly
-	rows := max(limit/min(k, longest)&^3, 4)
-	for k0 := 0; k0 < k; k0 += longest {
-		p := panel{k: min(longest, k-k0), rsa: g.rsa * g.size}
-		p.setMode(g, k0, k0+longest >= k)
+	rows := max(vectorWork/min(k, vectorInner)&^3, 4)
+	for k0 := 0; k0 < k; k0 += vectorInner {
+		p := panel{k: min(vectorInner, k-k0), rsa: g.rsa * g.size}
+		p.setMode(g, k0, k0+vectorInner >= k)
 		for i := 0; i < m; i += rows {
 			p = g.place(p, i, min(rows, m-i), 0, k0)
-			arg := (*byte)(unsafe.Pointer(&p))
-			switch {
-			case path == avx512 && g.size == 4:
-				gemvZ32(arg)
-			case path == avx512:
-				gemvZ64(arg)
-			case g.size == 4:
-				gemvY32(arg)
-			default:
-				gemvY64(arg)
-			}
+			p.vector(g.size)
 		}
+	}
+}
+
+// vector runs the matrix-vector kernel for elements of so many bytes.
+func (p *panel) vector(size int) {
+	arg := (*byte)(unsafe.Pointer(p))
+	switch {
+	case path == avx512 && size == 4:
+		gemvZ32(arg)
+	case path == avx512:
+		gemvZ64(arg)
+	case size == 4:
+		gemvY32(arg)
+	default:
+		gemvY64(arg)
 	}
 }
 

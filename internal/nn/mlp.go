@@ -99,6 +99,10 @@ func newMLPPass[T bijector.Float](m *MLP[T], o bijector.PassOptions) *mlpPass[T]
 }
 
 func (p *mlpPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
+	if x.N == 1 && x.Stride == 1 && y.Stride == 1 {
+		p.single(y.Data, x.Data)
+		return
+	}
 	n, last := x.N, len(p.net.layers)-1
 	in := x.Samples(lo, hi)
 	for i, l := range p.net.layers {
@@ -114,5 +118,25 @@ func (p *mlpPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 			}
 		}
 		in = out
+	}
+}
+
+// single is Forward for one sample: products of a matrix and a vector, without
+// views, whose making would cost as much as the small ones among them.
+func (p *mlpPass[T]) single(y, x []T) {
+	last := len(p.net.layers) - 1
+	for i, l := range p.net.layers {
+		out, e := y, kernel.Epilogue[T]{Mode: kernel.Store, Bias: l.B}
+		if i < last {
+			out = p.h[i].Data
+			if !p.net.tanh {
+				e.Mode = kernel.ReLU
+			}
+		}
+		kernel.Gemm(l.Out, 1, l.In, l.W, l.In, 1, x, 1, out, 1, e)
+		if i < last && p.net.tanh {
+			kernel.Tanh(out[:l.Out], out[:l.Out])
+		}
+		x = out
 	}
 }
