@@ -67,7 +67,7 @@ func (c *config) flags(f *flag.FlagSet) {
 	f.StringVar(&c.Encoder, "encoder", "conv", "`kind` of encoder: conv, dense or pca")
 	f.IntVar(&c.Embedding, "embedding", 20, "`dimensions` of the embedding")
 	f.IntVar(&c.AEEpochs, "ae-epochs", 10, "`epochs` for the autoencoder")
-	f.Float64Var(&c.AERate, "ae-rate", 1e-3, "learning `rate` of the autoencoder")
+	f.Float64Var(&c.AERate, "ae-rate", 2e-3, "learning `rate` of the autoencoder")
 	f.IntVar(&c.FlowEpochs, "flow-epochs", 20, "`epochs` for the flow")
 	f.Float64Var(&c.FlowRate, "flow-rate", 2e-3, "learning `rate` of the flow")
 	f.StringVar(&c.Schedule, "schedule", "cosine", "`course` of both rates: cosine or constant")
