@@ -141,6 +141,23 @@ func buildLoop[T bijector.Float](_ loopSpec, b bijector.Builder[T]) (bijector.La
 	return b.Layer(bijector.Node{Spec: loopSpec{}})
 }
 
+// brokenSpec is that of a container that hands over what is no JSON.
+type brokenSpec struct {
+	Text string `json:"text"`
+}
+
+func buildBroken[T bijector.Float](s brokenSpec, b bijector.Builder[T]) (bijector.Layer[T], error) {
+	return b.Layer(bijector.Node{Name: "bijector.chain", Spec: json.RawMessage(s.Text)})
+}
+
+func TestBrokenContainer(t *testing.T) {
+	registry.RegisterContainer("test.broken", buildBroken[float32], buildBroken[float64])
+	for _, text := range []string{`{"layers"`, `{"layers" [`, `{"layers`, `{"layers":[{"type`, `{"layers":[}`, "{\"layers\":[{},\xff]}", `}`} {
+		_, err := registry.New[float64]("test.broken", must(json.Marshal(brokenSpec{text})))
+		wantError(t, text, err, bijector.ErrSpec, "test.broken: bijector.chain", "JSON")
+	}
+}
+
 func TestEndlessContainer(t *testing.T) {
 	registry.RegisterContainer("test.loop", buildLoop[float32], buildLoop[float64])
 	_, err := registry.New[float64]("test.loop", nil)
