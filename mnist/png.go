@@ -10,7 +10,7 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
+	"github.com/bijou-flow/bijou/internal/atomicfile"
 )
 
 // WritePNG draws x as Draw does and writes the picture to path. The file

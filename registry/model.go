@@ -18,7 +18,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/internal/safetensors"
-	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
+	"github.com/bijou-flow/bijou/internal/atomicfile"
 )
 
 // The metadata of a model file. The checksum is the SHA-256 of everything

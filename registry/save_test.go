@@ -14,7 +14,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
-	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
+	"github.com/bijou-flow/bijou/internal/atomicfile"
 )
 
 // disk records what is done to the files, and stops working at a step.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
+	"github.com/bijou-flow/bijou/internal/atomicfile"
 	"github.com/bijou-flow/bijou/train"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/internal/npy"
-	"github.com/bijou-flow/bijou/internal/safetensors/atomicfile"
+	"github.com/bijou-flow/bijou/internal/atomicfile"
 	"github.com/bijou-flow/bijou/mnist"
 )
 
