@@ -17,8 +17,8 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
-	"github.com/bijou-flow/bijou/internal/safetensors"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
 // The metadata of a model file. The checksum is the SHA-256 of everything

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/bijou-flow/bijou/autoencoder"
-	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
 )
 

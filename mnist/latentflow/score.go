@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/bijou-flow/bijou/autoencoder"
-	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
 )
 
