@@ -63,7 +63,7 @@ func trainCommand(ctx context.Context, args []string, s streams) error {
 	if err := j.run(ctx); err != nil {
 		return err
 	}
-	if err := j.write(*out, start); err != nil {
+	if err := errors.Join(j.diverged, j.write(*out, start)); err != nil {
 		return err
 	}
 	if j.metrics.Interrupted {
@@ -77,9 +77,10 @@ type job struct {
 	config      *config
 	train, test *mnist.Set
 	streams
-	metrics metrics
-	coder   coder
-	latent  *autoencoder.Latent[float32]
+	metrics  metrics
+	coder    coder
+	latent   *autoencoder.Latent[float32]
+	diverged error // why the flow's training ended early, with its last good parameters
 }
 
 // newJob makes the untrained model, so that one that cannot be made fails
@@ -127,9 +128,13 @@ func (j *job) run(ctx context.Context) error {
 	// Where ctx has ended, this takes no step and calibrates the flow all the
 	// same, so that the model is whole.
 	j.metrics.Flow, err = trainFlow(ctx, j.latent.Flow(), j.config, a, b, "flow", j.streams)
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		j.stop()
-	} else if err != nil {
+	case errors.Is(err, train.ErrDiverged):
+		// The autoencoder's minutes must not be lost with the flow's.
+		j.diverged = err
+	case err != nil:
 		return err
 	}
 	return j.measure(b)
@@ -197,9 +202,7 @@ func (j *job) write(dir string, start time.Time) error {
 		return err
 	}
 	g := gallery{coder: j.coder, flow: j.latent.Flow(), test: j.test, classes: j.latent.Flow().ContextDim(), seed: j.config.Seed}
-	if err := g.draw(dir); err != nil {
-		return err
-	}
+	drawn := g.draw(dir) // a model that draws nothing finite has figures all the same
 	curves := []curve{{"flow", "negative log-likelihood, nats an embedding", m.Flow.Epochs}}
 	if j.config.Encoder != "pca" { // which has no epochs
 		curves = append([]curve{{"autoencoder", "binary cross-entropy, nats a pixel", m.Autoencoder.Epochs}}, curves...)
@@ -208,7 +211,7 @@ func (j *job) write(dir string, start time.Time) error {
 		return err
 	}
 	m.TotalTime = time.Since(start).Seconds()
-	if err := m.write(dir); err != nil {
+	if err := errors.Join(m.write(dir), drawn); err != nil {
 		return err
 	}
 	if m.TestBCE.finite() {
