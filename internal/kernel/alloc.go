@@ -9,7 +9,7 @@ func Make[T Float](n int) []T {
 		return nil
 	}
 	const line = 64
-	size := int(unsafe.Sizeof(*new(T)))
+	size := elementSize[T]()
 	s := make([]T, n+line/size)
 	skip := 0
 	if r := int(uintptr(unsafe.Pointer(unsafe.SliceData(s))) % line); r != 0 {
@@ -17,3 +17,6 @@ func Make[T Float](n int) []T {
 	}
 	return s[skip : skip+n : skip+n]
 }
+
+// elementSize is the bytes of an element.
+func elementSize[T Float]() int { return int(unsafe.Sizeof(*new(T))) }

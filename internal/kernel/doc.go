@@ -19,13 +19,15 @@
 //
 // # Determinism
 //
-// An element of a matrix product is accumulated over the inner dimension in increasing order, in
-// one accumulator, whichever tile it falls in; an elementwise result depends neither on its
-// position nor on the length of the slice; a reduction runs in eight lanes whatever the vector
-// width. Work may therefore be split among goroutines by rows, columns or ranges without a change
-// of bits. Across paths, products differ by rounding (the assembly fuses multiply and add, portable
-// Go does not), and exp, tanh, sigmoid, log1p and softplus, and with them the exponentials of a
-// coupling, by a few units of the last place; everything else is equal to the bit on every path.
+// An element of a matrix product is accumulated over the inner dimension in increasing order, in one
+// accumulator, whichever tile it falls in; an elementwise result depends neither on its position nor
+// on the length of the slice; a product with a vector, from Gemm or from a [Packed] matrix, is
+// summed in an order that the sizes alone decide; a reduction runs in eight lanes whatever the
+// vector width. Work may therefore be split among goroutines by rows, columns or ranges without a
+// change of bits. Across paths, products differ by rounding (the assembly fuses multiply and add,
+// portable Go does not), and exp, tanh, sigmoid, log1p and softplus, and with them the exponentials
+// of a coupling, by a few units of the last place; everything else is equal to the bit on every
+// path.
 //
 // # Misuse
 //

@@ -133,3 +133,13 @@ func gemvY32(p *byte)
 //
 //go:noescape
 func gemvY64(p *byte)
+
+// packedY32 multiplies a panel of a packed matrix by a vector.
+//
+//go:noescape
+func packedY32(p *byte)
+
+// packedY64 multiplies a panel of a packed matrix by a vector.
+//
+//go:noescape
+func packedY64(p *byte)

@@ -93,3 +93,13 @@ func gemvZ32(p *byte)
 //
 //go:noescape
 func gemvZ64(p *byte)
+
+// packedZ32 multiplies a panel of a packed matrix by a vector.
+//
+//go:noescape
+func packedZ32(p *byte)
+
+// packedZ64 multiplies a panel of a packed matrix by a vector.
+//
+//go:noescape
+func packedZ64(p *byte)

@@ -22,6 +22,13 @@ func TestMisuse(t *testing.T) {
 		"row negative":       func(c []float32) { GemmIndirect(2, 2, 2, s(4), 2, 1, s(4), []int{-1, 2}, c, 2, none) },
 		"too few rows":       func(c []float32) { GemmIndirect(2, 2, 2, s(4), 2, 1, s(4), []int{0}, c, 2, none) },
 		"indirect A short":   func(c []float32) { GemmIndirect(2, 2, 2, s(3), 2, 1, s(4), []int{0, 2}, c, 2, none) },
+		"pack short":         func(c []float32) { Pack(2, 2, s(3), 2, nil) },
+		"pack overlapping":   func(c []float32) { Pack(2, 2, s(4), 1, nil) },
+		"pack negative":      func(c []float32) { Pack(-1, 2, s(4), 2, nil) },
+		"pack bias":          func(c []float32) { Pack(2, 2, s(4), 2, s(1)) },
+		"packed y short":     func(c []float32) { p := Pack(5, 2, s(10), 2, nil); p.Apply(c, s(2), false) },
+		"packed y long":      func(c []float32) { p := Pack(3, 2, s(6), 2, nil); p.Apply(c, s(2), false) },
+		"packed x":           func(c []float32) { p := Pack(4, 2, s(8), 2, nil); p.Apply(c, s(1), false) },
 		"transpose short":    func(c []float32) { Transpose(2, 3, s(6), 3, c, 2) },
 		"transpose source":   func(c []float32) { Transpose(2, 2, s(3), 2, c, 2) },
 		"Exp":                func(c []float32) { Exp(c, s(3)) },
@@ -82,7 +89,9 @@ func testAllocs[T Float](t *testing.T) {
 	a, b, c := normal[T](rng, 4096), normal[T](rng, 4096), normal[T](rng, 4096)
 	rows := make([]int, 64)
 	far := make([]T, 70*3000)
+	packed := Pack(120, 30, a, 30, b)
 	calls := map[string]func(){
+		"Packed":       func() { packed.Apply(c[:120], a[:30], true) },
 		"Gemm":         func() { Gemm(50, 50, 64, a, 64, 1, b, 50, c, 50, Epilogue[T]{Mode: ReLU, Bias: b}) },
 		"Gemm copied":  func() { Gemm(64, 64, 64, far, 1, 3000, far, 3000, c, 64, Epilogue[T]{}) },
 		"Gemm vector":  func() { Gemm(50, 1, 64, a, 64, 1, b, 1, c, 1, Epilogue[T]{}) },

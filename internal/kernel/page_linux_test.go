@@ -49,6 +49,10 @@ func testPageEnd[T Float](t *testing.T) {
 				}
 			}
 		}
+		for k := 0; k < 10; k++ {
+			p := Pack(n, k, end(x, n*k), k, end(y, n))
+			p.Apply(end(z, n), end(w, k), true)
+		}
 		for m := 1; m < 24; m++ {
 			Transpose(m, n, end(x, m*n), n, end(z, m*n), m)
 		}

@@ -53,3 +53,5 @@ func widenVector[T Float](dst []float64, src []T) bool { return false }
 func narrowVector[T Float](dst []T, src []float64) bool { return false }
 
 func transposeVector[T Float](m, n int, src []T, lds int, dst []T, ldd int) bool { return false }
+
+func (p *Packed[T]) applyVector(y, x []T, relu bool) bool { return false }

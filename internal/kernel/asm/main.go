@@ -21,8 +21,8 @@ var (
 )
 
 var sets = map[string]func(){
-	"gemm-avx2":   func() { products(avx2); vectorProducts(avx2) },
-	"gemm-avx512": func() { products(avx512); thinProducts(avx512); vectorProducts(avx512) },
+	"gemm-avx2":   func() { products(avx2); vectorProducts(avx2); packedProducts(avx2) },
+	"gemm-avx512": func() { products(avx512); thinProducts(avx512); vectorProducts(avx512); packedProducts(avx512) },
 	"math-avx2":   func() { functions(avx2) },
 	"math-avx512": func() { functions(avx512) },
 	"rows-avx2":   func() { rows(avx2) },
