@@ -30,6 +30,10 @@ func TestNoAllocation(t *testing.T) {
 		if a := testing.AllocsPerRun(5, func() { e.Forward(y, x, 0, n) }); a != 0 {
 			t.Errorf("%s: %v allocations an evaluation", name, a)
 		}
+		one := m.NewMapPass(bijector.PassOptions{MaxBatch: 1})
+		if a := testing.AllocsPerRun(5, func() { one.Forward(y.Resize(1), x.Resize(1), 0, 1) }); a != 0 {
+			t.Errorf("%s: %v allocations a single sample", name, a)
+		}
 		w.Close()
 	}
 }

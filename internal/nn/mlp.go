@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
@@ -26,10 +27,16 @@ type MLPSpec struct {
 
 // MLP is y = W_L a(... a(W_1 x + b_1) ...) + b_L with the activation a between
 // layers and none after the last.
+//
+// Evaluation of a single sample reads copies of the weights in another layout,
+// which double the memory. They are made by the first such evaluation, and
+// anew after Changed.
 type MLP[T bijector.Float] struct {
-	spec   MLPSpec
-	layers []*Linear[T]
-	tanh   bool
+	spec    MLPSpec
+	layers  []*Linear[T]
+	tanh    bool
+	version atomic.Int64 // counts the calls of Changed
+	packed  atomic.Pointer[packed[T]]
 }
 
 // NewMLP makes a perceptron with weights drawn from the spec's seed.
@@ -79,9 +86,16 @@ func (m *MLP[T]) Buffers() []bijector.Buffer { return nil }
 // Spec is the MLPSpec.
 func (m *MLP[T]) Spec() any { return m.spec }
 
+// Changed drops the copies of the weights. Whoever writes to Params calls it
+// afterwards, and a map that holds an MLP hands the call on.
+func (m *MLP[T]) Changed() {
+	m.version.Add(1)
+	m.packed.Store(nil)
+}
+
 // NewMapPass returns an evaluation pass.
 func (m *MLP[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
-	return newMLPPass(m, o)
+	return &mlpEvaluation[T]{newMLPPass(m, o)}
 }
 
 // mlpPass holds the hidden activations.
@@ -90,8 +104,8 @@ type mlpPass[T bijector.Float] struct {
 	h   []bijector.Mat[T] // output of each hidden layer, after the activation
 }
 
-func newMLPPass[T bijector.Float](m *MLP[T], o bijector.PassOptions) *mlpPass[T] {
-	p := &mlpPass[T]{net: m}
+func newMLPPass[T bijector.Float](m *MLP[T], o bijector.PassOptions) mlpPass[T] {
+	p := mlpPass[T]{net: m}
 	for _, l := range m.layers[:len(m.layers)-1] {
 		p.h = append(p.h, bijector.Activations[T](o, l.Out))
 	}
@@ -99,10 +113,6 @@ func newMLPPass[T bijector.Float](m *MLP[T], o bijector.PassOptions) *mlpPass[T]
 }
 
 func (p *mlpPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
-	if x.N == 1 && x.Stride == 1 && y.Stride == 1 {
-		p.single(y.Data, x.Data)
-		return
-	}
 	n, last := x.N, len(p.net.layers)-1
 	in := x.Samples(lo, hi)
 	for i, l := range p.net.layers {
@@ -118,25 +128,5 @@ func (p *mlpPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 			}
 		}
 		in = out
-	}
-}
-
-// single is Forward for one sample: products of a matrix and a vector, without
-// views, whose making would cost as much as the small ones among them.
-func (p *mlpPass[T]) single(y, x []T) {
-	last := len(p.net.layers) - 1
-	for i, l := range p.net.layers {
-		out, e := y, kernel.Epilogue[T]{Mode: kernel.Store, Bias: l.B}
-		if i < last {
-			out = p.h[i].Data
-			if !p.net.tanh {
-				e.Mode = kernel.ReLU
-			}
-		}
-		kernel.Gemm(l.Out, 1, l.In, l.W, l.In, 1, x, 1, out, 1, e)
-		if i < last && p.net.tanh {
-			kernel.Tanh(out[:l.Out], out[:l.Out])
-		}
-		x = out
 	}
 }

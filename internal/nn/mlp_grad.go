@@ -33,7 +33,7 @@ type transposed[T bijector.Float] struct {
 }
 
 type mlpGradPass[T bijector.Float] struct {
-	*mlpPass[T]
+	mlpPass[T]
 	workers *bijector.Workers
 	dh      []bijector.Mat[T] // gradient of each hidden layer's output
 	xt      []transposed[T]   // input of each layer
@@ -42,6 +42,15 @@ type mlpGradPass[T bijector.Float] struct {
 	cost    int // multiply-adds a sample
 	rows    func(lo, hi int)
 	dy      bijector.Mat[T] // of the current Accumulate
+}
+
+// Forward also drops the copies of the weights, which are about to be written
+// to, in case that the caller is no more told of it than that.
+func (p *mlpGradPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
+	if p.net.packed.Load() != nil {
+		p.net.Changed()
+	}
+	p.mlpPass.Forward(y, x, lo, hi)
 }
 
 // Backward runs the chain rule from the last layer down,

@@ -53,6 +53,15 @@ func (s *Sequential[T]) Buffers() []bijector.Buffer {
 // Spec is nil: what is made of a sequence has a spec of its own.
 func (s *Sequential[T]) Spec() any { return nil }
 
+// Changed tells the maps that their parameters were written to.
+func (s *Sequential[T]) Changed() {
+	for _, m := range s.maps {
+		if c, ok := m.(bijector.Changer); ok {
+			c.Changed()
+		}
+	}
+}
+
 // NewMapPass returns an evaluation pass.
 func (s *Sequential[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
 	return newSequentialPass(s.maps, o)
