@@ -9,11 +9,13 @@ runs with one thread and with all cores, and the faster of the two counts
 against bijou on all cores. zuko takes part where it can be imported.
 """
 import argparse
+import gzip
 import math
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -169,6 +171,44 @@ def workloads():
         yield f"sample-{n}", n, without_grad(lambda c=c: flow.sample(c))
 
 
+def mnist():
+    """The 60,000 training images, from the files that package mnist embeds."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../mnist/data")
+    names = os.listdir(folder)
+
+    def read(kind, skip):
+        name = next(n for n in names if n.startswith("train-" + kind))
+        with gzip.open(os.path.join(folder, name)) as f:
+            return torch.frombuffer(bytearray(f.read()[skip:]), dtype=torch.uint8)
+
+    return read("images", 16).view(-1, 1, 28, 28).float() / 255, read("labels", 8).long()
+
+
+def torch_job():
+    """A tenth of the main job in PyTorch, one thread: one epoch of the
+    autoencoder, the embeddings, two epochs of the flow. Returns ten times its
+    seconds."""
+    torch.set_num_threads(1)
+    x, y = mnist()
+    start = time.perf_counter()
+    m, loss = autoencoder(), nn.BCEWithLogitsLoss()
+    opt = torch.optim.Adam(m.parameters(), 1e-3, weight_decay=1e-5)
+    for i in range(0, len(x), B):
+        opt.zero_grad()
+        loss(m(x[i:i + B]), x[i:i + B]).backward()
+        opt.step()
+    with torch.no_grad():
+        z = torch.cat([m[:6](x[i:i + 1000]) for i in range(0, len(x), 1000)])
+    f, c = Flow(), nn.functional.one_hot(y, C).float()
+    opt = adam(f)
+    for _ in range(2):
+        for i in range(0, len(z), B):
+            opt.zero_grad()
+            (-f.log_prob(z[i:i + B], c[i:i + B]).mean()).backward()
+            opt.step()
+    return 10 * (time.perf_counter() - start)
+
+
 def timed(f, seconds):
     """Median time of f over about so many seconds, the first tenth left out."""
     start, times = time.perf_counter(), []
@@ -197,9 +237,17 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("binary", help="the compiled command benchmarks/peers/ours")
     p.add_argument("-rounds", type=int, default=5)
+    p.add_argument("-job", metavar="LATENTFLOW", help="the compiled command mnist/latentflow: compare the main job alone")
     p.add_argument("-seconds", type=float, default=1.5, help="of each measurement")
     a = p.parse_args()
     cores = len(os.sched_getaffinity(0))
+    if a.job:
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as out:
+            subprocess.run([a.job, "train", "-out", out], check=True, capture_output=True)
+        took, theirs = time.perf_counter() - start, torch_job()
+        print(f"main job: PyTorch {theirs:.0f} s (ten times a tenth, one thread), bijou {took:.0f} s, ratio {theirs / took:.1f}")
+        return
     torch.manual_seed(0)
     jobs = list(workloads())
     got = {}
