@@ -123,6 +123,8 @@ func TestRecipeLayers(t *testing.T) {
 		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Order: "random"}, "Affine Permute BatchNorm Affine Permute BatchNorm"},
 		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "act"}, "Affine Permute ActNorm Affine ActNorm"},
 		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate"}, "Affine Affine"},
+		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Bins: 3, Bound: 2}, "ActNorm Spline Permute ActNorm Spline ActNorm"},
+		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate"}, "Spline Spline"},
 		{coupling.NICE[float64], coupling.Recipe{}, "Additive Additive Additive Additive Scale"},
 		{coupling.NICE[float64], coupling.Recipe{Layers: 1, Norm: "batch"}, "Additive BatchNorm Scale"},
 	} {
@@ -160,6 +162,22 @@ func TestRecipeRefuses(t *testing.T) {
 		}
 		if _, err := coupling.NICE[float32](r); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("NICE of %+v: %v, want ErrSpec", r, err)
+		}
+		if _, err := coupling.NSF[float32](r); !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("NSF of %+v: %v, want ErrSpec", r, err)
+		}
+	}
+	// What one recipe reads and the others would ignore is refused by them.
+	for _, r := range []coupling.Recipe{{Dim: 4, Bins: 5}, {Dim: 4, Bound: 2}} {
+		_, nvp := coupling.RealNVP[float32](r)
+		_, nice := coupling.NICE[float32](r)
+		if !errors.Is(nvp, bijector.ErrSpec) || !errors.Is(nice, bijector.ErrSpec) {
+			t.Errorf("%+v: RealNVP %v, NICE %v, want ErrSpec", r, nvp, nice)
+		}
+	}
+	for _, r := range []coupling.Recipe{{Dim: 4, Bins: 1}, {Dim: 4, Bound: -1}, {Dim: 4, Scale: "tanh"}, {Dim: 4, Clamp: 1}} {
+		if _, err := coupling.NSF[float32](r); !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("NSF of %+v: %v, want ErrSpec", r, err)
 		}
 	}
 }

@@ -28,6 +28,7 @@ func builtins() *table {
 
 	sized(layerEntry("coupling.additive", coupling.BuildAdditive[float32], coupling.BuildAdditive[float64]), additiveValues)
 	sized(layerEntry("coupling.affine", coupling.BuildAffine[float32], coupling.BuildAffine[float64]), affineValues)
+	sized(layerEntry("coupling.spline", coupling.BuildSpline[float32], coupling.BuildSpline[float64]), splineValues)
 	sized(mapEntry("coupling.mlp", coupling.NewMLP[float32], coupling.NewMLP[float64]), mlpValues)
 
 	t.add(baseEntry("distribution.normal", distribution.NormalOf[float32], distribution.NormalOf[float64]))

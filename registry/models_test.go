@@ -57,6 +57,7 @@ func bigFlow[T bijector.Float]() *distribution.Flow[T] {
 		must(coupling.NewAffine[T](coupling.AffineSpec{Dim: d, ContextDim: c, Hidden: []int{5}, Seed: 3, Scale: "learned-tanh"})),
 		must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: d})),
 		must(coupling.NewAdditive[T](coupling.AdditiveSpec{Dim: d, Mask: coupling.MaskSpec{Keep: []int{1, 1, 1, 0}}})),
+		must(coupling.NewSpline[T](coupling.SplineSpec{Dim: d, ContextDim: c, Bins: 4, Hidden: []int{5}, Seed: 6})),
 		must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: d, Eps: 1e-3})),
 		must(bijector.NewPart(d, 1, 3, bijector.Layer[T](bijector.Invert[T](
 			must(coupling.NewAffine[T](coupling.AffineSpec{Dim: 2, Hidden: []int{3}})))))),

@@ -112,7 +112,7 @@ func TestNames(t *testing.T) {
 		want := map[Kind][]string{
 			Bijectors: {
 				"bijector.actnorm", "bijector.batchnorm", "bijector.chain", "bijector.invert", "bijector.part",
-				"bijector.permute", "bijector.scale", "coupling.additive", "coupling.affine",
+				"bijector.permute", "bijector.scale", "coupling.additive", "coupling.affine", "coupling.spline",
 			},
 			Bases:    {"distribution.logistic", "distribution.normal"},
 			Maps:     {"coupling.mlp"},
@@ -182,6 +182,8 @@ func TestSizes(t *testing.T) {
 		{"coupling.affine", `{"dim":5,"hidden":[40,30,20],"mask":{"keep":[1,0,0,0,0]}}`},
 		{"coupling.affine", `{"dim":5,"hidden":[40,30,20],"mask":{"keep":[1,1,1,1,0]}}`},
 		{"coupling.affine", `{"dim":2,"conditioner":{"type":"coupling.mlp","spec":{"in":1,"out":2}}}`},
+		{"coupling.spline", `{"dim":7}`},
+		{"coupling.spline", `{"dim":5,"bins":5,"hidden":[9],"mask":{"keep":[1,0,0,0,0]}}`},
 		{"coupling.mlp", `{"in":3,"out":4}`},
 		{"coupling.mlp", `{"in":3,"out":4,"hidden":[5,6]}`},
 		{"distribution.normal", `{"dim":3,"learned":true}`},

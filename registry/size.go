@@ -44,16 +44,21 @@ func affineValues(s any) float64 {
 	return couplingValues(a.Dim, a.ContextDim, a.Mask, a.Hidden, 2, a.Conditioner)
 }
 
+func splineValues(s any) float64 {
+	a := s.(coupling.SplineSpec)
+	return couplingValues(a.Dim, a.ContextDim, a.Mask, a.Hidden, 3*float64(or(a.Bins, 8))-1, a.Conditioner)
+}
+
 // couplingValues counts the mask and the perceptron that computes params
 // values for each moved feature. A conditioner that has its own node counts
 // when that is made.
-func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params int, own *bijector.Node) float64 {
+func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params float64, own *bijector.Node) float64 {
 	d := float64(dim)
 	if own != nil {
 		return d
 	}
 	if len(hidden) == 0 {
-		hidden = []int{100, 100} // the default of both couplings
+		hidden = []int{100, 100} // the default of all couplings
 	}
 	kept, moved := float64(dim/2), float64(dim/2)
 	if m.Keep != nil {
@@ -65,7 +70,7 @@ func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params 
 		}
 		moved = d - kept
 	}
-	return d + mlp(kept+float64(context), hidden, float64(params)*moved)
+	return d + mlp(kept+float64(context), hidden, params*moved)
 }
 
 func denseValues(s any) float64 {

@@ -1,0 +1,174 @@
+// The spline coupling of neural spline flows.
+
+package coupling
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Spline is the rational-quadratic spline coupling
+//
+//	z_kept = x_kept,  z_moved = g(x_moved; theta)
+//
+// (Durkan et al. 2019, arXiv 1906.04032, section 3). Within the box [-B, B], g
+// is a monotonic spline through K+1 knots (x_k, y_k) with slopes d_k, and
+// outside it is the identity. In bin k, of width w = x_(k+1) - x_k, height
+// h = y_(k+1) - y_k and mean slope s = h/w, with q = (x - x_k)/w and
+// D = s + (d_(k+1) + d_k - 2s) q(1-q),
+//
+//	g(x)  = y_k + h (s q^2 + d_k q(1-q)) / D                            (eq. 4)
+//	g'(x) = s^2 (d_(k+1) q^2 + 2s q(1-q) + d_k (1-q)^2) / D^2           (eq. 5)
+//
+// g and its slope are continuous everywhere, also at -B and B, where the slope
+// is 1; log|det dz/dx| = sum log g', and the inverse is the root of a quadratic
+// (eq. 6 to 8).
+//
+// The conditioner computes 3K-1 numbers for each moved feature: K for the
+// widths and K for the heights, each through a softmax, and K-1 for the slopes
+// at the inner knots, d = MinSlope + softplus(r + c), where c is such that
+// r = 0 means a slope of 1. All zeros make the identity. An r above 1/MinSlope
+// counts as 1/MinSlope, which no trained net comes near: it keeps what a net
+// says far from its data within range.
+type Spline[T bijector.Float] struct {
+	*Coupling[T]
+	spec SplineSpec
+}
+
+// SplineSpec describes a Spline.
+type SplineSpec struct {
+	Dim        int      `json:"dim"`                   // features, at least 2
+	ContextDim int      `json:"context_dim,omitempty"` // features of the context; 0: unconditional
+	Mask       MaskSpec `json:"mask"`                  // which features are kept; the zero value keeps the odd ones
+	// Bins is K, from 2 to 1024; 0 means 8, as in most of the paper's
+	// experiments.
+	Bins int `json:"bins,omitempty"`
+	// Bound is B, in the units of the data; 0 means 5. Values outside are not
+	// moved. Of standard normal values 0.3 % are outside the paper's B of 3,
+	// which is one row in twenty where 20 features are moved, and outside 5 one
+	// value in 1.7 million. Data of another scale want an ActNorm in front,
+	// which NSF puts there.
+	Bound float64 `json:"bound,omitempty"`
+	// MinWidth and MinHeight of a bin, as fractions of the box; at least 1e-6,
+	// and less than 1/Bins. 0 means 1e-3.
+	MinWidth  float64 `json:"min_width,omitempty"`
+	MinHeight float64 `json:"min_height,omitempty"`
+	// MinSlope at an inner knot, at least 1e-6 and below 1; 0 means 1e-3.
+	MinSlope float64 `json:"min_slope,omitempty"`
+	// Hidden are the widths of the conditioner's hidden layers; none means
+	// 100 and 100.
+	Hidden []int `json:"hidden,omitempty"`
+	// Activation of the conditioner: "relu" (the default) or "tanh".
+	Activation string `json:"activation,omitempty"`
+	// Seed of the conditioner's initial weights.
+	Seed uint64 `json:"seed,omitempty"`
+	// OutScale shrinks the conditioner's initial last layer; 0 means 1.
+	OutScale float64 `json:"out_scale,omitempty"`
+	// Conditioner is the user's own, in place of the perceptron that the four
+	// fields above describe.
+	Conditioner *bijector.Node `json:"conditioner,omitempty"`
+}
+
+// NewSpline makes a Spline with a perceptron for a conditioner. It returns
+// ErrSpec for a spec that describes none.
+func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
+	return BuildSpline[T](s, nil)
+}
+
+// BuildSpline makes a Spline whose conditioner, where the spec names one,
+// comes from b.
+func BuildSpline[T bijector.Float](s SplineSpec, b bijector.Builder[T]) (*Spline[T], error) {
+	if s.Conditioner != nil {
+		return NewSplineWith(s, built(s.Conditioner, b))
+	}
+	return newSpline(s, perceptron[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
+}
+
+// NewSplineWith makes a Spline with the conditioner that the function returns,
+// for in = context and kept features and out = 3*Bins-1 for each moved
+// feature: widths, heights, then slopes. The spec's fields about the
+// perceptron are not used.
+func NewSplineWith[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Spline[T], error) {
+	a, err := newSpline(s, conditioner)
+	if err != nil {
+		return nil, err
+	}
+	a.spec.Conditioner = nodeOf(a.net, s.Conditioner)
+	return a, nil
+}
+
+func newSpline[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Spline[T], error) {
+	q, err := newQuadratic(s)
+	if err != nil {
+		return nil, err
+	}
+	c, err := New(Parts[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: rationalQuadratic[T]{q}, Conditioner: conditioner})
+	if err != nil {
+		return nil, err
+	}
+	s.Mask.Keep, s.Hidden = slices.Clone(s.Mask.Keep), slices.Clone(s.Hidden)
+	return &Spline[T]{Coupling: c, spec: s}, nil
+}
+
+// Spec is the SplineSpec.
+func (a *Spline[T]) Spec() any { return a.spec }
+
+// Defaults and bounds of a SplineSpec.
+const (
+	defaultBins  = 8
+	defaultBound = 5
+	defaultLeast = 1e-3
+	maxBins      = 1 << 10
+	maxBound     = 1e6
+	minLeast     = 1e-6
+)
+
+// newQuadratic reads a spec's numbers.
+func newQuadratic(s SplineSpec) (quadratic, error) {
+	var q quadratic
+	if q.bins = s.Bins; s.Bins == 0 {
+		q.bins = defaultBins
+	}
+	if q.bins < 2 || q.bins > maxBins {
+		return q, fmt.Errorf("coupling: a spline of %d bins, want 2 to %d: %w", s.Bins, maxBins, bijector.ErrSpec)
+	}
+	if q.bound = s.Bound; s.Bound == 0 {
+		q.bound = defaultBound
+	}
+	if !(q.bound >= 1/maxBound && q.bound <= maxBound) {
+		return q, fmt.Errorf("coupling: a spline with bound %g, want %g to %g: %w", s.Bound, 1/maxBound, maxBound, bijector.ErrSpec)
+	}
+	least := func(name string, v, below float64) (float64, error) {
+		if v == 0 {
+			v = defaultLeast
+		}
+		if !(v >= minLeast && v < below) {
+			return v, fmt.Errorf("coupling: a spline of %d bins with %s %g, want at least %g and less than %g: %w", q.bins, name, v, minLeast, below, bijector.ErrSpec)
+		}
+		return v, nil
+	}
+	width, err := least("min_width", s.MinWidth, 1/float64(q.bins))
+	if err != nil {
+		return q, err
+	}
+	height, err := least("min_height", s.MinHeight, 1/float64(q.bins))
+	if err != nil {
+		return q, err
+	}
+	if q.minSlope, err = least("min_slope", s.MinSlope, 1); err != nil {
+		return q, err
+	}
+	q.x, q.y = q.newAxis(width), q.newAxis(height)
+	q.shift = math.Log(math.Expm1(1 - q.minSlope))
+	q.most = 1 / q.minSlope
+	return q, nil
+}
+
+// newAxis is one whose bins have at least a fraction of the box.
+func (q quadratic) newAxis(fraction float64) axis {
+	least := 2 * q.bound * fraction
+	return axis{least: least, spread: 2*q.bound - float64(q.bins)*least}
+}

@@ -1,0 +1,329 @@
+// The monotonic rational-quadratic spline: value, root and gradient.
+
+package coupling
+
+import (
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// quadratic are the numbers that all splines of a coupling share.
+type quadratic struct {
+	bins     int
+	bound    float64
+	x, y     axis
+	minSlope float64
+	shift    float64 // softplus(shift) = 1 - minSlope
+	most     float64 // raw slopes are clipped to it
+}
+
+// axis makes a bin's size from its share p of a softmax: least + spread*p.
+type axis struct{ least, spread float64 }
+
+// rationalQuadratic is g of Spline, with theta = (widths, heights, slopes) as
+// the conditioner gives them.
+type rationalQuadratic[T bijector.Float] struct{ quadratic }
+
+// The rows of its scratch after the 2K shares of the widths and heights.
+const (
+	rowBin     = iota // the bin of a value
+	rowLeft           // its corner: x
+	rowBottom         // and y
+	rowWidth          // its size
+	rowHeight         //
+	rowStart          // the slope at its left knot
+	rowEnd            // and at its right one
+	rowSpare          // two rows of work
+	splineRows = rowSpare + 2
+)
+
+func (r rationalQuadratic[T]) Params() int     { return 3*r.bins - 1 }
+func (rationalQuadratic[T]) Shared() []float64 { return nil }
+func (r rationalQuadratic[T]) Scratch() int    { return 2*r.bins + splineRows }
+
+// splineScratch is the scratch by name: the softmax of the widths and of the
+// heights, and rows of what belongs to each value's bin.
+type splineScratch struct {
+	shares                           [2]bijector.Mat[float64]
+	bin, left, bottom, width, height []float64
+	start, end, startWork, endWork   []float64
+}
+
+func (r rationalQuadratic[T]) scratch(m bijector.Mat[float64]) splineScratch {
+	row := func(k int) []float64 { return m.Feature(2*r.bins + k) }
+	return splineScratch{
+		shares: [2]bijector.Mat[float64]{m.Features(0, r.bins), m.Features(r.bins, 2*r.bins)},
+		bin:    row(rowBin), left: row(rowLeft), bottom: row(rowBottom), width: row(rowWidth), height: row(rowHeight),
+		start: row(rowStart), end: row(rowEnd), startWork: row(rowSpare), endWork: row(rowSpare + 1),
+	}
+}
+
+// softmax sets shares to the softmax of the rows of theta. most and sum are
+// rows of work.
+func softmax[T bijector.Float](shares bijector.Mat[float64], theta bijector.Mat[T], most, sum []float64) {
+	for k := range shares.D {
+		p := shares.Feature(k)
+		kernel.Widen(p, theta.Feature(k))
+		if k == 0 {
+			copy(most, p)
+			continue
+		}
+		for i, v := range p {
+			if v > most[i] {
+				most[i] = v
+			}
+		}
+	}
+	clear(sum)
+	for k := range shares.D {
+		p := shares.Feature(k)
+		kernel.Combine(p, p, most, 1, -1, 0)
+		kernel.Exp(p, p)
+		kernel.AddTo(sum, p)
+	}
+	for i, v := range sum {
+		sum[i] = 1 / v
+	}
+	for k := range shares.D {
+		kernel.Mul(shares.Feature(k), shares.Feature(k), sum)
+	}
+}
+
+// find returns the bin that v is in, its lower end and its size. v is in the
+// box or NaN, which counts as in the first bin. The last bin ends at the bound
+// whatever the sums were rounded to.
+func (q *quadratic) find(a axis, shares bijector.Mat[float64], i int, v float64) (bin int, at, size float64) {
+	at = -q.bound
+	for bin < q.bins-1 {
+		size = a.least + a.spread*shares.Data[bin*shares.Stride+i]
+		if !(v >= at+size) {
+			return bin, at, size
+		}
+		at += size
+		bin++
+	}
+	return bin, at, q.bound - at
+}
+
+// place returns the lower end of a bin and its size, to the same bits as find.
+func (q *quadratic) place(a axis, shares bijector.Mat[float64], i, bin int) (at, size float64) {
+	at = -q.bound
+	for k := range bin {
+		at += a.least + a.spread*shares.Data[k*shares.Stride+i]
+	}
+	if bin == q.bins-1 {
+		return at, q.bound - at
+	}
+	return at, a.least + a.spread*shares.Data[bin*shares.Stride+i]
+}
+
+// inside reports whether the spline moves v; NaN is inside.
+func (q *quadratic) inside(v float64) bool { return !(v < -q.bound || v > q.bound) }
+
+// clip puts v into the box.
+func (q *quadratic) clip(v float64) float64 {
+	if v < -q.bound {
+		return -q.bound
+	}
+	if v > q.bound {
+		return q.bound
+	}
+	return v
+}
+
+// locate finds the bins of the values on one axis and all that belongs to
+// them. Values outside the box are taken for its ends, so that nothing here is
+// ever out of range.
+func (r rationalQuadratic[T]) locate(values []T, f Feature[T], inverse bool) splineScratch {
+	s := r.scratch(f.Scratch)
+	for k := range s.shares {
+		softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork)
+	}
+	for i, at := range values {
+		v := r.clip(float64(at))
+		var bin int
+		if inverse {
+			bin, s.bottom[i], s.height[i] = r.find(r.y, s.shares[1], i, v)
+			s.left[i], s.width[i] = r.place(r.x, s.shares[0], i, bin)
+		} else {
+			bin, s.left[i], s.width[i] = r.find(r.x, s.shares[0], i, v)
+			s.bottom[i], s.height[i] = r.place(r.y, s.shares[1], i, bin)
+		}
+		s.bin[i] = float64(bin)
+	}
+	r.raw(s.start, s.end, s.bin, f.Theta)
+	kernel.Softplus(s.start, s.start)
+	kernel.Softplus(s.end, s.end)
+	for i, b := range s.bin {
+		s.start[i] += r.minSlope
+		s.end[i] += r.minSlope
+		if b == 0 {
+			s.start[i] = 1
+		}
+		if int(b) == r.bins-1 {
+			s.end[i] = 1
+		}
+	}
+	return s
+}
+
+// raw gathers what softplus makes the slopes at both knots of each bin from.
+// The outermost knots have none, and get a number that is as good as any.
+func (r rationalQuadratic[T]) raw(start, end, bins []float64, theta bijector.Mat[T]) {
+	for i, b := range bins {
+		start[i], end[i] = r.shift, r.shift
+		k := 2*r.bins + int(b) // of the slope at the bin's end
+		if b > 0 {
+			start[i] += min(float64(theta.Data[(k-1)*theta.Stride+i]), r.most)
+		}
+		if int(b) < r.bins-1 {
+			end[i] += min(float64(theta.Data[k*theta.Stride+i]), r.most)
+		}
+	}
+}
+
+// piece is the spline within a bin: s its mean slope, d0 and d1 those at its
+// ends.
+type piece struct{ s, d0, d1 float64 }
+
+// at returns, at the fraction q of the bin, the numerator and the denominator
+// of the height's fraction in eq. 4, and eq. 5's second factor. All are sums
+// of positive terms, so none loses digits, and den is s/2 or more.
+func (p piece) at(q float64) (num, den, inner float64) {
+	u := 1 - q
+	t := q * u
+	return p.s*q*q + p.d0*t, p.s*(1-2*t) + (p.d0+p.d1)*t, p.d1*q*q + 2*p.s*t + p.d0*u*u
+}
+
+// root is the q at which the spline is at v, 0 to h, in a bin of height h: the
+// root of a q^2 + b q + c (eq. 6 to 8) between 0 and 1. It is written as in
+// appendix A.3, or with the numerator rationalised back where b is negative: neither
+// subtracts like from like.
+func (p piece) root(v, h float64) float64 {
+	e := v * (p.d1 + p.d0 - 2*p.s)
+	a, b, c := h*(p.s-p.d0)+e, h*p.d0-e, -p.s*v
+	root := math.Sqrt(max(b*b-4*a*c, 0))
+	if b < 0 { // then a > -b
+		return unit((root - b) / (2 * a))
+	}
+	return unit(2 * c / (-b - root))
+}
+
+// unit clips q to [0, 1]; NaN stays.
+func unit(q float64) float64 { return min(max(q, 0), 1) }
+
+func (r rationalQuadratic[T]) Forward(y, x []T, f Feature[T], logDet []float64) {
+	s := r.locate(x, f, false)
+	for i, v := range x {
+		if !r.inside(float64(v)) {
+			y[i] = v
+			continue
+		}
+		p := piece{s.height[i] / s.width[i], s.start[i], s.end[i]}
+		num, den, inner := p.at(unit((float64(v) - s.left[i]) / s.width[i]))
+		y[i] = T(s.bottom[i] + s.height[i]*(num/den))
+		m := p.s / den
+		logDet[i] += math.Log(m * m * inner)
+	}
+}
+
+func (r rationalQuadratic[T]) Inverse(x, y []T, f Feature[T], logDet []float64) {
+	s := r.locate(y, f, true)
+	for i, v := range y {
+		if !r.inside(float64(v)) {
+			x[i] = v
+			continue
+		}
+		p := piece{s.height[i] / s.width[i], s.start[i], s.end[i]}
+		q := p.root(min(max(float64(v)-s.bottom[i], 0), s.height[i]), s.height[i])
+		_, den, inner := p.at(q)
+		x[i] = T(s.left[i] + s.width[i]*q)
+		m := p.s / den
+		logDet[i] -= math.Log(m * m * inner)
+	}
+}
+
+// Backward. In a bin with corner (x0, y0), width w and height h, with
+// q = (x-x0)/w, t = q(1-q), s = h/w, and N = s q^2 + d0 t, D = s(1-2t) +
+// (d0+d1) t, E = d1 q^2 + 2s t + d0 (1-q)^2,
+//
+//	y = y0 + h N/D,  L = log|dy/dx| = 2 log s + log E - 2 log D.
+//
+// The partial derivatives with q, s, d0, d1 and h for variables are
+//
+//	y_q  = w s^2 E/D^2,            L_q  = 2(d1 q + s(1-2q) - d0(1-q))/E - 2(d0+d1-2s)(1-2q)/D,
+//	y_s  = h(q^2 - (1-2t) N/D)/D,  L_s  = 2/s + 2t/E - 2(1-2t)/D,
+//	y_d0 = h t(1 - N/D)/D,         L_d0 = (1-q)^2/E - 2t/D,
+//	y_d1 = -h t (N/D)/D,           L_d1 = q^2/E - 2t/D,
+//
+// and y_h = N/D. With dq, ds, ... the sums of dy y_q + dLogDet L_q, ...,
+//
+//	dx = dq/w,  dx0 = -dq/w,  dw = -(q dq + s ds)/w,  dy0 = dy,  dh = dy N/D + ds/w.
+//
+// x0 is the sum of the widths before w, so these have the gradient dx0 and
+// those after it none; heights likewise. A width is least + spread*p_k with
+// p the softmax of the raw widths, so with g_k the gradients of the widths
+// d raw_k = spread p_k (g_k - sum_j p_j g_j), and that sum needs x0 and w
+// alone. A raw slope has d raw = dd sigmoid(raw + shift), and 0 where clipped.
+// Outside the box, dx = dy and all else is 0.
+func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f Feature[T], dLogDet []float64) {
+	s := r.scratch(f.Scratch)
+	r.raw(s.startWork, s.endWork, s.bin, f.Theta)
+	kernel.Sigmoid(s.startWork, s.startWork)
+	kernel.Sigmoid(s.endWork, s.endWork)
+	for k := 2 * r.bins; k < dtheta.D; k++ {
+		clear(dtheta.Feature(k))
+	}
+	for i, v := range x {
+		if !r.inside(float64(v)) {
+			dx[i] = dy[i]
+			for k := range 2 * r.bins {
+				dtheta.Data[k*dtheta.Stride+i] = 0
+			}
+			continue
+		}
+		g, l := float64(dy[i]), dLogDet[i]
+		w, h := s.width[i], s.height[i]
+		p := piece{h / w, s.start[i], s.end[i]}
+		q := unit((float64(v) - s.left[i]) / w)
+		u := 1 - q
+		t := q * u
+		num, den, inner := p.at(q)
+		n, invD, invE := num/den, 1/den, 1/inner
+		m := p.s * invD
+
+		dq := g*w*m*m*inner + 2*l*((p.d1*q+p.s*(u-q)-p.d0*u)*invE-(p.d0+p.d1-2*p.s)*(u-q)*invD)
+		ds := g*h*(q*q-(1-2*t)*n)*invD + 2*l*(1/p.s+t*invE-(1-2*t)*invD)
+		dd0 := g*h*t*(1-n)*invD + l*(u*u*invE-2*t*invD)
+		dd1 := -g*h*t*n*invD + l*(q*q*invE-2*t*invD)
+
+		dx[i] = T(dq / w)
+		bin := int(s.bin[i])
+		r.spread(r.x, dtheta, s.shares[0], i, bin, 0, s.left[i], w, -dq/w, -(q*dq+p.s*ds)/w)
+		r.spread(r.y, dtheta, s.shares[1], i, bin, r.bins, s.bottom[i], h, g, g*n+ds/w)
+		k := 2*r.bins + bin
+		if bin > 0 && !(float64(f.Theta.Data[(k-1)*f.Theta.Stride+i]) > r.most) {
+			dtheta.Data[(k-1)*dtheta.Stride+i] = T(dd0 * s.startWork[i])
+		}
+		if bin < r.bins-1 && !(float64(f.Theta.Data[k*f.Theta.Stride+i]) > r.most) {
+			dtheta.Data[k*dtheta.Stride+i] = T(dd1 * s.endWork[i])
+		}
+	}
+}
+
+// spread hands the gradients of a bin's lower end and of its size on to the
+// raw sizes of one axis, which are dtheta's rows from first on.
+func (r rationalQuadratic[T]) spread(a axis, dtheta bijector.Mat[T], shares bijector.Mat[float64], i, bin, first int, at, size, dat, dsize float64) {
+	mean := dat*(at+r.bound-float64(bin)*a.least) + dsize*(size-a.least) // spread times sum_j p_j g_j
+	for k := range r.bins {
+		g := -mean
+		if k < bin {
+			g += a.spread * dat
+		} else if k == bin {
+			g += a.spread * dsize
+		}
+		dtheta.Data[(first+k)*dtheta.Stride+i] = T(shares.Data[k*shares.Stride+i] * g)
+	}
+}
