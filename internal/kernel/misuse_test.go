@@ -89,9 +89,10 @@ func testAllocs[T Float](t *testing.T) {
 	a, b, c := normal[T](rng, 4096), normal[T](rng, 4096), normal[T](rng, 4096)
 	rows := make([]int, 64)
 	far := make([]T, 70*3000)
-	packed := Pack(120, 30, a, 30, b)
+	packed, long := Pack(120, 30, a, 30, b), Pack(1, len(far), far, len(far), nil)
 	calls := map[string]func(){
 		"Packed":       func() { packed.Apply(c[:120], a[:30], true) },
+		"Packed long":  func() { long.Apply(c[:1], far, false) },
 		"Gemm":         func() { Gemm(50, 50, 64, a, 64, 1, b, 50, c, 50, Epilogue[T]{Mode: ReLU, Bias: b}) },
 		"Gemm copied":  func() { Gemm(64, 64, 64, far, 1, 3000, far, 3000, c, 64, Epilogue[T]{}) },
 		"Gemm vector":  func() { Gemm(50, 1, 64, a, 64, 1, b, 1, c, 1, Epilogue[T]{}) },
