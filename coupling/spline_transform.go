@@ -91,9 +91,10 @@ func softmax[T bijector.Float](shares bijector.Mat[float64], theta bijector.Mat[
 	}
 }
 
-// find returns the bin that v is in, its lower end and its size. v is in the
-// box or NaN, which counts as in the first bin. The last bin ends at the bound
-// whatever the sums were rounded to.
+// find returns the bin that v is in, its lower end and its size. What is
+// outside the box gets the bin at that end, and NaN the first, so that nothing
+// is ever out of range. The last bin ends at the bound, whatever the sums were
+// rounded to.
 func (q *quadratic) find(a axis, shares bijector.Mat[float64], i int, v float64) (bin int, at, size float64) {
 	at = -q.bound
 	for bin < q.bins-1 {
@@ -122,33 +123,20 @@ func (q *quadratic) place(a axis, shares bijector.Mat[float64], i, bin int) (at,
 // inside reports whether the spline moves v; NaN is inside.
 func (q *quadratic) inside(v float64) bool { return !(v < -q.bound || v > q.bound) }
 
-// clip puts v into the box.
-func (q *quadratic) clip(v float64) float64 {
-	if v < -q.bound {
-		return -q.bound
-	}
-	if v > q.bound {
-		return q.bound
-	}
-	return v
-}
-
 // locate finds the bins of the values on one axis and all that belongs to
-// them. Values outside the box are taken for its ends, so that nothing here is
-// ever out of range.
+// them. The callers leave values outside the box alone, and use none of it.
 func (r rationalQuadratic[T]) locate(values []T, f Feature[T], inverse bool) splineScratch {
 	s := r.scratch(f.Scratch)
 	for k := range s.shares {
 		softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork)
 	}
-	for i, at := range values {
-		v := r.clip(float64(at))
+	for i, v := range values {
 		var bin int
 		if inverse {
-			bin, s.bottom[i], s.height[i] = r.find(r.y, s.shares[1], i, v)
+			bin, s.bottom[i], s.height[i] = r.find(r.y, s.shares[1], i, float64(v))
 			s.left[i], s.width[i] = r.place(r.x, s.shares[0], i, bin)
 		} else {
-			bin, s.left[i], s.width[i] = r.find(r.x, s.shares[0], i, v)
+			bin, s.left[i], s.width[i] = r.find(r.x, s.shares[0], i, float64(v))
 			s.bottom[i], s.height[i] = r.place(r.y, s.shares[1], i, bin)
 		}
 		s.bin[i] = float64(bin)
@@ -198,17 +186,13 @@ func (p piece) at(q float64) (num, den, inner float64) {
 }
 
 // root is the q at which the spline is at v, 0 to h, in a bin of height h: the
-// root of a q^2 + b q + c (eq. 6 to 8) between 0 and 1. It is written as in
-// appendix A.3, or with the numerator rationalised back where b is negative: neither
-// subtracts like from like.
+// root of a q^2 + b q + c between 0 and 1 (eq. 6 to 8), in the form of appendix
+// A.3, which needs no a other than 0. Where b is negative it loses digits, but
+// no more than the spline does: there it is flat.
 func (p piece) root(v, h float64) float64 {
 	e := v * (p.d1 + p.d0 - 2*p.s)
 	a, b, c := h*(p.s-p.d0)+e, h*p.d0-e, -p.s*v
-	root := math.Sqrt(max(b*b-4*a*c, 0))
-	if b < 0 { // then a > -b
-		return unit((root - b) / (2 * a))
-	}
-	return unit(2 * c / (-b - root))
+	return unit(2 * c / (-b - math.Sqrt(max(b*b-4*a*c, 0))))
 }
 
 // unit clips q to [0, 1]; NaN stays.
@@ -237,7 +221,7 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f Feature[T], logDet []float64) 
 			continue
 		}
 		p := piece{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		q := p.root(min(max(float64(v)-s.bottom[i], 0), s.height[i]), s.height[i])
+		q := p.root(float64(v)-s.bottom[i], s.height[i])
 		_, den, inner := p.at(q)
 		x[i] = T(s.left[i] + s.width[i]*q)
 		m := p.s / den
