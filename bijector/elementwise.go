@@ -1,0 +1,143 @@
+package bijector
+
+// What the layers that bend each feature by one fixed function share: Logit,
+// Sigmoid, Tanh and Softplus each say which function, and nothing else.
+
+import "gorgonia.org/tensor"
+
+// curve is an increasing function f of one variable. Arguments outside the
+// domain give NaN or an infinity, which callers pass on and the tensor methods
+// report by row. All arithmetic is float64, whatever the layer's type.
+type curve interface {
+	// forward is f(x) and log f'(x).
+	forward(x float64) (z, logSlope float64)
+	// inverse is the x where f(x) = z, and log f'(x) there, computed from z:
+	// where f is flat, x is known to fewer digits than z.
+	inverse(z float64) (x, logSlope float64)
+	// slopes are f'(x) and d/dx log f'(x).
+	slopes(x float64) (slope, bend float64)
+}
+
+// elementwise is a layer that applies one curve to every feature. It has
+// neither parameters nor buffers.
+type elementwise[T Float] struct {
+	dim     int
+	curve   curve
+	tensors Tensors[T]
+}
+
+// Dim is the number of features.
+func (e *elementwise[T]) Dim() int { return e.dim }
+
+// ContextDim is 0.
+func (e *elementwise[T]) ContextDim() int { return 0 }
+
+// Params: the function is fixed.
+func (e *elementwise[T]) Params() []Param[T] { return nil }
+
+// Buffers: none.
+func (e *elementwise[T]) Buffers() []Buffer { return nil }
+
+// Forward maps the values of each row. Rows outside the domain are named in a
+// RowError.
+func (e *elementwise[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
+	return e.tensors.Forward(e, x)
+}
+
+// Inverse undoes Forward. Rows outside the range are named in a RowError.
+func (e *elementwise[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
+	return e.tensors.Inverse(e, z)
+}
+
+// LogDetJacobian is the sum of the logarithms of the slopes.
+func (e *elementwise[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return e.tensors.LogDetJacobian(e, x)
+}
+
+// NewPass returns an evaluation pass.
+func (e *elementwise[T]) NewPass(o PassOptions) Pass[T] { return e.newPass(o) }
+
+// NewGradPass returns a training pass; the layer trains nothing, but gradients
+// go through it. It is no Reverser: a value near the end of the range does not
+// say where it came from.
+func (e *elementwise[T]) NewGradPass(o PassOptions) GradPass[T] { return e.newPass(o) }
+
+func (e *elementwise[T]) newPass(o PassOptions) *curvePass[T] {
+	p := &curvePass[T]{curve: e.curve, workers: o.Workers}
+	p.forwards, p.inverts, p.backwards = p.forwardSamples, p.inverseSamples, p.backwardSamples
+	return p
+}
+
+// curvesAbove is shareAbove for curves, whose values cost some ten times those
+// of a diagonal layer.
+const curvesAbove = shareAbove / 8
+
+// curvePass shares a batch by samples, so that each log-det is summed by one
+// worker over the features in order.
+type curvePass[T Float] struct {
+	curve                        curve
+	workers                      *Workers
+	dst, src, dz                 Mat[T]
+	logDet                       []float64
+	forwards, inverts, backwards func(lo, hi int)
+}
+
+func (p *curvePass[T]) share(f func(lo, hi int)) {
+	if p.src.D*p.src.N > curvesAbove {
+		p.workers.For(p.src.N, 16, f)
+		return
+	}
+	f(0, p.src.N)
+}
+
+func (p *curvePass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
+	p.dst, p.src, p.logDet = z, x, logDet
+	p.share(p.forwards)
+}
+
+func (p *curvePass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
+	p.dst, p.src, p.logDet = x, z, logDet
+	p.share(p.inverts)
+}
+
+func (p *curvePass[T]) forwardSamples(lo, hi int) {
+	for j := range p.src.D {
+		z, x := p.dst.Feature(j), p.src.Feature(j)
+		for i := lo; i < hi; i++ {
+			v, logSlope := p.curve.forward(float64(x[i]))
+			z[i] = T(v)
+			p.logDet[i] += logSlope
+		}
+	}
+}
+
+func (p *curvePass[T]) inverseSamples(lo, hi int) {
+	for j := range p.src.D {
+		x, z := p.dst.Feature(j), p.src.Feature(j)
+		for i := lo; i < hi; i++ {
+			v, logSlope := p.curve.inverse(float64(z[i]))
+			x[i] = T(v)
+			p.logDet[i] -= logSlope
+		}
+	}
+}
+
+// Backward. With z_j = f(x_j) and the log-det sum_j log f'(x_j),
+//
+//	dx_j = f'(x_j) dz_j + (log f')'(x_j) dLogDet.
+func (p *curvePass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
+	p.dst, p.dz, p.src, p.logDet = dx, dz, x, dLogDet
+	p.share(p.backwards)
+}
+
+func (p *curvePass[T]) backwardSamples(lo, hi int) {
+	for j := range p.src.D {
+		dx, dz, x := p.dst.Feature(j), p.dz.Feature(j), p.src.Feature(j)
+		for i := lo; i < hi; i++ {
+			slope, bend := p.curve.slopes(float64(x[i]))
+			dx[i] = T(slope*float64(dz[i]) + bend*p.logDet[i])
+		}
+	}
+}
+
+func (p *curvePass[T]) Grads() [][]T { return nil }

@@ -1,0 +1,79 @@
+package bijector
+
+// Logit: what takes data from an interval, such as the brightness of pixels,
+// to the real line, where a flow is at home.
+
+import (
+	"fmt"
+	"math"
+)
+
+// LogitSpec describes a Logit.
+type LogitSpec struct {
+	Dim int `json:"dim"` // features
+	// Alpha keeps the ends of the interval finite: 0 and 1 go to -+log(1/Alpha - 1).
+	// At least 0 and below 0.5. 0 is the plain logit, which sends the ends to
+	// infinity; data that reaches them wants 1e-6 to 0.05.
+	Alpha float64 `json:"alpha,omitempty"`
+}
+
+// Logit stretches the unit interval over the real line,
+//
+//	z = log(y / (1 - y)) with y = alpha + (1 - 2 alpha) x
+//	x = (sigma(z) - alpha) / (1 - 2 alpha)
+//	log|det dz/dx| = sum_j log(1 - 2 alpha) - log(y_j) - log(1 - y_j)
+//
+// (Dinh et al. 2017, arXiv 1605.08803, section 4.1, who shrink the upper end
+// alone and take alpha = 0.05; Papamakarios et al. 2017, arXiv 1705.07057,
+// shrink both, as here). The log-det holds the term of alpha, so that a
+// density is one of x.
+//
+// The domain is where y is between 0 and 1, which reaches alpha/(1 - 2 alpha)
+// beyond the ends of x: nothing is clamped, so that samples of a flow that
+// lie there map back to where they came from. Values beyond give NaN or an
+// infinity, and the tensor methods name their rows. The cost is two logarithms
+// a value, and one exponential and one logarithm back.
+type Logit[T Float] struct {
+	elementwise[T]
+	alpha float64
+}
+
+// NewLogit makes a Logit. It returns ErrSpec for an Alpha that leaves no
+// interval.
+func NewLogit[T Float](s LogitSpec) (*Logit[T], error) {
+	if err := checkDim("a logit", s.Dim); err != nil {
+		return nil, err
+	}
+	if !(s.Alpha >= 0 && s.Alpha < 0.5) {
+		return nil, fmt.Errorf("bijector: a logit with alpha %v, want at least 0 and below 0.5: %w", s.Alpha, ErrSpec)
+	}
+	w := 1 - 2*s.Alpha
+	return &Logit[T]{elementwise[T]{dim: s.Dim, curve: logitCurve{s.Alpha, w, math.Log(w)}}, s.Alpha}, nil
+}
+
+// Spec is the LogitSpec.
+func (l *Logit[T]) Spec() any { return LogitSpec{Dim: l.dim, Alpha: l.alpha} }
+
+// logitCurve has the width 1 - 2 alpha and its logarithm computed once.
+type logitCurve struct{ alpha, width, logWidth float64 }
+
+// ends are y and 1-y, each without the cancellation of the other.
+func (c logitCurve) ends(x float64) (y, rest float64) {
+	return c.alpha + c.width*x, c.alpha + c.width*(1-x)
+}
+
+func (c logitCurve) forward(x float64) (z, logSlope float64) {
+	y, rest := c.ends(x)
+	a, b := math.Log(y), math.Log(rest)
+	return a - b, c.logWidth - a - b
+}
+
+func (c logitCurve) inverse(z float64) (x, logSlope float64) {
+	y, logSlope := sigmoidCurve{}.forward(z)
+	return (y - c.alpha) / c.width, c.logWidth - logSlope
+}
+
+func (c logitCurve) slopes(x float64) (slope, bend float64) {
+	y, rest := c.ends(x)
+	return c.width / (y * rest), c.width * (1/rest - 1/y)
+}

@@ -1,0 +1,107 @@
+package bijector
+
+// Shift: a trained translation, for flows whose couplings leave the mean of
+// their features alone.
+
+import (
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// ShiftSpec describes a Shift.
+type ShiftSpec struct {
+	Dim int `json:"dim"` // features
+	// FromData starts the shift from the training data, at minus the mean of
+	// each feature. Otherwise it starts at 0.
+	FromData bool `json:"from_data,omitempty"`
+}
+
+// Shift moves each feature by a trained number,
+//
+//	z = x + b,  x = z - b,  log|det dz/dx| = 0
+//
+// (the translation alone of the affine map of Dinh et al. 2017, arXiv
+// 1605.08803, equation 8, and the bias of Kingma and Dhariwal 2018, arXiv
+// 1807.03039, section 3.1). Every x is in the domain; the cost is an addition
+// a value, and none in a chain, which folds it into its neighbours. Its
+// parameter is "bias", without weight decay. With FromData it has the buffer
+// "initialised", which is 1 once the data was seen.
+type Shift[T Float] struct {
+	spec        ShiftSpec
+	bias        []T
+	initialised []int64
+	tensors     Tensors[T]
+}
+
+// NewShift makes a Shift that is still the identity.
+func NewShift[T Float](s ShiftSpec) (*Shift[T], error) {
+	if err := checkDim("a shift", s.Dim); err != nil {
+		return nil, err
+	}
+	return &Shift[T]{spec: s, bias: make([]T, s.Dim), initialised: make([]int64, 1)}, nil
+}
+
+// Dim is the number of features.
+func (l *Shift[T]) Dim() int { return l.spec.Dim }
+
+// ContextDim is 0.
+func (l *Shift[T]) ContextDim() int { return 0 }
+
+// Params is "bias".
+func (l *Shift[T]) Params() []Param[T] {
+	return []Param[T]{{Name: "bias", Shape: []int{l.spec.Dim}, Data: l.bias, NoDecay: true}}
+}
+
+// Buffers is "initialised" of a layer that starts from data, and none
+// otherwise.
+func (l *Shift[T]) Buffers() []Buffer {
+	if !l.spec.FromData {
+		return nil
+	}
+	return []Buffer{{Name: "initialised", Shape: []int{1}, Data: l.initialised}}
+}
+
+// Spec is the ShiftSpec.
+func (l *Shift[T]) Spec() any { return l.spec }
+
+// Validate returns ErrSpec where the flag is neither 0 nor 1.
+func (l *Shift[T]) Validate() error { return checkFlag("a shift", l.initialised[0]) }
+
+// Forward shifts rows.
+func (l *Shift[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
+
+// Inverse undoes Forward.
+func (l *Shift[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
+
+// LogDetJacobian is 0 for each row.
+func (l *Shift[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return l.tensors.LogDetJacobian(l, x)
+}
+
+// Calibrate starts the shift from x, once, where the spec says FromData.
+func (l *Shift[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
+	if !start || !l.spec.FromData || l.initialised[0] != 0 || x.N == 0 {
+		return
+	}
+	share(w, x, func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			l.bias[j] = T(-kernel.Sum(x.Feature(j)) / float64(x.N))
+		}
+	})
+	l.initialised[0] = 1
+}
+
+func (l *Shift[T]) coefficients(j int) (scale, shift, logScale float64) {
+	return 1, float64(l.bias[j]), 0
+}
+
+// NewPass returns an evaluation pass.
+func (l *Shift[T]) NewPass(o PassOptions) Pass[T] {
+	return newDiagonalPass[T](l, l.spec.Dim, o.Workers)
+}
+
+// NewGradPass returns a training pass.
+func (l *Shift[T]) NewGradPass(o PassOptions) GradPass[T] {
+	return newFixedGradPass[T](l, l.spec.Dim, true, o.Workers)
+}

@@ -1,0 +1,130 @@
+package bijector
+
+// Standardize: the preparation of tabular data, as a layer, so that it is
+// saved with the flow and a density stays one of the data in its own units.
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+)
+
+// StandardizeSpec describes a Standardize.
+type StandardizeSpec struct {
+	Dim int `json:"dim"` // features
+}
+
+// Standardize brings each feature of the training data to mean 0 and variance
+// 1,
+//
+//	z = (x - mean) / std,  x = std z + mean,  log|det dz/dx| = -sum_j log(std_j)
+//
+// (LeCun et al. 1998, "Efficient BackProp", section 4.3). It starts as the
+// identity. The first Calibrate with start sets the moments, and nothing moves
+// them afterwards: it has no parameters, where ActNorm goes on from here by
+// gradients. Put it first in a chain.
+//
+// A constant feature is shifted to 0 and has std 1, so that nothing overflows;
+// so does one whose moments overflow, which is left as it is. Every x is in the
+// domain; the cost is a product and an addition a value, and none in a chain,
+// which folds it into its neighbours.
+//
+// Buffers are "mean" and "std", and "initialised", which is 1 once the data
+// was seen, so that a loaded model does not start again.
+type Standardize[T Float] struct {
+	spec        StandardizeSpec
+	mean, std   []float64
+	initialised []int64
+	tensors     Tensors[T]
+}
+
+// NewStandardize makes a Standardize that is still the identity.
+func NewStandardize[T Float](s StandardizeSpec) (*Standardize[T], error) {
+	if err := checkDim("a standardization", s.Dim); err != nil {
+		return nil, err
+	}
+	l := &Standardize[T]{spec: s, mean: make([]float64, s.Dim), std: make([]float64, s.Dim), initialised: make([]int64, 1)}
+	for j := range l.std {
+		l.std[j] = 1
+	}
+	return l, nil
+}
+
+// Dim is the number of features.
+func (l *Standardize[T]) Dim() int { return l.spec.Dim }
+
+// ContextDim is 0.
+func (l *Standardize[T]) ContextDim() int { return 0 }
+
+// Params: nothing is trained.
+func (l *Standardize[T]) Params() []Param[T] { return nil }
+
+// Buffers are "mean", "std" and "initialised".
+func (l *Standardize[T]) Buffers() []Buffer {
+	return []Buffer{
+		{Name: "mean", Shape: []int{l.spec.Dim}, Data: l.mean},
+		{Name: "std", Shape: []int{l.spec.Dim}, Data: l.std},
+		{Name: "initialised", Shape: []int{1}, Data: l.initialised},
+	}
+}
+
+// Spec is the StandardizeSpec.
+func (l *Standardize[T]) Spec() any { return l.spec }
+
+// Validate returns ErrSpec where a mean is not finite, a deviation is not
+// positive or so small that nothing is left of its reciprocal, or the flag is
+// neither 0 nor 1.
+func (l *Standardize[T]) Validate() error {
+	for j, s := range l.std {
+		if m := l.mean[j]; m-m != 0 || s-s != 0 || s < tiny {
+			return fmt.Errorf("bijector: feature %d of a standardization has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, tiny, ErrSpec)
+		}
+	}
+	return checkFlag("a standardization", l.initialised[0])
+}
+
+// Forward standardizes rows.
+func (l *Standardize[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
+	return l.tensors.Forward(l, x)
+}
+
+// Inverse undoes Forward.
+func (l *Standardize[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
+	return l.tensors.Inverse(l, z)
+}
+
+// LogDetJacobian is the same for each row.
+func (l *Standardize[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return l.tensors.LogDetJacobian(l, x)
+}
+
+// Calibrate takes the moments of x, once.
+func (l *Standardize[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
+	if !start || l.initialised[0] != 0 || x.N == 0 {
+		return
+	}
+	share(w, x, func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			if mean, std := moments(x.Feature(j)); mean-mean == 0 && std-std == 0 {
+				l.mean[j], l.std[j] = mean, std
+			}
+		}
+	})
+	l.initialised[0] = 1
+}
+
+func (l *Standardize[T]) coefficients(j int) (scale, shift, logScale float64) {
+	return 1 / l.std[j], -l.mean[j] / l.std[j], -math.Log(l.std[j])
+}
+
+// NewPass returns an evaluation pass.
+func (l *Standardize[T]) NewPass(o PassOptions) Pass[T] {
+	return newDiagonalPass[T](l, l.spec.Dim, o.Workers)
+}
+
+// NewGradPass returns a training pass; the layer trains nothing, but gradients
+// go through it.
+func (l *Standardize[T]) NewGradPass(o PassOptions) GradPass[T] {
+	return newFixedGradPass[T](l, l.spec.Dim, false, o.Workers)
+}
