@@ -25,6 +25,12 @@ func builtins() *table {
 	sized(leaf("bijector.batchnorm", bijector.NewBatchNorm[float32], bijector.NewBatchNorm[float64]), batchNormValues)
 	sized(leaf("bijector.actnorm", bijector.NewActNorm[float32], bijector.NewActNorm[float64]), actNormValues)
 	sized(leaf("bijector.scale", bijector.NewScale[float32], bijector.NewScale[float64]), scaleValues)
+	sized(leaf("bijector.shift", bijector.NewShift[float32], bijector.NewShift[float64]), shiftValues)
+	sized(leaf("bijector.standardize", bijector.NewStandardize[float32], bijector.NewStandardize[float64]), standardizeValues)
+	sized(leaf("bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]), noValues)
+	sized(leaf("bijector.sigmoid", bijector.NewSigmoid[float32], bijector.NewSigmoid[float64]), noValues)
+	sized(leaf("bijector.tanh", bijector.NewTanh[float32], bijector.NewTanh[float64]), noValues)
+	sized(leaf("bijector.softplus", bijector.NewSoftplus[float32], bijector.NewSoftplus[float64]), noValues)
 
 	sized(layerEntry("coupling.additive", coupling.BuildAdditive[float32], coupling.BuildAdditive[float64]), additiveValues)
 	sized(layerEntry("coupling.affine", coupling.BuildAffine[float32], coupling.BuildAffine[float64]), affineValues)

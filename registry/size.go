@@ -19,6 +19,13 @@ func actNormValues(s any) float64 { return 2 * float64(s.(bijector.ActNormSpec).
 
 func scaleValues(s any) float64 { return float64(s.(bijector.ScaleSpec).Dim) }
 
+func shiftValues(s any) float64 { return float64(s.(bijector.ShiftSpec).Dim) }
+
+func standardizeValues(s any) float64 { return 2 * float64(s.(bijector.StandardizeSpec).Dim) }
+
+// noValues is the count of a function that is fixed.
+func noValues(any) float64 { return 0 }
+
 func mlpValues(s any) float64 {
 	m := s.(coupling.MLPSpec)
 	return mlp(float64(m.In), m.Hidden, float64(m.Out))
