@@ -26,6 +26,7 @@ func builtins() *table {
 	sized(leaf("bijector.actnorm", bijector.NewActNorm[float32], bijector.NewActNorm[float64]), actNormValues)
 	sized(leaf("bijector.scale", bijector.NewScale[float32], bijector.NewScale[float64]), scaleValues)
 	sized(leaf("bijector.shift", bijector.NewShift[float32], bijector.NewShift[float64]), shiftValues)
+	sized(leaf("bijector.lu", bijector.NewLU[float32], bijector.NewLU[float64]), luValues)
 	sized(leaf("bijector.standardize", bijector.NewStandardize[float32], bijector.NewStandardize[float64]), standardizeValues)
 	sized(leaf("bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]), noValues)
 	sized(leaf("bijector.sigmoid", bijector.NewSigmoid[float32], bijector.NewSigmoid[float64]), noValues)

@@ -174,6 +174,7 @@ func TestSizes(t *testing.T) {
 		{"bijector.scale", `{"dim":70}`},
 		{"bijector.scale", `{"dim":70,"from_data":true}`},
 		{"bijector.shift", `{"dim":70}`},
+		{"bijector.lu", `{"dim":70}`},
 		{"bijector.standardize", `{"dim":70}`},
 		{"bijector.logit", `{"dim":70,"alpha":0.05}`},
 		{"bijector.sigmoid", `{"dim":70}`},

@@ -23,6 +23,11 @@ func shiftValues(s any) float64 { return float64(s.(bijector.ShiftSpec).Dim) }
 
 func standardizeValues(s any) float64 { return 2 * float64(s.(bijector.StandardizeSpec).Dim) }
 
+func luValues(s any) float64 {
+	d := float64(s.(bijector.LUSpec).Dim)
+	return (d + 2) * d
+}
+
 // noValues is the count of a function that is fixed.
 func noValues(any) float64 { return 0 }
 

@@ -1,0 +1,107 @@
+package bijector
+
+// LU in training.
+
+import "github.com/bijou-flow/bijou/internal/kernel"
+
+// NewGradPass returns a training pass. It is no Reverser: in float32, two
+// solves a layer would add up over a deep chain.
+func (l *LU[T]) NewGradPass(o PassOptions) GradPass[T] {
+	d := l.spec.Dim
+	p := &luGradPass[T]{
+		layer: l, workers: o.Workers, y: Activations[T](o, d), dy: NewMat[T](d, o.MaxBatch),
+		upper: kernel.Make[T](d * d), lower: kernel.Make[T](d * d), product: kernel.Make[T](d * d),
+		xt: kernel.Make[T](d * o.MaxBatch), yt: kernel.Make[T](d * o.MaxBatch),
+		dFactors: make([]T, d*d), dBias: make([]T, d),
+	}
+	p.grads = [][]T{p.dFactors, p.dBias}
+	p.forwards, p.hidden, p.weights, p.inputs = p.forwardSamples, p.hiddenSamples, p.weightRows, p.inputSamples
+	return p
+}
+
+type luGradPass[T Float] struct {
+	layer            *LU[T]
+	workers          *Workers
+	upper, lower     []T    // U and P L of the latest Forward
+	y, dy            Mat[T] // y = U x
+	xt, yt           []T    // x and y, a sample a row
+	product          []T    // gradients of the dense matrices
+	dFactors, dBias  []T
+	grads            [][]T
+	z, x, dx, dz     Mat[T]
+	total            float64 // sum of dLogDet over the batch
+	forwards, hidden func(lo, hi int)
+	weights, inputs  func(lo, hi int)
+}
+
+func (p *luGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
+	p.layer.spread(p.upper, p.lower)
+	p.z, p.x = z, x
+	p.layer.shareSamples(p.workers, x.N, p.forwards)
+	addConstant(logDet, p.layer.logDet())
+}
+
+func (p *luGradPass[T]) forwardSamples(lo, hi int) {
+	d := p.layer.spec.Dim
+	y := p.y.Resize(p.x.N).Samples(lo, hi)
+	multiply(y, p.upper, d, 1, p.x.Samples(lo, hi), nil)
+	multiply(p.z.Samples(lo, hi), p.lower, d, 1, y, p.layer.bias)
+}
+
+// Backward. With y = U x, z = A y + b and A = P L, whose row i is row p_i of L,
+//
+//	db = sum dz           dA = dz y^T,  dL_{p_i,j} = dA_ij for j < p_i
+//	dy = A^T dz           dU = dy x^T for entries above the diagonal
+//	dx = U^T dy           ds_k = (dy x^T)_kk exp(s_k) + sum_i dLogDet_i,
+//
+// the last since U_kk = exp(s_k) and each sample's log-det has the term s_k.
+// dx comes after dA, since dx may be dz.
+func (p *luGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
+	p.dx, p.dz, p.x, p.total = dx, dz, x, kernel.Sum(dLogDet)
+	p.layer.shareSamples(p.workers, x.N, p.hidden)
+	if d := p.layer.spec.Dim; d*d*x.N > luAbove {
+		p.workers.For(d, 1, p.weights)
+	} else if x.N > 0 {
+		p.weights(0, d)
+	}
+	p.layer.shareSamples(p.workers, x.N, p.inputs)
+}
+
+func (p *luGradPass[T]) hiddenSamples(lo, hi int) {
+	d := p.layer.spec.Dim
+	x, y := p.x.Samples(lo, hi), p.y.Resize(p.x.N).Samples(lo, hi)
+	multiply(p.dy.Resize(p.x.N).Samples(lo, hi), p.lower, 1, d, p.dz.Samples(lo, hi), nil)
+	kernel.Transpose(d, hi-lo, x.Data, x.Stride, p.xt[lo*d:], d)
+	kernel.Transpose(d, hi-lo, y.Data, y.Stride, p.yt[lo*d:], d)
+}
+
+func (p *luGradPass[T]) inputSamples(lo, hi int) {
+	multiply(p.dx.Samples(lo, hi), p.upper, 1, p.layer.spec.Dim, p.dy.Resize(p.x.N).Samples(lo, hi), nil)
+}
+
+// weightRows does rows lo to hi of dA, and then of dU. Rows of dA belong to
+// other rows of the factors, but to their lower triangle, so that no two
+// workers write one entry.
+func (p *luGradPass[T]) weightRows(lo, hi int) {
+	d := p.layer.spec.Dim
+	p.outer(p.dz, p.yt, lo, hi)
+	for i := lo; i < hi; i++ {
+		k := p.layer.order.order[i]
+		kernel.AddTo(p.dFactors[k*d:k*d+k], p.product[i*d:i*d+k])
+		p.dBias[i] += T(kernel.Sum(p.dz.Feature(i)))
+	}
+	p.outer(p.dy.Resize(p.x.N), p.xt, lo, hi)
+	for k := lo; k < hi; k++ {
+		kernel.AddTo(p.dFactors[k*d+k+1:(k+1)*d], p.product[k*d+k+1:(k+1)*d])
+		p.dFactors[k*d+k] += T(float64(p.product[k*d+k])*float64(p.upper[k*d+k]) + p.total)
+	}
+}
+
+// outer sets rows lo to hi of the product to those of g v, for v with a sample
+// a row.
+func (p *luGradPass[T]) outer(g Mat[T], v []T, lo, hi int) {
+	d := p.layer.spec.Dim
+	kernel.Gemm(hi-lo, d, g.N, g.Data[lo*g.Stride:], g.Stride, 1, v, d, p.product[lo*d:], d, kernel.Epilogue[T]{})
+}
+
+func (p *luGradPass[T]) Grads() [][]T { return p.grads }
