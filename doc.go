@@ -14,10 +14,11 @@
 // # Packages
 //
 //   - bijector: the interfaces, the gate between tensors and batches, Chain,
-//     Invert, Part, Given, and the layers that are no couplings: Permute,
-//     BatchNorm, ActNorm, Scale. bijector/bijectortest is the conformance suite
-//     for layers, ours and yours.
-//   - coupling: additive (NICE) and affine (Real NVP) couplings, masks,
+//     Invert, Part, Given, and the layers that are no couplings: Permute, LU,
+//     BatchNorm, ActNorm, Scale, Shift, Standardize, Logit, Sigmoid, Tanh,
+//     Softplus. bijector/bijectortest is the conformance suite for layers, ours
+//     and yours.
+//   - coupling: additive (NICE), affine (Real NVP) and spline couplings, masks,
 //     conditioners, and recipes that make a whole chain.
 //   - distribution: base distributions, and Flow: a chain over a base.
 //   - train: Fit, optimisers, schedules, data sources.

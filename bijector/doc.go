@@ -13,8 +13,9 @@
 // tensors and batches; they check what a user hands in, and read by strides.
 //
 // [Chain] composes layers, [Invert] swaps a layer's direction, [Part] applies
-// one to some of the features, [Given] binds a context. [Permute],
-// [BatchNorm], [ActNorm] and [Scale] are layers. [Map] is a function that need
+// one to some of the features, [Given] binds a context. [Permute], [LU],
+// [BatchNorm], [ActNorm], [Scale], [Shift], [Standardize], [Logit], [Sigmoid],
+// [Tanh] and [Softplus] are layers. [Map] is a function that need
 // not be invertible: a conditioner, an encoder. [Objective] is what training
 // lowers.
 package bijector

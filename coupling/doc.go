@@ -10,7 +10,8 @@
 // function at all.
 //
 // [Coupling] is the skeleton that all of them share. A kind of coupling is an
-// [Elementwise] transform put into it: [Additive] (NICE) and [Affine] (Real
-// NVP) are such kinds, and the shortest files to copy from. [NICE] and
-// [RealNVP] stack couplings into a ready chain.
+// [Elementwise] transform put into it: [Additive] (NICE), [Affine] (Real NVP)
+// and [Spline] (neural spline flows) are such kinds, the first two the shortest
+// files to copy from. [NICE], [RealNVP] and [NSF] stack couplings into a ready
+// chain.
 package coupling
