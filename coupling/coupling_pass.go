@@ -27,7 +27,7 @@ func (c *Coupling[T]) newTheta(o bijector.PassOptions) bijector.Mat[T] {
 
 // grain is the least number of multiply-adds worth sharing: some ten
 // microseconds, several times what handing over a part costs.
-const grain = 1 << 20
+const grain = 1 << 18
 
 // share runs f on ranges of n samples, on several cores where that is worth
 // it. Ranges start at whole cache lines.
