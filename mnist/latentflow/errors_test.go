@@ -103,7 +103,7 @@ func TestWrongInput(t *testing.T) {
 				return
 			}
 			said := regexp.MustCompile(`(?m)^data: .*\n`).ReplaceAllString(o.log, "")
-			if strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "latentflow") || len(said) > 600 {
+			if strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "latentflow") || len(said) > 1200 {
 				t.Errorf("want one line, have\n%s", said)
 			}
 			for _, w := range c.want {
