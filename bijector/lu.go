@@ -32,8 +32,8 @@ type LUSpec struct {
 //
 // where P is a fixed permutation, L lower triangular with ones on its
 // diagonal, and U upper triangular with the positive diagonal exp(s) (Kingma
-// and Dhariwal 2018, arXiv 1807.03039, section 3.2, equations 10 and 11; Oliva
-// et al. 2018, arXiv 1801.09819, section 3.2). The signs that the paper fixes
+// and Dhariwal 2018, arXiv 1807.03039, section 3.2, equations 10 and 11; also
+// Oliva et al. 2018, arXiv 1801.09819). The signs that the paper fixes
 // beside P are all +1: the start is a rotation whose rows are negated to suit,
 // which a flow cannot tell from another.
 //

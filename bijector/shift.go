@@ -21,9 +21,8 @@ type ShiftSpec struct {
 //
 //	z = x + b,  x = z - b,  log|det dz/dx| = 0
 //
-// (the translation alone of the affine map of Dinh et al. 2017, arXiv
-// 1605.08803, equation 8, and the bias of Kingma and Dhariwal 2018, arXiv
-// 1807.03039, section 3.1). Every x is in the domain; the cost is an addition
+// (the bias of actnorm by itself: Kingma and Dhariwal 2018, arXiv 1807.03039,
+// section 3.1). Every x is in the domain; the cost is an addition
 // a value, and none in a chain, which folds it into its neighbours. Its
 // parameter is "bias", without weight decay. With FromData it has the buffer
 // "initialised", which is 1 once the data was seen.
