@@ -22,8 +22,9 @@ var shapes = []shape{
 	{20, 100, 100, false},     // flow last
 	{100, 52, 100, false},     // flow hidden, half a batch
 	{100, 100, 100, true},     // flow input gradient
-	{20, 50, 3136, false},     // autoencoder to embedding
-	{3136, 50, 20, false},     // autoencoder from embedding
+	{100, 20, 100, false},     // flow first weight gradient
+	{20, 48, 3136, false},     // autoencoder to embedding
+	{3136, 48, 20, false},     // autoencoder from embedding
 	{1000, 200, 1000, false},  // NICE hidden
 	{512, 512, 512, false},    // square
 	{1024, 1024, 1024, false}, // large
