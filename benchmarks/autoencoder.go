@@ -33,7 +33,7 @@ func AutoencoderTraining(b *testing.B) {
 }
 
 func autoencoderTraining[T bijector.Float](b *testing.B) {
-	fit(b, need(b, NewConv[T]), Ring{Pixels[T](1000), nil, Batch * b.N})
+	fit(b, need(b, NewConv[T]), newRing(Pixels[T](1000), nil, Batch*b.N))
 }
 
 // Encode measures embeddings of images.

@@ -83,7 +83,7 @@ func FlowTraining(b *testing.B) {
 
 func flowTraining[T bijector.Float](b *testing.B) {
 	const rows = 10000
-	fit(b, need(b, NewFlow[T]), Ring{Normal[T](rows, dim), Labels[T](rows), Batch * b.N})
+	fit(b, need(b, NewFlow[T]), newRing(Normal[T](rows, dim), Labels[T](rows), Batch*b.N))
 }
 
 // NICETraining measures training steps of NICE on 784 features: 4 additive
@@ -95,7 +95,7 @@ func NICETraining(b *testing.B) {
 		b.Fatal(err)
 	}
 	flow := distribution.NewFlow(chain, distribution.NewLogistic[float32](d))
-	fit(b, flow, Ring{Normal[float32](rows, d), nil, Batch * b.N})
+	fit(b, flow, newRing(Normal[float32](rows, d), nil, Batch*b.N))
 }
 
 // each runs f for the customary batch sizes.

@@ -31,7 +31,7 @@ func Scaling(b *testing.B) {
 					b.Fatal(err)
 				}
 				flow := distribution.NewFlow(chain, distribution.NewNormal[float32](r.Dim))
-				fitBatch(b, flow, Ring{Normal[float32](10000, r.Dim), nil, rows * b.N}, rows)
+				fitBatch(b, flow, newRing(Normal[float32](10000, r.Dim), nil, rows*b.N), rows)
 			})
 		}
 	}

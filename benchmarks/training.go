@@ -10,58 +10,40 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// Ring is a Source that repeats the rows of a tensor.
-type Ring struct {
-	X, Context *tensor.Dense // Context may be nil
-	N          int           // rows, repetitions included
+// ring is a Source that repeats the rows of a tensor.
+type ring struct {
+	*train.TensorSource
+	n    int // rows, repetitions included
+	rows []int
 }
 
-// Len is N.
-func (r Ring) Len() int { return r.N }
-
-// Dim is the width of X.
-func (r Ring) Dim() int { return r.X.Shape()[1] }
-
-// ContextDim is the width of Context.
-func (r Ring) ContextDim() int {
-	if r.Context == nil {
-		return 0
-	}
-	return r.Context.Shape()[1]
+// newRing repeats the rows of x, and of context where it is not nil, up to n.
+func newRing(x, context *tensor.Dense, n int) *ring {
+	return &ring{TensorSource: train.Tensor(x).Given(context), n: n}
 }
 
-// Read copies rows, starting over where X ends.
-func (r Ring) Read(rows []int, x, context *tensor.Dense) error {
-	n := r.X.Shape()[0]
-	for i, row := range rows {
-		copyRow(x, r.X, i, row%n)
-		if context != nil {
-			copyRow(context, r.Context, i, row%n)
-		}
-	}
-	return nil
-}
+// Len is n.
+func (r *ring) Len() int { return r.n }
 
-// copyRow copies row j of src to row i of dst.
-func copyRow(dst, src *tensor.Dense, i, j int) {
-	d := src.Shape()[1]
-	if src.Dtype() == tensor.Float32 {
-		copy(dst.Float32s()[i*d:(i+1)*d], src.Float32s()[j*d:])
-	} else {
-		copy(dst.Float64s()[i*d:(i+1)*d], src.Float64s()[j*d:])
+// Read reads rows, starting over where the tensor ends.
+func (r *ring) Read(rows []int, x, context *tensor.Dense) error {
+	r.rows = r.rows[:0]
+	for _, row := range rows {
+		r.rows = append(r.rows, row%r.TensorSource.Len())
 	}
+	return r.TensorSource.Read(r.rows, x, context)
 }
 
 // Bare hides that a model is a Calibrator: the benchmark is about steps.
 type Bare[T bijector.Float] struct{ bijector.Objective[T] }
 
 // fit takes b.N training steps, reading and the optimiser included.
-func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data Ring) {
+func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data *ring) {
 	fitBatch(b, m, data, Batch)
 }
 
 // fitBatch is fit in batches of another size.
-func fitBatch[T bijector.Float](b *testing.B, m bijector.Objective[T], data Ring, batch int) {
+func fitBatch[T bijector.Float](b *testing.B, m bijector.Objective[T], data *ring, batch int) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	r, err := train.Fit(context.Background(), Bare[T]{m}, data, train.Options{Epochs: 1, Batch: batch, Rate: 1e-4})
@@ -71,5 +53,5 @@ func fitBatch[T bijector.Float](b *testing.B, m bijector.Objective[T], data Ring
 	if r.BadSteps > 0 {
 		b.Fatalf("%d steps of %d were not finite", r.BadSteps, r.Steps+r.BadSteps)
 	}
-	perSecond(b, data.N)
+	perSecond(b, data.n)
 }

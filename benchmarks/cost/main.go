@@ -22,6 +22,7 @@ import (
 	"github.com/bijou-flow/bijou/benchmarks"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/train"
 )
 
 // size is a flow and how it is used; the base is the demonstration's.
@@ -98,7 +99,7 @@ func trainStep(s size, d time.Duration) (float64, error) {
 		return 0, err
 	}
 	const rows = 10240
-	data := benchmarks.Ring{X: benchmarks.Normal[float32](rows, s.dim), Context: benchmarks.Labels[float32](rows), N: rows}
+	data := train.Tensor(benchmarks.Normal[float32](rows, s.dim)).Given(benchmarks.Labels[float32](rows))
 	return benchmarks.StepTime(flow, data, s.batch, d)
 }
 

@@ -31,7 +31,7 @@ func main() {
 // run times a workload by its name.
 func run(work string, d time.Duration) (float64, error) {
 	const rows = 10000
-	data := benchmarks.Ring{X: benchmarks.Normal[float32](rows, 20), Context: benchmarks.Labels[float32](rows), N: rows}
+	data := train.Tensor(benchmarks.Normal[float32](rows, 20)).Given(benchmarks.Labels[float32](rows))
 	var n int
 	switch {
 	case work == "flow-train":
@@ -39,7 +39,7 @@ func run(work string, d time.Duration) (float64, error) {
 	case work == "plain-train":
 		return trainSteps(benchmarks.NewPlainFlow[float32], data, d)
 	case work == "ae-train":
-		return trainSteps(benchmarks.NewConv[float32], benchmarks.Ring{X: benchmarks.Pixels[float32](1000), N: 1000}, d)
+		return trainSteps(benchmarks.NewConv[float32], train.Tensor(benchmarks.Pixels[float32](1000)), d)
 	case scan(work, "logprob-%d", &n):
 		return logProb(n, d)
 	case scan(work, "sample-%d", &n):
