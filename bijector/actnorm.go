@@ -143,5 +143,5 @@ func (a *ActNorm[T]) NewPass(o PassOptions) Pass[T] {
 
 // NewGradPass returns a training pass.
 func (a *ActNorm[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newDiagonalGradPass[T](a, a.spec.Dim, true, o.Workers)
+	return newDiagonalGradPass[T](a, a.spec.Dim, true, true, o.Workers)
 }

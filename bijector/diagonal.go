@@ -79,11 +79,12 @@ func addConstant(logDet []float64, v float64) {
 	}
 }
 
-// diagonalGradPass trains a layer z_j = exp(s_j) x_j + b_j with parameters s
-// and, optionally, b. Its coefficients are diagonalPass's.
+// diagonalGradPass trains a layer z_j = exp(s_j) x_j + b_j, of which s, b, both
+// or neither are parameters, in that order. Its coefficients are
+// diagonalPass's.
 type diagonalGradPass[T Float] struct {
 	*diagonalPass[T]
-	ds, db   []T // db is nil for a layer without shift
+	ds, db   []T // nil where the layer does not train it
 	grads    [][]T
 	dx, dz   Mat[T]
 	x        Mat[T]
@@ -91,9 +92,12 @@ type diagonalGradPass[T Float] struct {
 	backward func(lo, hi int)
 }
 
-func newDiagonalGradPass[T Float](layer diagonal, dim int, shift bool, w *Workers) *diagonalGradPass[T] {
-	p := &diagonalGradPass[T]{diagonalPass: newDiagonalPass[T](layer, dim, w), ds: make([]T, dim)}
-	p.grads = [][]T{p.ds}
+func newDiagonalGradPass[T Float](layer diagonal, dim int, scale, shift bool, w *Workers) *diagonalGradPass[T] {
+	p := &diagonalGradPass[T]{diagonalPass: newDiagonalPass[T](layer, dim, w)}
+	if scale {
+		p.ds = make([]T, dim)
+		p.grads = append(p.grads, p.ds)
+	}
 	if shift {
 		p.db = make([]T, dim)
 		p.grads = append(p.grads, p.db)
@@ -116,7 +120,9 @@ func (p *diagonalGradPass[T]) backwardFeatures(lo, hi int) {
 	for j := lo; j < hi; j++ {
 		a, _, _ := p.layer.coefficients(j)
 		dz := p.dz.Feature(j)
-		p.ds[j] += T(a*kernel.Dot(dz, p.x.Feature(j)) + p.total)
+		if p.ds != nil {
+			p.ds[j] += T(a*kernel.Dot(dz, p.x.Feature(j)) + p.total)
+		}
 		if p.db != nil {
 			p.db[j] += T(kernel.Sum(dz))
 		}

@@ -115,5 +115,5 @@ func (l *Scale[T]) NewPass(o PassOptions) Pass[T] {
 
 // NewGradPass returns a training pass.
 func (l *Scale[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newDiagonalGradPass[T](l, l.spec.Dim, false, o.Workers)
+	return newDiagonalGradPass[T](l, l.spec.Dim, true, false, o.Workers)
 }

@@ -102,5 +102,5 @@ func (l *Shift[T]) NewPass(o PassOptions) Pass[T] {
 
 // NewGradPass returns a training pass.
 func (l *Shift[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newFixedGradPass[T](l, l.spec.Dim, true, o.Workers)
+	return newDiagonalGradPass[T](l, l.spec.Dim, false, true, o.Workers)
 }

@@ -126,5 +126,5 @@ func (l *Standardize[T]) NewPass(o PassOptions) Pass[T] {
 // NewGradPass returns a training pass; the layer trains nothing, but gradients
 // go through it.
 func (l *Standardize[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newFixedGradPass[T](l, l.spec.Dim, false, o.Workers)
+	return newDiagonalGradPass[T](l, l.spec.Dim, false, false, o.Workers)
 }

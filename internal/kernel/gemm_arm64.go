@@ -85,22 +85,8 @@ func gemmNeon(m, n, k int, a []float32, rsa, csa int, b []float32, ldb int, rows
 					for p := 0; p < h; p++ {
 						out := c[(i+p)*ldc+j:][:wide]
 						copy(out, acc[p][:])
-						if l0+kc < k {
-							continue
-						}
-						switch e.Mode {
-						case ReLU:
-							for q, v := range out {
-								if v < 0 {
-									out[q] = 0
-								}
-							}
-						case Gate:
-							for q, v := range e.Aux[(i+p)*ldc+j:][:wide] {
-								if !(v > 0) {
-									out[q] = 0
-								}
-							}
+						if l0+kc == k {
+							finishRow(out, e.Mode, e.Aux, (i+p)*ldc+j)
 						}
 					}
 				}

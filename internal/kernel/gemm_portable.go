@@ -70,22 +70,27 @@ func gemmPortable[T Float](m, n, k int, a []T, rsa, csa int, b []T, ldb int, row
 					for p := 0; p < h; p++ {
 						out := c[(i+p)*ldc+j:][:wide]
 						copy(out, acc[p][:])
-						switch mode {
-						case ReLU:
-							for q, v := range out {
-								if v < 0 {
-									out[q] = 0
-								}
-							}
-						case Gate:
-							for q, v := range e.Aux[(i+p)*ldc+j:][:wide] {
-								if !(v > 0) {
-									out[q] = 0
-								}
-							}
-						}
+						finishRow(out, mode, e.Aux, (i+p)*ldc+j)
 					}
 				}
+			}
+		}
+	}
+}
+
+// finishRow applies an epilogue to part of a row of C; its gate is aux from at on.
+func finishRow[T Float](out []T, mode Mode, aux []T, at int) {
+	switch mode {
+	case ReLU:
+		for q, v := range out {
+			if v < 0 {
+				out[q] = 0
+			}
+		}
+	case Gate:
+		for q, v := range aux[at:][:len(out)] {
+			if !(v > 0) {
+				out[q] = 0
 			}
 		}
 	}
