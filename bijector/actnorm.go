@@ -131,7 +131,8 @@ func epsilon[T Float]() float64 {
 	return 0x1p-52
 }
 
-func (a *ActNorm[T]) coefficients(j int) (scale, shift, logScale float64) {
+// Coefficients are exp(s_j), b_j and s_j.
+func (a *ActNorm[T]) Coefficients(j int) (scale, shift, logScale float64) {
 	s := float64(a.logScale[j])
 	return math.Exp(s), float64(a.bias[j]), s
 }

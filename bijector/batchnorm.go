@@ -155,8 +155,8 @@ func (b *BatchNorm[T]) statistics(x []T) (mean, variance float64) {
 	return mean, kernel.SumSquares(x, mean) / b.divisor(len(x))
 }
 
-// coefficients of evaluation.
-func (b *BatchNorm[T]) coefficients(j int) (scale, shift, logScale float64) {
+// Coefficients are those of evaluation.
+func (b *BatchNorm[T]) Coefficients(j int) (scale, shift, logScale float64) {
 	return b.affine(j, b.mean[j], b.variance[j])
 }
 

@@ -24,7 +24,7 @@ type fold[T Float] struct {
 // foldable reports whether a member can be part of a fold.
 func foldable[T Float](l Layer[T]) bool {
 	switch l.(type) {
-	case *Permute[T], diagonal:
+	case *Permute[T], Diagonal:
 		return true
 	}
 	return false
@@ -64,9 +64,9 @@ func (f *fold[T]) compute() {
 				pf[j], pa[j], pb[j] = from[k], a[k], b[k]
 			}
 			from, a, b = pf, pa, pb
-		case diagonal:
+		case Diagonal:
 			for j := range d {
-				s, t, logS := m.coefficients(j)
+				s, t, logS := m.Coefficients(j)
 				a[j], b[j] = s*a[j], s*b[j]+t
 				f.logDet += logS
 			}

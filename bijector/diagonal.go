@@ -20,25 +20,29 @@ func share[T Float](w *Workers, m Mat[T], f func(lo, hi int)) {
 	f(0, m.D)
 }
 
-// diagonal is a layer z_j = a_j x_j + b_j with a_j > 0 that does not depend on
-// the sample.
-type diagonal interface {
-	// coefficients are a_j, b_j and log a_j.
-	coefficients(j int) (a, b, logA float64)
+// Diagonal is an optional interface of layers that scale and shift each feature
+// by numbers that depend on no sample,
+//
+//	z_j = a_j x_j + b_j with a_j > 0,  log|det dz/dx| = sum_j log a_j.
+//
+// A chain evaluates a run of them, and of permutations, as one map.
+type Diagonal interface {
+	// Coefficients are a_j, b_j and log a_j in evaluation.
+	Coefficients(j int) (a, b, logA float64)
 }
 
 // diagonalPass evaluates a diagonal layer. Its methods for Workers are made
 // once, since a method value is an allocation; their arguments travel in
 // fields.
 type diagonalPass[T Float] struct {
-	layer             diagonal
+	layer             Diagonal
 	workers           *Workers
 	logA              []float64
 	dst, src          Mat[T]
 	forwards, inverts func(lo, hi int)
 }
 
-func newDiagonalPass[T Float](layer diagonal, dim int, w *Workers) *diagonalPass[T] {
+func newDiagonalPass[T Float](layer Diagonal, dim int, w *Workers) *diagonalPass[T] {
 	p := &diagonalPass[T]{layer: layer, workers: w, logA: make([]float64, dim)}
 	p.forwards, p.inverts = p.forwardFeatures, p.inverseFeatures
 	return p
@@ -58,7 +62,7 @@ func (p *diagonalPass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
 
 func (p *diagonalPass[T]) forwardFeatures(lo, hi int) {
 	for j := lo; j < hi; j++ {
-		a, b, logA := p.layer.coefficients(j)
+		a, b, logA := p.layer.Coefficients(j)
 		p.logA[j] = logA
 		kernel.Affine(p.dst.Feature(j), p.src.Feature(j), T(a), T(b))
 	}
@@ -66,7 +70,7 @@ func (p *diagonalPass[T]) forwardFeatures(lo, hi int) {
 
 func (p *diagonalPass[T]) inverseFeatures(lo, hi int) {
 	for j := lo; j < hi; j++ {
-		a, b, logA := p.layer.coefficients(j)
+		a, b, logA := p.layer.Coefficients(j)
 		p.logA[j] = logA
 		kernel.Affine(p.dst.Feature(j), p.src.Feature(j), T(1/a), T(-b/a))
 	}
@@ -92,7 +96,7 @@ type diagonalGradPass[T Float] struct {
 	backward func(lo, hi int)
 }
 
-func newDiagonalGradPass[T Float](layer diagonal, dim int, scale, shift bool, w *Workers) *diagonalGradPass[T] {
+func newDiagonalGradPass[T Float](layer Diagonal, dim int, scale, shift bool, w *Workers) *diagonalGradPass[T] {
 	p := &diagonalGradPass[T]{diagonalPass: newDiagonalPass[T](layer, dim, w)}
 	if scale {
 		p.ds = make([]T, dim)
@@ -118,7 +122,7 @@ func (p *diagonalGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []floa
 
 func (p *diagonalGradPass[T]) backwardFeatures(lo, hi int) {
 	for j := lo; j < hi; j++ {
-		a, _, _ := p.layer.coefficients(j)
+		a, _, _ := p.layer.Coefficients(j)
 		dz := p.dz.Feature(j)
 		if p.ds != nil {
 			p.ds[j] += T(a*kernel.Dot(dz, p.x.Feature(j)) + p.total)

@@ -103,7 +103,8 @@ func (l *Scale[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	l.initialised[0] = 1
 }
 
-func (l *Scale[T]) coefficients(j int) (scale, shift, logScale float64) {
+// Coefficients are exp(s_j), 0 and s_j.
+func (l *Scale[T]) Coefficients(j int) (scale, shift, logScale float64) {
 	s := float64(l.logScale[j])
 	return math.Exp(s), 0, s
 }

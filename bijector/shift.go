@@ -91,7 +91,8 @@ func (l *Shift[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	l.initialised[0] = 1
 }
 
-func (l *Shift[T]) coefficients(j int) (scale, shift, logScale float64) {
+// Coefficients are 1, b_j and 0.
+func (l *Shift[T]) Coefficients(j int) (scale, shift, logScale float64) {
 	return 1, float64(l.bias[j]), 0
 }
 

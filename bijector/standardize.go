@@ -114,7 +114,8 @@ func (l *Standardize[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	l.initialised[0] = 1
 }
 
-func (l *Standardize[T]) coefficients(j int) (scale, shift, logScale float64) {
+// Coefficients are 1/std_j, -mean_j/std_j and -log(std_j).
+func (l *Standardize[T]) Coefficients(j int) (scale, shift, logScale float64) {
 	return 1 / l.std[j], -l.mean[j] / l.std[j], -math.Log(l.std[j])
 }
 
