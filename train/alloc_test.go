@@ -44,6 +44,7 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 		{"adam", someRows[T](250, 6), 0, Options{}},
 		{"one worker", someRows[T](250, 6), 0, Options{Workers: 1}},
 		{"sgd, clipped", someRows[T](250, 6), 0, Options{Optimizer: SGD{Momentum: 0.9}, ClipNorm: 1e-3}},
+		{"averaged", someRows[T](250, 6), 0, Options{Average: 0.99}},
 		{"split", part, 0, Options{Schedule: Warmup{Steps: 3, Then: Cosine{}}}},
 		{"context", someRows[T](250, 6).Given(someRows[T](250, 2).x), 2, Options{Optimizer: Adam{WeightDecay: 0.1, Decoupled: true}}},
 	} {

@@ -7,4 +7,19 @@
 // hears of every step and epoch. It stops early by a validation loss,
 // restoring the best parameters, and at once when its context is cancelled,
 // keeping what was trained so far.
+//
+// # Averaging
+//
+// Steps on batches wander about an optimum; their average lies nearer to it
+// (Polyak and Juditsky 1992). Options.Average keeps
+//
+//	a_t = sum_s d^(t-s) p_s / sum_s d^(t-s)
+//
+// over the parameters p_1 to p_t behind the steps, with d the decay, in
+// float64. Some 1/(1-d) steps count: 0.999 suits runs of ten thousand steps
+// and more, 0.99 short ones. The steps themselves are those of a run without
+// it. Validation sees the average, with batch norm's statistics taken anew for
+// it, and so the best epoch is the average's; what Fit leaves in the model is
+// the average too. An Observer that looks at the model sees the parameters of
+// the steps.
 package train

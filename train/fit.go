@@ -108,6 +108,9 @@ func (f *fitter[T]) prepare(data Source) error {
 		return err
 	}
 	f.update.zero()
+	if f.o.Average > 0 {
+		f.update.mean = newAverage(f.o.Average, f.model.Params())
+	}
 	f.loss = make([]float64, f.data.x.N)
 	f.low = math.Inf(1)
 	if f.o.Validation != nil {
@@ -260,6 +263,8 @@ func (f *fitter[T]) validate(ctx context.Context, e *EpochEvent) error {
 		return nil
 	}
 	start := time.Now()
+	f.update.mean.lend()
+	defer f.takeBack()
 	f.calibrate(false)
 	v, err := f.valid.mean(ctx)
 	if err != nil {
@@ -276,10 +281,18 @@ func (f *fitter[T]) validate(ctx context.Context, e *EpochEvent) error {
 	return nil
 }
 
+// takeBack puts the parameters back into the model that validation saw the
+// average of.
+func (f *fitter[T]) takeBack() {
+	if f.update.mean.takeBack() {
+		changed(f.model)
+	}
+}
+
 func (f *fitter[T]) keepBest() bool { return f.o.KeepBest || f.o.Patience > 0 }
 
-// finish leaves the model ready for use: the best state, or the last one with
-// statistics of its own. After divergence that is the state before the step
+// finish leaves the model ready for use: the best state, or the last one or
+// the average, with statistics of its own. After divergence that is the state before the step
 // that led there, since nothing is known to be finite at the one behind it.
 func (f *fitter[T]) finish() {
 	n := len(f.report.Epochs)
@@ -291,5 +304,6 @@ func (f *fitter[T]) finish() {
 	if f.report.Stopped == "diverged" {
 		f.update.undo()
 	}
+	f.update.mean.lend()
 	f.calibrate(false)
 }

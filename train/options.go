@@ -28,6 +28,12 @@ type Options struct {
 	Schedule  Schedule  // nil: Constant{}
 	// ClipNorm bounds the Euclidean norm of the whole gradient; 0: no bound.
 	ClipNorm float64
+	// Average is the decay of an exponential moving average of the parameters
+	// over the steps, in [0, 1), such as 0.999; 0: none. The average is what
+	// is validated, kept as the best, and left in the model at the end; the
+	// steps go on from the parameters themselves. See Averaging in the
+	// package's documentation.
+	Average float64
 
 	// Seed of the order of rows and of the validation split.
 	Seed uint64
@@ -111,6 +117,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("train: learning rate %g, want a positive number: %w", o.Rate, ErrOptions)
 	case !(o.ClipNorm >= 0):
 		return o, fmt.Errorf("train: clip norm %g, want 0 or more: %w", o.ClipNorm, ErrOptions)
+	case !(o.Average >= 0 && o.Average < 1):
+		return o, fmt.Errorf("train: average %g, want a decay of 0 (none) to below 1: %w", o.Average, ErrOptions)
 	case !(o.ValidationFraction >= 0 && o.ValidationFraction < 1):
 		return o, fmt.Errorf("train: validation fraction %g, want 0 to 1: %w", o.ValidationFraction, ErrOptions)
 	case o.ValidationFraction > 0 && o.Validation != nil:

@@ -14,9 +14,10 @@ type updater[T bijector.Float] struct {
 	opt     Optimizer
 	params  []bijector.Param[T]
 	grads   [][]T
-	state   [][][]T // for each parameter, the optimiser's slots
-	last    [][]T   // each parameter before the latest step
-	starts  []int   // first value of each parameter among all
+	state   [][][]T     // for each parameter, the optimiser's slots
+	last    [][]T       // each parameter before the latest step
+	mean    *average[T] // of the parameters over the steps; nil: not wanted
+	starts  []int       // first value of each parameter among all
 	total   int
 	norms   []float64 // squared norm of each gradient
 	workers *bijector.Workers
@@ -77,6 +78,7 @@ func (u *updater[T]) squareRange(lo, hi int) {
 func (u *updater[T]) apply(rate, scale float64) {
 	u.t++
 	u.rate, u.scale = rate, scale
+	u.mean.next()
 	u.workers.For(u.total, 1024, u.step)
 }
 
@@ -85,6 +87,7 @@ func (u *updater[T]) undo() {
 	for i, p := range u.params {
 		copy(p.Data, u.last[i])
 	}
+	u.mean.undo()
 }
 
 // stepRange does values lo to hi of all parameters laid end to end.
@@ -107,6 +110,7 @@ func (u *updater[T]) stepRange(lo, hi int) {
 			kernel.Scale(g, T(u.scale))
 		}
 		u.move(p.Data[a:b], g, u.state[i], a, b, rate, decay)
+		u.mean.add(i, a, b)
 		clear(g)
 	}
 }
