@@ -16,6 +16,30 @@ type MLPSpec = nn.MLPSpec
 // one. It returns ErrSpec for a width below 1 and for an unknown activation.
 func NewMLP[T bijector.Float](s MLPSpec) (*nn.MLP[T], error) { return nn.NewMLP[T](s) }
 
+// ResidualSpec describes a residual perceptron.
+type ResidualSpec = nn.ResidualSpec
+
+// NewResidual makes a residual perceptron, as in nflows: blocks of two layers
+// that add to what they read, without dropout or batch norm. It returns ErrSpec
+// for a width or a number of blocks below 1 and for an unknown activation.
+func NewResidual[T bijector.Float](s ResidualSpec) (*nn.Residual[T], error) {
+	return nn.NewResidual[T](s)
+}
+
+// Residual returns the constructor of a residual perceptron for a coupling,
+// which gives In and Out: hand it to NewAffineWith and its like. As with every
+// conditioner, the coupling puts the context in front of the kept features.
+func Residual[T bijector.Float](s ResidualSpec) func(in, out int) (bijector.Map[T], error) {
+	return func(in, out int) (bijector.Map[T], error) {
+		s.In, s.Out = in, out
+		r, err := NewResidual[T](s)
+		if err != nil {
+			return nil, err
+		}
+		return r, nil
+	}
+}
+
 // defaultHidden are the hidden widths where a spec has none.
 var defaultHidden = []int{100, 100}
 

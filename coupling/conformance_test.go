@@ -1,6 +1,7 @@
 package coupling_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -85,6 +86,35 @@ func TestUserDefined(t *testing.T) {
 			func() (*Tails[float64], error) { return NewTails[float64](s) },
 			bijectortest.Options{Extent: 20})
 	})
+}
+
+// TestResidual: couplings of all kinds over a residual perceptron.
+func TestResidual(t *testing.T) {
+	net := coupling.ResidualSpec{Hidden: 7, Seed: 3}
+	t.Run("affine", func(t *testing.T) {
+		s := coupling.AffineSpec{Dim: 5, ContextDim: 2}
+		bijectortest.Run(t,
+			func() (*coupling.Affine[float32], error) {
+				return coupling.NewAffineWith(s, coupling.Residual[float32](net))
+			},
+			func() (*coupling.Affine[float64], error) {
+				return coupling.NewAffineWith(s, coupling.Residual[float64](net))
+			})
+	})
+	t.Run("additive", func(t *testing.T) {
+		s := coupling.AdditiveSpec{Dim: 5}
+		net.Activation, net.Blocks = "tanh", 1
+		bijectortest.Run(t,
+			func() (*coupling.Additive[float32], error) {
+				return coupling.NewAdditiveWith(s, coupling.Residual[float32](net))
+			},
+			func() (*coupling.Additive[float64], error) {
+				return coupling.NewAdditiveWith(s, coupling.Residual[float64](net))
+			})
+	})
+	if _, err := coupling.NewAffineWith(coupling.AffineSpec{Dim: 5}, coupling.Residual[float32](coupling.ResidualSpec{Blocks: -1})); !errors.Is(err, bijector.ErrSpec) {
+		t.Errorf("-1 blocks: %v, want ErrSpec", err)
+	}
 }
 
 // TestFlows: whole chains, in which the couplings meet each other's output.

@@ -12,6 +12,7 @@
 // [Coupling] is the skeleton that all of them share. A kind of coupling is an
 // [Elementwise] transform put into it: [Additive] (NICE), [Affine] (Real NVP)
 // and [Spline] (neural spline flows) are such kinds, the first two the shortest
-// files to copy from. [NICE], [RealNVP] and [NSF] stack couplings into a ready
+// files to copy from. Their network is a perceptron unless the user hands in
+// another, such as [Residual]. [NICE], [RealNVP] and [NSF] stack couplings into a ready
 // chain.
 package coupling

@@ -48,6 +48,26 @@ func ExampleNewAdditive() {
 	// Output: [0.5 -1] [0]
 }
 
+func ExampleResidual() {
+	c, err := coupling.NewAffineWith(coupling.AffineSpec{Dim: 4, ContextDim: 2},
+		coupling.Residual[float64](coupling.ResidualSpec{Hidden: 16, Blocks: 2, Seed: 1}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	net := c.Conditioner()
+	fmt.Println(net.In(), "to", net.Out())
+	for _, p := range net.Params()[:4] {
+		fmt.Println(p.Name, p.Shape)
+	}
+	// Output:
+	// 4 to 4
+	// initial.weight [16 4]
+	// initial.bias [16]
+	// blocks.0.0.weight [16 16]
+	// blocks.0.0.bias [16]
+}
+
 func ExampleRealNVP() {
 	chain, err := coupling.RealNVP[float64](coupling.Recipe{Dim: 6, Seed: 1})
 	if err != nil {

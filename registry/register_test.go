@@ -115,7 +115,7 @@ func TestNames(t *testing.T) {
 				"bijector.permute", "bijector.scale", "coupling.additive", "coupling.affine", "coupling.spline",
 			},
 			Bases:    {"distribution.logistic", "distribution.normal"},
-			Maps:     {"coupling.mlp"},
+			Maps:     {"coupling.mlp", "coupling.residual"},
 			Encoders: {"autoencoder.conv", "autoencoder.dense", "autoencoder.identity", "autoencoder.pca"},
 			Decoders: nil,
 		}
@@ -193,6 +193,8 @@ func TestSizes(t *testing.T) {
 		{"coupling.spline", `{"dim":5,"bins":5,"hidden":[9],"mask":{"keep":[1,0,0,0,0]}}`},
 		{"coupling.mlp", `{"in":3,"out":4}`},
 		{"coupling.mlp", `{"in":3,"out":4,"hidden":[5,6]}`},
+		{"coupling.residual", `{"in":3,"out":4}`},
+		{"coupling.residual", `{"in":3,"out":4,"hidden":5,"blocks":3}`},
 		{"distribution.normal", `{"dim":3,"learned":true}`},
 		{"distribution.logistic", `{"dim":3}`},
 		{"autoencoder.conv", `{}`},

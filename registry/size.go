@@ -36,6 +36,12 @@ func mlpValues(s any) float64 {
 	return mlp(float64(m.In), m.Hidden, float64(m.Out))
 }
 
+func residualValues(s any) float64 {
+	r := s.(coupling.ResidualSpec)
+	h := float64(or(r.Hidden, 100))
+	return (float64(r.In)+1)*h + 2*float64(or(r.Blocks, 2))*(h+1)*h + (h+1)*float64(r.Out)
+}
+
 // mlp counts weights and biases.
 func mlp(in float64, hidden []int, out float64) float64 {
 	n := 0.0

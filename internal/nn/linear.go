@@ -61,6 +61,22 @@ func (l *Linear[T]) Backward(dx, dy, gate bijector.Mat[T]) {
 	kernel.Gemm(l.In, dx.N, l.Out, l.W, 1, l.In, dy.Data, dy.Stride, dx.Data, dx.Stride, e)
 }
 
+// backwardThrough sets dx = W' dy * a'(h), for x = a(h) with the activation
+// relu or tanh: a' = [x > 0] or 1 - x^2.
+func (l *Linear[T]) backwardThrough(dx, dy, x bijector.Mat[T], tanh bool) {
+	if !tanh {
+		l.Backward(dx, dy, x)
+		return
+	}
+	l.Backward(dx, dy, bijector.Mat[T]{})
+	for j := range dx.D {
+		d := dx.Feature(j)
+		for i, v := range x.Feature(j) {
+			d[i] *= 1 - v*v
+		}
+	}
+}
+
 // Accumulate adds rows lo to hi of the gradients: dW += dy x', db += dy 1. xt
 // is x transposed, sample-major, ldx values a sample.
 func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, hi int) {
@@ -72,6 +88,18 @@ func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, 
 	for i := lo; i < hi; i++ {
 		db[i] += T(kernel.Sum(dy.Feature(i)))
 	}
+}
+
+// isTanh reads the name of an activation, which is "relu" (the default) or
+// "tanh".
+func isTanh(activation string) (bool, error) {
+	switch activation {
+	case "", "relu":
+		return false, nil
+	case "tanh":
+		return true, nil
+	}
+	return false, fmt.Errorf("nn: activation %q, want \"relu\" or \"tanh\": %w", activation, bijector.ErrSpec)
 }
 
 // checkSizes refuses widths that make no network.

@@ -29,6 +29,18 @@ func cases[T bijector.Float](t testing.TB) map[string]bijector.Map[T] {
 	all["dense narrow"] = must(NewDense[T](20, 3, false, rng))
 	all["mlp relu"] = must(NewMLP[T](MLPSpec{In: 4, Out: 3, Hidden: []int{7, 5}, Seed: 1}))
 	all["mlp tanh"] = must(NewMLP[T](MLPSpec{In: 4, Out: 3, Hidden: []int{7, 5}, Seed: 1, Activation: "tanh"}))
+	for name, s := range map[string]ResidualSpec{
+		"residual relu": {In: 4, Out: 3, Hidden: 7, Blocks: 3, Seed: 1},
+		"residual tanh": {In: 4, Out: 3, Hidden: 7, Blocks: 1, Seed: 1, Activation: "tanh"},
+	} {
+		r := must(NewResidual[T](s))
+		for _, p := range r.Params() { // away from the near-identity that blocks start from
+			for i := range p.Data {
+				p.Data[i] += T(rng.NormFloat64() / 3)
+			}
+		}
+		all[name] = r
+	}
 	all["autoencoder"] = must(NewSequential(
 		must(NewConv2D[T](ConvSpec{InChannels: 2, Height: 6, Width: 5, OutChannels: 9, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, OutChannelsLast: true}, rng)),
 		must(NewConv2D[T](ConvSpec{InChannels: 9, Height: 3, Width: 3, OutChannels: 4, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, Bias: true, InChannelsLast: true}, rng)),

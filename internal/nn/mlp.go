@@ -45,14 +45,11 @@ func NewMLP[T bijector.Float](s MLPSpec) (*MLP[T], error) {
 	if err := checkSizes(sizes...); err != nil {
 		return nil, err
 	}
-	m := &MLP[T]{spec: s}
-	switch s.Activation {
-	case "", "relu":
-	case "tanh":
-		m.tanh = true
-	default:
-		return nil, fmt.Errorf("nn: activation %q, want \"relu\" or \"tanh\": %w", s.Activation, bijector.ErrSpec)
+	tanh, err := isTanh(s.Activation)
+	if err != nil {
+		return nil, err
 	}
+	m := &MLP[T]{spec: s, tanh: tanh}
 	rng := rand.New(rand.NewPCG(s.Seed, 0x6d6c70))
 	for i := range sizes[1:] {
 		m.layers = append(m.layers, NewLinear[T](sizes[i], sizes[i+1], rng))

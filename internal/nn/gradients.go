@@ -1,0 +1,68 @@
+// The gradients of affine maps: what perceptrons and residual networks share in
+// training.
+
+package nn
+
+import (
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// pad rounds a width up to whole cache lines of float32.
+func pad(n int) int { return (n + 15) &^ 15 }
+
+// transposed is a layer's input with a sample a row, as the product
+// dW = dy x' wants it.
+type transposed[T bijector.Float] struct {
+	data []T
+	ld   int
+}
+
+// gradients are those of the layers of a network. A step keeps each layer's
+// input, in ranges of samples, sets dy and then accumulates.
+type gradients[T bijector.Float] struct {
+	layers  []*Linear[T]
+	workers *bijector.Workers
+	xt      []transposed[T]   // input of each layer
+	dy      []bijector.Mat[T] // gradient of each layer's output
+	dw, db  [][]T
+	all     [][]T // dw and db in turns
+	cost    int   // multiply-adds a sample
+	rows    func(lo, hi int)
+}
+
+func newGradients[T bijector.Float](layers []*Linear[T], o bijector.PassOptions) *gradients[T] {
+	g := &gradients[T]{layers: layers, workers: o.Workers, dy: make([]bijector.Mat[T], len(layers))}
+	for i, l := range layers {
+		g.dw = append(g.dw, kernel.Make[T](len(l.W)))
+		g.db = append(g.db, kernel.Make[T](len(l.B)))
+		g.all = append(g.all, g.dw[i], g.db[i])
+		g.xt = append(g.xt, transposed[T]{data: bijector.Activations[T](o, pad(l.In)).Data, ld: pad(l.In)})
+		g.cost += len(l.W)
+	}
+	g.rows = g.accumulateRows
+	return g
+}
+
+// keep lays samples lo, lo+1 ... of layer i's input out for accumulate.
+func (g *gradients[T]) keep(i int, samples bijector.Mat[T], lo int) {
+	xt := g.xt[i]
+	kernel.Transpose(samples.D, samples.N, samples.Data, samples.Stride, xt.data[lo*xt.ld:], xt.ld)
+}
+
+// accumulate shares the rows of all weight gradients among the workers, by the
+// work that they are.
+func (g *gradients[T]) accumulate() { g.workers.For(g.cost, 1, g.rows) }
+
+// accumulateRows does the rows whose first multiply-add is in [lo, hi).
+func (g *gradients[T]) accumulateRows(lo, hi int) {
+	start := 0
+	for i, l := range g.layers {
+		first := min(max(0, (lo-start+l.In-1)/l.In), l.Out)
+		end := min(max(0, (hi-start+l.In-1)/l.In), l.Out)
+		if first < end {
+			l.Accumulate(g.dw[i], g.db[i], g.dy[i], g.xt[i].data, g.xt[i].ld, first, end)
+		}
+		start += len(l.W)
+	}
+}

@@ -1,0 +1,249 @@
+// The residual perceptron: blocks of two layers that add to what they read.
+
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// ResidualSpec describes a residual perceptron.
+type ResidualSpec struct {
+	In  int `json:"in"`
+	Out int `json:"out"`
+	// Hidden is the width of all hidden layers; 0 means 100.
+	Hidden int `json:"hidden,omitempty"`
+	// Blocks is their number; 0 means 2.
+	Blocks int `json:"blocks,omitempty"`
+	// Activation before both layers of a block: "relu" (the default) or
+	// "tanh".
+	Activation string `json:"activation,omitempty"`
+	// Seed of the initial weights.
+	Seed uint64 `json:"seed,omitempty"`
+	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
+	// a flow near the identity.
+	OutScale float64 `json:"out_scale,omitempty"`
+}
+
+// Residual is a perceptron with connections around its blocks,
+//
+//	h_0 = W_i x + b_i,
+//	h_k = h_{k-1} + V_k a(U_k a(h_{k-1}) + c_k) + d_k,  k = 1 ... Blocks,
+//	y   = W_f h_Blocks + b_f,
+//
+// with the activation a in front of a block's layers and none around the first
+// and the last layer (He et al. 2016, arXiv 1603.05027, figure 4e, without its
+// normalisation; the ResidualNet of nflows). A sample takes
+// (In + Out + 2 Blocks Hidden) Hidden multiply-adds.
+//
+// V and d start within 0.001 of 0, so that the blocks are nearly the identity
+// at first.
+type Residual[T bijector.Float] struct {
+	spec   ResidualSpec
+	layers []*Linear[T] // initial, the two of each block, final
+	tanh   bool
+}
+
+const (
+	maxBlocks     = 1 << 12
+	smallResidual = 1e-3 // bound of a block's initial second layer
+)
+
+// NewResidual makes a residual perceptron with weights drawn from the spec's
+// seed.
+func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
+	if s.Hidden == 0 {
+		s.Hidden = 100
+	}
+	if s.Blocks == 0 {
+		s.Blocks = 2
+	}
+	if err := checkSizes(s.In, s.Hidden, s.Out); err != nil {
+		return nil, err
+	}
+	if s.Blocks < 1 || s.Blocks > maxBlocks {
+		return nil, fmt.Errorf("nn: a residual perceptron of %d blocks, want 1 to %d: %w", s.Blocks, maxBlocks, bijector.ErrSpec)
+	}
+	tanh, err := isTanh(s.Activation)
+	if err != nil {
+		return nil, err
+	}
+	r := &Residual[T]{spec: s, tanh: tanh}
+	rng := rand.New(rand.NewPCG(s.Seed, 0x726573))
+	r.layers = append(r.layers, NewLinear[T](s.In, s.Hidden, rng))
+	for range s.Blocks {
+		second := NewLinear[T](s.Hidden, s.Hidden, rng)
+		for _, p := range [][]T{second.W, second.B} {
+			for i := range p {
+				p[i] = T((2*rng.Float64() - 1) * smallResidual)
+			}
+		}
+		r.layers = append(r.layers, NewLinear[T](s.Hidden, s.Hidden, rng), second)
+	}
+	last := NewLinear[T](s.Hidden, s.Out, rng)
+	if s.OutScale != 0 {
+		kernel.Scale(last.W, T(s.OutScale))
+		kernel.Scale(last.B, T(s.OutScale))
+	}
+	r.layers = append(r.layers, last)
+	return r, nil
+}
+
+// block returns the two layers of block k and where the first stands.
+func (r *Residual[T]) block(k int) (first, second *Linear[T], at int) {
+	at = 1 + 2*k
+	return r.layers[at], r.layers[at+1], at
+}
+
+// In is the number of input features.
+func (r *Residual[T]) In() int { return r.spec.In }
+
+// Out is the number of output features.
+func (r *Residual[T]) Out() int { return r.spec.Out }
+
+// Params are the weight and bias of "initial", "blocks.0.0", "blocks.0.1" and
+// so on, and "final".
+func (r *Residual[T]) Params() []bijector.Param[T] {
+	ps := r.layers[0].Params("initial.")
+	for k := range r.spec.Blocks {
+		first, second, _ := r.block(k)
+		ps = append(ps, first.Params(fmt.Sprintf("blocks.%d.0.", k))...)
+		ps = append(ps, second.Params(fmt.Sprintf("blocks.%d.1.", k))...)
+	}
+	return append(ps, r.layers[len(r.layers)-1].Params("final.")...)
+}
+
+// Buffers: none.
+func (r *Residual[T]) Buffers() []bijector.Buffer { return nil }
+
+// Spec is the ResidualSpec, with width and number of blocks filled in.
+func (r *Residual[T]) Spec() any { return r.spec }
+
+// NewMapPass returns an evaluation pass.
+func (r *Residual[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
+	p := newResidualPass(r, o)
+	a, m := p.batch(o), p.batch(o)
+	for range r.spec.Blocks { // nothing is kept: all blocks write to the same place
+		p.a, p.m = append(p.a, a), append(p.m, m)
+	}
+	return p
+}
+
+// NewMapGradPass returns a training pass.
+func (r *Residual[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
+	p := &residualGradPass[T]{residualPass: newResidualPass(r, o), g: newGradients(r.layers, o)}
+	for range r.spec.Blocks {
+		p.a, p.m = append(p.a, p.batch(o)), append(p.m, p.batch(o))
+		p.dh, p.dm = append(p.dh, p.batch(o)), append(p.dm, p.batch(o))
+	}
+	p.dh = append(p.dh, p.batch(o))
+	return p
+}
+
+type residualPass[T bijector.Float] struct {
+	net *Residual[T]
+	h   bijector.Mat[T]   // the sum so far; after Forward, what the last layer read
+	a   []bijector.Mat[T] // by block: the activation of its input
+	m   []bijector.Mat[T] // and that between its layers
+}
+
+func newResidualPass[T bijector.Float](r *Residual[T], o bijector.PassOptions) *residualPass[T] {
+	p := &residualPass[T]{net: r}
+	p.h = p.batch(o)
+	return p
+}
+
+func (p *residualPass[T]) batch(o bijector.PassOptions) bijector.Mat[T] {
+	return bijector.Activations[T](o, p.net.spec.Hidden)
+}
+
+func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
+	n := x.N
+	h := p.h.Resize(n).Samples(lo, hi)
+	p.net.layers[0].Forward(h, x.Samples(lo, hi), false)
+	for k := range p.net.spec.Blocks {
+		first, second, _ := p.net.block(k)
+		a, m := p.a[k].Resize(n).Samples(lo, hi), p.m[k].Resize(n).Samples(lo, hi)
+		for j, d := range second.B {
+			p.activate(a.Feature(j), h.Feature(j))
+			kernel.Affine(h.Feature(j), h.Feature(j), 1, d)
+		}
+		first.Forward(m, a, !p.net.tanh)
+		if p.net.tanh {
+			for j := range m.D {
+				kernel.Tanh(m.Feature(j), m.Feature(j))
+			}
+		}
+		kernel.Gemm(second.Out, hi-lo, second.In, second.W, second.In, 1, m.Data, m.Stride, h.Data, h.Stride,
+			kernel.Epilogue[T]{Mode: kernel.Add})
+	}
+	p.net.layers[len(p.net.layers)-1].Forward(y.Samples(lo, hi), h, false)
+}
+
+func (p *residualPass[T]) activate(a, h []T) {
+	if p.net.tanh {
+		kernel.Tanh(a, h)
+		return
+	}
+	for i, v := range h {
+		a[i] = max(v, 0)
+	}
+}
+
+type residualGradPass[T bijector.Float] struct {
+	*residualPass[T]
+	dh []bijector.Mat[T] // gradients of h before each block and after the last
+	dm []bijector.Mat[T] // and by block of what its first layer gives
+	g  *gradients[T]
+}
+
+// Backward runs the chain rule from the last layer down. A block's input
+// reaches its output directly and through both layers, so that with
+// m = a(U a(h) + c) kept,
+//
+//	dm = V' dh_k * a'(m),
+//	dh_{k-1} = dh_k + U' dm * a'(h_{k-1}),
+//
+// where a' comes from the activation itself: [a > 0] or 1 - a^2.
+func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
+	n := x.N
+	samples := func(m bijector.Mat[T]) bijector.Mat[T] { return m.Resize(n).Samples(lo, hi) }
+	last, h := len(p.net.layers)-1, samples(p.h)
+	d := samples(p.dh[p.net.spec.Blocks])
+	p.g.keep(last, h, lo)
+	p.net.layers[last].Backward(d, dy.Samples(lo, hi), bijector.Mat[T]{})
+	for k := p.net.spec.Blocks - 1; k >= 0; k-- {
+		first, second, at := p.net.block(k)
+		a, m, dm, below := samples(p.a[k]), samples(p.m[k]), samples(p.dm[k]), samples(p.dh[k])
+		p.g.keep(at, a, lo)
+		p.g.keep(at+1, m, lo)
+		second.backwardThrough(dm, d, m, p.net.tanh)
+		first.backwardThrough(below, dm, a, p.net.tanh)
+		for j := range d.D {
+			kernel.AddTo(below.Feature(j), d.Feature(j))
+		}
+		d = below
+	}
+	in := x.Samples(lo, hi)
+	p.g.keep(0, in, lo)
+	if !dx.Empty() {
+		p.net.layers[0].Backward(dx.Samples(lo, hi), d, bijector.Mat[T]{})
+	}
+}
+
+// Accumulate adds the gradients of all weights.
+func (p *residualGradPass[T]) Accumulate(dy, _, _ bijector.Mat[T]) {
+	n := dy.N
+	p.g.dy[0] = p.dh[0].Resize(n)
+	for k, dm := range p.dm {
+		_, _, at := p.net.block(k)
+		p.g.dy[at], p.g.dy[at+1] = dm.Resize(n), p.dh[k+1].Resize(n)
+	}
+	p.g.dy[len(p.g.dy)-1] = dy
+	p.g.accumulate()
+}
+
+func (p *residualGradPass[T]) Grads() [][]T { return p.g.all }
