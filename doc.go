@@ -21,7 +21,7 @@
 //   - coupling: additive (NICE), affine (Real NVP) and spline couplings, masks,
 //     conditioners, and recipes that make a whole chain.
 //   - distribution: base distributions, and Flow: a chain over a base.
-//   - train: Fit, optimisers, schedules, data sources.
+//   - train: Fit, optimisers, schedules, data sources, dequantisation.
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
 //     of any encoder.
 //   - registry: layers by name, models from JSON, and the model file.

@@ -173,6 +173,7 @@ func reason(err error) string {
 // epoch takes one pass over the data.
 func (f *fitter[T]) epoch(ctx context.Context, epoch int) (EpochEvent, error) {
 	start := time.Now()
+	renew(f.data.src, epoch)
 	if !f.o.InOrder {
 		f.data.shuffle(f.o.Seed, epoch)
 	}

@@ -11,7 +11,7 @@ import (
 
 // Source is data to train on. It may be larger than memory: Fit asks for the
 // rows of one batch at a time, in the order of its shuffle, and never calls
-// Read twice at once.
+// Read twice at once. A Source may be a Renewer.
 type Source interface {
 	Len() int        // rows
 	Dim() int        // values in a row
