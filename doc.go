@@ -16,7 +16,7 @@
 //   - bijector: the interfaces, the gate between tensors and batches, Chain,
 //     Invert, Part, Given, and the layers that are no couplings: Permute, LU,
 //     BatchNorm, ActNorm, Scale, Shift, Standardize, Logit, Sigmoid, Tanh,
-//     Softplus. bijector/bijectortest is the conformance suite for layers, ours
+//     Softplus, and Squeeze and Conv1x1 for images. bijector/bijectortest is the conformance suite for layers, ours
 //     and yours.
 //   - coupling: additive (NICE), affine (Real NVP) and spline couplings, masks,
 //     conditioners, and recipes that make a whole chain.

@@ -9,13 +9,14 @@ import (
 	"unsafe"
 
 	"gorgonia.org/tensor"
-
-	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // ActNormSpec describes an ActNorm.
 type ActNormSpec struct {
 	Dim int `json:"dim"` // features
+	// Pixels is the number of features, one after the other, that share their
+	// numbers: those of a channel, for images. It divides Dim; 0 means 1.
+	Pixels int `json:"pixels,omitempty"`
 }
 
 // ActNorm scales and shifts each feature,
@@ -26,7 +27,8 @@ type ActNormSpec struct {
 // section 3.1 and table 1, where exp(s) is called s). It starts as the
 // identity; the first Calibrate with start sets s and b so that each feature
 // of the sample leaves with mean 0 and variance 1. A constant feature is
-// shifted to 0 and not scaled.
+// shifted to 0 and not scaled. With Pixels, mean and variance are those of all
+// pixels of a channel, and the log-det counts each of them.
 //
 // Parameters are "log_scale" and "bias", without weight decay; the buffer
 // "initialised" is 1 once the data was seen, so that a loaded model does not
@@ -41,10 +43,11 @@ type ActNorm[T Float] struct {
 
 // NewActNorm makes an ActNorm that is still the identity.
 func NewActNorm[T Float](s ActNormSpec) (*ActNorm[T], error) {
-	if err := checkDim("actnorm", s.Dim); err != nil {
+	channels, err := channelsOf("actnorm", s.Dim, s.Pixels)
+	if err != nil {
 		return nil, err
 	}
-	return &ActNorm[T]{spec: s, logScale: make([]T, s.Dim), bias: make([]T, s.Dim), initialised: make([]int64, 1)}, nil
+	return &ActNorm[T]{spec: s, logScale: make([]T, channels), bias: make([]T, channels), initialised: make([]int64, 1)}, nil
 }
 
 // Dim is the number of features.
@@ -56,8 +59,8 @@ func (a *ActNorm[T]) ContextDim() int { return 0 }
 // Params are "log_scale" and "bias".
 func (a *ActNorm[T]) Params() []Param[T] {
 	return []Param[T]{
-		{Name: "log_scale", Shape: []int{a.spec.Dim}, Data: a.logScale, NoDecay: true},
-		{Name: "bias", Shape: []int{a.spec.Dim}, Data: a.bias, NoDecay: true},
+		{Name: "log_scale", Shape: []int{len(a.logScale)}, Data: a.logScale, NoDecay: true},
+		{Name: "bias", Shape: []int{len(a.bias)}, Data: a.bias, NoDecay: true},
 	}
 }
 
@@ -96,11 +99,11 @@ func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || a.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, func(lo, hi int) {
-		for j := lo; j < hi; j++ {
-			mean, std := moments(x.Feature(j))
-			a.logScale[j] = T(-math.Log(std))
-			a.bias[j] = T(-mean / std)
+	share(w, x, a.pixels(), func(lo, hi int) {
+		for c := lo; c < hi; c++ {
+			mean, std := moments(channel(x, c, a.pixels()))
+			a.logScale[c] = T(-math.Log(std))
+			a.bias[c] = T(-mean / std)
 		}
 	})
 	a.initialised[0] = 1
@@ -109,10 +112,10 @@ func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 // moments are the mean of x and its standard deviation, or 1 in place of a
 // deviation that is only rounding: that of x, or that of the sum behind the
 // mean.
-func moments[T Float](x []T) (mean, std float64) {
-	n := float64(len(x))
-	mean = kernel.Sum(x) / n
-	std = math.Sqrt(kernel.SumSquares(x, mean) / n)
+func moments[T Float](x Mat[T]) (mean, std float64) {
+	n := float64(x.D * x.N)
+	mean, squares := deviations(x)
+	std = math.Sqrt(squares / n)
 	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < tiny {
 		std = 1
 	}
@@ -131,18 +134,22 @@ func epsilon[T Float]() float64 {
 	return 0x1p-52
 }
 
-// Coefficients are exp(s_j), b_j and s_j.
+// Coefficients are exp(s), b and s of feature j's channel.
 func (a *ActNorm[T]) Coefficients(j int) (scale, shift, logScale float64) {
-	s := float64(a.logScale[j])
-	return math.Exp(s), float64(a.bias[j]), s
+	c := j / a.pixels()
+	s := float64(a.logScale[c])
+	return math.Exp(s), float64(a.bias[c]), s
 }
+
+// pixels is the spec's, or its default.
+func (a *ActNorm[T]) pixels() int { return max(a.spec.Pixels, 1) }
 
 // NewPass returns an evaluation pass.
 func (a *ActNorm[T]) NewPass(o PassOptions) Pass[T] {
-	return newDiagonalPass[T](a, a.spec.Dim, o.Workers)
+	return newDiagonalPass[T](a, a.spec.Dim, a.pixels(), o.Workers)
 }
 
 // NewGradPass returns a training pass.
 func (a *ActNorm[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newDiagonalGradPass[T](a, a.spec.Dim, true, true, o.Workers)
+	return newDiagonalGradPass[T](a, a.spec.Dim, a.pixels(), true, true, o.Workers)
 }

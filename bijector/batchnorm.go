@@ -8,13 +8,14 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
-
-	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // BatchNormSpec describes a BatchNorm.
 type BatchNormSpec struct {
 	Dim int `json:"dim"` // features
+	// Pixels is the number of features, one after the other, that share their
+	// numbers: those of a channel, for images. It divides Dim; 0 means 1.
+	Pixels int `json:"pixels,omitempty"`
 	// Eps is added to the variance; 0 means 1e-5.
 	Eps float64 `json:"eps,omitempty"`
 	// Unbiased divides the squared deviations by n-1 rather than n.
@@ -34,7 +35,8 @@ type BatchNormSpec struct {
 // through them. In evaluation they are buffers, "mean" and "var", which
 // Calibrate sets to the moments of a population: exactly, each time, with no
 // running average. They start at 0 and 1. A training pass has no inverse,
-// since a row of z does not say what the batch was.
+// since a row of z does not say what the batch was. With Pixels, they are those
+// of all pixels of a channel, and the log-det counts each of them.
 //
 // Parameters are "log_gamma" and "beta", without weight decay.
 type BatchNorm[T Float] struct {
@@ -49,7 +51,8 @@ type BatchNorm[T Float] struct {
 // NewBatchNorm makes a BatchNorm. It returns ErrSpec for an Eps that is
 // negative or not finite.
 func NewBatchNorm[T Float](s BatchNormSpec) (*BatchNorm[T], error) {
-	if err := checkDim("batch norm", s.Dim); err != nil {
+	channels, err := channelsOf("batch norm", s.Dim, s.Pixels)
+	if err != nil {
 		return nil, err
 	}
 	if s.Eps < 0 || s.Eps-s.Eps != 0 {
@@ -57,10 +60,10 @@ func NewBatchNorm[T Float](s BatchNormSpec) (*BatchNorm[T], error) {
 	}
 	b := &BatchNorm[T]{
 		spec:     s,
-		logGamma: make([]T, s.Dim),
-		beta:     make([]T, s.Dim),
-		mean:     make([]float64, s.Dim),
-		variance: make([]float64, s.Dim),
+		logGamma: make([]T, channels),
+		beta:     make([]T, channels),
+		mean:     make([]float64, channels),
+		variance: make([]float64, channels),
 	}
 	for j := range b.variance {
 		b.variance[j] = 1
@@ -76,7 +79,10 @@ func (b *BatchNorm[T]) eps() float64 {
 	return b.spec.Eps
 }
 
-// divisor of the squared deviations of n samples. A single sample has none, so
+// pixels is the spec's, or its default.
+func (b *BatchNorm[T]) pixels() int { return max(b.spec.Pixels, 1) }
+
+// divisor of the squared deviations of n values. A single value has none, so
 // that any divisor gives the variance 0.
 func (b *BatchNorm[T]) divisor(n int) float64 {
 	if b.spec.Unbiased {
@@ -94,16 +100,16 @@ func (b *BatchNorm[T]) ContextDim() int { return 0 }
 // Params are "log_gamma" and "beta".
 func (b *BatchNorm[T]) Params() []Param[T] {
 	return []Param[T]{
-		{Name: "log_gamma", Shape: []int{b.spec.Dim}, Data: b.logGamma, NoDecay: true},
-		{Name: "beta", Shape: []int{b.spec.Dim}, Data: b.beta, NoDecay: true},
+		{Name: "log_gamma", Shape: []int{len(b.logGamma)}, Data: b.logGamma, NoDecay: true},
+		{Name: "beta", Shape: []int{len(b.beta)}, Data: b.beta, NoDecay: true},
 	}
 }
 
 // Buffers are "mean" and "var" of the population.
 func (b *BatchNorm[T]) Buffers() []Buffer {
 	return []Buffer{
-		{Name: "mean", Shape: []int{b.spec.Dim}, Data: b.mean},
-		{Name: "var", Shape: []int{b.spec.Dim}, Data: b.variance},
+		{Name: "mean", Shape: []int{len(b.mean)}, Data: b.mean},
+		{Name: "var", Shape: []int{len(b.variance)}, Data: b.variance},
 	}
 }
 
@@ -141,35 +147,35 @@ func (b *BatchNorm[T]) Calibrate(x, _ Mat[T], _ bool, w *Workers) {
 	if x.N == 0 {
 		return
 	}
-	share(w, x, func(lo, hi int) {
-		for j := lo; j < hi; j++ {
-			b.mean[j], b.variance[j] = b.statistics(x.Feature(j))
+	share(w, x, b.pixels(), func(lo, hi int) {
+		for c := lo; c < hi; c++ {
+			b.mean[c], b.variance[c] = b.statistics(channel(x, c, b.pixels()))
 		}
 	})
 }
 
-// statistics are the mean and variance of a feature, in two passes: the
-// one-pass formula loses all digits where the mean is large.
-func (b *BatchNorm[T]) statistics(x []T) (mean, variance float64) {
-	mean = kernel.Sum(x) / float64(len(x))
-	return mean, kernel.SumSquares(x, mean) / b.divisor(len(x))
+// statistics are the mean and variance of a channel.
+func (b *BatchNorm[T]) statistics(x Mat[T]) (mean, variance float64) {
+	mean, squares := deviations(x)
+	return mean, squares / b.divisor(x.D*x.N)
 }
 
 // Coefficients are those of evaluation.
 func (b *BatchNorm[T]) Coefficients(j int) (scale, shift, logScale float64) {
-	return b.affine(j, b.mean[j], b.variance[j])
+	c := j / b.pixels()
+	return b.affine(c, b.mean[c], b.variance[c])
 }
 
-// affine writes feature j's map under the given statistics as scale*x + shift.
-func (b *BatchNorm[T]) affine(j int, mean, variance float64) (scale, shift, logScale float64) {
-	g, v := float64(b.logGamma[j]), variance+b.eps()
+// affine writes channel c's map under the given statistics as scale*x + shift.
+func (b *BatchNorm[T]) affine(c int, mean, variance float64) (scale, shift, logScale float64) {
+	g, v := float64(b.logGamma[c]), variance+b.eps()
 	scale = math.Exp(g) / math.Sqrt(v)
-	return scale, float64(b.beta[j]) - scale*mean, g - math.Log(v)/2
+	return scale, float64(b.beta[c]) - scale*mean, g - math.Log(v)/2
 }
 
 // NewPass returns a pass that uses the population's statistics.
 func (b *BatchNorm[T]) NewPass(o PassOptions) Pass[T] {
-	return newDiagonalPass[T](b, b.spec.Dim, o.Workers)
+	return newDiagonalPass[T](b, b.spec.Dim, b.pixels(), o.Workers)
 }
 
 // NewGradPass returns a pass that uses the statistics of each batch.

@@ -9,7 +9,7 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// batchNormGradPass keeps three numbers a feature between Forward and Backward.
+// batchNormGradPass keeps three numbers a channel between Forward and Backward.
 type batchNormGradPass[T Float] struct {
 	layer             *BatchNorm[T]
 	workers           *Workers
@@ -23,7 +23,7 @@ type batchNormGradPass[T Float] struct {
 }
 
 func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGradPass[T] {
-	d := b.spec.Dim
+	d := len(b.logGamma)
 	p := &batchNormGradPass[T]{
 		layer:     b,
 		workers:   o.Workers,
@@ -34,35 +34,39 @@ func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGra
 		dBeta:     make([]T, d),
 	}
 	p.grads = [][]T{p.dLogGamma, p.dBeta}
-	p.forward, p.backward = p.forwardFeatures, p.backwardFeatures
+	p.forward, p.backward = p.forwardChannels, p.backwardChannels
 	return p
 }
 
 func (p *batchNormGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 	p.z, p.x = z, x
-	share(p.workers, x, p.forward)
-	addConstant(logDet, kernel.Sum(p.logA))
+	pixels := p.layer.pixels()
+	share(p.workers, x, pixels, p.forward)
+	addConstant(logDet, float64(pixels)*kernel.Sum(p.logA))
 }
 
-func (p *batchNormGradPass[T]) forwardFeatures(lo, hi int) {
-	for j := lo; j < hi; j++ {
-		x := p.x.Feature(j)
+func (p *batchNormGradPass[T]) forwardChannels(lo, hi int) {
+	for c := lo; c < hi; c++ {
+		x, z := channel(p.x, c, p.layer.pixels()), channel(p.z, c, p.layer.pixels())
 		mean, variance := p.layer.statistics(x)
-		a, b, logA := p.layer.affine(j, mean, variance)
-		p.mean[j], p.std[j], p.logA[j] = mean, math.Sqrt(variance+p.layer.eps()), logA
-		kernel.Affine(p.z.Feature(j), x, T(a), T(b))
+		a, b, logA := p.layer.affine(c, mean, variance)
+		p.mean[c], p.std[c], p.logA[c] = mean, math.Sqrt(variance+p.layer.eps()), logA
+		for j := range x.D {
+			kernel.Affine(z.Feature(j), x.Feature(j), T(a), T(b))
+		}
 	}
 }
 
-// Backward, for one feature of n samples with deviations e_i = x_i - mean and
+// Backward, for one channel of n values with deviations e_i = x_i - mean and
 // divisor m (n or n-1):
 //
 //	s = sqrt(sum e^2/m + eps),  u_i = e_i/s,  z_i = g u_i + beta,  g = exp(log_gamma)
 //	ds/dx_i = e_i/(m s) = u_i/m,  as sum e = 0
 //	du_k/dx_i = ([i=k] - 1/n)/s - u_k u_i/(m s)
-//	d(log g - log s)/dx_i = -u_i/(m s), in the log-det of every sample.
+//	d(log g - log s)/dx_i = -u_i/(m s), in the log-det of every sample, once
+//	for each of its pixels.
 //
-// With D = sum_i dLogDet_i, B = sum_i dz_i and A = g sum_i dz_i u_i + D,
+// With D the sum of dLogDet times the pixels, B = sum_i dz_i and A = g sum_i dz_i u_i + D,
 //
 //	dbeta = B,  dlog_gamma = A,  dx_i = (g dz_i - g B/n - u_i A/m)/s.
 //
@@ -70,23 +74,30 @@ func (p *batchNormGradPass[T]) forwardFeatures(lo, hi int) {
 // have a mean beside which its deviations lose their digits.
 func (p *batchNormGradPass[T]) Backward(dx, _, dz, x, z, _ Mat[T], dLogDet []float64) {
 	p.dx, p.dz, p.z = dx, dz, z
-	p.total = kernel.Sum(dLogDet)
-	share(p.workers, x, p.backward)
+	pixels := p.layer.pixels()
+	p.total = float64(pixels) * kernel.Sum(dLogDet)
+	share(p.workers, x, pixels, p.backward)
 }
 
-func (p *batchNormGradPass[T]) backwardFeatures(lo, hi int) {
-	n := float64(p.z.N)
-	m := p.layer.divisor(p.z.N)
-	for j := lo; j < hi; j++ {
-		dz, z := p.dz.Feature(j), p.z.Feature(j)
-		g, beta, s := math.Exp(float64(p.layer.logGamma[j])), float64(p.layer.beta[j]), p.std[j]
-		b := kernel.Sum(dz)
-		a := kernel.Dot(dz, z) - beta*b + p.total
-		p.dBeta[j] += T(b)
-		p.dLogGamma[j] += T(a)
+func (p *batchNormGradPass[T]) backwardChannels(lo, hi int) {
+	pixels := p.layer.pixels()
+	n := float64(pixels * p.z.N)
+	m := p.layer.divisor(pixels * p.z.N)
+	for c := lo; c < hi; c++ {
+		dx, dz, z := channel(p.dx, c, pixels), channel(p.dz, c, pixels), channel(p.z, c, pixels)
+		g, beta, s := math.Exp(float64(p.layer.logGamma[c])), float64(p.layer.beta[c]), p.std[c]
+		b, dot := 0.0, 0.0
+		for j := range pixels {
+			b += kernel.Sum(dz.Feature(j))
+			dot += kernel.Dot(dz.Feature(j), z.Feature(j))
+		}
+		a := dot - beta*b + p.total
+		p.dBeta[c] += T(b)
+		p.dLogGamma[c] += T(a)
 		onZ := -a / (m * g * s)
-		// Last: dx may be dz.
-		kernel.Combine(p.dx.Feature(j), dz, z, T(g/s), T(onZ), T(-g*b/(n*s)-onZ*beta))
+		for j := range pixels { // last: dx may be dz
+			kernel.Combine(dx.Feature(j), dz.Feature(j), z.Feature(j), T(g/s), T(onZ), T(-g*b/(n*s)-onZ*beta))
+		}
 	}
 }
 
@@ -94,7 +105,8 @@ func (p *batchNormGradPass[T]) backwardFeatures(lo, hi int) {
 // left them.
 func (p *batchNormGradPass[T]) Reverse(x, z, _ Mat[T]) {
 	for j := range x.D {
-		a, b, _ := p.layer.affine(j, p.mean[j], p.std[j]*p.std[j]-p.layer.eps())
+		c := j / p.layer.pixels()
+		a, b, _ := p.layer.affine(c, p.mean[c], p.std[c]*p.std[c]-p.layer.eps())
 		kernel.Affine(x.Feature(j), z.Feature(j), T(1/a), T(-b/a))
 	}
 }

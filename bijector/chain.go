@@ -95,26 +95,6 @@ func checkDistinct[T Float](layers []Layer[T], seen map[any]bool) error {
 	return nil
 }
 
-// checkShapes compares the image shapes of neighbours that have one.
-func checkShapes[T Float](layers []Layer[T]) error {
-	var last Shaped
-	for i, l := range layers {
-		s, ok := l.(Shaped)
-		if !ok {
-			continue
-		}
-		if last != nil {
-			c0, h0, w0 := last.OutShape()
-			c1, h1, w1 := s.InShape()
-			if c0 != c1 || h0 != h1 || w0 != w1 {
-				return fmt.Errorf("bijector: layer %d (%T) takes images of %dx%dx%d, the chain has %dx%dx%d there: %w", i, l, c1, h1, w1, c0, h0, w0, ErrShape)
-			}
-		}
-		last = s
-	}
-	return nil
-}
-
 // Dim is the number of features.
 func (c *Chain[T]) Dim() int { return c.dim }
 

@@ -24,11 +24,14 @@ type fold[T Float] struct {
 // foldable reports whether a member can be part of a fold.
 func foldable[T Float](l Layer[T]) bool {
 	switch l.(type) {
-	case *Permute[T], Diagonal:
+	case reorder[T], Diagonal:
 		return true
 	}
 	return false
 }
+
+// reorder is a layer that is a permutation of features.
+type reorder[T Float] interface{ permutation() *Permute[T] }
 
 func newFold[T Float](c *Chain[T], members []Layer[T]) *fold[T] {
 	d := c.dim
@@ -58,9 +61,9 @@ func (f *fold[T]) compute() {
 	f.logDet = 0
 	for _, m := range f.members {
 		switch m := m.(type) {
-		case *Permute[T]:
+		case reorder[T]:
 			pf, pa, pb := make([]int, d), make([]float64, d), make([]float64, d)
-			for j, k := range m.order {
+			for j, k := range m.permutation().order {
 				pf[j], pa[j], pb[j] = from[k], a[k], b[k]
 			}
 			from, a, b = pf, pa, pb

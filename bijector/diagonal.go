@@ -10,14 +10,14 @@ import "github.com/bijou-flow/bijou/internal/kernel"
 // they save.
 const shareAbove = 16 << 10
 
-// share runs f over the features of a batch, on several cores where it is
-// large.
-func share[T Float](w *Workers, m Mat[T], f func(lo, hi int)) {
+// share runs f over the channels of a batch, each of so many features, on
+// several cores where it is large.
+func share[T Float](w *Workers, m Mat[T], pixels int, f func(lo, hi int)) {
 	if m.D*m.N > shareAbove {
-		w.For(m.D, 1, f)
+		w.For(m.D/pixels, 1, f)
 		return
 	}
-	f(0, m.D)
+	f(0, m.D/pixels)
 }
 
 // Diagonal is an optional interface of layers that scale and shift each feature
@@ -36,27 +36,28 @@ type Diagonal interface {
 // fields.
 type diagonalPass[T Float] struct {
 	layer             Diagonal
+	pixels            int // features that share their numbers
 	workers           *Workers
 	logA              []float64
 	dst, src          Mat[T]
 	forwards, inverts func(lo, hi int)
 }
 
-func newDiagonalPass[T Float](layer Diagonal, dim int, w *Workers) *diagonalPass[T] {
-	p := &diagonalPass[T]{layer: layer, workers: w, logA: make([]float64, dim)}
+func newDiagonalPass[T Float](layer Diagonal, dim, pixels int, w *Workers) *diagonalPass[T] {
+	p := &diagonalPass[T]{layer: layer, pixels: pixels, workers: w, logA: make([]float64, dim)}
 	p.forwards, p.inverts = p.forwardFeatures, p.inverseFeatures
 	return p
 }
 
 func (p *diagonalPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 	p.dst, p.src = z, x
-	share(p.workers, x, p.forwards)
+	share(p.workers, x, 1, p.forwards)
 	addConstant(logDet, kernel.Sum(p.logA))
 }
 
 func (p *diagonalPass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
 	p.dst, p.src = x, z
-	share(p.workers, z, p.inverts)
+	share(p.workers, z, 1, p.inverts)
 	addConstant(logDet, -kernel.Sum(p.logA))
 }
 
@@ -96,17 +97,17 @@ type diagonalGradPass[T Float] struct {
 	backward func(lo, hi int)
 }
 
-func newDiagonalGradPass[T Float](layer Diagonal, dim int, scale, shift bool, w *Workers) *diagonalGradPass[T] {
-	p := &diagonalGradPass[T]{diagonalPass: newDiagonalPass[T](layer, dim, w)}
+func newDiagonalGradPass[T Float](layer Diagonal, dim, pixels int, scale, shift bool, w *Workers) *diagonalGradPass[T] {
+	p := &diagonalGradPass[T]{diagonalPass: newDiagonalPass[T](layer, dim, pixels, w)}
 	if scale {
-		p.ds = make([]T, dim)
+		p.ds = make([]T, dim/pixels)
 		p.grads = append(p.grads, p.ds)
 	}
 	if shift {
-		p.db = make([]T, dim)
+		p.db = make([]T, dim/pixels)
 		p.grads = append(p.grads, p.db)
 	}
-	p.backward = p.backwardFeatures
+	p.backward = p.backwardChannels
 	return p
 }
 
@@ -114,31 +115,42 @@ func newDiagonalGradPass[T Float](layer Diagonal, dim int, scale, shift bool, w 
 //
 //	dx   = exp(s) dz
 //	ds_j = sum_i dz_ij exp(s_j) x_ij + sum_i dLogDet_i
-//	db_j = sum_i dz_ij.
+//	db_j = sum_i dz_ij,
+//
+// and where features share s and b, the gradient is the sum of theirs.
 func (p *diagonalGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
 	p.dx, p.dz, p.x, p.total = dx, dz, x, kernel.Sum(dLogDet)
-	share(p.workers, x, p.backward)
+	share(p.workers, x, p.pixels, p.backward)
 }
 
-func (p *diagonalGradPass[T]) backwardFeatures(lo, hi int) {
-	for j := lo; j < hi; j++ {
-		a, _, _ := p.layer.Coefficients(j)
-		dz := p.dz.Feature(j)
+func (p *diagonalGradPass[T]) backwardChannels(lo, hi int) {
+	for c := lo; c < hi; c++ {
+		var ds, db float64
+		for j := c * p.pixels; j < (c+1)*p.pixels; j++ {
+			a, _, _ := p.layer.Coefficients(j)
+			dz := p.dz.Feature(j)
+			if p.ds != nil {
+				ds += a*kernel.Dot(dz, p.x.Feature(j)) + p.total
+			}
+			if p.db != nil {
+				db += kernel.Sum(dz)
+			}
+			// Last: dx may be dz.
+			kernel.Affine(p.dx.Feature(j), dz, T(a), 0)
+		}
 		if p.ds != nil {
-			p.ds[j] += T(a*kernel.Dot(dz, p.x.Feature(j)) + p.total)
+			p.ds[c] += T(ds)
 		}
 		if p.db != nil {
-			p.db[j] += T(kernel.Sum(dz))
+			p.db[c] += T(db)
 		}
-		// Last: dx may be dz.
-		kernel.Affine(p.dx.Feature(j), dz, T(a), 0)
 	}
 }
 
 // Reverse is Inverse: the coefficients do not depend on the batch.
 func (p *diagonalGradPass[T]) Reverse(x, z, _ Mat[T]) {
 	p.dst, p.src = x, z
-	share(p.workers, z, p.inverts)
+	share(p.workers, z, 1, p.inverts)
 }
 
 func (p *diagonalGradPass[T]) Grads() [][]T { return p.grads }

@@ -114,12 +114,5 @@ type Calibrator[T Float] interface {
 // after they wrote to Params or Buffers.
 type Changer interface{ Changed() }
 
-// Shaped is an optional interface of layers over images: Dim is c*h*w, and
-// feature (ch*h+y)*w+x is pixel (y, x) of channel ch.
-type Shaped interface {
-	InShape() (c, h, w int)
-	OutShape() (c, h, w int)
-}
-
 // Container is an optional interface of layers made of layers.
 type Container[T Float] interface{ Members() []Layer[T] }

@@ -45,6 +45,7 @@ type LUSpec struct {
 // constructor does, once, for a rotation.
 type LU[T Float] struct {
 	spec    LUSpec
+	pixels  int // features that share a row and a column of W; Conv1x1's, otherwise 1
 	factors []T // L below the diagonal, s on it, U above it; row-major
 	bias    []T
 	order   *Permute[T]
@@ -56,11 +57,13 @@ const maxLU = 2048
 
 // NewLU makes an LU. It returns ErrSpec for an unknown start and for more
 // features than 2048.
-func NewLU[T Float](s LUSpec) (*LU[T], error) {
+func NewLU[T Float](s LUSpec) (*LU[T], error) { return newLU[T](s, 1) }
+
+func newLU[T Float](s LUSpec, pixels int) (*LU[T], error) {
 	if s.Dim < 1 || s.Dim > maxLU {
 		return nil, fmt.Errorf("bijector: an LU of %d features, want 1 to %d: %w", s.Dim, maxLU, ErrSpec)
 	}
-	l := &LU[T]{spec: s, factors: make([]T, s.Dim*s.Dim), bias: make([]T, s.Dim)}
+	l := &LU[T]{spec: s, pixels: pixels, factors: make([]T, s.Dim*s.Dim), bias: make([]T, s.Dim)}
 	order := make([]int, s.Dim)
 	for i := range order {
 		order[i] = i
@@ -117,7 +120,7 @@ func (l *LU[T]) rotate(order []int) {
 }
 
 // Dim is the number of features.
-func (l *LU[T]) Dim() int { return l.spec.Dim }
+func (l *LU[T]) Dim() int { return l.spec.Dim * l.pixels }
 
 // ContextDim is 0.
 func (l *LU[T]) ContextDim() int { return 0 }
@@ -154,13 +157,29 @@ func (l *LU[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
 	return l.tensors.LogDetJacobian(l, x)
 }
 
-// logDet is the sum of s.
+// logDet is the sum of s, once for each pixel.
 func (l *LU[T]) logDet() float64 {
 	sum := 0.0
 	for k := range l.spec.Dim {
 		sum += float64(l.factors[k*l.spec.Dim+k])
 	}
-	return sum
+	return float64(l.pixels) * sum
+}
+
+// pixel is the view of m's features whose number is p modulo the pixels: one
+// of each channel.
+func (l *LU[T]) pixel(m Mat[T], p int) Mat[T] {
+	step := l.pixels * m.Stride
+	return Mat[T]{Data: m.Data[p*m.Stride : p*m.Stride+(l.spec.Dim-1)*step+m.N], D: l.spec.Dim, N: m.N, Stride: step}
+}
+
+// multiply is dst = A src + bias at each pixel, for a square A, transposed by
+// its strides.
+func (l *LU[T]) multiply(dst Mat[T], a []T, rsa, csa int, src Mat[T], bias []T) {
+	for p := range l.pixels {
+		to, from := l.pixel(dst, p), l.pixel(src, p)
+		kernel.Gemm(to.D, to.N, from.D, a, rsa, csa, from.Data, from.Stride, to.Data, to.Stride, kernel.Epilogue[T]{Bias: bias})
+	}
 }
 
 // spread writes the triangles out as the dense matrices U and P L.
@@ -184,7 +203,7 @@ func (l *LU[T]) spread(upper, lower []T) {
 func (l *LU[T]) NewPass(o PassOptions) Pass[T] {
 	d := l.spec.Dim
 	p := &luPass[T]{
-		layer: l, workers: o.Workers, y: NewMat[T](d, o.MaxBatch),
+		layer: l, workers: o.Workers, y: NewMat[T](l.Dim(), o.MaxBatch),
 		a: kernel.Make[T](d * d), b: kernel.Make[T](d * d), rate: make([]T, d),
 	}
 	p.forwards, p.inverts = p.forwardSamples, p.inverseSamples
@@ -205,21 +224,19 @@ type luPass[T Float] struct {
 // luAbove is the number of products above which an LU shares a batch.
 const luAbove = 1 << 17
 
+// work is the number of products in one multiplication of n samples.
+func (l *LU[T]) work(n int) int { return l.Dim() * l.spec.Dim * n }
+
 // shareSamples runs f over the samples of a batch, on several cores where
 // there is much to multiply.
 func (l *LU[T]) shareSamples(w *Workers, n int, f func(lo, hi int)) {
-	if l.spec.Dim*l.spec.Dim*n > luAbove {
+	if l.work(n) > luAbove {
 		w.For(n, 16, f)
 		return
 	}
 	if n > 0 {
 		f(0, n)
 	}
-}
-
-// multiply is dst = A src + bias for a square A, transposed by its strides.
-func multiply[T Float](dst Mat[T], a []T, rsa, csa int, src Mat[T], bias []T) {
-	kernel.Gemm(dst.D, dst.N, src.D, a, rsa, csa, src.Data, src.Stride, dst.Data, dst.Stride, kernel.Epilogue[T]{Bias: bias})
 }
 
 func (p *luPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
@@ -232,8 +249,8 @@ func (p *luPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 func (p *luPass[T]) forwardSamples(lo, hi int) {
 	d := p.layer.spec.Dim
 	y := p.y.Resize(p.src.N).Samples(lo, hi)
-	multiply(y, p.a, d, 1, p.src.Samples(lo, hi), nil)
-	multiply(p.dst.Samples(lo, hi), p.b, d, 1, y, p.layer.bias)
+	p.layer.multiply(y, p.a, d, 1, p.src.Samples(lo, hi), nil)
+	p.layer.multiply(p.dst.Samples(lo, hi), p.b, d, 1, y, p.layer.bias)
 }
 
 func (p *luPass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
@@ -250,12 +267,15 @@ func (p *luPass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
 }
 
 func (p *luPass[T]) inverseSamples(lo, hi int) {
-	z, y := p.src.Samples(lo, hi), p.y.Resize(p.src.N).Samples(lo, hi)
-	for i, k := range p.layer.order.order {
-		kernel.Affine(y.Feature(k), z.Feature(i), 1, -p.layer.bias[i])
+	src, dst := p.src.Samples(lo, hi), p.dst.Samples(lo, hi)
+	for q := range p.layer.pixels {
+		z, y := p.layer.pixel(src, q), p.layer.pixel(p.y.Resize(p.src.N).Samples(lo, hi), q)
+		for i, k := range p.layer.order.order {
+			kernel.Affine(y.Feature(k), z.Feature(i), 1, -p.layer.bias[i])
+		}
+		p.solve(y)
+		p.layer.pixel(dst, q).CopyFrom(y)
 	}
-	p.solve(y)
-	p.dst.Samples(lo, hi).CopyFrom(y)
 }
 
 // luBlock is how many unknowns are solved for before the others see them, in

@@ -9,9 +9,9 @@ import "github.com/bijou-flow/bijou/internal/kernel"
 func (l *LU[T]) NewGradPass(o PassOptions) GradPass[T] {
 	d := l.spec.Dim
 	p := &luGradPass[T]{
-		layer: l, workers: o.Workers, y: Activations[T](o, d), dy: NewMat[T](d, o.MaxBatch),
+		layer: l, workers: o.Workers, y: Activations[T](o, l.Dim()), dy: NewMat[T](l.Dim(), o.MaxBatch),
 		upper: kernel.Make[T](d * d), lower: kernel.Make[T](d * d), product: kernel.Make[T](d * d),
-		xt: kernel.Make[T](d * o.MaxBatch), yt: kernel.Make[T](d * o.MaxBatch),
+		xt: kernel.Make[T](l.Dim() * o.MaxBatch), yt: kernel.Make[T](l.Dim() * o.MaxBatch),
 		dFactors: make([]T, d*d), dBias: make([]T, d),
 	}
 	p.grads = [][]T{p.dFactors, p.dBias}
@@ -24,7 +24,7 @@ type luGradPass[T Float] struct {
 	workers          *Workers
 	upper, lower     []T    // U and P L of the latest Forward
 	y, dy            Mat[T] // y = U x
-	xt, yt           []T    // x and y, a sample a row
+	xt, yt           []T    // x and y, pixel after pixel, a sample a row
 	product          []T    // gradients of the dense matrices
 	dFactors, dBias  []T
 	grads            [][]T
@@ -44,8 +44,8 @@ func (p *luGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 func (p *luGradPass[T]) forwardSamples(lo, hi int) {
 	d := p.layer.spec.Dim
 	y := p.y.Resize(p.x.N).Samples(lo, hi)
-	multiply(y, p.upper, d, 1, p.x.Samples(lo, hi), nil)
-	multiply(p.z.Samples(lo, hi), p.lower, d, 1, y, p.layer.bias)
+	p.layer.multiply(y, p.upper, d, 1, p.x.Samples(lo, hi), nil)
+	p.layer.multiply(p.z.Samples(lo, hi), p.lower, d, 1, y, p.layer.bias)
 }
 
 // Backward. With y = U x, z = A y + b and A = P L, whose row i is row p_i of L,
@@ -54,12 +54,13 @@ func (p *luGradPass[T]) forwardSamples(lo, hi int) {
 //	dy = A^T dz           dU = dy x^T for entries above the diagonal
 //	dx = U^T dy           ds_k = (dy x^T)_kk exp(s_k) + sum_i dLogDet_i,
 //
-// the last since U_kk = exp(s_k) and each sample's log-det has the term s_k.
+// the last since U_kk = exp(s_k) and each sample's log-det has the term s_k,
+// once for each pixel. Each pixel adds its own terms to the others' gradients.
 // dx comes after dA, since dx may be dz.
 func (p *luGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
-	p.dx, p.dz, p.x, p.total = dx, dz, x, kernel.Sum(dLogDet)
+	p.dx, p.dz, p.x, p.total = dx, dz, x, float64(p.layer.pixels)*kernel.Sum(dLogDet)
 	p.layer.shareSamples(p.workers, x.N, p.hidden)
-	if d := p.layer.spec.Dim; d*d*x.N > luAbove {
+	if d := p.layer.spec.Dim; p.layer.work(x.N) > luAbove {
 		p.workers.For(d, 1, p.weights)
 	} else if x.N > 0 {
 		p.weights(0, d)
@@ -70,13 +71,16 @@ func (p *luGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
 func (p *luGradPass[T]) hiddenSamples(lo, hi int) {
 	d := p.layer.spec.Dim
 	x, y := p.x.Samples(lo, hi), p.y.Resize(p.x.N).Samples(lo, hi)
-	multiply(p.dy.Resize(p.x.N).Samples(lo, hi), p.lower, 1, d, p.dz.Samples(lo, hi), nil)
-	kernel.Transpose(d, hi-lo, x.Data, x.Stride, p.xt[lo*d:], d)
-	kernel.Transpose(d, hi-lo, y.Data, y.Stride, p.yt[lo*d:], d)
+	p.layer.multiply(p.dy.Resize(p.x.N).Samples(lo, hi), p.lower, 1, d, p.dz.Samples(lo, hi), nil)
+	for q := range p.layer.pixels {
+		at, xq, yq := (q*p.x.N+lo)*d, p.layer.pixel(x, q), p.layer.pixel(y, q)
+		kernel.Transpose(d, hi-lo, xq.Data, xq.Stride, p.xt[at:], d)
+		kernel.Transpose(d, hi-lo, yq.Data, yq.Stride, p.yt[at:], d)
+	}
 }
 
 func (p *luGradPass[T]) inputSamples(lo, hi int) {
-	multiply(p.dx.Samples(lo, hi), p.upper, 1, p.layer.spec.Dim, p.dy.Resize(p.x.N).Samples(lo, hi), nil)
+	p.layer.multiply(p.dx.Samples(lo, hi), p.upper, 1, p.layer.spec.Dim, p.dy.Resize(p.x.N).Samples(lo, hi), nil)
 }
 
 // weightRows does rows lo to hi of dA, and then of dU. Rows of dA belong to
@@ -88,7 +92,7 @@ func (p *luGradPass[T]) weightRows(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		k := p.layer.order.order[i]
 		kernel.AddTo(p.dFactors[k*d:k*d+k], p.product[i*d:i*d+k])
-		p.dBias[i] += T(kernel.Sum(p.dz.Feature(i)))
+		p.dBias[i] += T(sum(channel(p.dz, i, p.layer.pixels)))
 	}
 	p.outer(p.dy.Resize(p.x.N), p.xt, lo, hi)
 	for k := lo; k < hi; k++ {
@@ -101,7 +105,14 @@ func (p *luGradPass[T]) weightRows(lo, hi int) {
 // a row.
 func (p *luGradPass[T]) outer(g Mat[T], v []T, lo, hi int) {
 	d := p.layer.spec.Dim
-	kernel.Gemm(hi-lo, d, g.N, g.Data[lo*g.Stride:], g.Stride, 1, v, d, p.product[lo*d:], d, kernel.Epilogue[T]{})
+	for q := range p.layer.pixels {
+		e := kernel.Epilogue[T]{}
+		if q > 0 {
+			e.Mode = kernel.Add
+		}
+		gq := p.layer.pixel(g, q)
+		kernel.Gemm(hi-lo, d, g.N, gq.Data[lo*gq.Stride:], gq.Stride, 1, v[q*g.N*d:], d, p.product[lo*d:], d, e)
+	}
 }
 
 func (p *luGradPass[T]) Grads() [][]T { return p.grads }

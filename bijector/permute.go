@@ -152,6 +152,9 @@ func (p *Permute[T]) NewPass(o PassOptions) Pass[T] { return p.newPass(o) }
 // gradients go through it.
 func (p *Permute[T]) NewGradPass(o PassOptions) GradPass[T] { return p.newPass(o) }
 
+// permutation is what a chain folds.
+func (p *Permute[T]) permutation() *Permute[T] { return p }
+
 func (p *Permute[T]) newPass(o PassOptions) *permutePass[T] {
 	return &permutePass[T]{layer: p, row: kernel.Make[T](o.MaxBatch)}
 }

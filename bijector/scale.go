@@ -93,7 +93,7 @@ func (l *Scale[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || !l.spec.FromData || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, func(lo, hi int) {
+	share(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			if rms := math.Sqrt(kernel.SumSquares(x.Feature(j), 0) / float64(x.N)); rms >= tiny {
 				l.logScale[j] = T(-math.Log(rms))
@@ -111,10 +111,10 @@ func (l *Scale[T]) Coefficients(j int) (scale, shift, logScale float64) {
 
 // NewPass returns an evaluation pass.
 func (l *Scale[T]) NewPass(o PassOptions) Pass[T] {
-	return newDiagonalPass[T](l, l.spec.Dim, o.Workers)
+	return newDiagonalPass[T](l, l.spec.Dim, 1, o.Workers)
 }
 
 // NewGradPass returns a training pass.
 func (l *Scale[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newDiagonalGradPass[T](l, l.spec.Dim, true, false, o.Workers)
+	return newDiagonalGradPass[T](l, l.spec.Dim, 1, true, false, o.Workers)
 }

@@ -83,7 +83,7 @@ func (l *Shift[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || !l.spec.FromData || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, func(lo, hi int) {
+	share(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			l.bias[j] = T(-kernel.Sum(x.Feature(j)) / float64(x.N))
 		}
@@ -98,10 +98,10 @@ func (l *Shift[T]) Coefficients(j int) (scale, shift, logScale float64) {
 
 // NewPass returns an evaluation pass.
 func (l *Shift[T]) NewPass(o PassOptions) Pass[T] {
-	return newDiagonalPass[T](l, l.spec.Dim, o.Workers)
+	return newDiagonalPass[T](l, l.spec.Dim, 1, o.Workers)
 }
 
 // NewGradPass returns a training pass.
 func (l *Shift[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newDiagonalGradPass[T](l, l.spec.Dim, false, true, o.Workers)
+	return newDiagonalGradPass[T](l, l.spec.Dim, 1, false, true, o.Workers)
 }

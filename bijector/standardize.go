@@ -104,9 +104,9 @@ func (l *Standardize[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, func(lo, hi int) {
+	share(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
-			if mean, std := moments(x.Feature(j)); mean-mean == 0 && std-std == 0 {
+			if mean, std := moments(x.Features(j, j+1)); mean-mean == 0 && std-std == 0 {
 				l.mean[j], l.std[j] = mean, std
 			}
 		}
@@ -121,11 +121,11 @@ func (l *Standardize[T]) Coefficients(j int) (scale, shift, logScale float64) {
 
 // NewPass returns an evaluation pass.
 func (l *Standardize[T]) NewPass(o PassOptions) Pass[T] {
-	return newDiagonalPass[T](l, l.spec.Dim, o.Workers)
+	return newDiagonalPass[T](l, l.spec.Dim, 1, o.Workers)
 }
 
 // NewGradPass returns a training pass; the layer trains nothing, but gradients
 // go through it.
 func (l *Standardize[T]) NewGradPass(o PassOptions) GradPass[T] {
-	return newDiagonalGradPass[T](l, l.spec.Dim, false, false, o.Workers)
+	return newDiagonalGradPass[T](l, l.spec.Dim, 1, false, false, o.Workers)
 }

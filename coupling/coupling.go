@@ -29,6 +29,7 @@ type Coupling[T bijector.Float] struct {
 	transform Elementwise[T]
 	net       bijector.Map[T]
 	context   int
+	image     [3]int  // channels, height and width, where the mask is over images
 	mask      []int64 // 1: kept
 	kept      []int
 	moved     []int
@@ -68,6 +69,7 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 		return nil, fmt.Errorf("coupling: %T has %d parameters, want 1 at least: %w", p.Transform, p.Transform.Params(), bijector.ErrSpec)
 	}
 	c := &Coupling[T]{transform: p.Transform, context: p.ContextDim, mask: mask, params: p.Transform.Params()}
+	c.image = [3]int{p.Mask.Channels, p.Mask.Height, p.Mask.Width}
 	c.kept, c.moved = split(mask, nil, nil)
 	in, out := c.context+len(c.kept), c.params*len(c.moved)
 	if c.net, err = p.Conditioner(in, out); err != nil {
@@ -99,6 +101,12 @@ func (c *Coupling[T]) Dim() int { return len(c.mask) }
 // ContextDim is the number of context features, 0 for an unconditional
 // coupling.
 func (c *Coupling[T]) ContextDim() int { return c.context }
+
+// InShape is the size of the images that the mask is for, or 0, 0, 0.
+func (c *Coupling[T]) InShape() (ch, h, w int) { return c.image[0], c.image[1], c.image[2] }
+
+// OutShape is InShape.
+func (c *Coupling[T]) OutShape() (ch, h, w int) { return c.InShape() }
 
 // Forward maps data to latent.
 func (c *Coupling[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return c.tensors.Forward(c, x) }

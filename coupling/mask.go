@@ -24,12 +24,41 @@ type MaskSpec struct {
 	//	second-half  keeps the others
 	//	random       keeps d/2, rounded down, drawn from Seed
 	//	given        keeps those whose Keep is 1; the default where Keep is set
+	//
+	// and, over images of Channels, Height and Width,
+	//
+	//	checkerboard  keeps the pixels (y, x) of each channel with y+x odd
+	//	channel       keeps the first half of the channels, rounded down
+	//
+	// (Dinh et al. 2017, arXiv 1605.08803, section 3.4 and figure 3).
 	Kind string `json:"kind,omitempty"`
 	// Keep has a 1 for each feature that is kept and a 0 for each that is
 	// moved. It goes with the kind "given" alone.
 	Keep []int `json:"keep,omitempty"`
 	// Seed of a random mask.
 	Seed uint64 `json:"seed,omitempty"`
+	// Channels, Height and Width of the images that a checkerboard or channel
+	// mask is for; 0 for the other kinds.
+	Channels int `json:"channels,omitempty"`
+	Height   int `json:"height,omitempty"`
+	Width    int `json:"width,omitempty"`
+	// Invert keeps what the kind moves and moves what it keeps: the mask of
+	// every other coupling.
+	Invert bool `json:"invert,omitempty"`
+}
+
+// image is the size of the images, or an error where the kind is none of
+// theirs or they do not have dim features.
+func (s MaskSpec) image(dim int) error {
+	over := s.Kind == "checkerboard" || s.Kind == "channel"
+	size := float64(s.Channels) * float64(s.Height) * float64(s.Width)
+	switch {
+	case !over && (s.Channels != 0 || s.Height != 0 || s.Width != 0):
+		return fmt.Errorf("coupling: a mask of kind %q over images of %dx%dx%d, which only checkerboard and channel are: %w", s.Kind, s.Channels, s.Height, s.Width, bijector.ErrSpec)
+	case over && (s.Channels < 1 || s.Height < 1 || s.Width < 1 || size != float64(dim)):
+		return fmt.Errorf("coupling: a mask over images of %dx%dx%d for %d features: %w", s.Channels, s.Height, s.Width, dim, bijector.ErrShape)
+	}
+	return nil
 }
 
 // mask returns the mask of dim features, 1 where one is kept.
@@ -45,6 +74,9 @@ func (s MaskSpec) mask(dim int) ([]int64, error) {
 		kind = "odd"
 	case kind != "given" && s.Keep != nil:
 		return nil, fmt.Errorf("coupling: mask of kind %q with keep set; leave keep out, or the kind: %w", kind, bijector.ErrSpec)
+	}
+	if err := s.image(dim); err != nil {
+		return nil, err
 	}
 	m := make([]int64, dim)
 	switch kind {
@@ -76,8 +108,23 @@ func (s MaskSpec) mask(dim int) ([]int64, error) {
 		for i, k := range s.Keep {
 			m[i] = int64(k)
 		}
+	case "checkerboard":
+		for i := range m {
+			m[i] = int64((i/s.Width%s.Height + i%s.Width) % 2)
+		}
+	case "channel":
+		for i := range s.Channels / 2 * s.Height * s.Width {
+			m[i] = 1
+		}
 	default:
-		return nil, fmt.Errorf("coupling: mask of kind %q, want odd, even, half, second-half, random or given: %w", s.Kind, bijector.ErrSpec)
+		return nil, fmt.Errorf("coupling: mask of kind %q, want odd, even, half, second-half, random, given, checkerboard or channel: %w", s.Kind, bijector.ErrSpec)
+	}
+	if s.Invert {
+		for i, k := range m {
+			if k == 0 || k == 1 {
+				m[i] = 1 - k
+			}
+		}
 	}
 	_, err := countKept(m)
 	return m, err

@@ -22,12 +22,27 @@ func TestMaskKinds(t *testing.T) {
 		{MaskSpec{Kind: "half"}, 2, []int64{1, 0}},
 		{MaskSpec{Kind: "given", Keep: []int{1, 1, 0}}, 3, []int64{1, 1, 0}},
 		{MaskSpec{Keep: []int{0, 1, 1}}, 3, []int64{0, 1, 1}},
+		{MaskSpec{Kind: "even", Invert: true}, 3, []int64{0, 1, 0}},
+		{MaskSpec{Keep: []int{0, 1, 1}, Invert: true}, 3, []int64{1, 0, 0}},
+		{board(1, 2, 3, false), 6, []int64{0, 1, 0, 1, 0, 1}},
+		{board(1, 3, 2, false), 6, []int64{0, 1, 1, 0, 0, 1}},
+		{board(2, 1, 3, true), 6, []int64{1, 0, 1, 1, 0, 1}},
+		{half(2, 1, 2, false), 4, []int64{1, 1, 0, 0}},
+		{half(3, 1, 2, true), 6, []int64{0, 0, 1, 1, 1, 1}},
 	} {
 		got, err := c.spec.mask(c.dim)
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%+v of %d: %v (%v), want %v", c.spec, c.dim, got, err, c.want)
 		}
 	}
+}
+
+func board(c, h, w int, invert bool) MaskSpec {
+	return MaskSpec{Kind: "checkerboard", Channels: c, Height: h, Width: w, Invert: invert}
+}
+
+func half(c, h, w int, invert bool) MaskSpec {
+	return MaskSpec{Kind: "channel", Channels: c, Height: h, Width: w, Invert: invert}
 }
 
 func TestRandomMask(t *testing.T) {
@@ -64,7 +79,14 @@ func TestMaskRefuses(t *testing.T) {
 		{MaskSpec{}, 1, bijector.ErrSpec},
 		{MaskSpec{}, -3, bijector.ErrSpec},
 		{MaskSpec{}, 1 << 40, bijector.ErrSpec},
-		{MaskSpec{Kind: "checkerboard"}, 4, bijector.ErrSpec},
+		{MaskSpec{Kind: "chequered"}, 4, bijector.ErrSpec},
+		{MaskSpec{Kind: "checkerboard"}, 4, bijector.ErrShape},
+		{board(1, 2, 3, false), 4, bijector.ErrShape},
+		{board(-1, -2, 2, false), 4, bijector.ErrShape},
+		{half(1<<40, 1<<40, 1<<40, false), 4, bijector.ErrShape},
+		{half(1, 2, 2, false), 4, bijector.ErrSpec},
+		{MaskSpec{Kind: "odd", Width: 2}, 4, bijector.ErrSpec},
+		{MaskSpec{Keep: []int{0, -1}, Invert: true}, 2, bijector.ErrSpec},
 		{MaskSpec{Kind: "odd", Keep: []int{0, 1}}, 2, bijector.ErrSpec},
 		{MaskSpec{Kind: "given"}, 4, bijector.ErrShape},
 		{MaskSpec{Keep: []int{1, 0}}, 3, bijector.ErrShape},

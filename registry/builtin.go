@@ -27,6 +27,8 @@ func builtins() *table {
 	sized(leaf("bijector.scale", bijector.NewScale[float32], bijector.NewScale[float64]), scaleValues)
 	sized(leaf("bijector.shift", bijector.NewShift[float32], bijector.NewShift[float64]), shiftValues)
 	sized(leaf("bijector.lu", bijector.NewLU[float32], bijector.NewLU[float64]), luValues)
+	sized(leaf("bijector.conv1x1", bijector.NewConv1x1[float32], bijector.NewConv1x1[float64]), conv1x1Values)
+	sized(leaf("bijector.squeeze", bijector.NewSqueeze[float32], bijector.NewSqueeze[float64]), noValues)
 	sized(leaf("bijector.standardize", bijector.NewStandardize[float32], bijector.NewStandardize[float64]), standardizeValues)
 	sized(leaf("bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]), noValues)
 	sized(leaf("bijector.sigmoid", bijector.NewSigmoid[float32], bijector.NewSigmoid[float64]), noValues)

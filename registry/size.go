@@ -13,9 +13,18 @@ import (
 
 func permuteValues(s any) float64 { return float64(s.(bijector.PermuteSpec).Dim) }
 
-func batchNormValues(s any) float64 { return 4 * float64(s.(bijector.BatchNormSpec).Dim) }
+func batchNormValues(s any) float64 {
+	b := s.(bijector.BatchNormSpec)
+	return 4 * channels(b.Dim, b.Pixels)
+}
 
-func actNormValues(s any) float64 { return 2 * float64(s.(bijector.ActNormSpec).Dim) }
+func actNormValues(s any) float64 {
+	a := s.(bijector.ActNormSpec)
+	return 2 * channels(a.Dim, a.Pixels)
+}
+
+// channels counts those of dim features, of which each has pixels.
+func channels(dim, pixels int) float64 { return float64(dim) / float64(or(pixels, 1)) }
 
 func scaleValues(s any) float64 { return float64(s.(bijector.ScaleSpec).Dim) }
 
@@ -23,8 +32,13 @@ func shiftValues(s any) float64 { return float64(s.(bijector.ShiftSpec).Dim) }
 
 func standardizeValues(s any) float64 { return 2 * float64(s.(bijector.StandardizeSpec).Dim) }
 
-func luValues(s any) float64 {
-	d := float64(s.(bijector.LUSpec).Dim)
+func luValues(s any) float64 { return triangles(s.(bijector.LUSpec).Dim) }
+
+func conv1x1Values(s any) float64 { return triangles(s.(bijector.Conv1x1Spec).Channels) }
+
+// triangles counts the factors of a square matrix, its bias and permutation.
+func triangles(dim int) float64 {
+	d := float64(dim)
 	return (d + 2) * d
 }
 
@@ -79,7 +93,8 @@ func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params 
 		hidden = []int{100, 100} // the default of all couplings
 	}
 	kept, moved := float64(dim/2), float64(dim/2)
-	if m.Keep != nil {
+	switch {
+	case m.Keep != nil:
 		kept = 0
 		for _, k := range m.Keep {
 			if k == 1 {
@@ -87,6 +102,12 @@ func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params 
 			}
 		}
 		moved = d - kept
+	case m.Kind == "channel":
+		kept = float64(m.Channels/2) * float64(m.Height) * float64(m.Width)
+		moved = d - kept
+	}
+	if m.Invert {
+		kept, moved = moved, kept
 	}
 	return d + mlp(kept+float64(context), hidden, params*moved)
 }

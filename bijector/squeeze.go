@@ -1,0 +1,109 @@
+package bijector
+
+// Squeeze trades an image's resolution for channels, so that couplings see
+// farther and half of the channels can be left out.
+
+import (
+	"fmt"
+	"sync"
+
+	"gorgonia.org/tensor"
+)
+
+// SqueezeSpec describes a Squeeze by the images that go in.
+type SqueezeSpec struct {
+	Channels int `json:"channels"`
+	Height   int `json:"height"` // even
+	Width    int `json:"width"`  // even
+}
+
+// Squeeze makes four channels of half the height and width out of each one,
+//
+//	z[4c + 2u + v, i, j] = x[c, 2i + u, 2j + v] for u and v of 0 and 1,
+//	log|det dz/dx| = 0
+//
+// (Dinh et al. 2017, arXiv 1605.08803, section 3.6 and figure 3). The upper
+// half of each square of four pixels thus makes the first two channels: a
+// coupling that keeps half of the channels afterwards splits pixels otherwise
+// than a checkerboard does. It is a permutation of features, without
+// parameters and without buffers, since its spec says it all; a chain folds it
+// like a Permute.
+type Squeeze[T Float] struct {
+	spec    SqueezeSpec
+	order   func() *Permute[T] // made once, by the first pass: a spec alone takes no memory
+	tensors Tensors[T]
+}
+
+// NewSqueeze makes a Squeeze. It returns ErrSpec for images without pixels and
+// for sides that are odd.
+func NewSqueeze[T Float](s SqueezeSpec) (*Squeeze[T], error) {
+	if err := checkImage("a squeeze", s.Channels, s.Height, s.Width); err != nil {
+		return nil, err
+	}
+	if s.Height%2 != 0 || s.Width%2 != 0 {
+		return nil, fmt.Errorf("bijector: a squeeze of images of %dx%d, want even sides: %w", s.Height, s.Width, ErrSpec)
+	}
+	return &Squeeze[T]{spec: s, order: sync.OnceValue(func() *Permute[T] { return squeezed[T](s) })}, nil
+}
+
+// squeezed is the permutation.
+func squeezed[T Float](s SqueezeSpec) *Permute[T] {
+	indices := make([]int, 0, s.Channels*s.Height*s.Width)
+	for c := range s.Channels {
+		for corner := range 4 {
+			for i := range s.Height / 2 {
+				for j := range s.Width / 2 {
+					indices = append(indices, (c*s.Height+2*i+corner/2)*s.Width+2*j+corner%2)
+				}
+			}
+		}
+	}
+	order, err := NewPermute[T](PermuteSpec{Dim: len(indices), Kind: "given", Indices: indices})
+	if err != nil {
+		panic(err) // the spec was checked: each index is there once
+	}
+	return order
+}
+
+// InShape is the size of the images of data.
+func (s *Squeeze[T]) InShape() (c, h, w int) { return s.spec.Channels, s.spec.Height, s.spec.Width }
+
+// OutShape is the size of the latent images.
+func (s *Squeeze[T]) OutShape() (c, h, w int) {
+	return 4 * s.spec.Channels, s.spec.Height / 2, s.spec.Width / 2
+}
+
+// Dim is the number of features.
+func (s *Squeeze[T]) Dim() int { return s.spec.Channels * s.spec.Height * s.spec.Width }
+
+// ContextDim is 0.
+func (s *Squeeze[T]) ContextDim() int { return 0 }
+
+// Params: a squeeze has none.
+func (s *Squeeze[T]) Params() []Param[T] { return nil }
+
+// Buffers: none.
+func (s *Squeeze[T]) Buffers() []Buffer { return nil }
+
+// Spec is the SqueezeSpec.
+func (s *Squeeze[T]) Spec() any { return s.spec }
+
+// Forward makes four channels of each.
+func (s *Squeeze[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return s.tensors.Forward(s, x) }
+
+// Inverse puts them back together.
+func (s *Squeeze[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return s.tensors.Inverse(s, z) }
+
+// LogDetJacobian is 0 for each row.
+func (s *Squeeze[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return s.tensors.LogDetJacobian(s, x)
+}
+
+// NewPass returns a Permute's.
+func (s *Squeeze[T]) NewPass(o PassOptions) Pass[T] { return s.order().NewPass(o) }
+
+// NewGradPass returns a Permute's.
+func (s *Squeeze[T]) NewGradPass(o PassOptions) GradPass[T] { return s.order().NewGradPass(o) }
+
+// permutation is what a chain folds.
+func (s *Squeeze[T]) permutation() *Permute[T] { return s.order() }
