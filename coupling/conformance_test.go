@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/bijector/bijectortest"
 	"github.com/bijou-flow/bijou/coupling"
@@ -41,7 +44,7 @@ func TestAdditive(t *testing.T) {
 }
 
 func TestAffine(t *testing.T) {
-	for _, scale := range []string{"tanh", "learned-tanh", "softclamp", "sigmoid", "exp"} {
+	for _, scale := range []string{"tanh", "learned-tanh", "softclamp", "softsign", "sigmoid", "exp"} {
 		for i, mask := range maskKinds {
 			for _, context := range []int{0, 3} {
 				for _, activation := range activations {
@@ -61,11 +64,35 @@ func TestAffine(t *testing.T) {
 	}
 }
 
+// TestReverse: the coupling whose parameters are those of the way back.
+func TestReverse(t *testing.T) {
+	for _, scale := range []string{"learned-tanh", "exp"} {
+		s := coupling.AffineSpec{Dim: 5, ContextDim: 2, Scale: scale, Reverse: true, Hidden: hidden, Seed: 4}
+		t.Run(scale, func(t *testing.T) {
+			bijectortest.Run(t,
+				func() (*coupling.Affine[float32], error) { return coupling.NewAffine[float32](s) },
+				func() (*coupling.Affine[float64], error) { return coupling.NewAffine[float64](s) },
+				options(scale, 4))
+		})
+	}
+	s := coupling.AffineSpec{Dim: 5, Hidden: hidden, Seed: 4}
+	there := must(coupling.NewAffine[float64](s))
+	s.Reverse = true
+	back := must(coupling.NewAffine[float64](s))
+	for _, c := range []*coupling.Affine[float64]{there, back} {
+		c.Params()[len(c.Params())-1].Data[1] = 0.3 // a learned factor
+	}
+	x := rows(5, 0.3, -1, 2, 0.5, 1)
+	if d := cmp.Diff(must(there.Forward(x)).Float64s(), must(back.Inverse(x)).Float64s(), cmpopts.EquateApprox(0, 1e-14)); d != "" {
+		t.Errorf("Forward and the reverse one's Inverse differ:\n%s", d)
+	}
+}
+
 // options keep an unbounded scale to inputs whose exponential is a number
 // that a round trip can be made of.
 func options(scale string, seed uint64) bijectortest.Options {
 	o := bijectortest.Options{Seed: seed}
-	if scale == "exp" {
+	if scale == "exp" || scale == "softsign" {
 		o.Extent = 20
 	}
 	return o

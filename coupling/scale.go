@@ -23,12 +23,17 @@ type scaleKind uint8
 const (
 	scaleTanh scaleKind = iota
 	scaleSoftclamp
+	scaleSoftsign
 	scaleSigmoid
 	scaleExp
 )
 
-// defaultClamp lets one softclamped coupling scale by 1/6.7 to 6.7.
-const defaultClamp = 1.9
+// The bounds of softclamp and softsign where a spec has none: one coupling
+// scales by 1/6.7 to 6.7, or by 1/1000 to 1000.
+const (
+	defaultSoftclamp = 1.9
+	defaultSoftsign  = 6.907755278982137 // log 1000
+)
 
 // sigmoid's scale is sigma(r + sigmoidShift) + sigmoidFloor: near 1 for r = 0,
 // and never so small that the inverse blows up.
@@ -46,23 +51,26 @@ func newLogScale(name string, clamp float64) (logScale, error) {
 	case "tanh":
 		l.kind = scaleTanh
 	case "softclamp":
-		l.kind = scaleSoftclamp
+		l.kind, l.clamp = scaleSoftclamp, defaultSoftclamp
+	case "softsign":
+		l.kind, l.clamp = scaleSoftsign, defaultSoftsign
 	case "sigmoid":
 		l.kind = scaleSigmoid
 	case "exp":
 		l.kind = scaleExp
 	default:
-		return l, fmt.Errorf("coupling: scale %q, want tanh, learned-tanh, softclamp, sigmoid or exp: %w", name, bijector.ErrSpec)
+		return l, fmt.Errorf("coupling: scale %q, want tanh, learned-tanh, softclamp, softsign, sigmoid or exp: %w", name, bijector.ErrSpec)
 	}
-	if clamp != 0 && l.kind != scaleSoftclamp {
-		return l, fmt.Errorf("coupling: clamp %g with a scale other than softclamp: %w", clamp, bijector.ErrSpec)
+	if clamp == 0 {
+		return l, nil
 	}
-	if l.clamp = clamp; clamp == 0 {
-		l.clamp = defaultClamp
+	if l.clamp == 0 {
+		return l, fmt.Errorf("coupling: clamp %g with a scale other than softclamp and softsign: %w", clamp, bijector.ErrSpec)
 	}
-	if !(l.clamp > 0 && l.clamp <= math.MaxFloat32) {
+	if !(clamp > 0 && clamp <= math.MaxFloat32) {
 		return l, fmt.Errorf("coupling: clamp %g, want a positive number: %w", clamp, bijector.ErrSpec)
 	}
+	l.clamp = clamp
 	return l, nil
 }
 
@@ -77,6 +85,12 @@ func (l logScale) value(s, r []float64) {
 			u := v / l.clamp
 			s[i] = 2 / math.Pi * l.clamp * math.Atan(u)
 			r[i] = 2 / math.Pi / (1 + u*u)
+		}
+	case scaleSoftsign:
+		for i, v := range r {
+			u := 1 / (1 + math.Abs(v)/l.clamp)
+			s[i] = v * u
+			r[i] = u * u
 		}
 	case scaleSigmoid:
 		l.sigmoid(s, r)
@@ -116,7 +130,7 @@ func (l logScale) slope(ds, kept []float64) {
 		for i, t := range kept {
 			ds[i] *= (1 - t) * (1 + t)
 		}
-	case scaleSoftclamp, scaleSigmoid:
+	case scaleSoftclamp, scaleSoftsign, scaleSigmoid:
 		for i, v := range kept {
 			ds[i] *= v
 		}

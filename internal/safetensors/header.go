@@ -26,8 +26,9 @@ const (
 )
 
 // ReadHeader reads and checks the header of a file of size bytes. It leaves r
-// at the first value. Errors of r itself are returned as they are.
-func ReadHeader(r io.Reader, size int64) (*Header, error) {
+// at the first value. Tensors are of type F32, F64 or I64, or one of more.
+// Errors of r itself are returned as they are.
+func ReadHeader(r io.Reader, size int64, more ...DType) (*Header, error) {
 	var prefix [8]byte
 	if size < int64(len(prefix)) {
 		return nil, &FormatError{Field: "header", Reason: fmt.Sprintf("the file has %d bytes, the header's length alone takes 8", size)}
@@ -54,7 +55,7 @@ func ReadHeader(r io.Reader, size int64) (*Header, error) {
 		text.Write(buf[:k])
 		left -= k
 	}
-	return parseHeader(text.String(), size-8-int64(n))
+	return parseHeader(text.String(), size-8-int64(n), append(ours[:len(ours):len(ours)], more...))
 }
 
 // readFull fills buf, and calls a file that ends early ill-formed.
@@ -66,8 +67,9 @@ func readFull(r io.Reader, buf []byte, field string) error {
 	return err
 }
 
-// parseHeader checks a header's text against a data section of dataSize bytes.
-func parseHeader(text string, dataSize int64) (*Header, error) {
+// parseHeader checks a header's text against a data section of dataSize bytes
+// with values of the given types.
+func parseHeader(text string, dataSize int64, types []DType) (*Header, error) {
 	if !utf8.ValidString(text) {
 		return nil, &FormatError{Field: "header", Reason: "is not valid UTF-8"}
 	}
@@ -80,7 +82,7 @@ func parseHeader(text string, dataSize int64) (*Header, error) {
 		// Each entry has the key once, unescaped: the list never grows.
 		Tensors: make([]Tensor, 0, min(strings.Count(text, `"dtype"`), len(text)/minEntry)),
 	}
-	p := &parser{s: text}
+	p := &parser{s: text, types: types}
 	metadata := false
 	err := p.object(func() error {
 		name, err := p.text()
@@ -213,12 +215,21 @@ func (p *parser) dtype() (DType, error) {
 	if err != nil {
 		return 0, err
 	}
-	for d := F32; d <= I64; d++ {
+	want := ""
+	for i, d := range p.types {
 		if name == d.String() {
 			return d, nil
 		}
+		switch i {
+		case 0:
+		case len(p.types) - 1:
+			want += " or "
+		default:
+			want += ", "
+		}
+		want += d.String()
 	}
-	return 0, p.fail(fmt.Sprintf("is %q, want F32, F64 or I64", clip(name)))
+	return 0, p.fail(fmt.Sprintf("is %q, want %s", clip(name), want))
 }
 
 // shape returns the text between the brackets and the product of the sizes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,7 @@ func TestHostileHeaders(t *testing.T) {
 		{"no fields", `{"a":{}}`, 8, "a", "dtype", "missing"},
 		{"unknown dtype", with(`"F31"`, `[2]`, `[0,8]`), 8, "a", "dtype", `"F31"`},
 		{"dtype in lower case", with(`"f32"`, `[2]`, `[0,8]`), 8, "a", "dtype", `"f32"`},
+		{"dtype for those who ask for it", with(`"BOOL"`, `[8]`, `[0,8]`), 8, "a", "dtype", "want F32, F64 or I64"},
 		{"dtype of another kind", with(`"BF16"`, `[4]`, `[0,8]`), 8, "a", "dtype", "want F32, F64 or I64"},
 		{"dtype is a number", with(`32`, `[2]`, `[0,8]`), 8, "a", "dtype", "want '\"'"},
 		{"shape is a number", with(`"F32"`, `2`, `[0,8]`), 8, "a", "shape", "want '['"},
@@ -241,5 +243,40 @@ func TestElements(t *testing.T) {
 		if int64(n) != want || want > math.MaxInt32 {
 			t.Errorf("[%s]: shape %v", text, x.Shape())
 		}
+	}
+}
+
+// TestBools: a type that is read where it is asked for.
+func TestBools(t *testing.T) {
+	raw := file(`{"m":{"dtype":"BOOL","shape":[3],"data_offsets":[8,11]},"i":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}`, 11)
+	raw[len(raw)-1], raw[len(raw)-3] = 1, 2
+	r := bytes.NewReader(raw)
+	h, err := ReadHeader(r, int64(len(raw)), Bool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vr := &ValueReader{R: r}
+	if err := ReadInts(vr, h.Tensors[0], make([]int64, 1)); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]bool, 3)
+	if err := ReadBools(vr, h.Tensors[1], got); err != nil {
+		t.Fatal(err)
+	}
+	if want := []bool{true, false, true}; !slices.Equal(got, want) {
+		t.Errorf("read %v, want %v", got, want)
+	}
+	for name, err := range map[string]error{
+		"BOOL as floats": ReadFloats(vr, h.Tensors[1], make([]float32, 3)),
+		"I64 as bools":   ReadBools(vr, h.Tensors[0], make([]bool, 1)),
+	} {
+		var e *FormatError
+		if !errors.As(err, &e) || e.Field != "dtype" {
+			t.Errorf("%s: %v, want a FormatError of the dtype", name, err)
+		}
+	}
+	raw = file(`{"m":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1)
+	if _, err := ReadHeader(bytes.NewReader(raw), int64(len(raw)), Bool); err == nil || !strings.Contains(err.Error(), "want F32, F64, I64 or BOOL") {
+		t.Errorf("U8: %v", err)
 	}
 }

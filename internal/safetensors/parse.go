@@ -16,8 +16,9 @@ const jsonSpace = " \t\n\r"
 
 // parser walks over valid UTF-8.
 type parser struct {
-	s string
-	i int
+	s     string
+	i     int
+	types []DType // that tensors may have
 }
 
 func (p *parser) fail(reason string) error {

@@ -44,15 +44,19 @@ func (e *FormatError) Unwrap() error { return ErrFormat }
 // DType is the type of a tensor's values.
 type DType uint8
 
-// The types that a model is made of. The format has more; the reader refuses
-// them by name.
+// The types that a model is made of, and Bool, which other programs' files
+// have beside them. The format has more; the reader refuses them by name.
 const (
 	F32 DType = iota + 1
 	F64
 	I64
+	Bool
 )
 
-var dtypeNames = [...]string{F32: "F32", F64: "F64", I64: "I64"}
+var dtypeNames = [...]string{F32: "F32", F64: "F64", I64: "I64", Bool: "BOOL"}
+
+// ours are the types that are read unless a caller names more.
+var ours = []DType{F32, F64, I64}
 
 // String is the format's name of the type.
 func (d DType) String() string {
@@ -64,8 +68,11 @@ func (d DType) String() string {
 
 // Size is the number of bytes of a value.
 func (d DType) Size() int64 {
-	if d == F32 {
+	switch d {
+	case F32:
 		return 4
+	case Bool:
+		return 1
 	}
 	return 8
 }

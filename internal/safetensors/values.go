@@ -40,6 +40,15 @@ func ReadInts(r *ValueReader, t Tensor, dst []int64) error {
 	return readValues(r, t, dst, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
 }
 
+// ReadBools reads the values of t, which r stands at, into dst. Whatever is not
+// zero is true, as in C.
+func ReadBools(r *ValueReader, t Tensor, dst []bool) error {
+	if t.DType != Bool {
+		return &FormatError{t.Name, "dtype", fmt.Sprintf("is %v, want BOOL", t.DType)}
+	}
+	return readValues(r, t, dst, func(b []byte) bool { return b[0] != 0 })
+}
+
 func readValues[E any](r *ValueReader, t Tensor, dst []E, get func([]byte) E) error {
 	if int64(len(dst)) != t.Elements() {
 		return &FormatError{t.Name, "shape", fmt.Sprintf("%v has %d values, want %d", t.Shape(), t.Elements(), len(dst))}

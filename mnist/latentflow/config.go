@@ -73,7 +73,7 @@ func (c *config) flags(f *flag.FlagSet) {
 	f.StringVar(&c.Schedule, "schedule", "cosine", "`course` of both rates: cosine or constant")
 	f.Float64Var(&c.Decay, "weight-decay", 1e-5, "weight `decay` of both")
 	f.StringVar(&c.Coupling, "coupling", "affine", "`kind` of coupling: additive (NICE) or affine (Real NVP)")
-	f.StringVar(&c.Scale, "scale", "", "scale `parametrisation` of affine couplings: tanh, learned-tanh, softclamp, sigmoid or exp")
+	f.StringVar(&c.Scale, "scale", "", "scale `parametrisation` of affine couplings: tanh, learned-tanh, softclamp, softsign, sigmoid or exp")
 	f.StringVar(&c.Norm, "norm", "batch", "`normalisation` between couplings: batch, act or none")
 	f.BoolVar(&c.Unconditional, "unconditional", false, "do not tell the flow which digit it is")
 	f.IntVar(&c.Batch, "batch", 100, "`rows` a training step")
@@ -99,7 +99,7 @@ func (c *config) check() error {
 		{"coupling", c.Coupling, []string{"affine", "additive"}},
 		{"schedule", c.Schedule, []string{"cosine", "constant"}},
 		{"norm", c.Norm, []string{"batch", "act", "none"}},
-		{"scale", c.Scale, []string{"", "tanh", "learned-tanh", "softclamp", "sigmoid", "exp"}},
+		{"scale", c.Scale, []string{"", "tanh", "learned-tanh", "softclamp", "softsign", "sigmoid", "exp"}},
 	} {
 		if !slices.Contains(v.want, v.value) {
 			return usagef("-%s %q: want one of %s", v.flag, v.value, strings.TrimPrefix(strings.Join(v.want, ", "), ", "))
