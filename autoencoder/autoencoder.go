@@ -97,6 +97,10 @@ func (a *Autoencoder[T]) openDecoder() func(y, x bijector.Mat[T]) {
 	}
 }
 
+// Maps are the encoder, from data to embeddings, and the decoder, from
+// embeddings to logits.
+func (a *Autoencoder[T]) Maps() (encoder, decoder bijector.Map[T]) { return a.encoder, a.decoder }
+
 // Params are the encoder's behind "encoder." and the decoder's behind
 // "decoder.".
 func (a *Autoencoder[T]) Params() []bijector.Param[T] {

@@ -152,6 +152,9 @@ func (c *Conv2D[T]) images() (in, out image) {
 	return c.geo.big, c.geo.small
 }
 
+// Transposed reports whether this is a transposed convolution.
+func (c *Conv2D[T]) Transposed() bool { return c.transposed }
+
 // In is the number of input features, channels*height*width.
 func (c *Conv2D[T]) In() int { in, _ := c.images(); return in.features() }
 

@@ -32,6 +32,9 @@ func (s *Sequential[T]) In() int { return s.maps[0].In() }
 // Out is the number of output features.
 func (s *Sequential[T]) Out() int { return s.maps[len(s.maps)-1].Out() }
 
+// Maps are the maps, first to last.
+func (s *Sequential[T]) Maps() []bijector.Map[T] { return s.maps }
+
 // Params are those of the maps: "0.weight", "1.weight" and so on.
 func (s *Sequential[T]) Params() []bijector.Param[T] {
 	var ps []bijector.Param[T]

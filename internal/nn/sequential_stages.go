@@ -58,6 +58,20 @@ func (d *Dense[T]) Params() []bijector.Param[T] {
 	}
 }
 
+// Rectified reports whether the output is the positive part.
+func (d *Dense[T]) Rectified() bool { return d.relu }
+
+// Weight copies the weight in the order (out, in).
+func (d *Dense[T]) Weight() []T {
+	w := make([]T, 0, len(d.w))
+	for i := range d.out {
+		for j := range d.in {
+			w = append(w, d.w[i*d.rs+j*d.cs])
+		}
+	}
+	return w
+}
+
 // Buffers: none.
 func (d *Dense[T]) Buffers() []bijector.Buffer { return nil }
 

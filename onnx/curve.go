@@ -1,0 +1,81 @@
+// Functions of one value: logit, sigmoid, tanh, softplus.
+
+package onnx
+
+import (
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// curve returns both directions of an elementwise layer.
+func curve[T bijector.Float](l bijector.Layer[T]) (f, b step, ok bool) {
+	d := l.Dim()
+	var up, down func(g *Graph, v Value) (w, logSlope Value)
+	switch l := l.(type) {
+	case *bijector.Sigmoid[T]:
+		up, down = sigmoid, logit(0)
+	case *bijector.Logit[T]:
+		alpha := l.Spec().(bijector.LogitSpec).Alpha
+		up, down = logit(alpha), unlogit(alpha)
+	case *bijector.Tanh[T]:
+		up, down = tanh, atanh
+	case *bijector.Softplus[T]:
+		up, down = softplus, unsoftplus
+	default:
+		return nil, nil, false
+	}
+	each := func(f func(g *Graph, v Value) (w, logSlope Value)) step {
+		return func(g *Graph, x, _ Value) (z, logDet Value) {
+			z, s := f(g, x)
+			return z, g.Sum(s, d)
+		}
+	}
+	return each(up), each(down), true
+}
+
+// sigmoid has the log-slope log s(v)(1-s(v)) = -|v| - 2 log(1+e^-|v|).
+func sigmoid(g *Graph, v Value) (w, logSlope Value) {
+	return g.Sigmoid(v), g.Sub(g.Times(g.decay(v), -2), g.Abs(v))
+}
+
+// logit is log y - log(1-y) of y = alpha + (1-2 alpha) v.
+func logit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
+	width := 1 - 2*alpha
+	return func(g *Graph, v Value) (w, logSlope Value) {
+		a := g.Log(g.Plus(g.Times(v, width), alpha))
+		b := g.Log(g.Plus(g.Times(v, -width), 1-alpha))
+		return g.Sub(a, b), g.Plus(g.Neg(g.Add(a, b)), math.Log(width))
+	}
+}
+
+func unlogit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
+	width := 1 - 2*alpha
+	return func(g *Graph, v Value) (w, logSlope Value) {
+		y, s := sigmoid(g, v)
+		return g.Times(g.Plus(y, -alpha), 1/width), g.Plus(s, -math.Log(width))
+	}
+}
+
+// tanh has the log-slope log(1-tanh^2) = 2 (log 2 - |v| - log(1+e^-2|v|)).
+func tanh(g *Graph, v Value) (w, logSlope Value) {
+	a := g.Abs(v)
+	s := g.Add(a, g.decay(g.Times(v, 2)))
+	return g.Tanh(v), g.Times(g.Plus(s, -math.Ln2), -2)
+}
+
+func atanh(g *Graph, v Value) (w, logSlope Value) {
+	a, b := g.Log(g.Plus(v, 1)), g.Log(g.Plus(g.Neg(v), 1))
+	return g.Times(g.Sub(a, b), 0.5), g.Neg(g.Add(a, b))
+}
+
+// softplus has the log-slope log sigmoid(v) = min(v, 0) - log(1+e^-|v|).
+func softplus(g *Graph, v Value) (w, logSlope Value) {
+	positive, l := g.Relu(v), g.decay(v)
+	return g.Add(positive, l), g.Sub(g.Sub(v, positive), l)
+}
+
+func unsoftplus(g *Graph, v Value) (w, logSlope Value) {
+	l := g.Log(g.Plus(g.Neg(g.Exp(g.Neg(v))), 1))
+	return g.Add(v, l), g.Neg(l)
+}

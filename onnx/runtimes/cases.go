@@ -1,0 +1,224 @@
+// Models of every kind that onnx exports, with weights that are no start
+// values, and what the library computes for a few rows.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/onnx"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// array is a tensor as JSON.
+type array struct {
+	Shape []int     `json:"shape"`
+	Data  []float64 `json:"data"`
+}
+
+// vectors is a model, rows to run it on, and the results to compare with.
+type vectors struct {
+	Name  string           `json:"name"`
+	DType string           `json:"dtype"`
+	In    map[string]array `json:"in"`
+	Out   map[string]array `json:"out"`
+	model []byte
+}
+
+const (
+	dim     = 5
+	classes = 3
+	rows    = 7
+)
+
+// cases makes the vectors of every model in T.
+func cases[T bijector.Float]() (all []vectors, err error) {
+	defer func() {
+		if e, ok := recover().(failure); ok {
+			err = e.error
+		}
+	}()
+	for _, c := range flows[T]() {
+		all = append(all, flowVectors(c.name, c.flow)...)
+	}
+	return append(all, coderVectors[T]()...), nil
+}
+
+// failure carries an error out of must.
+type failure struct{ error }
+
+func must[V any](v V, err error) V {
+	if err != nil {
+		panic(failure{err})
+	}
+	return v
+}
+
+type namedFlow[T bijector.Float] struct {
+	name string
+	flow *distribution.Flow[T]
+}
+
+// flows are trained a little, so that batch norm has statistics, actnorm is
+// initialised, and nothing is zero.
+func flows[T bijector.Float]() []namedFlow[T] {
+	over := func(l bijector.Layer[T], base distribution.Base[T]) *distribution.Flow[T] {
+		f := distribution.NewFlow(l, base)
+		src := train.Tensor(normal[T](1, 200, dim))
+		if f.ContextDim() > 0 {
+			src = src.Given(normal[T](2, 200, classes))
+		}
+		must(train.Fit(context.Background(), f, src, train.Options{Epochs: 2}))
+		return f
+	}
+	standard := distribution.NewNormal[T](dim)
+	recipe := coupling.Recipe{Dim: dim, ContextDim: classes, Layers: 3, Hidden: []int{8, 8}, Seed: 1}
+	var all []namedFlow[T]
+	for _, scale := range []string{"learned-tanh", "tanh", "softclamp", "sigmoid", "exp"} {
+		r := recipe
+		r.Scale = scale
+		all = append(all, namedFlow[T]{"realnvp-" + scale, over(must(coupling.RealNVP[T](r)), standard)})
+	}
+	free := recipe
+	free.ContextDim, free.Activation = 0, "tanh"
+	learned := must(distribution.NormalOf[T](distribution.NormalSpec{Dim: dim, Learned: true}))
+	all = append(
+		all,
+		namedFlow[T]{"nice", over(must(coupling.NICE[T](free)), distribution.NewLogistic[T](dim))},
+		namedFlow[T]{"nsf", over(must(coupling.NSF[T](recipe)), standard)},
+		namedFlow[T]{"layers", over(layers[T](), learned)},
+	)
+	return all
+}
+
+// layers is a chain of everything that is no coupling.
+func layers[T bijector.Float]() bijector.Layer[T] {
+	inner := must(bijector.NewLU[T](bijector.LUSpec{Dim: 2, Seed: 3}))
+	half := must(bijector.NewScale[T](bijector.ScaleSpec{Dim: dim}))
+	half.Params()[0].Data[0] = 0.5
+	return must(bijector.NewChain[T](
+		must(bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: dim})),
+		must(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: dim})),
+		must(bijector.NewLogit[T](bijector.LogitSpec{Dim: dim, Alpha: 0.01})),
+		must(bijector.NewLU[T](bijector.LUSpec{Dim: dim, Seed: 1})),
+		must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: dim})),
+		must(bijector.NewPart[T](dim, 1, 3, inner)),
+		must(bijector.NewTanh[T](bijector.TanhSpec{Dim: dim})),
+		half,
+		must(bijector.NewPermute[T](bijector.PermuteSpec{Dim: dim, Seed: 2})),
+		must(bijector.NewSoftplus[T](bijector.SoftplusSpec{Dim: dim})),
+		must(bijector.NewShift[T](bijector.ShiftSpec{Dim: dim, FromData: true})),
+		must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: dim})),
+	))
+}
+
+// flowVectors runs a flow in both directions. The inverse starts at the
+// forward's results, so that every row is in the domain.
+func flowVectors[T bijector.Float](name string, f *distribution.Flow[T]) []vectors {
+	x := normal[T](3, rows, dim)
+	if name == "nsf" {
+		x.Set(0, T(30)) // outside of a spline's box
+	}
+	in := map[string]array{"x": arrayOf[T](x)}
+	back := map[string]array{}
+	given := f
+	if c := f.ContextDim(); c > 0 {
+		labels := normal[T](4, rows, c)
+		given = f.Given(labels)
+		in["context"], back["context"] = arrayOf[T](labels), arrayOf[T](labels)
+	}
+	z := must(given.Forward(x))
+	back["z"] = arrayOf[T](z)
+	return []vectors{
+		{
+			Name: name + "-forward", DType: dtype[T](), In: in, model: export(f, onnx.Forward),
+			Out: map[string]array{"z": arrayOf[T](z), "log_prob": arrayOf[T](must(given.LogProb(x)))},
+		},
+		{
+			Name: name + "-inverse", DType: dtype[T](), In: back, model: export(f, onnx.Inverse),
+			Out: map[string]array{"x": arrayOf[T](must(given.Inverse(z)))},
+		},
+	}
+}
+
+func export[T bijector.Float](f *distribution.Flow[T], d onnx.Direction) []byte {
+	var b bytes.Buffer
+	must(0, onnx.Export(&b, f, d))
+	return b.Bytes()
+}
+
+// coder is an encoder with its decoder.
+type coder interface {
+	autoencoder.Encoder
+	autoencoder.Decoder
+}
+
+func coderVectors[T bijector.Float]() (all []vectors) {
+	pca := must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 12, Embedding: 4, Whiten: true}))
+	must(0, pca.Fit(uniform[T](5, 50, 12)))
+	for _, c := range []struct {
+		name string
+		coder
+		dim int
+	}{
+		{"conv", must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 9, Width: 12, InChannels: 2, Channels: []int{3, 5}, Embedding: 4, Bias: true, Seed: 1})), 216},
+		{"dense", must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 12, Hidden: []int{9}, Embedding: 4, Seed: 1})), 12},
+		{"pca", pca, 12},
+		{"identity", must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 4})), 4},
+	} {
+		x := uniform[T](6, rows, c.dim)
+		z := must(c.Encode(x))
+		var encoder, decoder bytes.Buffer
+		must(0, onnx.ExportEncoder[T](&encoder, c.coder))
+		must(0, onnx.ExportDecoder[T](&decoder, c.coder))
+		all = append(
+			all,
+			vectors{
+				Name: c.name + "-encoder", DType: dtype[T](), model: encoder.Bytes(),
+				In: map[string]array{"x": arrayOf[T](x)}, Out: map[string]array{"z": arrayOf[T](z)},
+			},
+			vectors{
+				Name: c.name + "-decoder", DType: dtype[T](), model: decoder.Bytes(),
+				In: map[string]array{"z": arrayOf[T](z)}, Out: map[string]array{"x": arrayOf[T](must(c.Decode(z)))},
+			},
+		)
+	}
+	return all
+}
+
+func normal[T bijector.Float](seed uint64, n, d int) *tensor.Dense {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	return fill(n, d, func() T { return T(rng.NormFloat64()) })
+}
+
+func uniform[T bijector.Float](seed uint64, n, d int) *tensor.Dense {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	return fill(n, d, func() T { return T(rng.Float64()) })
+}
+
+func fill[T bijector.Float](n, d int, draw func() T) *tensor.Dense {
+	data := make([]T, n*d)
+	for i := range data {
+		data[i] = draw()
+	}
+	return tensor.New(tensor.WithShape(n, d), tensor.WithBacking(data))
+}
+
+func arrayOf[T bijector.Float](t *tensor.Dense) array {
+	a := array{Shape: t.Shape().Clone()}
+	for _, v := range t.Data().([]T) {
+		a.Data = append(a.Data, float64(v))
+	}
+	return a
+}
+
+func dtype[T bijector.Float]() string { return fmt.Sprintf("%T", *new(T)) }

@@ -1,0 +1,155 @@
+// The rational-quadratic spline as a graph: all bins at once, each value's bin
+// chosen by a row of ones and zeros.
+
+package onnx
+
+import (
+	"math"
+
+	"github.com/bijou-flow/bijou/coupling"
+)
+
+// spline is the transform of coupling.Spline for m features. Its intermediate
+// values are (n, K, m), a bin a row.
+type spline struct {
+	bins, m                       int
+	bound                         float64
+	minWidth, minHeight, minSlope float64
+}
+
+func newSpline(s coupling.SplineSpec, m int) transform {
+	or := func(v, otherwise float64) float64 {
+		if v == 0 {
+			return otherwise
+		}
+		return v
+	}
+	q := spline{
+		bins: int(or(float64(s.Bins), 8)), m: m, bound: or(s.Bound, 5),
+		minWidth: or(s.MinWidth, 1e-3), minHeight: or(s.MinHeight, 1e-3), minSlope: or(s.MinSlope, 1e-3),
+	}
+	return transform{q.forward, q.inverse}
+}
+
+// bin is the bin of each value, (n, 1, m) each: its corner, its size, and the
+// slopes at its ends.
+type bin struct{ left, width, bottom, height, start, end Value }
+
+// locate finds the bins of values v, (n, 1, m), on the axis of the widths or of
+// the heights.
+func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
+	k := q.bins
+	theta = g.Reshape(theta, 3*k-1, q.m)
+	left, right := q.knots(g, g.Slice(theta, 1, 0, k), q.minWidth)
+	bottom, top := q.knots(g, g.Slice(theta, 1, k, 2*k), q.minHeight)
+	lo, hi := left, right
+	if onHeights {
+		lo, hi = bottom, top
+	}
+	// The outermost bins reach as far as there are values.
+	const far = 1e30
+	reach := func(first, last float64) Value {
+		ends := make([]float64, k)
+		ends[0] += first
+		ends[k-1] += last
+		return g.Constant(ends, 1, k, 1)
+	}
+	at := func(edge Value) Value { // 1 where v is at the edge or beyond
+		return g.Op("Cast", []Attr{{"to", int(g.elem)}}, g.Op("GreaterOrEqual", nil, v, edge))
+	}
+	chosen := g.Sub(at(g.Add(lo, reach(-far, 0))), at(g.Add(hi, reach(0, far))))
+	pick := func(all Value) Value {
+		return g.times3(g.Op("ReduceMean", []Attr{{"axes", []int{1}}, {"keepdims", 1}}, g.Mul(chosen, all)), float64(k))
+	}
+	// A slope of 1 comes from raw = 0; the outermost knots have it.
+	shift := math.Log(math.Expm1(1 - q.minSlope))
+	raw := g.Op("Min", nil, g.Slice(theta, 1, 2*k, 3*k-1), g.Constant([]float64{1 / q.minSlope}, 1, 1, 1))
+	slopes := g.plus3(g.softplus3(g.plus3(raw, shift)), q.minSlope)
+	one := g.plus3(g.times3(g.Slice(theta, 1, 0, 1), 0), 1)
+	var b bin
+	b.left, b.bottom = pick(left), pick(bottom)
+	b.width = g.Sub(pick(right), b.left)
+	b.height = g.Sub(pick(top), b.bottom)
+	b.start, b.end = pick(g.Concat(1, one, slopes)), pick(g.Concat(1, slopes, one))
+	return b
+}
+
+// knots are the lower and upper ends of the bins of one axis.
+func (q spline) knots(g *Graph, raw Value, least float64) (lo, hi Value) {
+	spread := 2*q.bound - 2*q.bound*least*float64(q.bins)
+	sizes := g.plus3(g.times3(g.Op("Softmax", []Attr{{"axis", 1}}, raw), spread), 2*q.bound*least)
+	sums := g.plus3(g.Op("CumSum", nil, sizes, g.scalar(1)), -q.bound)
+	inner := g.Slice(sums, 1, 0, q.bins-1)
+	zero := g.times3(g.Slice(raw, 1, 0, 1), 0)
+	return g.Concat(1, g.plus3(zero, -q.bound), inner), g.Concat(1, inner, g.plus3(zero, q.bound))
+}
+
+// at returns what eq. 4 and 5 of the paper are made of, at the fraction u of
+// the bin with mean slope s.
+func (q spline) at(g *Graph, b bin, u, s Value) (num, den, inner Value) {
+	rest := g.plus3(g.Neg(u), 1)
+	t := g.Mul(u, rest)
+	square := g.Mul(u, u)
+	num = g.Add(g.Mul(s, square), g.Mul(b.start, t))
+	den = g.Add(s, g.Mul(g.Sub(g.Add(b.start, b.end), g.times3(s, 2)), t))
+	inner = g.Add(g.Add(g.Mul(b.end, square), g.times3(g.Mul(s, t), 2)), g.Mul(b.start, g.Mul(rest, rest)))
+	return num, den, inner
+}
+
+// unit clips to [0, 1].
+func unit(g *Graph, v Value) Value {
+	return g.Op("Min", nil, g.Relu(v), g.Constant([]float64{1}, 1, 1, 1))
+}
+
+// finish leaves values outside of the box alone, and returns (n, m).
+func (q spline) finish(g *Graph, v, moved, slope, den, inner Value, sign float64) (w, logSlope Value) {
+	bound := func(x float64) Value { return g.Constant([]float64{x}, 1, 1, 1) }
+	inside := g.Op("And", nil,
+		g.Op("GreaterOrEqual", nil, v, bound(-q.bound)), g.Op("GreaterOrEqual", nil, bound(q.bound), v))
+	l := g.Sub(g.Log(inner), g.times3(g.Log(g.Div(den, slope)), 2))
+	zero := g.Op("Min", nil, g.Abs(v), bound(0))
+	w = g.Op("Where", nil, inside, moved, v)
+	l = g.Op("Where", nil, inside, g.times3(l, sign), zero)
+	return g.Reshape(w, q.m), g.Reshape(l, q.m)
+}
+
+func (q spline) forward(g *Graph, x, theta Value) (y, logSlope Value) {
+	v := g.Reshape(x, 1, q.m)
+	b := q.locate(g, v, theta, false)
+	s := g.Div(b.height, b.width)
+	u := unit(g, g.Div(g.Sub(v, b.left), b.width))
+	num, den, inner := q.at(g, b, u, s)
+	return q.finish(g, v, g.Add(b.bottom, g.Mul(b.height, g.Div(num, den))), s, den, inner, 1)
+}
+
+// inverse finds the root of the quadratic as the library does.
+func (q spline) inverse(g *Graph, y, theta Value) (x, logSlope Value) {
+	v := g.Reshape(y, 1, q.m)
+	b := q.locate(g, v, theta, true)
+	s := g.Div(b.height, b.width)
+	up := g.Sub(v, b.bottom)
+	e := g.Mul(up, g.Sub(g.Add(b.start, b.end), g.times3(s, 2)))
+	a := g.Add(g.Mul(b.height, g.Sub(s, b.start)), e)
+	h := g.Sub(g.Mul(b.height, b.start), e)
+	c := g.Neg(g.Mul(s, up))
+	root := g.Op("Sqrt", nil, g.Relu(g.Sub(g.Mul(h, h), g.times3(g.Mul(a, c), 4))))
+	u := unit(g, g.Div(g.times3(c, 2), g.Sub(g.Neg(h), root)))
+	_, den, inner := q.at(g, b, u, s)
+	return q.finish(g, v, g.Add(b.left, g.Mul(b.width, u)), s, den, inner, -1)
+}
+
+// plus3, times3 and softplus3 are Plus, Times and Softplus for three axes.
+func (g *Graph) plus3(a Value, v float64) Value {
+	return g.Op("Add", nil, a, g.Constant([]float64{v}, 1, 1, 1))
+}
+
+func (g *Graph) times3(a Value, v float64) Value {
+	return g.Op("Mul", nil, a, g.Constant([]float64{v}, 1, 1, 1))
+}
+
+func (g *Graph) softplus3(a Value) Value {
+	return g.Add(g.Relu(a), g.Log(g.plus3(g.Exp(g.Neg(g.Abs(a))), 1)))
+}
+
+// scalar is an int64 of no axes.
+func (g *Graph) scalar(v int) Value { return g.constant(elemInt64, nil, rawInts([]int{v})) }
