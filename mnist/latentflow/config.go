@@ -2,63 +2,35 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 	"github.com/bijou-flow/bijou/train"
 )
 
 // config is everything that a training run depends on. It is written to
 // metrics.json as it is.
 type config struct {
-	Encoder       string  `json:"encoder"`
-	Embedding     int     `json:"embedding"`
-	AEEpochs      int     `json:"ae_epochs"`
-	AERate        float64 `json:"ae_rate"`
-	FlowEpochs    int     `json:"flow_epochs"`
-	FlowRate      float64 `json:"flow_rate"`
-	Schedule      string  `json:"schedule"`
-	Decay         float64 `json:"weight_decay"`
-	Coupling      string  `json:"coupling"`
-	Layers        int     `json:"layers"`
-	Hidden        sizes   `json:"hidden"`
-	Scale         string  `json:"scale,omitempty"`
-	Norm          string  `json:"norm"`
-	Unconditional bool    `json:"unconditional"`
-	Batch         int     `json:"batch"`
-	Seed          uint64  `json:"seed"`
-	Data          string  `json:"data,omitempty"`
-	Limit         int     `json:"limit,omitempty"`
-}
-
-// sizes is a list of positive numbers as a flag: 100,100.
-type sizes []int
-
-// maxSize bounds each of sizes. Nothing that trains in a day is larger, and a
-// slip of the finger should not take all memory.
-const maxSize = 4096
-
-func (s *sizes) String() string {
-	parts := make([]string, len(*s))
-	for i, n := range *s {
-		parts[i] = strconv.Itoa(n)
-	}
-	return strings.Join(parts, ",")
-}
-
-func (s *sizes) Set(text string) error {
-	*s = nil
-	for _, part := range strings.Split(text, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 || n > maxSize {
-			return fmt.Errorf("%q is no number from 1 to %d; want one or several with commas between, such as 100,100", part, maxSize)
-		}
-		*s = append(*s, n)
-	}
-	return nil
+	Encoder       string        `json:"encoder"`
+	Embedding     int           `json:"embedding"`
+	AEEpochs      int           `json:"ae_epochs"`
+	AERate        float64       `json:"ae_rate"`
+	FlowEpochs    int           `json:"flow_epochs"`
+	FlowRate      float64       `json:"flow_rate"`
+	Schedule      string        `json:"schedule"`
+	Decay         float64       `json:"weight_decay"`
+	Coupling      string        `json:"coupling"`
+	Layers        int           `json:"layers"`
+	Hidden        command.Sizes `json:"hidden"`
+	Scale         string        `json:"scale,omitempty"`
+	Norm          string        `json:"norm"`
+	Unconditional bool          `json:"unconditional"`
+	Batch         int           `json:"batch"`
+	Seed          uint64        `json:"seed"`
+	Data          string        `json:"data,omitempty"`
+	Limit         int           `json:"limit,omitempty"`
 }
 
 // flags declares the flags that train and sweep have in common: all but the
@@ -84,7 +56,7 @@ func (c *config) flags(f *flag.FlagSet) {
 
 // sizeFlags declares the flags for the flow's size.
 func (c *config) sizeFlags(f *flag.FlagSet) {
-	c.Hidden = sizes{100, 100}
+	c.Hidden = command.Sizes{100, 100}
 	f.IntVar(&c.Layers, "layers", 9, "`number` of couplings")
 	f.Var(&c.Hidden, "hidden", "`widths` of a coupling's hidden layers, as in 100,100")
 }
@@ -102,31 +74,31 @@ func (c *config) check() error {
 		{"scale", c.Scale, []string{"", "tanh", "learned-tanh", "softclamp", "softsign", "sigmoid", "exp"}},
 	} {
 		if !slices.Contains(v.want, v.value) {
-			return usagef("-%s %q: want one of %s", v.flag, v.value, strings.TrimPrefix(strings.Join(v.want, ", "), ", "))
+			return command.Usagef("-%s %q: want one of %s", v.flag, v.value, strings.TrimPrefix(strings.Join(v.want, ", "), ", "))
 		}
 	}
 	for _, v := range []struct {
 		flag          string
 		value, lo, hi int
 	}{
-		{"embedding", c.Embedding, 2, maxSize}, // a coupling keeps one and moves one
+		{"embedding", c.Embedding, 2, command.MaxSize}, // a coupling keeps one and moves one
 		{"ae-epochs", c.AEEpochs, 1, 1 << 30},
 		{"flow-epochs", c.FlowEpochs, 1, 1 << 30},
-		{"layers", c.Layers, 1, maxSize},
+		{"layers", c.Layers, 1, command.MaxSize},
 		{"batch", c.Batch, 2, 1 << 20}, // batch norm needs two
 		{"limit", c.Limit, 0, math.MaxInt},
 	} {
 		if v.value < v.lo || v.value > v.hi {
-			return usagef("-%s %d: want %d to %d", v.flag, v.value, v.lo, v.hi)
+			return command.Usagef("-%s %d: want %d to %d", v.flag, v.value, v.lo, v.hi)
 		}
 	}
 	switch {
 	case c.Scale != "" && c.Coupling == "additive":
-		return usagef("-scale %s: additive couplings have no scale; leave it out or use -coupling affine", c.Scale)
+		return command.Usagef("-scale %s: additive couplings have no scale; leave it out or use -coupling affine", c.Scale)
 	case !(c.AERate > 0 && c.AERate <= 1), !(c.FlowRate > 0 && c.FlowRate <= 1):
-		return usagef("-ae-rate %g -flow-rate %g: want learning rates above 0, at most 1", c.AERate, c.FlowRate)
+		return command.Usagef("-ae-rate %g -flow-rate %g: want learning rates above 0, at most 1", c.AERate, c.FlowRate)
 	case !(c.Decay >= 0 && c.Decay <= 1):
-		return usagef("-weight-decay %g: want 0 to 1", c.Decay)
+		return command.Usagef("-weight-decay %g: want 0 to 1", c.Decay)
 	}
 	return nil
 }

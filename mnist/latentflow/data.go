@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -12,27 +11,6 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/mnist"
 )
-
-// loadData reads MNIST or the set in dir, and cuts the training images to the
-// first limit.
-func loadData(dir string, limit int, log io.Writer) (train, test *mnist.Set, err error) {
-	if dir == "" {
-		train, test, err = mnist.Load()
-	} else {
-		train, test, err = mnist.LoadDir(dir)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("-data: %w; want a directory with the four IDX files of MNIST or a set like it", err)
-	}
-	if limit > 0 {
-		train = train.Head(limit)
-	}
-	if train.Len() < 2 {
-		return nil, nil, fmt.Errorf("%d training image is too few, want at least 2", train.Len())
-	}
-	fmt.Fprintf(log, "data: %d training and %d test images of %d x %d, %d classes\n", train.Len(), test.Len(), train.Height(), train.Width(), train.Classes())
-	return train, test, nil
-}
 
 // block is how many images are turned into floats at a time.
 const block = 2000

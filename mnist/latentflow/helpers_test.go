@@ -19,6 +19,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -53,7 +54,7 @@ func latentflow(args ...string) outcome { return runUntil(context.Background(), 
 func runUntil(ctx context.Context, see func(log string), args ...string) outcome {
 	var out bytes.Buffer
 	log := &watched{see: see}
-	code := run(ctx, args, streams{&out, log})
+	code := run(ctx, args, command.Streams{Out: &out, Log: log})
 	return outcome{code, out.String(), log.String()}
 }
 

@@ -10,13 +10,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 )
 
 const usage = `latentflow learns to draw digits with a normalizing flow.
@@ -39,93 +35,31 @@ GOMAXPROCS in the environment to use fewer. The results do not depend on it.
 `
 
 // commands by name.
-var commands = map[string]func(ctx context.Context, args []string, io streams) error{
+var commands = map[string]func(ctx context.Context, args []string, s command.Streams) error{
 	"train":  trainCommand,
 	"sample": sampleCommand,
 	"score":  scoreCommand,
 	"sweep":  sweepCommand,
 }
 
-// streams are a command's output: results, and everything said on the way.
-type streams struct{ out, log io.Writer }
+func main() { command.Main(run) }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the work cleanly; a second one kills.
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
-}
-
-// run is main with its surroundings as arguments; it returns the exit code: 0,
-// 1 for a failure, 2 for flags that are wrong, 130 when ctx ended the work.
-func run(ctx context.Context, args []string, s streams) int {
+// run is main with its surroundings as arguments; it returns the exit code.
+func run(ctx context.Context, args []string, s command.Streams) int {
 	if len(args) == 0 {
-		fmt.Fprint(s.log, usage)
+		fmt.Fprint(s.Log, usage)
 		return 2
 	}
 	name := args[0]
 	switch name {
 	case "-h", "-help", "--help", "help":
-		fmt.Fprint(s.out, usage)
+		fmt.Fprint(s.Out, usage)
 		return 0
 	}
-	command, ok := commands[name]
+	do, ok := commands[name]
 	if !ok {
-		fmt.Fprintf(s.log, "latentflow: there is no command %q; want train, sample, score or sweep\n", name)
+		fmt.Fprintf(s.Log, "latentflow: there is no command %q; want train, sample, score or sweep\n", name)
 		return 2
 	}
-	err := command(ctx, args[1:], s)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	fmt.Fprintf(s.log, "latentflow %s: %v\n", name, err)
-	var wrong usageError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return 130
-	case errors.As(err, &wrong):
-		return 2
-	}
-	return 1
-}
-
-// usageError: the flags are wrong.
-type usageError struct{ error }
-
-// usagef makes a usageError that says which flag and what it should be.
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-// interrupted is context.Canceled with a word on what became of the work.
-type interrupted string
-
-func (i interrupted) Error() string { return "interrupted; " + string(i) }
-
-func (interrupted) Unwrap() error { return context.Canceled }
-
-// newFlags is an empty set of flags. Errors of parsing are returned alone,
-// without the list of all flags behind them.
-func newFlags(name string) *flag.FlagSet {
-	f := flag.NewFlagSet(name, flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	f.Usage = func() {}
-	return f
-}
-
-// parse reads flags and refuses arguments that are none. Asked for help, it
-// prints about, which is what a command does and writes, and the flags.
-func parse(f *flag.FlagSet, args []string, about string, s streams) error {
-	err := f.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(s.out, "%s\nflags:\n", about)
-		f.SetOutput(s.out)
-		f.PrintDefaults()
-		return err
-	case err == nil && f.NArg() > 0:
-		err = fmt.Errorf("%q is no flag", f.Arg(0))
-	}
-	if err != nil {
-		return usagef("%w; \"latentflow %s -h\" lists the flags", err, f.Name())
-	}
-	return nil
+	return command.Exit("latentflow "+name, do(ctx, args[1:], s), s)
 }

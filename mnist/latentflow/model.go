@@ -14,6 +14,7 @@ import (
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -40,24 +41,24 @@ func newCoder(c *config, s *mnist.Set) (coder, error) {
 const pcaImages = 20000
 
 // trainCoder trains an encoder that newCoder made, in place. An interrupted one is usable.
-func trainCoder(ctx context.Context, m autoencoder.Encoder, c *config, tr, te *mnist.Set, s streams) (stage, error) {
+func trainCoder(ctx context.Context, m autoencoder.Encoder, c *config, tr, te *mnist.Set, s command.Streams) (command.Stage, error) {
 	start := time.Now()
 	switch m := m.(type) {
 	case *autoencoder.PCA[float32]:
 		if err := ctx.Err(); err != nil {
-			return newStage(nil, start), err
+			return command.NewStage(nil, start), err
 		}
 		x, err := images(tr, 0, min(tr.Len(), pcaImages))
 		if err == nil {
 			err = m.Fit(x)
 		}
-		return newStage(nil, start), err
+		return command.NewStage(nil, start), err
 	case *autoencoder.Autoencoder[float32]:
 		o := c.options(c.AEEpochs, c.AERate)
 		o.Validation = te
-		return fit(ctx, m, tr, o, "autoencoder", "nats a pixel", s)
+		return command.Fit(ctx, m, tr, o, "autoencoder", "nats a pixel", s)
 	}
-	return stage{}, fmt.Errorf("a %T has no training: %w", m, bijector.ErrNotTrainable)
+	return command.Stage{}, fmt.Errorf("a %T has no training: %w", m, bijector.ErrNotTrainable)
 }
 
 // newFlow makes the untrained flow of c over an embedding.
@@ -111,32 +112,10 @@ func embedBoth(enc autoencoder.Encoder, c *config, tr, te *mnist.Set) (a, b embe
 
 // trainFlow trains a flow on embeddings, with progress under a name. An
 // interrupted one is calibrated and usable.
-func trainFlow(ctx context.Context, f *distribution.Flow[float32], c *config, tr, te embedded, name string, s streams) (stage, error) {
+func trainFlow(ctx context.Context, f *distribution.Flow[float32], c *config, tr, te embedded, name string, s command.Streams) (command.Stage, error) {
 	o := c.options(c.FlowEpochs, c.FlowRate)
 	o.Validation = te.source()
-	return fit(ctx, f, tr.source(), o, name, "nats", s)
-}
-
-// fit is train.Fit with progress: name is the stage's, unit its loss's.
-func fit(ctx context.Context, m bijector.Objective[float32], data train.Source, o train.Options, name, unit string, s streams) (stage, error) {
-	start := time.Now()
-	p := newProgress(s.log, terminalWidth(s.log), name, unit, data.Len(), o.Epochs)
-	o.Observer = p
-	report, err := train.Fit(ctx, m, data, o)
-	p.close()
-	return newStage(report, start), err
-}
-
-// countParams is the number of trained values.
-func countParams(m interface {
-	Params() []bijector.Param[float32]
-},
-) int {
-	n := 0
-	for _, p := range m.Params() {
-		n += len(p.Data)
-	}
-	return n
+	return command.Fit(ctx, f, tr.source(), o, name, "nats", s)
 }
 
 // loadModel reads the model file that -model names.

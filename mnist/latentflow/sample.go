@@ -13,6 +13,7 @@ import (
 	"github.com/bijou-flow/bijou/internal/atomicfile"
 	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 )
 
 const sampleAbout = `latentflow sample: draw digits from a trained model.
@@ -27,27 +28,27 @@ example: latentflow sample -model out/model.safetensors -n 64 -digit 7 -out seve
 // maxDrawn bounds the digits of one picture.
 const maxDrawn = 10000
 
-func sampleCommand(ctx context.Context, args []string, s streams) error {
-	f := newFlags("sample")
+func sampleCommand(ctx context.Context, args []string, s command.Streams) error {
+	f := command.NewFlags("latentflow sample")
 	model := f.String("model", "out/model.safetensors", "`file` of a trained model")
 	n := f.Int("n", 100, "`number` of digits")
 	digit := f.Int("digit", -1, "`class` to draw; -1: all in turn (conditional models only)")
 	temperature := f.Float64("temperature", 1, "`t` below 1 draws the typical, above 1 the unusual")
 	seed := f.Uint64("seed", 1, "`seed` of the draws")
 	out := f.String("out", "samples.png", "`file` to write: .png, or .npy for float32 (n, height, width) in [0, 1]")
-	if err := parse(f, args, sampleAbout, s); err != nil {
+	if err := command.Parse(f, args, sampleAbout, s); err != nil {
 		return err
 	}
 	ext := strings.ToLower(filepath.Ext(*out))
 	switch {
 	case ext != ".png" && ext != ".npy":
-		return usagef("-out %s: want a name that ends in .png or .npy", *out)
+		return command.Usagef("-out %s: want a name that ends in .png or .npy", *out)
 	case *n < 1:
-		return usagef("-n %d: want at least 1", *n)
+		return command.Usagef("-n %d: want at least 1", *n)
 	case *n > maxDrawn && ext == ".png":
-		return usagef("-n %d: a picture has room for %d; draw more into -out FILE.npy", *n, maxDrawn)
+		return command.Usagef("-n %d: a picture has room for %d; draw more into -out FILE.npy", *n, maxDrawn)
 	case !(*temperature >= 0) || math.IsInf(*temperature, 0):
-		return usagef("-temperature %g: want 0 or more", *temperature)
+		return command.Usagef("-temperature %g: want 0 or more", *temperature)
 	}
 	m, err := loadModel(*model)
 	if err != nil {
@@ -56,9 +57,9 @@ func sampleCommand(ctx context.Context, args []string, s streams) error {
 	switch classes := m.Flow().ContextDim(); {
 	case *digit == -1:
 	case classes == 0:
-		return usagef("-digit %d: the model is unconditional; leave -digit out", *digit)
+		return command.Usagef("-digit %d: the model is unconditional; leave -digit out", *digit)
 	case *digit < 0 || *digit >= classes:
-		return usagef("-digit %d: the model knows classes 0 to %d", *digit, classes-1)
+		return command.Usagef("-digit %d: the model knows classes 0 to %d", *digit, classes-1)
 	}
 	pixels, err := drawDigits(ctx, m.WithTemperature(*temperature), *n, *digit, *seed)
 	if err != nil {
@@ -73,7 +74,7 @@ func sampleCommand(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return fmt.Errorf("-out: %w", err)
 	}
-	fmt.Fprintln(s.out, *out)
+	fmt.Fprintln(s.Out, *out)
 	return nil
 }
 
@@ -85,7 +86,7 @@ func drawDigits(ctx context.Context, m *autoencoder.Latent[float32], n, digit in
 	var pixels []float32
 	for lo := 0; lo < n; lo += block {
 		if ctx.Err() != nil {
-			return nil, interrupted("nothing is written")
+			return nil, command.Interrupted("nothing is written")
 		}
 		size := min(block, n-lo)
 		given := m

@@ -15,6 +15,7 @@ import (
 	"github.com/bijou-flow/bijou/internal/atomicfile"
 	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 )
 
 const scoreAbout = `latentflow score: log-density of the test images' embeddings.
@@ -27,26 +28,26 @@ the ten likeliest and the ten least likely images.
 example: latentflow score -model out/model.safetensors -out score.png
 `
 
-func scoreCommand(ctx context.Context, args []string, s streams) error {
-	f := newFlags("score")
+func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
+	f := command.NewFlags("latentflow score")
 	model := f.String("model", "out/model.safetensors", "`file` of a trained model")
 	data := f.String("data", "", "`directory` of other IDX files; empty: MNIST")
 	out := f.String("out", "score.png", "`picture` of the ten likeliest and the ten least likely test images")
 	values := f.String("values", "", "`file` for all log-densities, in the order of the images: .npy, float32 (n); empty: none")
-	if err := parse(f, args, scoreAbout, s); err != nil {
+	if err := command.Parse(f, args, scoreAbout, s); err != nil {
 		return err
 	}
 	if strings.ToLower(filepath.Ext(*out)) != ".png" {
-		return usagef("-out %s: want a name that ends in .png", *out)
+		return command.Usagef("-out %s: want a name that ends in .png", *out)
 	}
 	if *values != "" && strings.ToLower(filepath.Ext(*values)) != ".npy" {
-		return usagef("-values %s: want a name that ends in .npy", *values)
+		return command.Usagef("-values %s: want a name that ends in .npy", *values)
 	}
 	m, err := loadModel(*model)
 	if err != nil {
 		return err
 	}
-	_, test, err := loadData(*data, 0, s.log)
+	_, test, err := command.LoadData(*data, 0, s.Log)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func scoreCommand(ctx context.Context, args []string, s streams) error {
 		return err
 	}
 	if ctx.Err() != nil {
-		return interrupted("nothing is written")
+		return command.Interrupted("nothing is written")
 	}
 	if *values != "" {
 		err := atomicfile.Write(*values, func(to io.Writer) error { return npy.Write(to, []int{len(logp)}, logp) })
@@ -68,9 +69,9 @@ func scoreCommand(ctx context.Context, args []string, s streams) error {
 	}
 	printScores(s, test, logp)
 	if *values != "" {
-		fmt.Fprintln(s.out, *values)
+		fmt.Fprintln(s.Out, *values)
 	}
-	fmt.Fprintln(s.out, *out)
+	fmt.Fprintln(s.Out, *out)
 	return nil
 }
 
@@ -96,7 +97,7 @@ func scoreSet(m *autoencoder.Latent[float32], set *mnist.Set) ([]float32, error)
 }
 
 // printScores prints mean, quantiles and the mean of each class.
-func printScores(s streams, set *mnist.Set, logp []float32) {
+func printScores(s command.Streams, set *mnist.Set, logp []float32) {
 	all := make([]float64, len(logp))
 	classes := make([][]float64, set.Classes())
 	for i, v := range logp {
@@ -104,15 +105,15 @@ func printScores(s streams, set *mnist.Set, logp []float32) {
 		classes[set.Label(i)] = append(classes[set.Label(i)], float64(v))
 	}
 	mean, dev := stat.MeanStdDev(all, nil)
-	fmt.Fprintf(s.out, "log-density of %d test images' embeddings, nats\n", len(all))
-	fmt.Fprintf(s.out, "mean %.3f, standard deviation %.3f\n", mean, dev)
+	fmt.Fprintf(s.Out, "log-density of %d test images' embeddings, nats\n", len(all))
+	fmt.Fprintf(s.Out, "mean %.3f, standard deviation %.3f\n", mean, dev)
 	slices.Sort(all)
 	for _, q := range []float64{0, 0.01, 0.05, 0.5, 0.95, 0.99, 1} {
-		fmt.Fprintf(s.out, "%3.0f %% below %9.3f\n", 100*q, stat.Quantile(q, stat.Empirical, all, nil))
+		fmt.Fprintf(s.Out, "%3.0f %% below %9.3f\n", 100*q, stat.Quantile(q, stat.Empirical, all, nil))
 	}
 	for k, of := range classes {
 		if len(of) > 0 {
-			fmt.Fprintf(s.out, "class %-3d   %9.3f\n", k, stat.Mean(of, nil))
+			fmt.Fprintf(s.Out, "class %-3d   %9.3f\n", k, stat.Mean(of, nil))
 		}
 	}
 }

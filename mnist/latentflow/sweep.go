@@ -12,6 +12,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 )
 
 const sweepAbout = `latentflow sweep: flows of several depths and widths on one autoencoder.
@@ -24,23 +25,23 @@ DIR/sweep.png. Ctrl-C ends it early and writes the flows that were finished.
 example: latentflow sweep -model out/model.safetensors -flow-epochs 10 -out out
 `
 
-func sweepCommand(ctx context.Context, args []string, s streams) error {
+func sweepCommand(ctx context.Context, args []string, s command.Streams) error {
 	var c config
-	f := newFlags("sweep")
+	f := command.NewFlags("latentflow sweep")
 	c.flags(f)
-	depths, widths := sizes{3, 6, 9, 12}, sizes{50, 100, 200}
+	depths, widths := command.Sizes{3, 6, 9, 12}, command.Sizes{50, 100, 200}
 	f.Var(&depths, "depths", "`numbers` of couplings to try")
 	f.Var(&widths, "widths", "`widths` of both hidden layers to try")
 	model := f.String("model", "", "`file` of a model whose autoencoder to use, in place of -encoder, -embedding and -ae-epochs; empty: train one")
 	out := f.String("out", "out", "`directory` for sweep.md and sweep.png; made if need be")
-	if err := parse(f, args, sweepAbout, s); err != nil {
+	if err := command.Parse(f, args, sweepAbout, s); err != nil {
 		return err
 	}
 	c.Layers = depths[0]
 	if err := c.check(); err != nil {
 		return err
 	}
-	tr, te, err := loadData(c.Data, c.Limit, s.log)
+	tr, te, err := command.LoadData(c.Data, c.Limit, s.Log)
 	if err != nil {
 		return err
 	}
@@ -48,13 +49,13 @@ func sweepCommand(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := makeDir(*out); err != nil {
+	if err := command.MakeDir(*out); err != nil {
 		return err
 	}
 	if fresh {
 		_, err := trainCoder(ctx, enc, &c, tr, te, s)
 		if errors.Is(err, context.Canceled) {
-			return interrupted("no flow was trained yet, and nothing is written")
+			return command.Interrupted("no flow was trained yet, and nothing is written")
 		}
 		if err != nil {
 			return err
@@ -70,20 +71,20 @@ func sweepCommand(ctx context.Context, args []string, s streams) error {
 	case err != nil && !stopped:
 		return err
 	case len(results) == 0:
-		return interrupted("no flow was trained yet, and nothing is written")
+		return command.Interrupted("no flow was trained yet, and nothing is written")
 	}
 	if err := writeSweep(*out, results, s); err != nil {
 		return err
 	}
 	if stopped {
-		return interrupted(fmt.Sprintf("%d of %d flows are in %s", len(results), len(depths)*len(widths), *out))
+		return command.Interrupted(fmt.Sprintf("%d of %d flows are in %s", len(results), len(depths)*len(widths), *out))
 	}
 	return nil
 }
 
 // sweepFlows trains a flow of each size. Those that were finished before an
 // error are returned with it.
-func sweepFlows(ctx context.Context, c *config, depths, widths sizes, a, b embedded, s streams) ([]result, error) {
+func sweepFlows(ctx context.Context, c *config, depths, widths command.Sizes, a, b embedded, s command.Streams) ([]result, error) {
 	classes := 0
 	if !c.Unconditional {
 		classes = a.labels.Shape()[1]
@@ -91,7 +92,7 @@ func sweepFlows(ctx context.Context, c *config, depths, widths sizes, a, b embed
 	var results []result
 	for _, width := range widths {
 		for _, depth := range depths {
-			c.Layers, c.Hidden = depth, sizes{width, width}
+			c.Layers, c.Hidden = depth, command.Sizes{width, width}
 			flow, err := newFlow(c, classes)
 			if err != nil {
 				return results, err
@@ -101,7 +102,7 @@ func sweepFlows(ctx context.Context, c *config, depths, widths sizes, a, b embed
 				return results, err
 			}
 			last := st.Epochs[len(st.Epochs)-1]
-			results = append(results, result{depth, width, float64(last.Loss), float64(last.Test), st.Seconds, countParams(flow)})
+			results = append(results, result{depth, width, float64(last.Loss), float64(last.Test), st.Seconds, command.CountParams(flow)})
 		}
 	}
 	return results, nil
@@ -131,18 +132,18 @@ func sweepEncoder(c *config, model string, tr *mnist.Set) (enc autoencoder.Encod
 }
 
 // writeSweep prints the table and writes it and the plot into a directory.
-func writeSweep(dir string, results []result, s streams) error {
+func writeSweep(dir string, results []result, s command.Streams) error {
 	table := sweepTable(results)
 	md, png := filepath.Join(dir, "sweep.md"), filepath.Join(dir, "sweep.png")
-	if err := writeFile(md, []byte(table)); err != nil {
+	if err := command.WriteFile(md, []byte(table)); err != nil {
 		return err
 	}
 	if err := drawSweep(png, results); err != nil {
 		return err
 	}
-	fmt.Fprint(s.out, table)
-	fmt.Fprintln(s.out, md)
-	fmt.Fprintln(s.out, png)
+	fmt.Fprint(s.Out, table)
+	fmt.Fprintln(s.Out, md)
+	fmt.Fprintln(s.Out, png)
 	return nil
 }
 
@@ -158,18 +159,18 @@ func sweepTable(results []result) string {
 
 // drawSweep plots test loss over depth, a line a width.
 func drawSweep(path string, results []result) error {
-	var lines []line
+	var lines []command.Line
 	for i, r := range results {
 		if i == 0 || r.width != results[i-1].width {
-			lines = append(lines, line{name: fmt.Sprintf("hidden %d, %d", r.width, r.width)})
+			lines = append(lines, command.Line{Name: fmt.Sprintf("hidden %d, %d", r.width, r.width)})
 		}
-		if l := &lines[len(lines)-1]; number(r.test).finite() {
-			l.xys = append(l.xys, plotter.XY{X: float64(r.depth), Y: r.test})
+		if l := &lines[len(lines)-1]; command.Number(r.test).Finite() {
+			l.XYs = append(l.XYs, plotter.XY{X: float64(r.depth), Y: r.test})
 		}
 	}
-	p, err := newPanel("depth against width", "couplings", "test negative log-likelihood, nats an embedding", lines...)
+	p, err := command.NewPanel("depth against width", "couplings", "test negative log-likelihood, nats an embedding", lines...)
 	if err != nil {
 		return err
 	}
-	return savePanels(path, []*plot.Plot{p})
+	return command.SavePanels(path, []*plot.Plot{p})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -36,20 +36,20 @@ example: latentflow train -out small -limit 10000 -ae-epochs 5
 // modelFile is the model's name within -out.
 const modelFile = "model.safetensors"
 
-func trainCommand(ctx context.Context, args []string, s streams) error {
+func trainCommand(ctx context.Context, args []string, s command.Streams) error {
 	var c config
-	f := newFlags("train")
+	f := command.NewFlags("latentflow train")
 	c.flags(f)
 	c.sizeFlags(f)
 	out := f.String("out", "out", "`directory` for the model, the pictures and the metrics; made if need be")
-	if err := parse(f, args, trainAbout, s); err != nil {
+	if err := command.Parse(f, args, trainAbout, s); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
 		return err
 	}
 	start := time.Now()
-	tr, te, err := loadData(c.Data, c.Limit, s.log)
+	tr, te, err := command.LoadData(c.Data, c.Limit, s.Log)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func trainCommand(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := makeDir(*out); err != nil {
+	if err := command.MakeDir(*out); err != nil {
 		return err
 	}
 	if err := j.run(ctx); err != nil {
@@ -67,7 +67,7 @@ func trainCommand(ctx context.Context, args []string, s streams) error {
 		return err
 	}
 	if j.metrics.Interrupted {
-		return interrupted("what was trained until then is in " + *out)
+		return command.Interrupted("what was trained until then is in " + *out)
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func trainCommand(ctx context.Context, args []string, s streams) error {
 type job struct {
 	config      *config
 	train, test *mnist.Set
-	streams
+	command.Streams
 	metrics  metrics
 	coder    coder
 	latent   *autoencoder.Latent[float32]
@@ -85,7 +85,7 @@ type job struct {
 
 // newJob makes the untrained model, so that one that cannot be made fails
 // before anything is written.
-func newJob(c *config, tr, te *mnist.Set, s streams) (*job, error) {
+func newJob(c *config, tr, te *mnist.Set, s command.Streams) (*job, error) {
 	coder, err := newCoder(c, tr)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func newJob(c *config, tr, te *mnist.Set, s streams) (*job, error) {
 		Config: *c, Kernels: kernel.Path(), Go: runtime.Version(),
 		Images: tr.Len(), TestImages: te.Len(),
 	}
-	return &job{config: c, train: tr, test: te, streams: s, metrics: m, coder: coder, latent: latent}, nil
+	return &job{config: c, train: tr, test: te, Streams: s, metrics: m, coder: coder, latent: latent}, nil
 }
 
 // run trains both stages and measures them. When ctx ends, it notes so in the
@@ -110,10 +110,10 @@ func newJob(c *config, tr, te *mnist.Set, s streams) (*job, error) {
 // says that nothing was.
 func (j *job) run(ctx context.Context) error {
 	var err error
-	j.metrics.Autoencoder, err = trainCoder(ctx, j.coder, j.config, j.train, j.test, j.streams)
+	j.metrics.Autoencoder, err = trainCoder(ctx, j.coder, j.config, j.train, j.test, j.Streams)
 	if errors.Is(err, context.Canceled) {
 		if j.metrics.Autoencoder.Steps == 0 {
-			return interrupted("nothing was trained yet, and nothing is written")
+			return command.Interrupted("nothing was trained yet, and nothing is written")
 		}
 		j.stop()
 	} else if err != nil {
@@ -127,7 +127,7 @@ func (j *job) run(ctx context.Context) error {
 	j.metrics.EmbedTime = time.Since(start).Seconds()
 	// Where ctx has ended, this takes no step and calibrates the flow all the
 	// same, so that the model is whole.
-	j.metrics.Flow, err = trainFlow(ctx, j.latent.Flow(), j.config, a, b, "flow", j.streams)
+	j.metrics.Flow, err = trainFlow(ctx, j.latent.Flow(), j.config, a, b, "flow", j.Streams)
 	switch {
 	case errors.Is(err, context.Canceled):
 		j.stop()
@@ -143,7 +143,7 @@ func (j *job) run(ctx context.Context) error {
 // stop notes that training was interrupted.
 func (j *job) stop() {
 	if !j.metrics.Interrupted {
-		fmt.Fprintln(j.log, "interrupted: saving what was trained; once more ends at once and saves nothing")
+		fmt.Fprintln(j.Log, "interrupted: saving what was trained; once more ends at once and saves nothing")
 	}
 	j.metrics.Interrupted = true
 }
@@ -151,22 +151,22 @@ func (j *job) stop() {
 // measure fills in the figures on the test set.
 func (j *job) measure(b embedded) error {
 	m := &j.metrics
-	m.Parameters.Flow = countParams(j.latent.Flow())
+	m.Parameters.Flow = command.CountParams(j.latent.Flow())
 	nll, err := train.Evaluate(context.Background(), j.latent.Flow(), b.source())
 	if err != nil {
 		return err
 	}
-	m.TestNLL, m.TestBCE = number(nll), number(math.NaN())
+	m.TestNLL, m.TestBCE = command.Number(nll), command.Number(math.NaN())
 	if ae, ok := j.coder.(*autoencoder.Autoencoder[float32]); ok {
-		m.Parameters.Autoencoder = countParams(ae)
+		m.Parameters.Autoencoder = command.CountParams(ae)
 		bce, err := train.Evaluate(context.Background(), ae, j.test)
 		if err != nil {
 			return err
 		}
-		m.TestBCE = number(bce)
+		m.TestBCE = command.Number(bce)
 	}
 	mse, err := squaredError(j.coder, j.test)
-	m.TestMSE = number(mse)
+	m.TestMSE = command.Number(mse)
 	return err
 }
 
@@ -203,38 +203,25 @@ func (j *job) write(dir string, start time.Time) error {
 	}
 	g := gallery{coder: j.coder, flow: j.latent.Flow(), test: j.test, classes: j.latent.Flow().ContextDim(), seed: j.config.Seed}
 	drawn := g.draw(dir) // a model that draws nothing finite has figures all the same
-	curves := []curve{{"flow", "negative log-likelihood, nats an embedding", m.Flow.Epochs}}
+	curves := []command.Curve{{Title: "flow", Unit: "negative log-likelihood, nats an embedding", Epochs: m.Flow.Epochs}}
 	if j.config.Encoder != "pca" { // which has no epochs
-		curves = append([]curve{{"autoencoder", "binary cross-entropy, nats a pixel", m.Autoencoder.Epochs}}, curves...)
+		curves = append([]command.Curve{{Title: "autoencoder", Unit: "binary cross-entropy, nats a pixel", Epochs: m.Autoencoder.Epochs}}, curves...)
 	}
-	if err := drawCurves(filepath.Join(dir, "curves.png"), curves); err != nil {
+	if err := command.DrawCurves(filepath.Join(dir, "curves.png"), curves); err != nil {
 		return err
 	}
 	m.TotalTime = time.Since(start).Seconds()
 	if err := errors.Join(m.write(dir), drawn); err != nil {
 		return err
 	}
-	if m.TestBCE.finite() {
-		fmt.Fprintf(j.out, "test reconstruction          %.4f nats a pixel (binary cross-entropy)\n", m.TestBCE)
+	if m.TestBCE.Finite() {
+		fmt.Fprintf(j.Out, "test reconstruction          %.4f nats a pixel (binary cross-entropy)\n", m.TestBCE)
 	}
-	fmt.Fprintf(j.out, "test squared error           %.5f a pixel\n", m.TestMSE)
-	fmt.Fprintf(j.out, "test negative log-likelihood %.3f nats an embedding\n", m.TestNLL)
-	fmt.Fprintf(j.out, "time                         %.1f s (autoencoder %.1f, flow %.1f)\n", m.TotalTime, m.Autoencoder.Seconds, m.Flow.Seconds)
+	fmt.Fprintf(j.Out, "test squared error           %.5f a pixel\n", m.TestMSE)
+	fmt.Fprintf(j.Out, "test negative log-likelihood %.3f nats an embedding\n", m.TestNLL)
+	fmt.Fprintf(j.Out, "time                         %.1f s (autoencoder %.1f, flow %.1f)\n", m.TotalTime, m.Autoencoder.Seconds, m.Flow.Seconds)
 	for _, name := range []string{modelFile, "samples.png", "reconstructions.png", "interpolation.png", "curves.png", "metrics.json"} {
-		fmt.Fprintln(j.out, filepath.Join(dir, name))
+		fmt.Fprintln(j.Out, filepath.Join(dir, name))
 	}
 	return nil
-}
-
-// makeDir makes a directory and makes sure that files can be written there,
-// before minutes of work depend on it.
-func makeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("-out: %w; want a directory that can be made and written to", err)
-	}
-	f, err := os.CreateTemp(dir, ".writable-*")
-	if err != nil {
-		return fmt.Errorf("-out: %w; want a directory that can be written to", err)
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
 )
 
 // TestTrainWrites looks at every file of a run.
@@ -31,7 +32,7 @@ func TestTrainWrites(t *testing.T) {
 		c.Encoder != "conv" || c.Coupling != "affine" || c.Seed != 1 || c.Embedding != 4 || c.Layers != 2 || len(c.Hidden) != 1 || c.Hidden[0] != 16 {
 		t.Errorf("metrics %+v", m)
 	}
-	for name, s := range map[string]stage{"autoencoder": m.Autoencoder, "flow": m.Flow} {
+	for name, s := range map[string]command.Stage{"autoencoder": m.Autoencoder, "flow": m.Flow} {
 		if len(s.Epochs) != 1 || s.Steps != 6 || s.BadSteps != 0 || s.Seconds <= 0 || s.Epochs[0].Epoch != 1 || s.Epochs[0].Loss == 0 {
 			t.Errorf("%s: %+v", name, s)
 		}
@@ -43,7 +44,7 @@ func TestTrainWrites(t *testing.T) {
 		t.Errorf("squared error %v, seconds %v with %v for embedding", m.TestMSE, m.TotalTime, m.EmbedTime)
 	}
 	latent := modelIn(t, dir)
-	if n := countParams(latent); n != m.Parameters.Autoencoder+m.Parameters.Flow || m.Parameters.Flow == 0 {
+	if n := command.CountParams(latent); n != m.Parameters.Autoencoder+m.Parameters.Flow || m.Parameters.Flow == 0 {
 		t.Errorf("the model has %d parameters, the metrics say %+v", n, m.Parameters)
 	}
 	if latent.Flow().ContextDim() != 10 || latent.Flow().Dim() != 4 {
@@ -124,7 +125,7 @@ func TestSeeds(t *testing.T) {
 		return v
 	}
 	weights := func(seed uint64, encoder string) (encoderWeights, flowWeights []float32) {
-		c := &config{Encoder: encoder, Embedding: 4, Layers: 2, Hidden: sizes{8}, Norm: "batch", Seed: seed}
+		c := &config{Encoder: encoder, Embedding: 4, Layers: 2, Hidden: command.Sizes{8}, Norm: "batch", Seed: seed}
 		if c.options(1, 1).Seed != seed {
 			t.Errorf("seed %d does not order the rows", seed)
 		}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"image/color"
@@ -14,42 +14,42 @@ import (
 	"github.com/bijou-flow/bijou/mnist"
 )
 
-// curve is a stage's losses for drawCurves.
-type curve struct {
-	title, unit string
-	epochs      []epoch
+// Curve is a stage's losses for DrawCurves.
+type Curve struct {
+	Title, Unit string
+	Epochs      []Epoch
 }
 
-// drawCurves plots losses over epochs, the stages side by side.
-func drawCurves(path string, curves []curve) error {
+// DrawCurves plots losses over epochs, the stages side by side.
+func DrawCurves(path string, curves []Curve) error {
 	var panels []*plot.Plot
 	for _, c := range curves {
 		var training, test plotter.XYs
-		for _, e := range c.epochs {
-			if e.Loss.finite() {
+		for _, e := range c.Epochs {
+			if e.Loss.Finite() {
 				training = append(training, plotter.XY{X: float64(e.Epoch), Y: float64(e.Loss)})
 			}
-			if e.Test.finite() {
+			if e.Test.Finite() {
 				test = append(test, plotter.XY{X: float64(e.Epoch), Y: float64(e.Test)})
 			}
 		}
-		title := c.title
-		if len(c.epochs) == 0 {
+		title := c.Title
+		if len(c.Epochs) == 0 {
 			title += " (no epoch was finished)"
 		}
-		panel, err := newPanel(title, "epoch", c.unit, line{"training", training}, line{"test", test})
+		panel, err := NewPanel(title, "epoch", c.Unit, Line{"training", training}, Line{"test", test})
 		if err != nil {
 			return err
 		}
 		panels = append(panels, panel)
 	}
-	return savePanels(path, panels)
+	return SavePanels(path, panels)
 }
 
-// line is points to join, with their name in the legend.
-type line struct {
-	name string
-	xys  plotter.XYs
+// Line is points to join, with their name in the legend.
+type Line struct {
+	Name string
+	XYs  plotter.XYs
 }
 
 // lineColors can be told apart by the colour-blind (Okabe and Ito 2008).
@@ -62,9 +62,9 @@ var lineColors = []color.RGBA{
 	{0x56, 0xb4, 0xe9, 0xff},
 }
 
-// newPanel is a plot of lines over whole numbers. Lines without points are left
+// NewPanel is a plot of lines over whole numbers. Lines without points are left
 // out.
-func newPanel(title, x, y string, lines ...line) (*plot.Plot, error) {
+func NewPanel(title, x, y string, lines ...Line) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
 	p.X.Label.Text, p.Y.Label.Text = x, y
@@ -73,10 +73,10 @@ func newPanel(title, x, y string, lines ...line) (*plot.Plot, error) {
 	p.Legend.Padding = vg.Points(3)
 	p.Add(plotter.NewGrid())
 	for i, l := range lines {
-		if len(l.xys) == 0 {
+		if len(l.XYs) == 0 {
 			continue
 		}
-		joined, points, err := plotter.NewLinePoints(l.xys)
+		joined, points, err := plotter.NewLinePoints(l.XYs)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func newPanel(title, x, y string, lines ...line) (*plot.Plot, error) {
 		joined.Color, joined.Width = c, vg.Points(1.5)
 		points.Color, points.Shape, points.Radius = c, draw.CircleGlyph{}, vg.Points(2.5)
 		p.Add(joined, points)
-		p.Legend.Add(l.name, joined, points)
+		p.Legend.Add(l.Name, joined, points)
 	}
 	return p, nil
 }
@@ -102,8 +102,8 @@ func wholeTicks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// savePanels draws plots side by side into one PNG.
-func savePanels(path string, panels []*plot.Plot) error {
+// SavePanels draws plots side by side into one PNG.
+func SavePanels(path string, panels []*plot.Plot) error {
 	const width, height = 6 * vg.Inch, 4.5 * vg.Inch
 	img := vgimg.New(width*vg.Length(len(panels)), height)
 	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: vg.Points(16), PadTop: vg.Points(8), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(12)}
