@@ -88,11 +88,21 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 	for i := range c.shared {
 		c.shared[i] = T(initial[i%c.constants])
 	}
-	c.work = out
-	for _, p := range c.net.Params() {
-		c.work += len(p.Data)
-	}
+	c.work = out + workOf(c.net)
 	return c, nil
+}
+
+// workOf is about the number of multiply-adds of a map for a sample: as many
+// as it has parameters, unless it says otherwise.
+func workOf[T bijector.Float](net bijector.Map[T]) int {
+	if w, ok := net.(interface{ Work() int }); ok {
+		return w.Work()
+	}
+	work := 0
+	for _, p := range net.Params() {
+		work += len(p.Data)
+	}
+	return work
 }
 
 // Dim is the number of features.

@@ -40,6 +40,7 @@ func builtins() *table {
 	sized(layerEntry("coupling.spline", coupling.BuildSpline[float32], coupling.BuildSpline[float64]), splineValues)
 	sized(mapEntry("coupling.mlp", coupling.NewMLP[float32], coupling.NewMLP[float64]), mlpValues)
 	sized(mapEntry("coupling.residual", coupling.NewResidual[float32], coupling.NewResidual[float64]), residualValues)
+	sized(mapEntry("coupling.convnet", coupling.NewConvNet[float32], coupling.NewConvNet[float64]), convNetValues)
 
 	t.add(baseEntry("distribution.normal", distribution.NormalOf[float32], distribution.NormalOf[float64]))
 	t.add(baseEntry("distribution.logistic", distribution.LogisticOf[float32], distribution.LogisticOf[float64]))

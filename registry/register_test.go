@@ -115,7 +115,7 @@ func TestNames(t *testing.T) {
 				"bijector.permute", "bijector.scale", "coupling.additive", "coupling.affine", "coupling.spline",
 			},
 			Bases:    {"distribution.logistic", "distribution.normal"},
-			Maps:     {"coupling.mlp", "coupling.residual"},
+			Maps:     {"coupling.convnet", "coupling.mlp", "coupling.residual"},
 			Encoders: {"autoencoder.conv", "autoencoder.dense", "autoencoder.identity", "autoencoder.pca"},
 			Decoders: nil,
 		}
@@ -202,6 +202,8 @@ func TestSizes(t *testing.T) {
 		{"coupling.mlp", `{"in":3,"out":4}`},
 		{"coupling.mlp", `{"in":3,"out":4,"hidden":[5,6]}`},
 		{"coupling.residual", `{"in":3,"out":4}`},
+		{"coupling.convnet", `{"in_channels":2,"out_channels":4,"height":4,"width":5}`},
+		{"coupling.convnet", `{"in_channels":2,"out_channels":4,"height":4,"width":5,"context_dim":3,"hidden":5,"blocks":3,"checkerboard":"odd"}`},
 		{"coupling.residual", `{"in":3,"out":4,"hidden":5,"blocks":3}`},
 		{"distribution.normal", `{"dim":3,"learned":true}`},
 		{"distribution.logistic", `{"dim":3}`},

@@ -56,6 +56,14 @@ func residualValues(s any) float64 {
 	return (float64(r.In)+1)*h + 2*float64(or(r.Blocks, 2))*(h+1)*h + (h+1)*float64(r.Out)
 }
 
+// convNetValues counts 3x3 and 1x1 kernels, and lengths and biases of their
+// channels.
+func convNetValues(s any) float64 {
+	c := s.(coupling.ConvNetSpec)
+	h, in, out := float64(or(c.Hidden, 32)), float64(c.InChannels)+float64(c.ContextDim), float64(c.OutChannels)
+	return (9*in+2)*h + float64(or(c.Blocks, 2))*(10*h+3)*h + (h+2)*out
+}
+
 // mlp counts weights and biases.
 func mlp(in float64, hidden []int, out float64) float64 {
 	n := 0.0

@@ -41,6 +41,9 @@ func cases[T bijector.Float](t testing.TB) map[string]bijector.Map[T] {
 		}
 		all[name] = r
 	}
+	for i, s := range convNetSpecs {
+		all[fmt.Sprintf("conv net %d", i)] = must(NewConvNet[T](s))
+	}
 	all["autoencoder"] = must(NewSequential(
 		must(NewConv2D[T](ConvSpec{InChannels: 2, Height: 6, Width: 5, OutChannels: 9, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, OutChannelsLast: true}, rng)),
 		must(NewConv2D[T](ConvSpec{InChannels: 9, Height: 3, Width: 3, OutChannels: 4, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, Bias: true, InChannelsLast: true}, rng)),

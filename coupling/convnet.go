@@ -1,0 +1,64 @@
+// Convolutional conditioners, for couplings over images.
+
+package coupling
+
+import (
+	"fmt"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/nn"
+)
+
+// ConvNetSpec describes a residual convolutional network with weight norm.
+type ConvNetSpec = nn.ConvNetSpec
+
+// NewConvNet makes a residual convolutional network, the conditioner of Real
+// NVP on images. It returns ErrSpec for sizes below 1 or too large and for an
+// unknown checkerboard.
+func NewConvNet[T bijector.Float](s ConvNetSpec) (*nn.ConvNet[T], error) {
+	return nn.NewConvNet[T](s)
+}
+
+// ConvNet returns the constructor of a residual convolutional network for a
+// coupling with the mask m, which must be a checkerboard or channel mask and
+// gives the images' sizes; of s, only Hidden, Blocks, Seed and OutScale are
+// read. Hand it to NewAffineWith and its like:
+//
+//	m := coupling.MaskSpec{Kind: "checkerboard", Channels: 1, Height: 28, Width: 28}
+//	c, err := coupling.NewAffineWith(coupling.AffineSpec{Dim: 784, Mask: m},
+//		coupling.ConvNet[float32](m, coupling.ConvNetSpec{Hidden: 32}))
+//
+// With a channel mask the network maps the kept channels to the moved ones.
+// With a checkerboard it sees the kept pixels among zeros, and is asked for the
+// moved ones (Dinh et al. 2017, arXiv 1605.08803, equation 9). Context features
+// become constant channels.
+func ConvNet[T bijector.Float](m MaskSpec, s ConvNetSpec) func(in, out int) (bijector.Map[T], error) {
+	return func(in, out int) (bijector.Map[T], error) {
+		mask, err := m.mask(m.Channels * m.Height * m.Width)
+		if err != nil {
+			return nil, err
+		}
+		s.Height, s.Width, s.Checkerboard = m.Height, m.Width, ""
+		kept, _ := countKept(mask)
+		moved := len(mask) - kept
+		size := m.Height * m.Width
+		switch m.Kind {
+		case "channel":
+			s.InChannels, s.OutChannels = kept/size, moved/size
+		case "checkerboard":
+			s.InChannels, s.OutChannels, s.Checkerboard = m.Channels, m.Channels, "odd"
+			if m.Invert {
+				s.Checkerboard = "even"
+			}
+		default:
+			return nil, fmt.Errorf("a convolutional network for a mask of kind %q, want checkerboard or channel: %w", m.Kind, bijector.ErrSpec)
+		}
+		s.ContextDim = in - kept
+		s.OutChannels *= out / moved
+		c, err := NewConvNet[T](s)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}
+}

@@ -1,0 +1,182 @@
+// The residual convolutional network: the conditioner of couplings over images.
+
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// ConvNetSpec describes a residual convolutional network.
+type ConvNetSpec struct {
+	InChannels  int `json:"in_channels"`  // of the images that go in
+	OutChannels int `json:"out_channels"` // of those that come out
+	Height      int `json:"height"`
+	Width       int `json:"width"`
+	// ContextDim is the number of features in front of the image. Each becomes
+	// a channel with one value at all pixels.
+	ContextDim int `json:"context_dim,omitempty"`
+	// Checkerboard is for images of which every other pixel is missing: "odd"
+	// takes the pixels (y, x) with y+x odd, channel by channel, and gives
+	// those with y+x even; "even" is the reverse. Missing pixels count as
+	// zeros. The default takes and gives whole images.
+	Checkerboard string `json:"checkerboard,omitempty"`
+	// Hidden is the number of channels within; 0 means 32.
+	Hidden int `json:"hidden,omitempty"`
+	// Blocks is the number of residual blocks; 0 means 2.
+	Blocks int `json:"blocks,omitempty"`
+	// Seed of the initial weights.
+	Seed uint64 `json:"seed,omitempty"`
+	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
+	// a flow near the identity.
+	OutScale float64 `json:"out_scale,omitempty"`
+}
+
+// ConvNet is a residual network of convolutions with normed weights,
+//
+//	h_0 = W_i * x + b_i,
+//	h_k = h_{k-1} + V_k * r(U_k * r(h_{k-1}) + c_k),  k = 1 ... Blocks,
+//	y   = W_f * r(h_Blocks) + b_f
+//
+// with r(h) = max(h, 0), 3x3 kernels W_i and U at stride 1 with one row of
+// zeros around the image, and 1x1 kernels V and W_f (Dinh et al. 2017, arXiv
+// 1605.08803, section 3.7: rectified residual networks with weight norm; the
+// order within a block is that of He et al. 2016, arXiv 1603.05027, figure 4e,
+// without its batch norm). An output pixel sees the input up to Blocks+1
+// pixels away. A sample takes (9 In + 10 Blocks Hidden + Out) Hidden
+// multiply-adds a pixel.
+type ConvNet[T bijector.Float] struct {
+	spec  ConvNetSpec
+	convs []*normedConv[T] // initial, the two of each block, final
+}
+
+// NewConvNet makes a network with weights drawn from the spec's seed. It
+// returns ErrSpec for sizes below 1 or too large and for an unknown
+// checkerboard.
+func NewConvNet[T bijector.Float](s ConvNetSpec) (*ConvNet[T], error) {
+	if s.Hidden == 0 {
+		s.Hidden = 32
+	}
+	if s.Blocks == 0 {
+		s.Blocks = 2
+	}
+	if s.Blocks < 1 || s.Blocks > maxBlocks {
+		return nil, fmt.Errorf("nn: a residual network of %d blocks, want 1 to %d: %w", s.Blocks, maxBlocks, bijector.ErrSpec)
+	}
+	if s.ContextDim < 0 || s.InChannels < 1 {
+		return nil, fmt.Errorf("nn: a residual network of %d input channels and %d context features: %w", s.InChannels, s.ContextDim, bijector.ErrSpec)
+	}
+	if err := s.checkPixels(); err != nil {
+		return nil, err
+	}
+	net := &ConvNet[T]{spec: s}
+	rng := rand.New(rand.NewPCG(s.Seed, 0x636f6e766e6574))
+	add := func(c ConvSpec) error {
+		c.Height, c.Width, c.Padding = s.Height, s.Width, c.Kernel/2
+		c.InChannelsLast, c.OutChannelsLast = true, true
+		conv, err := newNormedConv[T](c, rng)
+		net.convs = append(net.convs, conv)
+		return err
+	}
+	err := add(ConvSpec{InChannels: s.ContextDim + s.InChannels, OutChannels: s.Hidden, Kernel: 3, Bias: true})
+	for k := 0; k < s.Blocks && err == nil; k++ {
+		if err = add(ConvSpec{InChannels: s.Hidden, OutChannels: s.Hidden, Kernel: 3, Bias: true}); err == nil {
+			err = add(ConvSpec{InChannels: s.Hidden, OutChannels: s.Hidden, Kernel: 1})
+		}
+	}
+	if err == nil {
+		err = add(ConvSpec{InChannels: s.Hidden, OutChannels: s.OutChannels, Kernel: 1, Bias: true})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.OutScale != 0 {
+		last := net.convs[len(net.convs)-1]
+		kernel.Scale(last.g, T(s.OutScale))
+		kernel.Scale(last.conv.b, T(s.OutScale))
+	}
+	return net, nil
+}
+
+// checkPixels refuses a checkerboard that is none, or without pixels that are
+// seen or asked for.
+func (s ConvNetSpec) checkPixels() error {
+	switch s.Checkerboard {
+	case "", "odd", "even":
+	default:
+		return fmt.Errorf("nn: checkerboard %q, want \"odd\", \"even\" or none: %w", s.Checkerboard, bijector.ErrSpec)
+	}
+	if seen, asked := s.pixels(); seen == 0 || asked == 0 {
+		return fmt.Errorf("nn: a checkerboard on images of %dx%d has pixels of one kind alone: %w", s.Height, s.Width, bijector.ErrSpec)
+	}
+	return nil
+}
+
+// pixels are the numbers of those that are seen and asked for. The first pixel
+// is even.
+func (s ConvNetSpec) pixels() (seen, asked int) {
+	all := s.Height * s.Width
+	switch s.Checkerboard {
+	case "odd":
+		return all / 2, all - all/2
+	case "even":
+		return all - all/2, all / 2
+	}
+	return all, all
+}
+
+// splitPixels lists them.
+func (s ConvNetSpec) splitPixels() (seen, asked []int) {
+	for p := range s.Height * s.Width {
+		odd := (p/s.Width+p%s.Width)%2 == 1
+		if s.Checkerboard == "" || odd == (s.Checkerboard == "odd") {
+			seen = append(seen, p)
+		}
+		if s.Checkerboard == "" || odd != (s.Checkerboard == "odd") {
+			asked = append(asked, p)
+		}
+	}
+	return seen, asked
+}
+
+// In is the number of input features: the context's, then those of the pixels
+// that are seen, channel by channel.
+func (c *ConvNet[T]) In() int {
+	seen, _ := c.spec.pixels()
+	return c.spec.ContextDim + c.spec.InChannels*seen
+}
+
+// Out is the number of output features.
+func (c *ConvNet[T]) Out() int {
+	_, asked := c.spec.pixels()
+	return c.spec.OutChannels * asked
+}
+
+// Work is about the number of multiply-adds a sample.
+func (c *ConvNet[T]) Work() int {
+	weights := 0
+	for _, l := range c.convs {
+		weights += len(l.conv.w)
+	}
+	return weights * c.spec.Height * c.spec.Width
+}
+
+// Params are "weight_v", "weight_g" and "bias" of "initial", "blocks.0.0" and
+// so on, and "final"; the second convolution of a block has no bias.
+func (c *ConvNet[T]) Params() []bijector.Param[T] {
+	last := len(c.convs) - 1
+	ps := bijector.PrefixParams("initial", c.convs[0].params())
+	for i, l := range c.convs[1:last] {
+		ps = append(ps, bijector.PrefixParams(fmt.Sprintf("blocks.%d.%d", i/2, i%2), l.params())...)
+	}
+	return append(ps, bijector.PrefixParams("final", c.convs[last].params())...)
+}
+
+// Buffers: none.
+func (c *ConvNet[T]) Buffers() []bijector.Buffer { return nil }
+
+// Spec is the ConvNetSpec, with hidden channels and blocks filled in.
+func (c *ConvNet[T]) Spec() any { return c.spec }
