@@ -46,6 +46,9 @@ func couple[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok bool
 	case *coupling.Affine[T]:
 		s := l.Spec().(coupling.AffineSpec)
 		t = scaleShift(s.Scale, s.Clamp, m, shared(l.Params()))
+		if s.Reverse {
+			t.forward, t.inverse = t.inverse, t.forward
+		}
 	case *coupling.Spline[T]:
 		t = newSpline(l.Spec().(coupling.SplineSpec), m)
 	default:
@@ -102,6 +105,11 @@ func scaleShift(scale string, clamp float64, m int, factors []float64) transform
 				clamp = 1.9
 			}
 			return g.Times(g.Op("Atan", nil, g.Times(r, 1/clamp)), 2/math.Pi*clamp), t
+		case "softsign":
+			if clamp == 0 {
+				clamp = math.Log(1000)
+			}
+			return g.Div(r, g.Plus(g.Times(g.Abs(r), 1/clamp), 1)), t
 		case "sigmoid":
 			return g.Log(g.Plus(g.Sigmoid(g.Plus(r, 2)), 1e-3)), t
 		case "exp":

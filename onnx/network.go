@@ -22,6 +22,8 @@ func network[T bijector.Float](g *Graph, m bijector.Map[T], x Value) Value {
 		return m.ExportMap(g, x)
 	case *nn.MLP[T]:
 		return perceptron(g, m, x)
+	case *nn.Residual[T]:
+		return residual(g, m, x)
 	case *nn.Sequential[T]:
 		for _, part := range m.Maps() {
 			x = network(g, part, x)
@@ -41,18 +43,37 @@ func network[T bijector.Float](g *Graph, m bijector.Map[T], x Value) Value {
 }
 
 func perceptron[T bijector.Float](g *Graph, m *nn.MLP[T], x Value) Value {
-	params, in := m.Params(), m.In()
+	params := m.Params()
 	for i := 0; i < len(params); i += 2 {
-		w, b := params[i], params[i+1]
 		if i > 0 {
-			if m.Spec().(nn.MLPSpec).Activation == "tanh" {
-				x = g.Tanh(x)
-			} else {
-				x = g.Relu(x)
-			}
+			x = activation(g, m.Spec().(nn.MLPSpec).Activation, x)
 		}
-		x = g.Linear(x, widen(w.Data), widen(b.Data), in, len(b.Data))
-		in = len(b.Data)
+		x = linear(g, params[i:], x)
 	}
 	return x
+}
+
+// residual has the parameters of its first layer, of two layers a block, and of
+// its last.
+func residual[T bijector.Float](g *Graph, m *nn.Residual[T], x Value) Value {
+	params, s := m.Params(), m.Spec().(nn.ResidualSpec)
+	h := linear(g, params, x)
+	for k := range s.Blocks {
+		u := linear(g, params[2+4*k:], activation(g, s.Activation, h))
+		h = g.Add(h, linear(g, params[4+4*k:], activation(g, s.Activation, u)))
+	}
+	return linear(g, params[len(params)-2:], h)
+}
+
+// linear is the affine map whose weight and bias come first in params.
+func linear[T bijector.Float](g *Graph, params []bijector.Param[T], x Value) Value {
+	w, b := params[0], params[1]
+	return g.Linear(x, widen(w.Data), widen(b.Data), w.Shape[1], w.Shape[0])
+}
+
+func activation(g *Graph, name string, x Value) Value {
+	if name == "tanh" {
+		return g.Tanh(x)
+	}
+	return g.Relu(x)
 }

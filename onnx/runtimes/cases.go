@@ -83,7 +83,7 @@ func flows[T bijector.Float]() []namedFlow[T] {
 	standard := distribution.NewNormal[T](dim)
 	recipe := coupling.Recipe{Dim: dim, ContextDim: classes, Layers: 3, Hidden: []int{8, 8}, Seed: 1}
 	var all []namedFlow[T]
-	for _, scale := range []string{"learned-tanh", "tanh", "softclamp", "sigmoid", "exp"} {
+	for _, scale := range []string{"learned-tanh", "tanh", "softclamp", "softsign", "sigmoid", "exp"} {
 		r := recipe
 		r.Scale = scale
 		all = append(all, namedFlow[T]{"realnvp-" + scale, over(must(coupling.RealNVP[T](r)), standard)})
@@ -97,6 +97,11 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		namedFlow[T]{"nsf", over(must(coupling.NSF[T](recipe)), standard)},
 		namedFlow[T]{"layers", over(layers[T](), learned)},
 	)
+	for _, activation := range []string{"relu", "tanh"} {
+		net := coupling.Residual[T](coupling.ResidualSpec{Hidden: 8, Activation: activation, Seed: 5})
+		c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: dim, Scale: "exp", Reverse: true}, net))
+		all = append(all, namedFlow[T]{"residual-reverse-" + activation, over(c, standard)})
+	}
 	return all
 }
 
