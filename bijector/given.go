@@ -11,7 +11,8 @@ type given[T Float] struct {
 
 // Given binds a context to a conditional layer: shape (n, c), a row for each
 // row of the later calls, or (1, c) for all of them. The result is no Layer,
-// since a pass over some rows cannot know which context rows are theirs.
+// since a pass over some rows cannot know which context rows are theirs. With
+// nil it is the tensor methods of an unconditional layer, which may embed it.
 func Given[T Float](layer Layer[T], context *tensor.Dense) Transform {
 	return &given[T]{layer: layer, context: context}
 }

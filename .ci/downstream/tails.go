@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"gorgonia.org/tensor"
 )
 
 // TailsSpec describes a Tails.
@@ -17,8 +16,8 @@ type TailsSpec struct {
 // a learned weight of the tails. log dz/dx = log cosh(u) + s - log(1+x^2)/2
 // with u = exp(s) asinh(x).
 type Tails[T bijector.Float] struct {
-	s       []T
-	tensors bijector.Tensors[T]
+	bijector.Transform // the tensor methods
+	s                  []T
 }
 
 // NewTails makes an identity of spec.Dim features.
@@ -26,7 +25,9 @@ func NewTails[T bijector.Float](spec TailsSpec) (*Tails[T], error) {
 	if spec.Dim < 1 {
 		return nil, fmt.Errorf("tails: dim %d: %w", spec.Dim, bijector.ErrSpec)
 	}
-	return &Tails[T]{s: make([]T, spec.Dim)}, nil
+	l := &Tails[T]{s: make([]T, spec.Dim)}
+	l.Transform = bijector.Given[T](l, nil)
+	return l, nil
 }
 
 func (l *Tails[T]) Dim() int                   { return len(l.s) }
@@ -35,14 +36,6 @@ func (l *Tails[T]) Spec() any                  { return TailsSpec{Dim: len(l.s)}
 func (l *Tails[T]) Buffers() []bijector.Buffer { return nil }
 func (l *Tails[T]) Params() []bijector.Param[T] {
 	return []bijector.Param[T]{{Name: "s", Shape: []int{len(l.s)}, Data: l.s}}
-}
-
-func (l *Tails[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
-
-func (l *Tails[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
-
-func (l *Tails[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.LogDetJacobian(l, x)
 }
 func (l *Tails[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return pass[T]{l, nil} }
 func (l *Tails[T]) NewGradPass(bijector.PassOptions) bijector.GradPass[T] {
@@ -53,8 +46,6 @@ type pass[T bijector.Float] struct {
 	l  *Tails[T]
 	ds []T
 }
-
-func (p pass[T]) Grads() [][]T { return [][]T{p.ds} }
 
 func (p pass[T]) run(out, in bijector.Mat[T], logDet []float64, sign float64) {
 	for j, s := range p.l.s {
@@ -67,23 +58,21 @@ func (p pass[T]) run(out, in bijector.Mat[T], logDet []float64, sign float64) {
 		}
 	}
 }
-
 func (p pass[T]) Forward(z, x, _ bijector.Mat[T], ld []float64) { p.run(z, x, ld, 1) }
 func (p pass[T]) Inverse(x, z, _ bijector.Mat[T], ld []float64) { p.run(x, z, ld, -1) }
+func (p pass[T]) Grads() [][]T                                  { return [][]T{p.ds} }
 
 // Backward: with g = dL/du = dz cosh(u) + dLogDet tanh(u),
 // dx = g exp(s)/sqrt(1+x^2) - dLogDet x/(1+x^2) and ds = sum g u + dLogDet.
 func (p pass[T]) Backward(dx, _, dz, x, _, _ bijector.Mat[T], dLogDet []float64) {
 	for j, s := range p.l.s {
-		k, ds := math.Exp(float64(s)), 0.0
-		d, out := dz.Feature(j), dx.Feature(j)
+		d, out, k := dz.Feature(j), dx.Feature(j), math.Exp(float64(s))
 		for i, v := range x.Feature(j) {
 			x := float64(v)
 			u := k * math.Asinh(x)
 			g := float64(d[i])*math.Cosh(u) + dLogDet[i]*math.Tanh(u)
 			out[i] = T(g*k/math.Sqrt(1+x*x) - dLogDet[i]*x/(1+x*x))
-			ds += g*u + dLogDet[i]
+			p.ds[j] += T(g*u + dLogDet[i])
 		}
-		p.ds[j] += T(ds)
 	}
 }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"image"
+	"image/color"
+	"math"
+	"os"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/palette/moreland"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+const (
+	reach  = 4.5  // the pictures show -reach to reach
+	drawn  = 5000 // points of a scatter plot
+	pixels = 180  // side of a heat map
+	// floor is the log-density, in nats below that of the highest point, that
+	// is drawn darkest.
+	floor = 8
+)
+
+// panel is an empty square.
+func panel(title string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text = title
+	p.Title.TextStyle.Font.Size = 9
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -reach, reach, -reach, reach
+	p.HideAxes()
+	return p
+}
+
+// scatter draws points.
+func scatter(title string, x *tensor.Dense) (*plot.Plot, error) {
+	values := x.Float32s()
+	var xys plotter.XYs
+	for i := 0; i+1 < len(values) && len(xys) < drawn; i += 2 {
+		if a, b := float64(values[i]), float64(values[i+1]); math.Abs(a) < reach && math.Abs(b) < reach {
+			xys = append(xys, plotter.XY{X: a, Y: b})
+		}
+	}
+	s, err := plotter.NewScatter(xys)
+	if err != nil {
+		return nil, err
+	}
+	s.Shape, s.Radius = draw.CircleGlyph{}, vg.Points(0.45)
+	s.Color = color.NRGBA{R: 20, G: 40, B: 110, A: 150}
+	p := panel(title)
+	p.Add(s)
+	return p, nil
+}
+
+// heatMap draws a flow's log-density.
+func heatMap(title string, flow *distribution.Flow[float32]) (*plot.Plot, error) {
+	grid := make([]float32, 0, 2*pixels*pixels)
+	at := func(i int) float32 { return float32(reach * (2*(float64(i)+0.5)/pixels - 1)) }
+	for row := range pixels {
+		for col := range pixels {
+			grid = append(grid, at(col), -at(row))
+		}
+	}
+	logp := make([]float64, pixels*pixels)
+	if err := flow.LogProbInto(logp, tensor.New(tensor.WithShape(len(logp), 2), tensor.WithBacking(grid))); err != nil {
+		return nil, err
+	}
+	top := math.Inf(-1)
+	for _, v := range logp {
+		top = max(top, v)
+	}
+	colors := moreland.ExtendedBlackBody()
+	colors.SetMin(-floor)
+	colors.SetMax(0)
+	img := image.NewRGBA(image.Rect(0, 0, pixels, pixels))
+	for i, v := range logp {
+		c, err := colors.At(max(v-top, -floor))
+		if err != nil {
+			return nil, err
+		}
+		img.Set(i%pixels, i/pixels, c)
+	}
+	p := panel(title)
+	p.Add(plotter.NewImage(img, -reach, -reach, reach, reach))
+	return p, nil
+}
+
+// save draws rows of panels into one PNG.
+func save(path string, rows [][]*plot.Plot) error {
+	const side = 1.5 * vg.Inch
+	cols := len(rows[0])
+	img := vgimg.NewWith(
+		vgimg.UseWH(side*vg.Length(cols), side*1.1*vg.Length(len(rows))),
+		vgimg.UseDPI(110), vgimg.UseBackgroundColor(color.White))
+	tiles := draw.Tiles{Rows: len(rows), Cols: cols, PadX: 3, PadY: 3, PadTop: 4, PadBottom: 4, PadLeft: 4, PadRight: 4}
+	canvases := plot.Align(rows, tiles, draw.New(img))
+	for i, row := range rows {
+		for j, p := range row {
+			p.Draw(canvases[i][j])
+		}
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
+}
