@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
 
 // direction is one method of a pass with data to run it on.
@@ -39,7 +40,7 @@ func (d direction[T]) result(l bijector.Layer[T], o bijector.PassOptions) (out b
 }
 
 func (d direction[T]) resultOf(p bijector.Pass[T]) (out bijector.Mat[T], logDet []float64) {
-	out, logDet = outputs[T](d.in.D, d.in.N), make([]float64, d.in.N)
+	out, logDet = conform.Outputs[T](d.in.D, d.in.N), make([]float64, d.in.N)
 	d.run(p, out, d.in, d.cond, logDet)
 	return out, logDet
 }
@@ -58,8 +59,8 @@ func checkLogDetAdded[T bijector.Float](f *fixture[T]) error {
 			want[i] += float64(i + 1)
 		}
 		d.run(f.layer.NewPass(bijector.PassOptions{MaxBatch: 17}), out, d.in, d.cond, got)
-		if err := compareSlices("logDet", got, want, 1e-11); err != nil {
-			return prefix(err, "%s must add to logDet, which held 1, 2, 3 and so on", d.name)
+		if err := conform.Slices("logDet", got, want, 1e-11); err != nil {
+			return conform.Prefix(err, "%s must add to logDet, which held 1, 2, 3 and so on", d.name)
 		}
 	}
 	return nil
@@ -67,42 +68,15 @@ func checkLogDetAdded[T bijector.Float](f *fixture[T]) error {
 
 func checkInPlace[T bijector.Float](f *fixture[T]) error {
 	for _, d := range f.directions(17, 21) {
-		x, cond := clone(d.in), clone(d.cond)
+		x, cond := conform.Clone(d.in), conform.Clone(d.cond)
 		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: 17})
-		if err := firstError(compare("its input", d.in, x, exact), compare("its context", d.cond, cond, exact)); err != nil {
-			return prefix(err, "%s out of place must leave what it reads unchanged", d.name)
+		if err := conform.FirstError(conform.Mats("its input", d.in, x, conform.Exact), conform.Mats("its context", d.cond, cond, conform.Exact)); err != nil {
+			return conform.Prefix(err, "%s out of place must leave what it reads unchanged", d.name)
 		}
 		ld := make([]float64, d.in.N)
 		d.run(f.layer.NewPass(bijector.PassOptions{MaxBatch: 17}), x, x, cond, ld)
-		if err := firstError(compare("output", x, out, exact), compareSlices("logDet", ld, logDet, exact)); err != nil {
-			return prefix(err, "%s in place must give the bits of out of place", d.name)
-		}
-	}
-	return nil
-}
-
-// guard is what surrounds a view.
-const guard = 12345.5
-
-// framed is a view of samples in the middle of a larger batch that holds
-// guard elsewhere, with a copy of m in the view.
-func framed[T bijector.Float](m bijector.Mat[T]) (view, whole bijector.Mat[T]) {
-	whole = bijector.NewMat[T](m.D, m.N+11)
-	for i := range whole.Data {
-		whole.Data[i] = guard
-	}
-	view = whole.Samples(5, 5+m.N)
-	view.CopyFrom(m)
-	return view, whole
-}
-
-// intact says whether the surroundings of a framed view are.
-func intact[T bijector.Float](what string, whole bijector.Mat[T], n int) error {
-	for j := range whole.D {
-		for i, v := range whole.Feature(j) {
-			if (i < 5 || i >= 5+n) && v != guard {
-				return fmt.Errorf("%s: feature %d was written %d samples outside the view, which has %d samples and a stride of its own", what, j, max(5-i, i-5-n+1), n)
-			}
+		if err := conform.FirstError(conform.Mats("output", x, out, conform.Exact), conform.Slices("logDet", ld, logDet, conform.Exact)); err != nil {
+			return conform.Prefix(err, "%s in place must give the bits of out of place", d.name)
 		}
 	}
 	return nil
@@ -111,17 +85,17 @@ func intact[T bijector.Float](what string, whole bijector.Mat[T], n int) error {
 func checkViews[T bijector.Float](f *fixture[T]) error {
 	for _, d := range f.directions(17, 22) {
 		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: 17})
-		in, wholeIn := framed(d.in)
-		cond, wholeCond := framed(d.cond)
-		got, wholeOut := framed(outputs[T](f.d, d.in.N))
+		in, wholeIn := conform.Framed(d.in)
+		cond, wholeCond := conform.Framed(d.cond)
+		got, wholeOut := conform.Framed(conform.Outputs[T](f.d, d.in.N))
 		ld := make([]float64, d.in.N)
 		d.run(f.layer.NewPass(bijector.PassOptions{MaxBatch: 17}), got, in, cond, ld)
-		err := firstError(
-			intact("input", wholeIn, d.in.N), intact("context", wholeCond, d.in.N), intact("output", wholeOut, d.in.N),
-			compare("output", got, out, closeIn[T]()),
-			compareSlices("logDet", ld, logDet, closeIn[T]()))
+		err := conform.FirstError(
+			conform.Intact("input", wholeIn, d.in.N), conform.Intact("context", wholeCond, d.in.N), conform.Intact("output", wholeOut, d.in.N),
+			conform.Mats("output", got, out, conform.CloseIn[T]()),
+			conform.Slices("logDet", ld, logDet, conform.CloseIn[T]()))
 		if err != nil {
-			return prefix(err, "%s on views of larger batches", d.name)
+			return conform.Prefix(err, "%s on views of larger batches", d.name)
 		}
 	}
 	return nil
@@ -135,15 +109,15 @@ func checkRows[T bijector.Float](f *fixture[T]) error {
 		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
 		for i := range n {
 			o := others[k]
-			o.in, o.cond = clone(o.in), clone(o.cond)
+			o.in, o.cond = conform.Clone(o.in), conform.Clone(o.cond)
 			o.in.Samples(i, i+1).CopyFrom(d.in.Samples(i, i+1))
 			o.cond.Samples(i, i+1).CopyFrom(d.cond.Samples(i, i+1))
 			got, ld := o.result(f.layer, bijector.PassOptions{MaxBatch: n})
-			err := firstError(
-				compare("output", got.Samples(i, i+1), out.Samples(i, i+1), exact),
-				compareSlices("logDet", ld[i:i+1], logDet[i:i+1], exact))
+			err := conform.FirstError(
+				conform.Mats("output", got.Samples(i, i+1), out.Samples(i, i+1), conform.Exact),
+				conform.Slices("logDet", ld[i:i+1], logDet[i:i+1], conform.Exact))
 			if err != nil {
-				return prefix(err, "%s of row %d depends on the rows beside it", d.name, i)
+				return conform.Prefix(err, "%s of row %d depends on the rows beside it", d.name, i)
 			}
 		}
 	}
@@ -154,17 +128,17 @@ func checkNaN[T bijector.Float](f *fixture[T]) error {
 	const n, bad = 33, 17
 	for _, d := range f.directions(n, 25) {
 		out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
-		d.in, d.cond = clone(d.in), clone(d.cond)
+		d.in, d.cond = conform.Clone(d.in), conform.Clone(d.cond)
 		for j := range f.d {
 			d.in.Feature(j)[bad] = T(math.NaN())
 		}
 		got, ld := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
 		for _, r := range [][2]int{{0, bad}, {bad + 1, n}} {
-			err := firstError(
-				compare("output", got.Samples(r[0], r[1]), out.Samples(r[0], r[1]), exact),
-				compareSlices("logDet", ld[r[0]:r[1]], logDet[r[0]:r[1]], exact))
+			err := conform.FirstError(
+				conform.Mats("output", got.Samples(r[0], r[1]), out.Samples(r[0], r[1]), conform.Exact),
+				conform.Slices("logDet", ld[r[0]:r[1]], logDet[r[0]:r[1]], conform.Exact))
 			if err != nil {
-				return prefix(err, "%s with NaN in row %d, rows %d to %d", d.name, bad, r[0], r[1]-1)
+				return conform.Prefix(err, "%s with NaN in row %d, rows %d to %d", d.name, bad, r[0], r[1]-1)
 			}
 		}
 	}
@@ -178,11 +152,11 @@ func checkSizes[T bijector.Float](f *fixture[T]) error {
 		p := f.layer.NewPass(bijector.PassOptions{MaxBatch: maxBatch})
 		for _, n := range []int{17, 1, maxBatch, 2} {
 			got, ld := d.samples(0, n).resultOf(p)
-			err := firstError(
-				compare("output", got, out.Samples(0, n), closeIn[T]()),
-				compareSlices("logDet", ld, logDet[:n], closeIn[T]()))
+			err := conform.FirstError(
+				conform.Mats("output", got, out.Samples(0, n), conform.CloseIn[T]()),
+				conform.Slices("logDet", ld, logDet[:n], conform.CloseIn[T]()))
 			if err != nil {
-				return prefix(err, "%s of %d samples by a pass for %d, against one batch of all", d.name, n, maxBatch)
+				return conform.Prefix(err, "%s of %d samples by a pass for %d, against one batch of all", d.name, n, maxBatch)
 			}
 		}
 	}
@@ -198,7 +172,7 @@ func checkContext[T bijector.Float](f *fixture[T]) error {
 	_, other := f.data(17, 28)
 	z, ld := forward(f.layer, x, cond)
 	z2, ld2 := forward(f.layer, x, other)
-	if compare("", z, z2, exact) == nil && compareSlices("", ld, ld2, exact) == nil {
+	if conform.Mats("", z, z2, conform.Exact) == nil && conform.Slices("", ld, ld2, conform.Exact) == nil {
 		return fmt.Errorf("the ContextDim is %d, but another context gives the same output and log-det", f.c)
 	}
 	return nil
@@ -215,9 +189,9 @@ func checkWorkers[T bijector.Float](f *fixture[T]) error {
 				w := bijector.NewWorkers(k)
 				got, ld := d.result(f.layer, bijector.PassOptions{MaxBatch: n, Workers: w})
 				w.Close()
-				err := firstError(compare("output", got, out, exact), compareSlices("logDet", ld, logDet, exact))
+				err := conform.FirstError(conform.Mats("output", got, out, conform.Exact), conform.Slices("logDet", ld, logDet, conform.Exact))
 				if err != nil {
-					return prefix(err, "%s of %d samples with %d workers must give the bits of none", d.name, n, k)
+					return conform.Prefix(err, "%s of %d samples with %d workers must give the bits of none", d.name, n, k)
 				}
 			}
 		}
@@ -240,12 +214,12 @@ func checkConcurrent[T bijector.Float](f *fixture[T]) error {
 				}
 			}()
 			for _, d := range dirs {
-				errs[g] = firstError(errs[g], d.stable(f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})))
+				errs[g] = conform.FirstError(errs[g], d.stable(f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})))
 			}
 		}()
 	}
 	wg.Wait()
-	return firstError(errs...)
+	return conform.FirstError(errs...)
 }
 
 // stable asks a pass for the same result again and again.
@@ -253,9 +227,9 @@ func (d direction[T]) stable(p bijector.Pass[T]) error {
 	out, logDet := d.resultOf(p)
 	for range 3 {
 		got, ld := d.resultOf(p)
-		err := firstError(compare("output", got, out, exact), compareSlices("logDet", ld, logDet, exact))
+		err := conform.FirstError(conform.Mats("output", got, out, conform.Exact), conform.Slices("logDet", ld, logDet, conform.Exact))
 		if err != nil {
-			return prefix(err, "%s beside three other passes", d.name)
+			return conform.Prefix(err, "%s beside three other passes", d.name)
 		}
 	}
 	return nil
@@ -267,7 +241,7 @@ func checkAllocations[T bijector.Float](f *fixture[T]) error {
 	for _, o := range []bijector.PassOptions{{MaxBatch: 64}, {MaxBatch: 64, Workers: w}} {
 		for _, d := range f.directions(64, 31) {
 			p := f.layer.NewPass(o)
-			out, logDet := outputs[T](f.d, 64), make([]float64, 64)
+			out, logDet := conform.Outputs[T](f.d, 64), make([]float64, 64)
 			if n := testing.AllocsPerRun(5, func() { d.run(p, out, d.in, d.cond, logDet) }); n > 0 {
 				return fmt.Errorf("%s allocates %v times a call (workers: %d); make buffers and closures in NewPass", d.name, n, o.Workers.Count())
 			}
@@ -284,7 +258,7 @@ func checkCalibrate[T bijector.Float](f *fixture[T]) error {
 	}
 	n := f.bigBatch()
 	x, cond := f.data(n, 32)
-	before, condBefore := clone(x), clone(cond)
+	before, condBefore := conform.Clone(x), conform.Clone(cond)
 	probe, probeCond := f.data(17, 33)
 	var want bijector.Mat[T]
 	for k := range 4 {
@@ -300,8 +274,8 @@ func checkCalibrate[T bijector.Float](f *fixture[T]) error {
 			l.(bijector.Calibrator[T]).Calibrate(x, cond, start, w)
 		}
 		w.Close()
-		if err := firstError(compare("its input", x, before, exact), compare("its context", cond, condBefore, exact)); err != nil {
-			return prefix(err, "Calibrate must leave what it reads unchanged")
+		if err := conform.FirstError(conform.Mats("its input", x, before, conform.Exact), conform.Mats("its context", cond, condBefore, conform.Exact)); err != nil {
+			return conform.Prefix(err, "Calibrate must leave what it reads unchanged")
 		}
 		z, logDet := forward(l, probe, probeCond)
 		for i, v := range logDet {
@@ -311,8 +285,8 @@ func checkCalibrate[T bijector.Float](f *fixture[T]) error {
 		}
 		if k == 0 {
 			want = z
-		} else if err := compare("z", z, want, exact); err != nil {
-			return prefix(err, "after Calibrate with %d workers, against none", k)
+		} else if err := conform.Mats("z", z, want, conform.Exact); err != nil {
+			return conform.Prefix(err, "after Calibrate with %d workers, against none", k)
 		}
 	}
 	return nil

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"unsafe"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
 
 // maxBatch is what passes are made for: more than one piece of the tensor
@@ -86,7 +86,7 @@ func (f *fixture[T]) disturb() {
 			p.Data[i] = T(float32(float64(p.Data[i]) + sd*rng.NormFloat64()))
 		}
 	}
-	changed(f.layer)
+	conform.Changed(f.layer)
 	f.calibrate(f.layer, x, cond, false)
 }
 
@@ -155,26 +155,16 @@ func normals[T bijector.Float](rng *rand.Rand, d, n int) bijector.Mat[T] {
 	return m
 }
 
-// outputs is a batch of NaNs, which show where a layer reads what it should
-// write.
-func outputs[T bijector.Float](d, n int) bijector.Mat[T] {
-	m := bijector.NewMat[T](d, n)
-	for i := range m.Data {
-		m.Data[i] = T(math.NaN())
-	}
-	return m
-}
-
 // forward runs a new pass of l, out of place.
 func forward[T bijector.Float](l bijector.Layer[T], x, cond bijector.Mat[T]) (z bijector.Mat[T], logDet []float64) {
-	z, logDet = outputs[T](x.D, x.N), make([]float64, x.N)
+	z, logDet = conform.Outputs[T](x.D, x.N), make([]float64, x.N)
 	l.NewPass(bijector.PassOptions{MaxBatch: x.N}).Forward(z, x, cond, logDet)
 	return z, logDet
 }
 
 // inverse is forward's counterpart.
 func inverse[T bijector.Float](l bijector.Layer[T], z, cond bijector.Mat[T]) (x bijector.Mat[T], logDet []float64) {
-	x, logDet = outputs[T](z.D, z.N), make([]float64, z.N)
+	x, logDet = conform.Outputs[T](z.D, z.N), make([]float64, z.N)
 	l.NewPass(bijector.PassOptions{MaxBatch: z.N}).Inverse(x, z, cond, logDet)
 	return x, logDet
 }
@@ -193,58 +183,12 @@ func buffers[T bijector.Float](l bijector.Layer[T]) []bijector.Buffer {
 	return nil
 }
 
-func changed[T bijector.Float](l bijector.Layer[T]) {
-	if c, ok := l.(bijector.Changer); ok {
-		c.Changed()
-	}
-}
-
-// copyState does what loading does: it overwrites dst's parameters and
-// buffers, says so, and asks whether the result is a state.
+// copyState copies src's parameters and buffers to dst, where they have some.
 func copyState[D, S bijector.Float](dst bijector.Layer[D], src bijector.Layer[S]) error {
-	to, from := params(dst), params(src)
-	if len(to) != len(from) {
-		return fmt.Errorf("%d Params in one layer, %d in another of the same spec", len(from), len(to))
+	to, ok := dst.(bijector.Stateful[D])
+	from, has := src.(bijector.Stateful[S])
+	if !ok || !has {
+		return nil
 	}
-	for i, p := range from {
-		if to[i].Name != p.Name || len(to[i].Data) != len(p.Data) {
-			return fmt.Errorf("parameter %d is %q with %d values in one layer, %q with %d in another of the same spec", i, p.Name, len(p.Data), to[i].Name, len(to[i].Data))
-		}
-		for k, v := range p.Data {
-			to[i].Data[k] = D(v)
-		}
-	}
-	toB, fromB := buffers(dst), buffers(src)
-	if len(toB) != len(fromB) {
-		return fmt.Errorf("%d Buffers in one layer, %d in another of the same spec", len(fromB), len(toB))
-	}
-	for i, b := range fromB {
-		if toB[i].Name != b.Name {
-			return fmt.Errorf("buffer %d is %q in one layer and %q in another of the same spec", i, b.Name, toB[i].Name)
-		}
-		ok := false
-		switch v := b.Data.(type) {
-		case []float64:
-			var to []float64
-			to, ok = toB[i].Data.([]float64)
-			ok = ok && copy(to, v) == len(v) && len(to) == len(v)
-		case []int64:
-			var to []int64
-			to, ok = toB[i].Data.([]int64)
-			ok = ok && copy(to, v) == len(v) && len(to) == len(v)
-		}
-		if !ok {
-			return fmt.Errorf("buffer %q is %T in one layer and %T in another, want []float64 or []int64 of the same length in both", b.Name, b.Data, toB[i].Data)
-		}
-	}
-	changed(dst)
-	if v, ok := dst.(bijector.Validator); ok {
-		if err := v.Validate(); err != nil {
-			return fmt.Errorf("the state of an equal layer is refused by Validate: %w", err)
-		}
-	}
-	return nil
+	return conform.Copy(to, from)
 }
-
-// is32 reports whether T is float32.
-func is32[T bijector.Float]() bool { return unsafe.Sizeof(*new(T)) == 4 }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
 
 // probesPerParam is how many entries of a parameter are checked one by one. A
@@ -36,7 +37,7 @@ type step[T bijector.Float] struct {
 func newStep[T bijector.Float](l bijector.Layer[T], x, cond bijector.Mat[T], o bijector.PassOptions) *step[T] {
 	return &step[T]{
 		pass: l.(bijector.Trainable[T]).NewGradPass(o),
-		z:    outputs[T](x.D, x.N), x: x, cond: cond, logDet: make([]float64, x.N),
+		z:    conform.Outputs[T](x.D, x.N), x: x, cond: cond, logDet: make([]float64, x.N),
 	}
 }
 
@@ -47,7 +48,7 @@ func (s *step[T]) forward() {
 
 // backward returns new gradients for dz and dLogDet.
 func (s *step[T]) backward(dz bijector.Mat[T], dLogDet []float64) (dx, dcond bijector.Mat[T], grads [][]T) {
-	dx, dcond = outputs[T](s.x.D, s.x.N), bijector.NewMat[T](s.cond.D, s.cond.N)
+	dx, dcond = conform.Outputs[T](s.x.D, s.x.N), bijector.NewMat[T](s.cond.D, s.cond.N)
 	for _, g := range s.pass.Grads() {
 		clear(g)
 	}
@@ -79,7 +80,7 @@ func checkGradients(s *suite) error {
 	}
 	for _, n := range []int{5, 2, 1} {
 		if err := gradientsOf(f, n); err != nil {
-			return prefix(err, "batch of %d", n)
+			return conform.Prefix(err, "batch of %d", n)
 		}
 	}
 	return nil
@@ -133,7 +134,7 @@ func gradientsOf(f *fixture[float64], n int) error {
 		for _, e := range entries(rng, len(p.Data)) {
 			got := func(w *weights) float64 { return w.grads[k][e] }
 			what := fmt.Sprintf("gradient of parameter %q, entry %d", p.Name, e)
-			if err := s.probe(losses, what, got, scale, p.Data[e:e+1], []float64{1}, func() { changed(l) }); err != nil {
+			if err := s.probe(losses, what, got, scale, p.Data[e:e+1], []float64{1}, func() { conform.Changed(l) }); err != nil {
 				return err
 			}
 		}
@@ -149,7 +150,7 @@ func gradientsOf(f *fixture[float64], n int) error {
 			return sum
 		}
 		what := fmt.Sprintf("gradient of parameter %q along a random direction", p.Name)
-		if err := s.probe(losses, what, got, scale, p.Data, direction, func() { changed(l) }); err != nil {
+		if err := s.probe(losses, what, got, scale, p.Data, direction, func() { conform.Changed(l) }); err != nil {
 			return err
 		}
 	}
@@ -173,13 +174,13 @@ func (s *step[T]) probe(losses []weights, what string, got, scale func(*weights)
 	}
 	done := make([]bool, len(losses))
 	numeric := make([][]float64, len(losses))
-	for _, h := range steps {
+	for _, h := range conform.Steps {
 		h *= size
 		sums := make([]float64, len(losses))
 		dz, dLogDet := bijector.NewMat[float64](s.x.D, s.x.N), make([]float64, s.x.N)
-		for _, k := range stencil {
+		for _, k := range conform.Stencil {
 			for i, v := range start {
-				at[i] = v + k.offset*h*direction[i]
+				at[i] = v + k.Offset*h*direction[i]
 			}
 			if changed != nil {
 				changed()
@@ -187,11 +188,11 @@ func (s *step[T]) probe(losses []weights, what string, got, scale func(*weights)
 			s.forward()
 			for j := range dz.D {
 				for i, v := range s.z.Feature(j) {
-					dz.Feature(j)[i] += k.weight * float64(v)
+					dz.Feature(j)[i] += k.Weight * float64(v)
 				}
 			}
 			for i, v := range s.logDet {
-				dLogDet[i] += k.weight * v
+				dLogDet[i] += k.Weight * v
 			}
 		}
 		copy(at, start)
@@ -211,7 +212,7 @@ func (s *step[T]) probe(losses []weights, what string, got, scale func(*weights)
 			}
 			numeric[l] = append(numeric[l], sums[l])
 			g := got(w)
-			done[l] = done[l] || same(g, sums[l], 1e-6, max(math.Abs(g), math.Abs(sums[l]), scale(w), 1e-2))
+			done[l] = done[l] || conform.Same(g, sums[l], 1e-6, max(math.Abs(g), math.Abs(sums[l]), scale(w), 1e-2))
 			ok = ok && done[l]
 		}
 		if ok {

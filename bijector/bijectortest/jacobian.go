@@ -9,32 +9,23 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
-
-// steps of numeric derivatives. A result may agree at any of them: a long step
-// is exact for smooth functions, a short one stays on one side of a kink.
-var steps = []float64{1e-3, 1e-4, 1e-5, 1e-6}
-
-// stencil is the difference formula of fourth order,
-// f'(x) = sum_k w_k f(x + o_k h)/h.
-var stencil = []struct{ offset, weight float64 }{
-	{-2, 1.0 / 12}, {-1, -8.0 / 12}, {1, 8.0 / 12}, {2, -1.0 / 12},
-}
 
 // numericLogDets are log|det df/dx| at a sample, one for each step; a step
 // that leaves the domain gives NaN.
 func numericLogDets(f func(in bijector.Mat[float64]) bijector.Mat[float64], x []float64) []float64 {
 	d := len(x)
 	var all []float64
-	for _, h := range steps {
-		in := bijector.NewMat[float64](d, len(stencil)*d)
+	for _, h := range conform.Steps {
+		in := bijector.NewMat[float64](d, len(conform.Stencil)*d)
 		for j, v := range x {
 			row := in.Feature(j)
 			for i := range row {
 				row[i] = v
 			}
-			for k, s := range stencil {
-				row[k*d+j] += s.offset * h * max(1, math.Abs(v))
+			for k, s := range conform.Stencil {
+				row[k*d+j] += s.Offset * h * max(1, math.Abs(v))
 			}
 		}
 		out := f(in)
@@ -42,8 +33,8 @@ func numericLogDets(f func(in bijector.Mat[float64]) bijector.Mat[float64], x []
 		for a := range d {
 			for b := range d {
 				sum := 0.0
-				for k, s := range stencil {
-					sum += s.weight * out.Feature(a)[k*d+b]
+				for k, s := range conform.Stencil {
+					sum += s.Weight * out.Feature(a)[k*d+b]
 				}
 				sum /= h * max(1, math.Abs(x[b]))
 				ok = ok && sum-sum == 0
@@ -78,7 +69,7 @@ func checkJacobian(f *fixture[float64], in, cond bijector.Mat[float64], name str
 		}, x)
 		ok := false
 		for _, v := range numeric {
-			ok = ok || same(logDet[i], v, 1e-6, 1)
+			ok = ok || conform.Same(logDet[i], v, 1e-6, 1)
 		}
 		if !ok {
 			return fmt.Errorf("%s adds log-det %v to sample %d; log|det| of the numeric Jacobian of its output is %v (one for each step)", name, logDet[i], i, numeric)
@@ -115,9 +106,9 @@ func checkPrecision(s *suite) error {
 	x64, c64 := s.f64.data(60, 12)
 	z32, ld32 := forward(s.f32.layer, x32, c32)
 	z64, ld64 := forward(s.f64.layer, x64, c64)
-	return prefix(firstError(
-		compare("z", widen(z32), z64, 1e-4),
-		compareSlices("logDet", ld32, ld64, 1e-4),
+	return conform.Prefix(conform.FirstError(
+		conform.Mats("z", widen(z32), z64, 1e-4),
+		conform.Slices("logDet", ld32, ld64, 1e-4),
 	), "Forward in float32 against float64 with the same weights")
 }
 
@@ -135,18 +126,18 @@ func widen(m bijector.Mat[float32]) bijector.Mat[float64] {
 // latents.
 func checkRoundTrip[T bijector.Float](f *fixture[T]) error {
 	tol := 1e-8
-	if is32[T]() {
+	if conform.Is32[T]() {
 		tol = 1e-4
 	}
 	x, cond := f.data(60, 13)
 	if err := roundTrip(f.layer, x, cond, tol); err != nil {
-		return prefix(err, "in distribution")
+		return conform.Prefix(err, "in distribution")
 	}
 	extent := f.o.Extent
 	if extent == 0 && f.o.Sample == nil {
 		extent = 1e6
 	}
-	if is32[T]() || extent == 0 {
+	if conform.Is32[T]() || extent == 0 {
 		return nil
 	}
 	rng := f.rng(14)
@@ -155,7 +146,7 @@ func checkRoundTrip[T bijector.Float](f *fixture[T]) error {
 			x.Feature(j)[i] = T((2*rng.Float64() - 1) * math.Pow(extent, float64(i+1)/float64(x.N)))
 		}
 	}
-	return prefix(roundTrip(f.layer, x, cond, tol), "inputs up to %g", extent)
+	return conform.Prefix(roundTrip(f.layer, x, cond, tol), "inputs up to %g", extent)
 }
 
 func roundTrip[T bijector.Float](l bijector.Layer[T], x, cond bijector.Mat[T], tol float64) error {
@@ -165,9 +156,9 @@ func roundTrip[T bijector.Float](l bijector.Layer[T], x, cond bijector.Mat[T], t
 	for i := range ldI {
 		ldI[i] = -ldI[i]
 	}
-	return firstError(
-		compare("Inverse(Forward(x))", back, x, tol),
-		compare("Forward(Inverse(z))", again, z, tol),
-		compareSlices("minus the log-det of Inverse, against that of Forward", ldI, ldF, tol),
+	return conform.FirstError(
+		conform.Mats("Inverse(Forward(x))", back, x, tol),
+		conform.Mats("Forward(Inverse(z))", again, z, tol),
+		conform.Slices("minus the log-det of Inverse, against that of Forward", ldI, ldF, tol),
 	)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/bijector/bijectortest/shear"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
 
 // broken is a shear layer with a mistake.
@@ -160,7 +161,7 @@ func (p *brokenPass[T]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
 	case "workers show":
 		z.Feature(0)[0] += T(p.workers.Count()) * 1e-5
 	case "float32 loses digits":
-		if is32[T]() {
+		if conform.Is32[T]() {
 			z.Feature(0)[0] += 1e-2
 		}
 	case "state that is not saved", "calibration depends on workers":
@@ -245,7 +246,7 @@ func (p *brokenGrad[T]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLog
 	case "backward allocates":
 		p.sink = make([]byte, 64)
 	case "dx is added to":
-		old := clone(dx)
+		old := conform.Clone(dx)
 		p.inner.Backward(dx, dcond, dz, x, z, cond, dLogDet)
 		for i, v := range old.Data[:len(dx.Data)] {
 			dx.Data[i] += v

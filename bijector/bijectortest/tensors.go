@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
 
 // tensorRows is enough rows for the tensor methods to cut them into pieces.
@@ -44,7 +45,7 @@ func checkTensors[T bijector.Float](f *fixture[T]) error {
 	back, _ := inverse(f.layer, z, cond)
 	for name, t := range f.transforms(cond) {
 		if err := f.agree(t, x, z, back, logDet); err != nil {
-			return prefix(err, "tensor methods (%s) against passes", name)
+			return conform.Prefix(err, "tensor methods (%s) against passes", name)
 		}
 	}
 	if f.c == 0 {
@@ -60,37 +61,37 @@ func checkTensors[T bijector.Float](f *fixture[T]) error {
 	z, logDet = forward(f.layer, x, cond)
 	back, _ = inverse(f.layer, z, cond)
 	t := bijector.Given(f.layer, tensorOf(cond.Samples(0, 1)))
-	return prefix(f.agree(t, x, z, back, logDet), "Given with one context for all rows")
+	return conform.Prefix(f.agree(t, x, z, back, logDet), "Given with one context for all rows")
 }
 
 func (f *fixture[T]) agree(t bijector.Transform, x, z, back bijector.Mat[T], logDet []float64) error {
-	tol := closeIn[T]()
+	tol := conform.CloseIn[T]()
 	gotZ, err := t.Forward(tensorOf(x))
 	if err != nil {
-		return prefix(err, "Forward")
+		return conform.Prefix(err, "Forward")
 	}
 	gotX, err := t.Inverse(tensorOf(z))
 	if err != nil {
-		return prefix(err, "Inverse")
+		return conform.Prefix(err, "Inverse")
 	}
 	gotLD, err := t.LogDetJacobian(tensorOf(x))
 	if err != nil {
-		return prefix(err, "LogDetJacobian")
+		return conform.Prefix(err, "LogDetJacobian")
 	}
 	if !gotLD.Shape().Eq(tensor.Shape{x.N}) {
 		return fmt.Errorf("LogDetJacobian has shape %v, want (%d)", gotLD.Shape(), x.N)
 	}
 	mz, err := bijector.MatOf[T](gotZ, f.d)
 	if err != nil {
-		return prefix(err, "result of Forward")
+		return conform.Prefix(err, "result of Forward")
 	}
 	mx, err := bijector.MatOf[T](gotX, f.d)
 	if err != nil {
-		return prefix(err, "result of Inverse")
+		return conform.Prefix(err, "result of Inverse")
 	}
 	rows, err := bijector.RowsOf[T](bijector.TensorOf(valuesOf[T](gotLD), x.N, 1))
 	if err != nil {
-		return prefix(err, "result of LogDetJacobian")
+		return conform.Prefix(err, "result of LogDetJacobian")
 	}
 	ld := bijector.NewMat[T](1, x.N)
 	rows.Load(ld, 0)
@@ -98,9 +99,9 @@ func (f *fixture[T]) agree(t bijector.Transform, x, z, back bijector.Mat[T], log
 	for i, v := range logDet {
 		want[i] = T(v)
 	}
-	return firstError(
-		compare("Forward", mz, z, tol), compare("Inverse", mx, back, tol),
-		compareSlices("LogDetJacobian", ld.Feature(0), want, tol))
+	return conform.FirstError(
+		conform.Mats("Forward", mz, z, tol), conform.Mats("Inverse", mx, back, tol),
+		conform.Slices("LogDetJacobian", ld.Feature(0), want, tol))
 }
 
 // valuesOf is a vector's values.
@@ -126,7 +127,7 @@ func checkTensorErrors[T bijector.Float](f *fixture[T]) error {
 	x, cond := f.data(n, 81)
 	good := tensorOf(x)
 	other := tensor.New(tensor.WithShape(n, f.d), tensor.Of(tensor.Float32))
-	if is32[T]() {
+	if conform.Is32[T]() {
 		other = tensor.New(tensor.WithShape(n, f.d), tensor.Of(tensor.Float64))
 	}
 	bad := []struct {
@@ -148,7 +149,7 @@ func checkTensorErrors[T bijector.Float](f *fixture[T]) error {
 				}
 			}
 			if err := f.rowError(t, c, x); err != nil {
-				return prefix(err, "%s (%s) of a batch with NaN in row 17", c.name, name)
+				return conform.Prefix(err, "%s (%s) of a batch with NaN in row 17", c.name, name)
 			}
 		}
 	}
@@ -184,7 +185,7 @@ func (f *fixture[T]) rowError(t bijector.Transform, c call, x bijector.Mat[T]) e
 	w, g := valuesOf[T](want), valuesOf[T](got)
 	width := len(w) / x.N
 	for i := range w {
-		if i/width != row && !same(float64(g[i]), float64(w[i]), exact, 1) {
+		if i/width != row && !conform.Same(float64(g[i]), float64(w[i]), conform.Exact, 1) {
 			return fmt.Errorf("value %d of row %d is %v, without the NaN it was %v", i%width, i/width, g[i], w[i])
 		}
 	}
@@ -203,7 +204,7 @@ func (f *fixture[T]) contextErrors(x *tensor.Dense, cond bijector.Mat[T]) error 
 	if f.c == 0 {
 		all = append(all, bad{"a context for an unconditional layer", bijector.Given(f.layer, x), bijector.ErrContext})
 	} else {
-		poisoned := clone(cond)
+		poisoned := conform.Clone(cond)
 		poisoned.Feature(0)[17] = T(math.NaN())
 		all = append(all,
 			bad{"no context", bijector.Given(f.layer, nil), bijector.ErrContext},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
 
 // checkTrainingForward compares training with evaluation. A layer with
@@ -22,17 +23,17 @@ func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
 			return err
 		}
 		x, cond := f.data(n, 50)
-		before, condBefore := clone(x), clone(cond)
+		before, condBefore := conform.Clone(x), conform.Clone(cond)
 		s := newStep(l, x, cond, bijector.PassOptions{MaxBatch: n})
 		s.forward()
-		if err := firstError(compare("its input", x, before, exact), compare("its context", cond, condBefore, exact)); err != nil {
-			return prefix(err, "GradPass.Forward must leave what it reads unchanged")
+		if err := conform.FirstError(conform.Mats("its input", x, before, conform.Exact), conform.Mats("its context", cond, condBefore, conform.Exact)); err != nil {
+			return conform.Prefix(err, "GradPass.Forward must leave what it reads unchanged")
 		}
 		against := func() error {
 			z, logDet := forward(l, x, cond)
-			return firstError(
-				compare("z", s.z, z, closeIn[T]()),
-				compareSlices("logDet", s.logDet, logDet, closeIn[T]()))
+			return conform.FirstError(
+				conform.Mats("z", s.z, z, conform.CloseIn[T]()),
+				conform.Slices("logDet", s.logDet, logDet, conform.CloseIn[T]()))
 		}
 		err = against()
 		if _, ok := l.(bijector.Calibrator[T]); ok && err != nil {
@@ -42,7 +43,7 @@ func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
 			}
 		}
 		if err != nil {
-			return prefix(err, "GradPass.Forward of %d samples against Pass.Forward", n)
+			return conform.Prefix(err, "GradPass.Forward of %d samples against Pass.Forward", n)
 		}
 		added := make([]float64, n)
 		for i := range added {
@@ -50,8 +51,8 @@ func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
 			s.logDet[i] += float64(i + 1)
 		}
 		s.pass.Forward(s.z, x, cond, added)
-		if err := compareSlices("logDet", added, s.logDet, 1e-11); err != nil {
-			return prefix(err, "GradPass.Forward must add to logDet, which held 1, 2, 3 and so on")
+		if err := conform.Slices("logDet", added, s.logDet, 1e-11); err != nil {
+			return conform.Prefix(err, "GradPass.Forward must add to logDet, which held 1, 2, 3 and so on")
 		}
 	}
 	return nil
@@ -70,10 +71,10 @@ func checkAccumulate[T bijector.Float](f *fixture[T]) error {
 	dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
 	dx, dcond, grads := s.backward(dz, dLogDet)
 
-	x0, cond0, z0, dz0 := clone(x), clone(cond), clone(s.z), clone(dz)
+	x0, cond0, z0, dz0 := conform.Clone(x), conform.Clone(cond), conform.Clone(s.z), conform.Clone(dz)
 	dLogDet0 := append([]float64(nil), dLogDet...)
-	gotX, gotCond := outputs[T](f.d, n), normals[T](rng, f.c, n)
-	startCond := clone(gotCond)
+	gotX, gotCond := conform.Outputs[T](f.d, n), normals[T](rng, f.c, n)
+	startCond := conform.Clone(gotCond)
 	for _, g := range s.pass.Grads() {
 		for i := range g {
 			g[i] = T(rng.NormFloat64())
@@ -82,30 +83,30 @@ func checkAccumulate[T bijector.Float](f *fixture[T]) error {
 	starts := copyGrads(s.pass.Grads())
 	s.forward()
 	s.pass.Backward(gotX, gotCond, dz, x, s.z, cond, dLogDet)
-	if err := firstError(
-		compare("x", x, x0, exact), compare("cond", cond, cond0, exact), compare("z", s.z, z0, exact),
-		compare("dz", dz, dz0, exact), compareSlices("dLogDet", dLogDet, dLogDet0, exact)); err != nil {
-		return prefix(err, "Backward must leave what it reads unchanged")
+	if err := conform.FirstError(
+		conform.Mats("x", x, x0, conform.Exact), conform.Mats("cond", cond, cond0, conform.Exact), conform.Mats("z", s.z, z0, conform.Exact),
+		conform.Mats("dz", dz, dz0, conform.Exact), conform.Slices("dLogDet", dLogDet, dLogDet0, conform.Exact)); err != nil {
+		return conform.Prefix(err, "Backward must leave what it reads unchanged")
 	}
-	if err := compare("dx", gotX, dx, exact); err != nil {
-		return prefix(err, "Backward must overwrite dx, and not depend on what Grads and dcond held")
+	if err := conform.Mats("dx", gotX, dx, conform.Exact); err != nil {
+		return conform.Prefix(err, "Backward must overwrite dx, and not depend on what Grads and dcond held")
 	}
 	// A sum of many terms that started at another value rounds differently.
-	tol := 20 * closeIn[T]()
+	tol := 20 * conform.CloseIn[T]()
 	for j := range f.c {
 		for i := range n {
 			dcond.Feature(j)[i] += startCond.Feature(j)[i]
 		}
 	}
-	if err := compare("dcond", gotCond, dcond, tol); err != nil {
-		return prefix(err, "Backward must add to dcond, which was not zero")
+	if err := conform.Mats("dcond", gotCond, dcond, tol); err != nil {
+		return conform.Prefix(err, "Backward must add to dcond, which was not zero")
 	}
 	for k, g := range s.pass.Grads() {
 		for i := range grads[k] {
 			grads[k][i] += starts[k][i]
 		}
-		if err := compareSlices(fmt.Sprintf("Grads[%d]", k), g, grads[k], tol); err != nil {
-			return prefix(err, "Backward must add to Grads, which were not zero")
+		if err := conform.Slices(fmt.Sprintf("Grads[%d]", k), g, grads[k], tol); err != nil {
+			return conform.Prefix(err, "Backward must add to Grads, which were not zero")
 		}
 	}
 	return nil
@@ -124,7 +125,7 @@ func checkBackwardInPlace[T bijector.Float](f *fixture[T]) error {
 	dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
 	dx, dcond, grads := s.backward(dz, dLogDet)
 	for _, wanted := range []bool{true, false} {
-		d, dc := clone(dz), bijector.NewMat[T](f.c, n)
+		d, dc := conform.Clone(dz), bijector.NewMat[T](f.c, n)
 		if !wanted {
 			dc = bijector.Mat[T]{}
 		}
@@ -133,15 +134,15 @@ func checkBackwardInPlace[T bijector.Float](f *fixture[T]) error {
 		}
 		s.forward()
 		s.pass.Backward(d, dc, d, x, s.z, cond, dLogDet)
-		err := compare("dx", d, dx, exact)
+		err := conform.Mats("dx", d, dx, conform.Exact)
 		if wanted {
-			err = firstError(err, compare("dcond", dc, dcond, exact))
+			err = conform.FirstError(err, conform.Mats("dcond", dc, dcond, conform.Exact))
 		}
 		for k, g := range s.pass.Grads() {
-			err = firstError(err, compareSlices(fmt.Sprintf("Grads[%d]", k), g, grads[k], exact))
+			err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", k), g, grads[k], conform.Exact))
 		}
 		if err != nil {
-			return prefix(err, "Backward with dx being dz (dcond wanted: %v) must give the bits of out of place", wanted)
+			return conform.Prefix(err, "Backward with dx being dz (dcond wanted: %v) must give the bits of out of place", wanted)
 		}
 	}
 	return nil
@@ -162,23 +163,23 @@ func checkTrainingViews[T bijector.Float](f *fixture[T]) error {
 
 	v := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
 	var wholeZ, wholeDx, wholeDcond bijector.Mat[T]
-	v.x, _ = framed(x)
-	v.cond, _ = framed(cond)
-	v.z, wholeZ = framed(v.z)
+	v.x, _ = conform.Framed(x)
+	v.cond, _ = conform.Framed(cond)
+	v.z, wholeZ = conform.Framed(v.z)
 	v.forward()
-	gotX, wholeDx := framed(outputs[T](f.d, n))
-	gotCond, wholeDcond := framed(bijector.NewMat[T](f.c, n))
-	gotDz, _ := framed(dz)
+	gotX, wholeDx := conform.Framed(conform.Outputs[T](f.d, n))
+	gotCond, wholeDcond := conform.Framed(bijector.NewMat[T](f.c, n))
+	gotDz, _ := conform.Framed(dz)
 	v.pass.Backward(gotX, gotCond, gotDz, v.x, v.z, v.cond, dLogDet)
-	tol := 20 * closeIn[T]()
-	err := firstError(
-		intact("z", wholeZ, n), intact("dx", wholeDx, n), intact("dcond", wholeDcond, n),
-		compare("z", v.z, s.z, tol), compareSlices("logDet", v.logDet, s.logDet, tol),
-		compare("dx", gotX, dx, tol), compare("dcond", gotCond, dcond, tol))
+	tol := 20 * conform.CloseIn[T]()
+	err := conform.FirstError(
+		conform.Intact("z", wholeZ, n), conform.Intact("dx", wholeDx, n), conform.Intact("dcond", wholeDcond, n),
+		conform.Mats("z", v.z, s.z, tol), conform.Slices("logDet", v.logDet, s.logDet, tol),
+		conform.Mats("dx", gotX, dx, tol), conform.Mats("dcond", gotCond, dcond, tol))
 	for k, g := range v.pass.Grads() {
-		err = firstError(err, compareSlices(fmt.Sprintf("Grads[%d]", k), g, grads[k], tol))
+		err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", k), g, grads[k], tol))
 	}
-	return prefix(err, "GradPass on views of larger batches")
+	return conform.Prefix(err, "GradPass on views of larger batches")
 }
 
 // checkTrainingSizes uses one pass for batches of different size.
@@ -193,20 +194,20 @@ func checkTrainingSizes[T bijector.Float](f *fixture[T]) error {
 		x, cond := f.data(n, 58)
 		rng := f.rng(59)
 		dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-		s.x, s.cond, s.z, s.logDet = x, cond, outputs[T](f.d, n), make([]float64, n)
+		s.x, s.cond, s.z, s.logDet = x, cond, conform.Outputs[T](f.d, n), make([]float64, n)
 		s.forward()
 		dx, dcond, grads := s.backward(dz, dLogDet)
 		fresh := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
 		fresh.forward()
 		wantX, wantCond, wantGrads := fresh.backward(dz, dLogDet)
-		err := firstError(
-			compare("z", s.z, fresh.z, exact), compareSlices("logDet", s.logDet, fresh.logDet, exact),
-			compare("dx", dx, wantX, exact), compare("dcond", dcond, wantCond, exact))
+		err := conform.FirstError(
+			conform.Mats("z", s.z, fresh.z, conform.Exact), conform.Slices("logDet", s.logDet, fresh.logDet, conform.Exact),
+			conform.Mats("dx", dx, wantX, conform.Exact), conform.Mats("dcond", dcond, wantCond, conform.Exact))
 		for k := range grads {
-			err = firstError(err, compareSlices(fmt.Sprintf("Grads[%d]", k), grads[k], wantGrads[k], exact))
+			err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", k), grads[k], wantGrads[k], conform.Exact))
 		}
 		if err != nil {
-			return prefix(err, "a batch of %d samples by a pass for %d that was used before, against a new pass", n, maxBatch)
+			return conform.Prefix(err, "a batch of %d samples by a pass for %d that was used before, against a new pass", n, maxBatch)
 		}
 	}
 	return nil
@@ -230,14 +231,14 @@ func checkTrainingWorkers[T bijector.Float](f *fixture[T]) error {
 			p.forward()
 			gotX, gotCond, got := p.backward(dz, dLogDet)
 			w.Close()
-			err := firstError(
-				compare("z", p.z, s.z, exact), compareSlices("logDet", p.logDet, s.logDet, exact),
-				compare("dx", gotX, dx, exact), compare("dcond", gotCond, dcond, exact))
+			err := conform.FirstError(
+				conform.Mats("z", p.z, s.z, conform.Exact), conform.Slices("logDet", p.logDet, s.logDet, conform.Exact),
+				conform.Mats("dx", gotX, dx, conform.Exact), conform.Mats("dcond", gotCond, dcond, conform.Exact))
 			for i := range got {
-				err = firstError(err, compareSlices(fmt.Sprintf("Grads[%d]", i), got[i], grads[i], exact))
+				err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", i), got[i], grads[i], conform.Exact))
 			}
 			if err != nil {
-				return prefix(err, "GradPass on %d samples with %d workers must give the bits of none", n, k)
+				return conform.Prefix(err, "GradPass on %d samples with %d workers must give the bits of none", n, k)
 			}
 		}
 	}
@@ -252,7 +253,7 @@ func checkTrainingAllocations[T bijector.Float](f *fixture[T]) error {
 	x, cond := f.data(n, 62)
 	rng := f.rng(63)
 	dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-	dx, dcond := outputs[T](f.d, n), bijector.NewMat[T](f.c, n)
+	dx, dcond := conform.Outputs[T](f.d, n), bijector.NewMat[T](f.c, n)
 	w := bijector.NewWorkers(2)
 	defer w.Close()
 	for _, o := range []bijector.PassOptions{{MaxBatch: n}, {MaxBatch: n, Workers: w}} {

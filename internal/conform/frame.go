@@ -1,0 +1,47 @@
+// Batches that show what was written to them, and what around them.
+
+package conform
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Outputs is a batch of NaNs, which show where a layer reads what it should
+// write.
+func Outputs[T bijector.Float](d, n int) bijector.Mat[T] {
+	m := bijector.NewMat[T](d, n)
+	for i := range m.Data {
+		m.Data[i] = T(math.NaN())
+	}
+	return m
+}
+
+// guard is what surrounds a view.
+const guard = 12345.5
+
+// Framed is a view of samples in the middle of a larger batch that holds
+// guard elsewhere, with a copy of m in the view.
+func Framed[T bijector.Float](m bijector.Mat[T]) (view, whole bijector.Mat[T]) {
+	whole = bijector.NewMat[T](m.D, m.N+11)
+	for i := range whole.Data {
+		whole.Data[i] = guard
+	}
+	view = whole.Samples(5, 5+m.N)
+	view.CopyFrom(m)
+	return view, whole
+}
+
+// Intact says whether the surroundings of a framed view are.
+func Intact[T bijector.Float](what string, whole bijector.Mat[T], n int) error {
+	for j := range whole.D {
+		for i, v := range whole.Feature(j) {
+			if (i < 5 || i >= 5+n) && v != guard {
+				return fmt.Errorf("%s: feature %d was written %d samples outside the view, which has %d samples and a stride of its own", what, j, max(5-i, i-5-n+1), n)
+			}
+		}
+	}
+	return nil
+}
