@@ -20,7 +20,9 @@
 //     and yours.
 //   - coupling: additive (NICE), affine (Real NVP) and spline couplings, masks,
 //     conditioners, and recipes that make a whole chain.
-//   - distribution: base distributions, and Flow: a chain over a base.
+//   - distribution: base distributions (Normal, Logistic, StudentT, Uniform,
+//     Mixture, ClassMixture, Independent), and Flow: a chain over a base.
+//     distribution/distributiontest is the conformance suite for bases.
 //   - train: Fit, optimisers, schedules, data sources, dequantisation.
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
 //     of any encoder.

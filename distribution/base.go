@@ -16,7 +16,8 @@ import (
 //
 // A Base may also be a bijector.Changer, and a bijector.Validator, which
 // NewFlow and the loader of model files ask whether the state makes a
-// distribution.
+// distribution. One that may lack a gradient has a CheckTrainable() error,
+// which Flow.Check asks.
 type Base[T bijector.Float] interface {
 	bijector.Stateful[T]
 	Dim() int        // features
@@ -32,7 +33,8 @@ type BasePass[T bijector.Float] interface {
 	LogProb(z, cond bijector.Mat[T], logp []float64)
 	// Sample fills z with draws, one sample after the other, from rng alone.
 	// temperature is at least 0 and shrinks or spreads the draws around the
-	// mode: 1 draws from the distribution, 0 returns its mode.
+	// mode: 1 draws from the distribution, 0 returns its mode. A base that has
+	// no mode, or several, says what it shrinks them to.
 	Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperature float64)
 }
 

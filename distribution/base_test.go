@@ -300,7 +300,7 @@ func (s *zeros) Uint64() uint64 {
 
 // A uniform draw of 0 makes no logistic one of -Inf.
 func TestLogisticDrawIsFinite(t *testing.T) {
-	if u := (standardLogistic{}).draw(rand.New(&zeros{3})); math.IsInf(u, 0) || math.IsNaN(u) {
+	if u := (standardLogistic{}).draw(0, rand.New(&zeros{3})); math.IsInf(u, 0) || math.IsNaN(u) {
 		t.Errorf("draw of %v", u)
 	}
 }

@@ -8,4 +8,17 @@
 //
 // in nats, and draws x = f^-1(z) with z from the base (Rezende and Mohamed
 // 2015, arXiv 1505.05770; Dinh et al. 2015, arXiv 1410.8516, eq. 3).
+//
+// # Which base
+//
+//   - Normal: the usual one. Logistic: NICE's, with tails a little heavier.
+//   - StudentT: for data with heavy tails, which a flow keeps from its base.
+//   - Uniform: under a last layer with values in a box.
+//   - Mixture: for data of several pieces. ClassMixture: where the pieces are
+//     classes, which the context names.
+//   - Independent: a distribution of its own for each feature, by name or from
+//     gonum's stat/distuv.
+//
+// A base of another module implements Base, tests itself with package
+// distributiontest, and is saved by its name once registered.
 package distribution

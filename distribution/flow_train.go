@@ -10,13 +10,18 @@ import (
 
 // Check returns nil where the flow can be trained and drawn from, and
 // otherwise an error that names the part that is in the way: layer and base do
-// not fit, the temperature is none, a layer has no gradient.
+// not fit, the temperature is none, a layer or the base has no gradient.
 func (f *Flow[T]) Check() error {
 	if f.err != nil {
 		return f.err
 	}
 	if err := f.checkTemperature(); err != nil {
 		return err
+	}
+	if b, ok := f.base.(interface{ CheckTrainable() error }); ok {
+		if err := b.CheckTrainable(); err != nil {
+			return fmt.Errorf("base: %w", err)
+		}
 	}
 	return bijector.CheckTrainable(f.layer)
 }

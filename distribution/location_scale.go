@@ -1,6 +1,6 @@
-// What the normal and the logistic distribution share: independent
-// dimensions, each a standard variable that is moved and stretched,
-// z = loc + scale*u.
+// What the normal, the logistic and the Student t distribution share:
+// independent dimensions, each a standard variable that is moved and
+// stretched, z = loc + scale*u.
 
 package distribution
 
@@ -23,23 +23,22 @@ const maxLogScale = 700
 // locationScale is the state of such a distribution. Fixed locations and
 // scales live in loc and logScale, learned ones in params.
 type locationScale[T bijector.Float] struct {
-	standard standard
-	dim      int
-	learned  bool
-	loc      []float64 // fixed; nil: 0
-	scale    []float64 // fixed; nil: 1
-	params   struct{ loc, logScale []T }
-	err      error // why this is no distribution
+	dim     int
+	learned bool
+	loc     []float64 // fixed; nil: 0
+	scale   []float64 // fixed; nil: 1
+	params  struct{ loc, logScale []T }
+	err     error // why this is no distribution
 }
 
 // newLocationScale copies what the spec says. For a spec that says nothing
 // valid it returns a state of no memory with err set.
-func newLocationScale[T bijector.Float](name string, of standard, s NormalSpec) locationScale[T] {
-	none := locationScale[T]{standard: of, dim: s.Dim}
+func newLocationScale[T bijector.Float](name string, s NormalSpec) locationScale[T] {
+	none := locationScale[T]{dim: s.Dim}
 	if none.err = checkNormalSpec(name, s); none.err != nil {
 		return none
 	}
-	d := locationScale[T]{standard: of, dim: s.Dim, learned: s.Learned}
+	d := locationScale[T]{dim: s.Dim, learned: s.Learned}
 	if !s.Learned {
 		d.loc, d.scale = slices.Clone(s.Loc), slices.Clone(s.Scale)
 		return d
@@ -120,20 +119,4 @@ func (d *locationScale[T]) Validate() error {
 		}
 	}
 	return nil
-}
-
-// NewBasePass returns a pass that scores and draws.
-func (d *locationScale[T]) NewBasePass(o bijector.PassOptions) BasePass[T] {
-	return newLocationScalePass(d, o)
-}
-
-// NewBaseGradPass returns a pass that differentiates.
-func (d *locationScale[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
-	p := &locationScaleGradPass[T]{locationScalePass: newLocationScalePass(d, o)}
-	p.backward = p.backwardSamples
-	if d.learned {
-		p.dloc, p.dlogScale = make([]T, d.dim), make([]T, d.dim)
-		p.grads = [][]T{p.dloc, p.dlogScale}
-	}
-	return p
 }

@@ -9,15 +9,23 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// standard is the law of u = (z-loc)/scale in one dimension.
+// standard is the law of u = (z-loc)/scale, dimension by dimension.
 type standard interface {
-	// logProb adds log p(u[i]) + shift to logp[i], and may overwrite u.
-	logProb(logp, u []float64, shift float64)
-	// score replaces u[i] by d log p(u[i])/du.
-	score(u []float64)
-	// draw returns one u.
-	draw(rng *rand.Rand) float64
+	// read takes over learned parameters of its own.
+	read()
+	// logProb adds log p(u[i]) + shift to logp[i] in dimension j, and may
+	// overwrite u.
+	logProb(j int, logp, u []float64, shift float64)
+	// score replaces u[i] by d log p(u[i])/du in dimension j.
+	score(j int, u []float64)
+	// draw returns one u of dimension j.
+	draw(j int, rng *rand.Rand) float64
 }
+
+// unshaped is a standard law that is the same in every dimension.
+type unshaped struct{}
+
+func (unshaped) read() {}
 
 // shared is the number of values from which it pays to share a batch among
 // workers.
@@ -27,6 +35,7 @@ const shared = 1 << 14
 // many features are summed.
 type locationScalePass[T bijector.Float] struct {
 	of       *locationScale[T]
+	standard standard
 	loc      []float64
 	logScale []float64
 	u        []float64 // one feature of the batch, standardised
@@ -37,13 +46,13 @@ type locationScalePass[T bijector.Float] struct {
 	logp []float64
 }
 
-func newLocationScalePass[T bijector.Float](d *locationScale[T], o bijector.PassOptions) *locationScalePass[T] {
+func newLocationScalePass[T bijector.Float](d *locationScale[T], of standard, o bijector.PassOptions) *locationScalePass[T] {
 	n := d.dim
 	if d.err != nil {
 		n = 0 // nothing of a refused size is allocated
 	}
 	p := &locationScalePass[T]{
-		of: d, workers: o.Workers,
+		of: d, standard: of, workers: o.Workers,
 		loc: make([]float64, n), logScale: make([]float64, n), u: make([]float64, o.MaxBatch),
 	}
 	copy(p.loc, d.loc)
@@ -56,6 +65,7 @@ func newLocationScalePass[T bijector.Float](d *locationScale[T], o bijector.Pass
 
 // read takes over learned parameters.
 func (p *locationScalePass[T]) read() {
+	p.standard.read()
 	for j, v := range p.of.params.loc {
 		p.loc[j] = float64(v)
 	}
@@ -111,7 +121,7 @@ func (p *locationScalePass[T]) LogProb(z, _ bijector.Mat[T], logp []float64) {
 
 func (p *locationScalePass[T]) forwardSamples(lo, hi int) {
 	for j := range p.loc {
-		p.of.standard.logProb(p.logp[lo:hi], p.standardise(j, lo, hi), -p.logScale[j])
+		p.standard.logProb(j, p.logp[lo:hi], p.standardise(j, lo, hi), -p.logScale[j])
 	}
 }
 
@@ -120,7 +130,7 @@ func (p *locationScalePass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temp
 	p.read()
 	for i := range z.N {
 		for j := range z.D {
-			z.Data[j*z.Stride+i] = T(p.of.standard.draw(rng))
+			z.Data[j*z.Stride+i] = T(p.standard.draw(j, rng))
 		}
 	}
 	for j := range z.D {
@@ -139,6 +149,16 @@ type locationScaleGradPass[T bijector.Float] struct {
 
 	dz    bijector.Mat[T] // of the current call
 	dlogp []float64
+}
+
+func newLocationScaleGradPass[T bijector.Float](d *locationScale[T], of standard, o bijector.PassOptions) *locationScaleGradPass[T] {
+	p := &locationScaleGradPass[T]{locationScalePass: newLocationScalePass(d, of, o)}
+	p.backward = p.backwardSamples
+	if d.learned {
+		p.dloc, p.dlogScale = make([]T, d.dim), make([]T, d.dim)
+		p.grads = [][]T{p.dloc, p.dlogScale}
+	}
+	return p
 }
 
 // Backward: log p(z) = sum_j log p(u_j) - log s_j with u = (z-loc)/s, and so,
@@ -165,7 +185,7 @@ func (p *locationScaleGradPass[T]) Backward(dz, _, z, _ bijector.Mat[T], dlogp [
 func (p *locationScaleGradPass[T]) backwardSamples(lo, hi int) {
 	for j := range p.loc {
 		u, s, d := p.standardise(j, lo, hi), p.scale(j), p.dz.Feature(j)[lo:hi]
-		p.of.standard.score(u)
+		p.standard.score(j, u)
 		for i, q := range u {
 			d[i] = T(p.dlogp[lo+i] * q / s)
 		}

@@ -49,7 +49,7 @@ func NewLogistic[T bijector.Float](dim int) *Logistic[T] {
 func LogisticOf[T bijector.Float](s LogisticSpec) (*Logistic[T], error) {
 	l := &Logistic[T]{
 		spec:          LogisticSpec(NormalSpec(s).clone()),
-		locationScale: newLocationScale[T]("logistic", standardLogistic{}, NormalSpec(s)),
+		locationScale: newLocationScale[T]("logistic", NormalSpec(s)),
 	}
 	return l, l.err
 }
@@ -58,11 +58,21 @@ func LogisticOf[T bijector.Float](s LogisticSpec) (*Logistic[T], error) {
 // from; the present ones are its Params.
 func (l *Logistic[T]) Spec() any { return LogisticSpec(NormalSpec(l.spec).clone()) }
 
-type standardLogistic struct{}
+// NewBasePass returns a pass that scores and draws.
+func (l *Logistic[T]) NewBasePass(o bijector.PassOptions) BasePass[T] {
+	return newLocationScalePass(&l.locationScale, standardLogistic{}, o)
+}
+
+// NewBaseGradPass returns a pass that differentiates.
+func (l *Logistic[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
+	return newLocationScaleGradPass(&l.locationScale, standardLogistic{}, o)
+}
+
+type standardLogistic struct{ unshaped }
 
 // logProb: with a = |u|, the two softplus terms are log(1+e^a) = a +
 // log(1+e^-a) and log(1+e^-a), of which neither overflows.
-func (standardLogistic) logProb(logp, u []float64, shift float64) {
+func (standardLogistic) logProb(_ int, logp, u []float64, shift float64) {
 	for i, v := range u {
 		a := math.Abs(v)
 		logp[i] += shift - a
@@ -75,7 +85,7 @@ func (standardLogistic) logProb(logp, u []float64, shift float64) {
 }
 
 // score: d/du (-log(1+e^u) - log(1+e^-u)) = -(2 sigmoid(u) - 1) = -tanh(u/2).
-func (standardLogistic) score(u []float64) {
+func (standardLogistic) score(_ int, u []float64) {
 	for i, v := range u {
 		u[i] = -v / 2
 	}
@@ -83,7 +93,7 @@ func (standardLogistic) score(u []float64) {
 }
 
 // draw inverts the distribution function: u = log(p/(1-p)).
-func (standardLogistic) draw(rng *rand.Rand) float64 {
+func (standardLogistic) draw(_ int, rng *rand.Rand) float64 {
 	p := rng.Float64()
 	for p == 0 { // one in 2^53, and no number
 		p = rng.Float64()

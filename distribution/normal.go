@@ -49,7 +49,7 @@ func NewNormal[T bijector.Float](dim int) *Normal[T] {
 // NormalOf makes a Normal from its spec. A spec that describes none is an
 // ErrSpec; the Normal returned beside it answers every use with that error.
 func NormalOf[T bijector.Float](s NormalSpec) (*Normal[T], error) {
-	n := &Normal[T]{spec: s.clone(), locationScale: newLocationScale[T]("normal", standardNormal{}, s)}
+	n := &Normal[T]{spec: s.clone(), locationScale: newLocationScale[T]("normal", s)}
 	return n, n.err
 }
 
@@ -57,10 +57,19 @@ func NormalOf[T bijector.Float](s NormalSpec) (*Normal[T], error) {
 // from; the present ones are its Params.
 func (n *Normal[T]) Spec() any { return n.spec.clone() }
 
-type standardNormal struct{}
+// NewBasePass returns a pass that scores and draws.
+func (n *Normal[T]) NewBasePass(o bijector.PassOptions) BasePass[T] {
+	return newLocationScalePass(&n.locationScale, standardNormal{}, o)
+}
 
-func (standardNormal) logProb(logp, u []float64, shift float64) {
-	const halfLog2Pi = 0.91893853320467274178032973640561763986139747363778341281715154
+// NewBaseGradPass returns a pass that differentiates.
+func (n *Normal[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
+	return newLocationScaleGradPass(&n.locationScale, standardNormal{}, o)
+}
+
+type standardNormal struct{ unshaped }
+
+func (standardNormal) logProb(_ int, logp, u []float64, shift float64) {
 	shift -= halfLog2Pi
 	for i, v := range u {
 		logp[i] += shift - 0.5*v*v
@@ -68,10 +77,10 @@ func (standardNormal) logProb(logp, u []float64, shift float64) {
 }
 
 // score: d/du (-u^2/2) = -u.
-func (standardNormal) score(u []float64) {
+func (standardNormal) score(_ int, u []float64) {
 	for i, v := range u {
 		u[i] = -v
 	}
 }
 
-func (standardNormal) draw(rng *rand.Rand) float64 { return rng.NormFloat64() }
+func (standardNormal) draw(_ int, rng *rand.Rand) float64 { return rng.NormFloat64() }

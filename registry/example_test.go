@@ -180,6 +180,11 @@ func ExampleNames() {
 		fmt.Println(name)
 	}
 	// Output:
+	// distribution.classmixture
+	// distribution.independent
 	// distribution.logistic
+	// distribution.mixture
 	// distribution.normal
+	// distribution.studentt
+	// distribution.uniform
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
 )
 
 func permuteValues(s any) float64 { return float64(s.(bijector.PermuteSpec).Dim) }
@@ -118,6 +119,37 @@ func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params 
 		kept, moved = moved, kept
 	}
 	return d + mlp(kept+float64(context), hidden, params*moved)
+}
+
+func studentTValues(s any) float64 {
+	a, n := s.(distribution.StudentTSpec), 0.0
+	if a.Learned {
+		n += 2 * float64(a.Dim)
+	}
+	if a.LearnedDF {
+		n += float64(a.Dim)
+	}
+	return n
+}
+
+func mixtureValues(s any) float64 {
+	m := s.(distribution.MixtureSpec)
+	return gaussians(m.Dim, or(m.Components, 8))
+}
+
+func classMixtureValues(s any) float64 {
+	m := s.(distribution.ClassMixtureSpec)
+	return float64(m.Classes) * gaussians(m.Dim, or(m.Components, 1))
+}
+
+// gaussians counts locations and scales, and weights where there are several
+// components.
+func gaussians(dim, components int) float64 {
+	n := 2 * float64(dim)
+	if components > 1 {
+		n++
+	}
+	return n * float64(components)
 }
 
 func denseValues(s any) float64 {

@@ -176,13 +176,6 @@ func params[T bijector.Float](l bijector.Layer[T]) []bijector.Param[T] {
 	return nil
 }
 
-func buffers[T bijector.Float](l bijector.Layer[T]) []bijector.Buffer {
-	if s, ok := l.(bijector.Stateful[T]); ok {
-		return s.Buffers()
-	}
-	return nil
-}
-
 // copyState copies src's parameters and buffers to dst, where they have some.
 func copyState[D, S bijector.Float](dst bijector.Layer[D], src bijector.Layer[S]) error {
 	to, ok := dst.(bijector.Stateful[D])

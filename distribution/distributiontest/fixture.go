@@ -1,0 +1,175 @@
+package distributiontest
+
+// The base under test, away from its start, and rows to run it on.
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/conform"
+)
+
+// maxBatch is what passes are made for: no multiple of a vector.
+const maxBatch = 150
+
+// fixture is a base in one precision.
+type fixture[T bijector.Float] struct {
+	o         Options
+	fresh     func() (distribution.Base[T], error)
+	base      distribution.Base[T]
+	d, c      int // features, context features
+	trainable bool
+	source    *fixture[float64] // of rows, the same in both precisions
+}
+
+// newSuite makes both bases, moves the float64 one away from its start and
+// copies its state to the other.
+func newSuite[A distribution.Base[float32], B distribution.Base[float64]](new32 func() (A, error), new64 func() (B, error), opts ...Options) (*suite, error) {
+	var o Options
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	f32, err := newFixture(o, func() (distribution.Base[float32], error) { return new32() })
+	if err != nil {
+		return nil, fmt.Errorf("float32: %w", err)
+	}
+	f64, err := newFixture(o, func() (distribution.Base[float64], error) { return new64() })
+	if err != nil {
+		return nil, fmt.Errorf("float64: %w", err)
+	}
+	if f32.d != f64.d || f32.c != f64.c || f32.trainable != f64.trainable {
+		return nil, fmt.Errorf("the two constructors make different bases: %d and %d features, %d and %d context features, trainable %v and %v",
+			f32.d, f64.d, f32.c, f64.c, f32.trainable, f64.trainable)
+	}
+	f32.source, f64.source = f64, f64
+	f64.disturb()
+	if err := conform.Copy[float32, float64](f32.base, f64.base); err != nil {
+		return nil, fmt.Errorf("from float64 to float32: %w", err)
+	}
+	return &suite{f32, f64}, nil
+}
+
+func newFixture[T bijector.Float](o Options, fresh func() (distribution.Base[T], error)) (*fixture[T], error) {
+	b, err := fresh()
+	if err != nil {
+		return nil, fmt.Errorf("the constructor failed: %w", err)
+	}
+	f := &fixture[T]{o: o, fresh: fresh, base: b, d: b.Dim(), c: b.ContextDim(), trainable: true}
+	if f.d < 1 || f.d > 64 {
+		return nil, fmt.Errorf("a Dim of %d; make the suite a base of 1 to 64 features", f.d)
+	}
+	if f.c < 0 {
+		return nil, fmt.Errorf("a ContextDim of %d, want 0 or more", f.c)
+	}
+	if v, ok := b.(bijector.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return nil, fmt.Errorf("the constructor's base is refused by Validate: %w", err)
+		}
+	}
+	if c, ok := b.(interface{ CheckTrainable() error }); ok {
+		f.trainable = c.CheckTrainable() == nil
+	}
+	return f, nil
+}
+
+// disturb adds noise to each parameter, rounded to float32, so that the twin
+// has the same ones.
+func (f *fixture[T]) disturb() {
+	size := f.o.Perturb
+	if size == 0 {
+		size = 0.3
+	}
+	rng := f.rng(2)
+	for _, p := range f.base.Params() {
+		for i := range p.Data {
+			p.Data[i] = T(float32(float64(p.Data[i]) + size*rng.NormFloat64()))
+		}
+	}
+	conform.Changed(f.base)
+}
+
+func (f *fixture[T]) rng(stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(f.o.Seed, stream))
+}
+
+// data are n rows and their contexts, the same in both precisions.
+func (f *fixture[T]) data(n int, stream uint64) (z, cond bijector.Mat[T]) {
+	z64, cond64 := f.source.rows(n, stream)
+	return rounded[T](z64), rounded[T](cond64)
+}
+
+func (f *fixture[T]) rows(n int, stream uint64) (z, cond bijector.Mat[T]) {
+	rng := f.rng(1000 + stream)
+	z, cond = bijector.NewMat[T](f.d, n), f.contexts(rng, n)
+	if f.o.Sample == nil {
+		f.base.NewBasePass(bijector.PassOptions{MaxBatch: n}).Sample(rng, z, cond, 1)
+	} else {
+		fill(z, rng, f.o.Sample)
+	}
+	return z, cond
+}
+
+func (f *fixture[T]) contexts(rng *rand.Rand, n int) bijector.Mat[T] {
+	cond, context := bijector.NewMat[T](f.c, n), f.o.Context
+	if context == nil {
+		context = normal
+	}
+	fill(cond, rng, context)
+	return cond
+}
+
+func normal(rng *rand.Rand, x []float64) {
+	for j := range x {
+		x[j] = rng.NormFloat64()
+	}
+}
+
+// fill draws the samples of m.
+func fill[T bijector.Float](m bijector.Mat[T], rng *rand.Rand, row func(*rand.Rand, []float64)) {
+	v := make([]float64, m.D)
+	for i := range m.N {
+		row(rng, v)
+		for j := range v {
+			m.Feature(j)[i] = T(v[j])
+		}
+	}
+}
+
+// rounded is a batch in T, of values that float32 has.
+func rounded[T bijector.Float](m bijector.Mat[float64]) bijector.Mat[T] {
+	out := bijector.NewMat[T](m.D, m.N)
+	for j := range m.D {
+		for i, v := range m.Feature(j) {
+			out.Feature(j)[i] = T(float32(v))
+		}
+	}
+	return out
+}
+
+// twin is a second base with the same state.
+func (f *fixture[T]) twin() (distribution.Base[T], error) {
+	b, err := f.fresh()
+	if err != nil {
+		return nil, err
+	}
+	return b, conform.Copy[T, T](b, f.base)
+}
+
+// score runs a new pass of b.
+func score[T bijector.Float](b distribution.Base[T], z, cond bijector.Mat[T], w *bijector.Workers) []float64 {
+	logp := make([]float64, z.N)
+	b.NewBasePass(bijector.PassOptions{MaxBatch: z.N, Workers: w}).LogProb(z, cond, logp)
+	return logp
+}
+
+// draw makes n draws with a new pass of b.
+func (f *fixture[T]) draw(n int, cond bijector.Mat[T], seed uint64, temperature float64) bijector.Mat[T] {
+	z := conform.Outputs[T](f.d, n)
+	f.base.NewBasePass(bijector.PassOptions{MaxBatch: n}).Sample(f.rng(seed), z, cond, temperature)
+	return z
+}
+
+// bigBatch is enough samples for a base to share its work among cores.
+func (f *fixture[T]) bigBatch() int { return min(20_000/f.d+1, 2_000) }

@@ -1,0 +1,142 @@
+package distributiontest
+
+// Backward against numeric derivatives of LogProb.
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/conform"
+)
+
+// step is a training pass on one batch.
+type step[T bijector.Float] struct {
+	pass    distribution.BaseGradPass[T]
+	z, cond bijector.Mat[T]
+	dlogp   []float64
+}
+
+// newStep weighs the rows by draws of stream.
+func newStep[T bijector.Float](f *fixture[T], z, cond bijector.Mat[T], o bijector.PassOptions, stream uint64) *step[T] {
+	s := &step[T]{pass: f.base.NewBaseGradPass(o), z: z, cond: cond, dlogp: make([]float64, z.N)}
+	normal(f.rng(stream), s.dlogp)
+	return s
+}
+
+// run returns the log-densities and new gradients.
+func (s *step[T]) run() (logp []float64, dz, dcond bijector.Mat[T], grads [][]T) {
+	logp = make([]float64, s.z.N)
+	dz, dcond = conform.Outputs[T](s.z.D, s.z.N), bijector.NewMat[T](s.cond.D, s.cond.N)
+	for _, g := range s.pass.Grads() {
+		clear(g)
+	}
+	s.pass.LogProb(s.z, s.cond, logp)
+	s.pass.Backward(dz, dcond, s.z, s.cond, s.dlogp)
+	return logp, dz, dcond, copyGrads(s.pass.Grads())
+}
+
+func copyGrads[T bijector.Float](grads [][]T) [][]T {
+	all := make([][]T, len(grads))
+	for i, g := range grads {
+		all[i] = append([]T(nil), g...)
+	}
+	return all
+}
+
+// checkGradient asks for 1e-6, relative to the gradient's size.
+func checkGradient(f *fixture[float64]) error {
+	if !f.trainable {
+		return nil
+	}
+	for _, n := range []int{7, 1} {
+		if err := gradientOf(f, n); err != nil {
+			return conform.Prefix(err, "batch of %d", n)
+		}
+	}
+	return nil
+}
+
+func gradientOf(f *fixture[float64], n int) error {
+	z, cond := f.data(n, 40)
+	s := newStep(f, z, cond, bijector.PassOptions{MaxBatch: n}, 41)
+	_, dz, dcond, grads := s.run()
+	// Rows do not see each other: a feature of all rows is moved at once.
+	features := func(what string, m, d bijector.Mat[float64]) error {
+		for j := range m.D {
+			numeric := f.differences(s, m.Feature(j))
+			for i := range n {
+				if err := agree(fmt.Sprintf("%s of feature %d, sample %d", what, j, i), d.Feature(j)[i], func(k int) float64 { return numeric[k][i] * s.dlogp[i] }); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if err := conform.FirstError(features("dz", z, dz), features("dcond", cond, dcond)); err != nil {
+		return err
+	}
+	ps := f.base.Params()
+	if len(grads) != len(ps) {
+		return fmt.Errorf("there are %d Grads and %d Params", len(grads), len(ps))
+	}
+	for k, p := range ps {
+		if len(grads[k]) != len(p.Data) {
+			return fmt.Errorf("gradient %d has %d values, its parameter %q has %d", k, len(grads[k]), p.Name, len(p.Data))
+		}
+		for e := range p.Data {
+			numeric := f.differences(s, p.Data[e:e+1])
+			sum := func(k int) (sum float64) {
+				for i, v := range numeric[k] {
+					sum += v * s.dlogp[i]
+				}
+				return sum
+			}
+			if err := agree(fmt.Sprintf("gradient of parameter %q, entry %d", p.Name, e), grads[k][e], sum); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// differences are the derivatives of all log-densities along at, one slice for
+// each step.
+func (f *fixture[T]) differences(s *step[float64], at []float64) (all [][]float64) {
+	start := append([]float64(nil), at...)
+	base := f.source.base
+	for _, h := range conform.Steps {
+		d := make([]float64, s.z.N)
+		for _, k := range conform.Stencil {
+			for i, v := range start {
+				at[i] = v + k.Offset*h*max(1, math.Abs(v))
+			}
+			conform.Changed(base)
+			for i, v := range score(base, s.z, s.cond, nil) {
+				v0 := start[0]
+				if len(start) > 1 {
+					v0 = start[i]
+				}
+				d[i] += k.Weight * v / (h * max(1, math.Abs(v0)))
+			}
+		}
+		all = append(all, d)
+	}
+	copy(at, start)
+	conform.Changed(base)
+	return all
+}
+
+// agree compares a gradient with its differences, one for each step.
+func agree(what string, got float64, numeric func(step int) float64) error {
+	var all []float64
+	for k := range conform.Steps {
+		v := numeric(k)
+		if got-got == 0 && conform.Same(got, v, 1e-6, max(math.Abs(got), math.Abs(v), 1e-2)) {
+			return nil
+		}
+		all = append(all, v)
+	}
+	return fmt.Errorf("%s: Backward gives %v, differences of LogProb give %v (one for each step)", what, got, all)
+}

@@ -1,0 +1,156 @@
+// Runnable examples of the bases beside the normal and the logistic one.
+
+package distribution_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log"
+	"math/rand/v2"
+
+	"gonum.org/v1/gonum/stat/distuv"
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// Two Student t features, whose degrees of freedom are learned with the layers.
+func ExampleStudentTOf() {
+	base, err := distribution.StudentTOf[float32](distribution.StudentTSpec{
+		Dim: 2, DF: []float64{2, 10}, Learned: true, LearnedDF: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range base.Params() {
+		fmt.Println(p.Name, p.Shape)
+	}
+	// Output:
+	// loc [2]
+	// log_scale [2]
+	// log_df [2]
+}
+
+// With one degree of freedom, the Cauchy distribution: an outlier of 1,000
+// costs 15 nats, and not half a million.
+func ExampleNewStudentT() {
+	base := distribution.NewStudentT[float64](1, 1)
+	pass := base.NewBasePass(bijector.PassOptions{MaxBatch: 2})
+	z := bijector.NewMat[float64](1, 2)
+	copy(z.Feature(0), []float64{0, 1000})
+	logp := make([]float64, 2)
+	pass.LogProb(z, bijector.Mat[float64]{}, logp)
+	fmt.Printf("%.4f\n", logp)
+	// Output: [-1.1447 -14.9602]
+}
+
+// A sigmoid as the last layer maps into the unit box.
+func ExampleNewUniform() {
+	sigmoid, err := bijector.NewSigmoid[float64](bijector.SigmoidSpec{Dim: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	flow := distribution.NewFlow(sigmoid, distribution.NewUniform[float64](2))
+	logp, err := flow.LogProb(tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float64{0, 0})))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.4f\n", logp.Float64s()) // the logistic density: 2 log(1/4)
+	// Output: [-2.7726]
+}
+
+// Outside the box the log-density is -Inf, which is no error.
+func ExampleUniformOf() {
+	base, err := distribution.UniformOf[float64](distribution.UniformSpec{Dim: 1, Lo: []float64{-2}, Hi: []float64{2}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pass := base.NewBasePass(bijector.PassOptions{MaxBatch: 2})
+	z := bijector.NewMat[float64](1, 2)
+	copy(z.Feature(0), []float64{-2, 3})
+	logp := make([]float64, 2)
+	pass.LogProb(z, bijector.Mat[float64]{}, logp)
+	fmt.Printf("%.4f\n", logp)
+	// Output: [-1.3863 -Inf]
+}
+
+// Ten normals, whose weights, locations and scales are learned.
+func ExampleNewMixture() {
+	base, err := distribution.NewMixture[float32](distribution.MixtureSpec{Dim: 2, Components: 10, Spread: 3, Seed: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range base.Params() {
+		fmt.Println(p.Name, p.Shape)
+	}
+	// Output:
+	// logits [10]
+	// loc [10 2]
+	// log_scale [10 2]
+}
+
+// A base of three classes: draws of the last one, at temperature 0.
+func ExampleNewClassMixture() {
+	base, err := distribution.NewClassMixture[float64](distribution.ClassMixtureSpec{Dim: 2, Classes: 3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	copy(base.Params()[0].Data, []float64{0, 0, 5, 5, -7, 7}) // locations
+	identity, err := bijector.NewScale[float64](bijector.ScaleSpec{Dim: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	flow := distribution.NewFlow(identity, base)
+
+	last := tensor.New(tensor.WithShape(1, 3), tensor.WithBacking([]float64{0, 0, 1}))
+	draw, err := flow.Given(last).WithTemperature(0).Sample(rand.New(rand.NewPCG(1, 2)), 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(draw.Float64s())
+	// Output: [-7 7]
+}
+
+// gonum's distributions, one a feature, as a base that is saved by their names.
+func ExampleNewIndependent() {
+	base := distribution.NewIndependent[float64](
+		distuv.Laplace{Mu: 0, Scale: 2},
+		distuv.Gamma{Alpha: 3, Beta: 1},
+	)
+	text, err := json.Marshal(base.Spec())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(text))
+	fmt.Println(distribution.NewIndependent[float64](distuv.Gamma{Alpha: -1, Beta: 1}).Validate())
+	// Output:
+	// {"dim":2,"marginals":[{"kind":"laplace","params":[0,2]},{"kind":"gamma","params":[3,1]}]}
+	// distribution: marginal 0: gamma with alpha -1, want it finite and positive: invalid spec
+}
+
+// One kind for all features.
+func ExampleIndependentOf() {
+	base, err := distribution.IndependentOf[float32](distribution.IndependentSpec{
+		Dim:       3,
+		Marginals: []distribution.MarginalSpec{{Kind: "gumbel", Params: []float64{0, 1}}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(base.Dim())
+
+	_, err = distribution.IndependentOf[float32](distribution.IndependentSpec{
+		Dim:       3,
+		Marginals: []distribution.MarginalSpec{{Kind: "gaussian"}},
+	})
+	fmt.Println(err)
+	// Output:
+	// 3
+	// distribution: marginal 0: the kind "gaussian" is unknown, want one of beta, chi, chisquared, exponential, gamma, gumbel, inversegamma, laplace, logistic, lognormal, normal, pareto, studentst, triangle, uniform, weibull: invalid spec
+}
+
+func ExampleMarginalKinds() {
+	fmt.Println(distribution.MarginalKinds()[:4])
+	// Output: [beta chi chisquared exponential]
+}

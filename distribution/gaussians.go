@@ -1,0 +1,105 @@
+// What the mixtures share: classes of components, each a normal distribution
+// of independent dimensions.
+
+package distribution
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// maxMixture bounds components times dimensions.
+const maxMixture = 1 << 26
+
+// gaussians are the components of a mixture, those of a class side by side.
+// The classes of an unconditional mixture are one.
+type gaussians[T bijector.Float] struct {
+	dim, classes, components int
+	conditional              bool // the context weighs the classes
+	logits                   []T  // (classes, components); none for 1 component
+	loc, logScale            []T  // (classes, components, dim)
+	err                      error
+}
+
+// newGaussians draws the locations. For what makes no mixture it returns a
+// state of no memory with err set.
+func newGaussians[T bijector.Float](name string, dim, classes, components int, spread float64, seed uint64) gaussians[T] {
+	none := gaussians[T]{dim: dim, classes: classes}
+	switch n := float64(dim) * float64(classes) * float64(components); {
+	case dim < 1 || dim > maxDim:
+		none.err = fmt.Errorf("distribution: a %s of %d dimensions, want 1 to %d: %w", name, dim, maxDim, bijector.ErrSpec)
+	case classes < 1 || components < 1 || n > maxMixture:
+		none.err = fmt.Errorf("distribution: a %s of %d classes of %d components of %d dimensions, want at least 1 of each, and at most %d in all: %w", name, classes, components, dim, maxMixture, bijector.ErrSpec)
+	case !(spread >= 0 && spread <= math.MaxFloat32):
+		none.err = fmt.Errorf("distribution: the locations of a %s with a spread of %v, want a positive one, or 0 for 1: %w", name, spread, bijector.ErrSpec)
+	}
+	if none.err != nil {
+		return none
+	}
+	if spread == 0 {
+		spread = 1
+	}
+	n := classes * components
+	g := gaussians[T]{dim: dim, classes: classes, components: components, loc: make([]T, n*dim), logScale: make([]T, n*dim)}
+	if components > 1 {
+		g.logits = make([]T, n)
+	}
+	rng := rand.New(rand.NewPCG(seed, 0x6d6978))
+	for i := range g.loc {
+		g.loc[i] = T(spread * rng.NormFloat64())
+	}
+	return g
+}
+
+// Dim is the number of features.
+func (g *gaussians[T]) Dim() int { return g.dim }
+
+// Buffers: there are none.
+func (g *gaussians[T]) Buffers() []bijector.Buffer { return nil }
+
+// params are the parameters, of which lead are the dimensions in front of a
+// component's.
+func (g *gaussians[T]) params(lead ...int) []bijector.Param[T] {
+	if g.err != nil {
+		return nil
+	}
+	var all []bijector.Param[T]
+	if g.logits != nil {
+		all = append(all, bijector.Param[T]{Name: "logits", Shape: append(lead[:len(lead):len(lead)], g.components), Data: g.logits, NoDecay: true})
+	}
+	shape := append(lead[:len(lead):len(lead)], g.components, g.dim)
+	return append(all,
+		bijector.Param[T]{Name: "loc", Shape: shape, Data: g.loc, NoDecay: true},
+		bijector.Param[T]{Name: "log_scale", Shape: shape, Data: g.logScale, NoDecay: true})
+}
+
+// Validate returns nil where this is a distribution, and otherwise an ErrSpec
+// for a spec that makes none, or an ErrNonFinite for a parameter that has
+// become unusable.
+func (g *gaussians[T]) Validate() error {
+	if g.err != nil {
+		return g.err
+	}
+	for _, p := range g.params() {
+		for i, v := range p.Data {
+			if p.Name == "log_scale" && !(math.Abs(float64(v)) <= maxLogScale) {
+				return fmt.Errorf("distribution: log-scale %d of a mixture is %v, want one of magnitude up to %d: %w", i, v, maxLogScale, bijector.ErrNonFinite)
+			}
+			if v-v != 0 {
+				return fmt.Errorf("distribution: %s %d of a mixture is %v, want a finite value: %w", p.Name, i, v, bijector.ErrNonFinite)
+			}
+		}
+	}
+	return nil
+}
+
+// NewBasePass returns a pass that scores and draws.
+func (g *gaussians[T]) NewBasePass(o bijector.PassOptions) BasePass[T] { return newGaussiansPass(g, o) }
+
+// NewBaseGradPass returns a pass that differentiates.
+func (g *gaussians[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
+	return newGaussiansGradPass(g, o)
+}

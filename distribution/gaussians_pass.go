@@ -1,0 +1,387 @@
+// The passes of a mixture, forward and backward.
+
+package distribution
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// gaussiansPass computes in float64, whatever T is.
+type gaussiansPass[T bijector.Float] struct {
+	of       *gaussians[T]
+	weight   []float64 // of a component within its class
+	constant []float64 // of a component's log-density, its weight included
+	inv      []float64 // 1/scale
+	workers  *bijector.Workers
+	forward  func(lo, hi int)
+
+	joint bijector.Mat[float64] // log(weight) + log N(z), a row a component
+	prior bijector.Mat[float64] // log of the class's weight, a row a class
+	term  []float64
+	top   []float64
+	total []float64 // log p(z)
+	prob  []float64 // of each class, for one draw
+
+	z, cond bijector.Mat[T] // of the current call
+	logp    []float64
+}
+
+func newGaussiansPass[T bijector.Float](g *gaussians[T], o bijector.PassOptions) *gaussiansPass[T] {
+	n, classes := g.classes*g.components, g.classes
+	if g.err != nil {
+		n, classes = 0, 0 // nothing of a refused size is allocated
+	}
+	p := &gaussiansPass[T]{
+		of: g, workers: o.Workers,
+		weight: make([]float64, n), constant: make([]float64, n), inv: make([]float64, len(g.loc)),
+		joint: bijector.NewMat[float64](n, o.MaxBatch),
+		term:  make([]float64, o.MaxBatch), top: make([]float64, o.MaxBatch), total: make([]float64, o.MaxBatch),
+		prob: make([]float64, classes),
+	}
+	if g.conditional {
+		p.prior = bijector.NewMat[float64](classes, o.MaxBatch)
+	}
+	p.forward = p.forwardSamples
+	return p
+}
+
+// read takes over the parameters.
+func (p *gaussiansPass[T]) read() {
+	g := p.of
+	for i, v := range g.logScale {
+		p.inv[i] = -float64(v)
+	}
+	for m := range p.constant {
+		sum := -float64(g.dim) * halfLog2Pi
+		for _, v := range p.inv[m*g.dim:][:g.dim] {
+			sum += v
+		}
+		p.constant[m] = sum
+	}
+	kernel.Exp(p.inv, p.inv)
+	for m := range p.weight {
+		p.weight[m] = 1
+	}
+	for lo := 0; lo < len(g.logits); lo += g.components {
+		logits, top, sum := g.logits[lo:][:g.components], math.Inf(-1), 0.0
+		for _, v := range logits {
+			top = max(top, float64(v))
+		}
+		for _, v := range logits {
+			sum += math.Exp(float64(v) - top)
+		}
+		for k, v := range logits {
+			p.weight[lo+k] = math.Exp(float64(v)-top) / sum
+			p.constant[lo+k] += float64(v) - top - math.Log(sum)
+		}
+	}
+}
+
+// bind takes over a batch and its context.
+func (p *gaussiansPass[T]) bind(z, cond bijector.Mat[T]) {
+	if z.D != p.of.dim {
+		panic("distribution: batch of the wrong number of features")
+	}
+	if p.of.conditional && cond.D != p.of.classes {
+		panic("distribution: context of the wrong number of classes")
+	}
+	p.z, p.cond = z, cond
+	p.joint = p.joint.Resize(z.N)
+	if p.of.conditional {
+		p.prior = p.prior.Resize(z.N)
+	}
+}
+
+// each calls f for ranges of samples, on the workers where that pays.
+func (p *gaussiansPass[T]) each(f func(lo, hi int)) {
+	if len(p.inv)*p.z.N < shared {
+		f(0, p.z.N)
+		return
+	}
+	p.workers.For(p.z.N, 16, f)
+}
+
+func (p *gaussiansPass[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
+	p.bind(z, cond)
+	p.read()
+	p.logp = logp
+	p.each(p.forward)
+}
+
+// forwardSamples adds the logarithm of sum_m exp(prior_m + joint_m), with the
+// largest exponent taken out.
+func (p *gaussiansPass[T]) forwardSamples(lo, hi int) {
+	top, total, term := p.top[lo:hi], p.total[lo:hi], p.term[lo:hi]
+	p.weighClasses(lo, hi)
+	for i := range top {
+		top[i], total[i] = math.Inf(-1), 0
+	}
+	for m := range p.constant {
+		p.component(m, lo, hi)
+		prior := p.priorOf(m, lo, hi)
+		for i, v := range p.joint.Feature(m)[lo:hi] {
+			if prior != nil {
+				v += prior[i]
+			}
+			top[i] = max(top[i], v)
+		}
+	}
+	for i, v := range top {
+		if math.IsInf(v, -1) {
+			top[i] = 0 // of a sample that no component reaches
+		}
+	}
+	for m := range p.constant {
+		p.exponents(term, m, lo, hi, top)
+		kernel.AddTo(total, term)
+	}
+	for i, v := range total {
+		total[i] = top[i] + math.Log(v)
+		p.logp[lo+i] += total[i]
+	}
+}
+
+// component sets joint for component m.
+func (p *gaussiansPass[T]) component(m, lo, hi int) {
+	q, d := p.joint.Feature(m)[lo:hi], p.of.dim
+	clear(q)
+	for j := range d {
+		loc, inv := float64(p.of.loc[m*d+j]), p.inv[m*d+j]
+		for i, v := range p.z.Feature(j)[lo:hi] {
+			u := (float64(v) - loc) * inv
+			q[i] += u * u
+		}
+	}
+	for i, v := range q {
+		q[i] = p.constant[m] - 0.5*v
+	}
+}
+
+// exponents sets dst to exp(prior_m + joint_m - from).
+func (p *gaussiansPass[T]) exponents(dst []float64, m, lo, hi int, from []float64) {
+	for i, v := range p.joint.Feature(m)[lo:hi] {
+		dst[i] = v - from[i]
+	}
+	if prior := p.priorOf(m, lo, hi); prior != nil {
+		kernel.AddTo(dst, prior)
+	}
+	kernel.Exp(dst, dst)
+}
+
+// priorOf is the log-weight of component m's class, nil for 0.
+func (p *gaussiansPass[T]) priorOf(m, lo, hi int) []float64 {
+	if !p.of.conditional {
+		return nil
+	}
+	return p.prior.Feature(m / p.of.components)[lo:hi]
+}
+
+// weighClasses sets prior to log(c_i / sum c): NaN for a context that is no
+// weighting.
+func (p *gaussiansPass[T]) weighClasses(lo, hi int) {
+	if !p.of.conditional {
+		return
+	}
+	for i := lo; i < hi; i++ {
+		shift := math.Log(p.sumOfContext(i))
+		for c := range p.cond.D {
+			p.prior.Feature(c)[i] = math.Log(float64(p.cond.Feature(c)[i])) - shift
+		}
+	}
+}
+
+// sumOfContext is the sum of sample i's class weights, and NaN where one is
+// negative or all are 0.
+func (p *gaussiansPass[T]) sumOfContext(i int) (sum float64) {
+	for c := range p.cond.D {
+		v := float64(p.cond.Feature(c)[i])
+		if v < 0 {
+			return math.NaN()
+		}
+		sum += v
+	}
+	if sum == 0 {
+		return math.NaN()
+	}
+	return sum
+}
+
+// Sample draws sample by sample, so that fewer samples are the first of more:
+// the class, the component, the features.
+func (p *gaussiansPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperature float64) {
+	p.bind(z, cond)
+	p.read()
+	d, k := p.of.dim, p.of.components
+	for i := range z.N {
+		c := 0
+		if p.of.conditional {
+			sum := p.sumOfContext(i)
+			for c := range p.prob {
+				p.prob[c] = float64(cond.Feature(c)[i]) / sum
+			}
+			c = pick(p.prob, rng)
+		}
+		if c < 0 {
+			fill(z, i, T(math.NaN()))
+			continue
+		}
+		m := c*k + pick(p.weight[c*k:][:k], rng)
+		for j := range d {
+			z.Data[j*z.Stride+i] = T(float64(p.of.loc[m*d+j]) + temperature*rng.NormFloat64()/p.inv[m*d+j])
+		}
+	}
+}
+
+// pick draws an index with the given probabilities, and -1 where they are
+// none. One index costs no randomness.
+func pick(prob []float64, rng *rand.Rand) int {
+	last, u := -1, 0.0
+	if len(prob) > 1 {
+		u = rng.Float64()
+	}
+	for i, v := range prob {
+		if v > 0 {
+			last = i
+		}
+		if u -= v; u < 0 {
+			return i
+		}
+	}
+	return last // rounding left u at 0
+}
+
+type gaussiansGradPass[T bijector.Float] struct {
+	*gaussiansPass[T]
+	resp                     bijector.Mat[float64] // responsibilities, a row a component
+	mass                     []float64             // sum_i dlogp_i resp_i of each component
+	dlogits, dloc, dlogScale []T
+	grads                    [][]T
+	samples, parameters      func(lo, hi int)
+
+	dz, dcond bijector.Mat[T] // of the current call
+	dlogp     []float64
+}
+
+func newGaussiansGradPass[T bijector.Float](g *gaussians[T], o bijector.PassOptions) *gaussiansGradPass[T] {
+	p := &gaussiansGradPass[T]{gaussiansPass: newGaussiansPass(g, o)}
+	n := len(p.weight)
+	p.resp, p.mass = bijector.NewMat[float64](n, o.MaxBatch), make([]float64, n)
+	p.samples, p.parameters = p.backwardSamples, p.backwardParameters
+	if g.err != nil {
+		return p
+	}
+	if g.logits != nil {
+		p.dlogits = make([]T, n)
+		p.grads = append(p.grads, p.dlogits)
+	}
+	p.dloc, p.dlogScale = make([]T, len(g.loc)), make([]T, len(g.loc))
+	p.grads = append(p.grads, p.dloc, p.dlogScale)
+	return p
+}
+
+// Backward: with a_c the class weights of a sample, S their sum, w_m a
+// component's weight within its class, u = (z-loc)/s, and the responsibility
+// r_m = (a_c/S) w_m N_m(z) / p(z),
+//
+//	dz = -dlogp sum_m r_m u_m/s_m,
+//	dloc_m = sum_i dlogp r_m u_m/s_m,  dlog s_m = sum_i dlogp r_m (u_m^2-1),
+//	dlogit_m = M_m - w_m sum_{k in class} M_k,  M_m = sum_i dlogp r_m,
+//	da_c = dlogp (p_c(z)/p(z) - 1)/S,  p_c = sum_{m in c} w_m N_m.
+func (p *gaussiansGradPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []float64) {
+	p.bind(z, cond)
+	p.resp = p.resp.Resize(z.N)
+	p.dz, p.dcond, p.dlogp = dz, dcond, dlogp
+	p.each(p.samples)
+	p.workers.For(len(p.mass), 1, p.parameters)
+	k := p.of.components
+	for lo := 0; lo < len(p.dlogits); lo += k {
+		sum := 0.0
+		for _, v := range p.mass[lo:][:k] {
+			sum += v
+		}
+		for m := lo; m < lo+k; m++ {
+			p.dlogits[m] += T(p.mass[m] - p.weight[m]*sum)
+		}
+	}
+}
+
+// backwardSamples sets the responsibilities and the gradients that are a
+// sample's own. A sample that no component reaches has none.
+func (p *gaussiansGradPass[T]) backwardSamples(lo, hi int) {
+	total, d := p.total[lo:hi], p.of.dim
+	for m := range p.mass {
+		r := p.resp.Feature(m)[lo:hi]
+		p.exponents(r, m, lo, hi, total)
+		for i, v := range total {
+			if math.IsInf(v, -1) {
+				r[i] = 0
+			}
+		}
+	}
+	for j := range d {
+		sum, f := p.term[lo:hi], p.z.Feature(j)[lo:hi]
+		clear(sum)
+		for m := range p.mass {
+			loc, inv := float64(p.of.loc[m*d+j]), p.inv[m*d+j]
+			for i, r := range p.resp.Feature(m)[lo:hi] {
+				sum[i] -= r * ((float64(f[i]) - loc) * inv * inv)
+			}
+		}
+		out := p.dz.Feature(j)[lo:hi]
+		for i, v := range sum {
+			out[i] = T(p.dlogp[lo+i] * v)
+		}
+	}
+	if p.of.conditional && !p.dcond.Empty() {
+		p.backwardContext(lo, hi)
+	}
+}
+
+// maxRatio bounds the logarithm of p_c(z)/p(z), so that the gradient of a
+// class that was excluded and fits far better stays finite in T.
+const maxRatio = 80
+
+func (p *gaussiansGradPass[T]) backwardContext(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		scale := p.dlogp[i] / p.sumOfContext(i)
+		for c := range p.dcond.D {
+			ratio := 0.0
+			for m := c * p.of.components; m < (c+1)*p.of.components && !math.IsInf(p.total[i], -1); m++ {
+				ratio += math.Exp(min(p.joint.Feature(m)[i]-p.total[i], maxRatio))
+			}
+			p.dcond.Feature(c)[i] += T(scale * (ratio - 1))
+		}
+	}
+}
+
+// backwardParameters sums over the samples, for components lo to hi.
+func (p *gaussiansGradPass[T]) backwardParameters(lo, hi int) {
+	d := p.of.dim
+	for m := lo; m < hi; m++ {
+		r := p.resp.Feature(m)
+		mass := 0.0
+		for i, g := range p.dlogp {
+			mass += g * r[i]
+		}
+		p.mass[m] = mass
+		for j := range d {
+			loc, inv := float64(p.of.loc[m*d+j]), p.inv[m*d+j]
+			var sum, moment float64
+			for i, v := range p.z.Feature(j) {
+				if g := p.dlogp[i] * r[i]; g != 0 { // u may overflow where r is 0
+					u := (float64(v) - loc) * inv
+					sum += g * u
+					moment += g * (u*u - 1)
+				}
+			}
+			p.dloc[m*d+j] += T(sum * inv)
+			p.dlogScale[m*d+j] += T(moment)
+		}
+	}
+}
+
+func (p *gaussiansGradPass[T]) Grads() [][]T { return p.grads }

@@ -1,0 +1,255 @@
+// A base of independent dimensions, each with a distribution of its own.
+
+package distribution
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Univariate is a distribution of one dimension as a base needs it. The
+// continuous distributions of gonum's stat/distuv are such.
+type Univariate interface {
+	// LogProb is the log-density at x, in nats: -Inf outside the support.
+	LogProb(x float64) float64
+	// Quantile is the inverse of the distribution function, for p from 0 to
+	// 1. Quantile(0) and Quantile(1) are the bounds of the support, an
+	// interval.
+	Quantile(p float64) float64
+}
+
+// Scorer is an optional interface of a Univariate, without which it cannot be
+// trained over.
+type Scorer interface {
+	// ScoreInput is the derivative of LogProb at x.
+	ScoreInput(x float64) float64
+}
+
+// Independent is a distribution of independent dimensions, each fixed and of
+// any kind:
+//
+//	log p(z) = sum_j log p_j(z_j).
+//
+// Its support is the box of the supports; outside, log p is -Inf and the
+// gradient of that dimension 0. It has no parameters. A flow over it ends in a
+// layer whose image is the box, such as bijector.Softplus for a gamma
+// distribution, or meets rows that it cannot score.
+//
+// The kinds that MarginalSpec lists have a gradient of their own, are saved and
+// loaded, and may be given as gonum's types. A Univariate of another type needs
+// a ScoreInput to be trained over, and cannot be saved.
+//
+// Draws are quantiles of uniforms, where there is nothing faster, rounded to T
+// within the support. Not all kinds have a mode: temperature multiplies the
+// deviation from the median, so that up to 1 the draws stay within the support,
+// and may leave it above.
+type Independent[T bijector.Float] struct {
+	dim       int
+	marginals []marginal // one for all features, or one each
+	err       error      // why this is no distribution
+}
+
+// IndependentSpec describes an Independent.
+type IndependentSpec struct {
+	// Dim is the number of features.
+	Dim int `json:"dim"`
+	// Marginals are the distributions of the features: one for all, or one
+	// for each.
+	Marginals []MarginalSpec `json:"marginals"`
+}
+
+// NewIndependent returns the distribution whose feature j is distributed like
+// dists[j]. What makes no distribution, such as a distuv.Gamma without a
+// shape, is an error of Validate and of every method of a Flow over it.
+func NewIndependent[T bijector.Float](dists ...Univariate) *Independent[T] {
+	d := &Independent[T]{dim: len(dists), err: checkMarginals(len(dists), len(dists))}
+	for j, u := range dists {
+		m, err := marginalOf(u)
+		if err != nil {
+			d.err = fmt.Errorf("distribution: marginal %d: %w", j, err)
+			break
+		}
+		d.marginals = append(d.marginals, m)
+	}
+	return d
+}
+
+// IndependentOf makes an Independent from its spec. A spec that describes none
+// is an ErrSpec; the Independent returned beside it answers every use with
+// that error.
+func IndependentOf[T bijector.Float](s IndependentSpec) (*Independent[T], error) {
+	d := &Independent[T]{dim: s.Dim, err: checkMarginals(s.Dim, len(s.Marginals))}
+	for j, m := range s.Marginals {
+		made, err := newMarginal(m)
+		if err != nil {
+			d.err = fmt.Errorf("distribution: marginal %d: %w", j, err)
+			break
+		}
+		d.marginals = append(d.marginals, made)
+	}
+	return d, d.err
+}
+
+func checkMarginals(dim, n int) error {
+	if dim < 1 || dim > maxDim {
+		return fmt.Errorf("distribution: an independent distribution of %d dimensions, want 1 to %d: %w", dim, maxDim, bijector.ErrSpec)
+	}
+	if n != 1 && n != dim {
+		return fmt.Errorf("distribution: %d marginals for %d dimensions, want one for all or one for each: %w", n, dim, bijector.ErrSpec)
+	}
+	return nil
+}
+
+// Dim is the number of features.
+func (d *Independent[T]) Dim() int { return d.dim }
+
+// ContextDim is 0: the distribution is unconditional.
+func (d *Independent[T]) ContextDim() int { return 0 }
+
+// Params: there are none.
+func (d *Independent[T]) Params() []bijector.Param[T] { return nil }
+
+// Buffers: there are none. The marginals are part of the spec.
+func (d *Independent[T]) Buffers() []bijector.Buffer { return nil }
+
+// Spec is the IndependentSpec, or nil where a marginal is of no kind that has
+// one.
+func (d *Independent[T]) Spec() any {
+	s := IndependentSpec{Dim: d.dim}
+	for _, m := range d.marginals {
+		if m.spec.Kind == "" {
+			return nil
+		}
+		s.Marginals = append(s.Marginals, MarginalSpec{m.spec.Kind, slices.Clone(m.spec.Params)})
+	}
+	return s
+}
+
+// Validate returns nil, or an ErrSpec for what makes no distribution.
+func (d *Independent[T]) Validate() error { return d.err }
+
+// CheckTrainable returns nil where all marginals have a gradient, and otherwise
+// an ErrNotTrainable that names the first without.
+func (d *Independent[T]) CheckTrainable() error {
+	for j, m := range d.marginals {
+		if m.score == nil {
+			return fmt.Errorf("distribution: marginal %d (%T) has no ScoreInput and is none of %v: %w", j, m.of, MarginalKinds(), bijector.ErrNotTrainable)
+		}
+	}
+	return nil
+}
+
+// at is the marginal of feature j.
+func (d *Independent[T]) at(j int) *marginal {
+	if len(d.marginals) == 1 {
+		j = 0
+	}
+	return &d.marginals[j]
+}
+
+// NewBasePass returns a pass that scores and draws.
+func (d *Independent[T]) NewBasePass(o bijector.PassOptions) BasePass[T] {
+	return newIndependentPass(d, o)
+}
+
+// NewBaseGradPass returns a pass that differentiates. It panics where
+// CheckTrainable returns an error.
+func (d *Independent[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
+	if d.CheckTrainable() != nil {
+		panic("distribution: NewBaseGradPass of marginals without a gradient; CheckTrainable says which")
+	}
+	return newIndependentPass(d, o)
+}
+
+// independentPass scores, draws and differentiates: it keeps nothing between
+// calls.
+type independentPass[T bijector.Float] struct {
+	of                *Independent[T]
+	workers           *bijector.Workers
+	forward, backward func(lo, hi int)
+
+	z, dz       bijector.Mat[T] // of the current call
+	logp, dlogp []float64
+}
+
+func newIndependentPass[T bijector.Float](d *Independent[T], o bijector.PassOptions) *independentPass[T] {
+	p := &independentPass[T]{of: d, workers: o.Workers}
+	p.forward, p.backward = p.forwardSamples, p.backwardSamples
+	return p
+}
+
+// each calls f for ranges of samples, on the workers where that pays: a value
+// costs a logarithm or more.
+func (p *independentPass[T]) each(z bijector.Mat[T], f func(lo, hi int)) {
+	if z.D != p.of.dim {
+		panic("distribution: batch of the wrong number of features")
+	}
+	if z.D*z.N < shared/8 {
+		f(0, z.N)
+		return
+	}
+	p.workers.For(z.N, 16, f)
+}
+
+func (p *independentPass[T]) LogProb(z, _ bijector.Mat[T], logp []float64) {
+	p.z, p.logp = z, logp
+	p.each(z, p.forward)
+}
+
+func (p *independentPass[T]) forwardSamples(lo, hi int) {
+	for j := range p.z.D {
+		m := p.of.at(j)
+		for i, t := range p.z.Feature(j)[lo:hi] {
+			if v := float64(t); v < m.lo || v > m.hi {
+				p.logp[lo+i] += math.Inf(-1)
+			} else {
+				p.logp[lo+i] += m.logProb(v)
+			}
+		}
+	}
+}
+
+// Sample draws sample by sample, so that fewer samples are the first of more.
+func (p *independentPass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature float64) {
+	if z.D != p.of.dim {
+		panic("distribution: batch of the wrong number of features")
+	}
+	for i := range z.N {
+		for j := range z.D {
+			m := p.of.at(j)
+			v := m.draw(rng)
+			if temperature != 1 {
+				v = m.median + temperature*(v-m.median)
+			}
+			t := T(v)
+			if temperature <= 1 { // rounding makes no draw impossible
+				t = max(roundUp[T](m.lo), min(roundDown[T](m.hi), t))
+			}
+			z.Data[j*z.Stride+i] = t
+		}
+	}
+}
+
+// Backward: dz_j = dlogp d log p_j(z_j)/dz_j, and 0 outside the support.
+func (p *independentPass[T]) Backward(dz, _, z, _ bijector.Mat[T], dlogp []float64) {
+	p.z, p.dz, p.dlogp = z, dz, dlogp
+	p.each(z, p.backward)
+}
+
+func (p *independentPass[T]) backwardSamples(lo, hi int) {
+	for j := range p.z.D {
+		m, d := p.of.at(j), p.dz.Feature(j)[lo:hi]
+		for i, t := range p.z.Feature(j)[lo:hi] {
+			d[i] = 0
+			if v := float64(t); !(v < m.lo || v > m.hi) {
+				d[i] = T(p.dlogp[lo+i] * m.score(v))
+			}
+		}
+	}
+}
+
+func (p *independentPass[T]) Grads() [][]T { return nil }

@@ -1,0 +1,62 @@
+// A mixture of normal distributions as a base.
+
+package distribution
+
+import "github.com/bijou-flow/bijou/bijector"
+
+// Mixture is a mixture of K normal distributions of independent dimensions,
+// all learned:
+//
+//	log p(z) = log sum_k w_k N(z; mu_k, diag s_k^2),  w = softmax(logits).
+//
+// A flow over it need not tear its data apart to reach a base of one piece. The
+// support is the whole space; -Inf is an answer only where the squares of all
+// u = (z-mu_k)/s_k overflow. The gradient of z is the mean of the components'
+// scores under their responsibilities w_k N_k(z)/p(z).
+//
+// Weights start equal, scales at 1, and the locations as draws from a normal
+// distribution of deviation Spread. The likelihood has no upper bound where a
+// component can shrink onto a point that the data repeats: dequantise such data.
+//
+// A draw picks a component and then a point of it. Temperature multiplies the
+// deviation from the location of the component that was picked, whose weights
+// stay: at 0 the draws are the locations.
+//
+// The cost of a sample is that of K normals.
+type Mixture[T bijector.Float] struct {
+	spec MixtureSpec
+	gaussians[T]
+}
+
+// MixtureSpec describes a Mixture.
+type MixtureSpec struct {
+	// Dim is the number of features.
+	Dim int `json:"dim"`
+	// Components is their number; 0 means 8.
+	Components int `json:"components,omitempty"`
+	// Spread is the standard deviation of the locations at the start; 0 means 1.
+	Spread float64 `json:"spread,omitempty"`
+	// Seed draws the locations at the start.
+	Seed uint64 `json:"seed,omitempty"`
+}
+
+// NewMixture makes a Mixture from its spec. A spec that describes none is an
+// ErrSpec; the Mixture returned beside it answers every use with that error.
+func NewMixture[T bijector.Float](s MixtureSpec) (*Mixture[T], error) {
+	k := s.Components
+	if k == 0 {
+		k = 8
+	}
+	m := &Mixture[T]{spec: s, gaussians: newGaussians[T]("mixture", s.Dim, 1, k, s.Spread, s.Seed)}
+	return m, m.err
+}
+
+// ContextDim is 0: the distribution is unconditional.
+func (m *Mixture[T]) ContextDim() int { return 0 }
+
+// Params are "logits" (components), where there are several, "loc" and
+// "log_scale" (components, dim). Weight decay leaves them alone.
+func (m *Mixture[T]) Params() []bijector.Param[T] { return m.params() }
+
+// Spec is the MixtureSpec.
+func (m *Mixture[T]) Spec() any { return m.spec }

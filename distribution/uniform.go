@@ -1,0 +1,189 @@
+// The uniform base distribution on a box.
+
+package distribution
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Uniform is the uniform distribution on a box, bounds included:
+//
+//	log p(z) = -sum_j log(hi_j-lo_j)  where lo_j <= z_j <= hi_j for all j,
+//
+// and -Inf elsewhere. It has no parameters, and its gradient is 0 on either
+// side of the bounds: nothing tells a layer to come back into the box. So a
+// flow over it ends in a layer whose image is the box, such as
+// bijector.Sigmoid for the unit box, which is the default.
+//
+// A draw is lo + (hi-lo) u, rounded to T within the box. No point of the box
+// is likelier than another: temperature moves draws towards its centre, and
+// above 1 out of it.
+type Uniform[T bijector.Float] struct {
+	spec   UniformSpec
+	volume float64 // its logarithm
+	err    error   // why this is no distribution
+}
+
+// UniformSpec describes a Uniform.
+type UniformSpec struct {
+	// Dim is the number of features.
+	Dim int `json:"dim"`
+	// Lo is the lower bound of each feature; none means 0.
+	Lo []float64 `json:"lo,omitempty"`
+	// Hi is the upper bound of each feature, above the lower one; none means 1.
+	Hi []float64 `json:"hi,omitempty"`
+}
+
+func (s UniformSpec) clone() UniformSpec {
+	s.Lo, s.Hi = slices.Clone(s.Lo), slices.Clone(s.Hi)
+	return s
+}
+
+// bounds of feature j.
+func (s *UniformSpec) bounds(j int) (lo, hi float64) {
+	hi = 1
+	if len(s.Lo) > 0 {
+		lo = s.Lo[j]
+	}
+	if len(s.Hi) > 0 {
+		hi = s.Hi[j]
+	}
+	return lo, hi
+}
+
+// NewUniform returns the uniform distribution on the unit box of dim features.
+// A dim below 1 makes none: Validate, and every method of a Flow over it, say
+// so.
+func NewUniform[T bijector.Float](dim int) *Uniform[T] {
+	u, _ := UniformOf[T](UniformSpec{Dim: dim})
+	return u
+}
+
+// UniformOf makes a Uniform from its spec. A spec that describes none is an
+// ErrSpec; the Uniform returned beside it answers every use with that error.
+func UniformOf[T bijector.Float](s UniformSpec) (*Uniform[T], error) {
+	u := &Uniform[T]{spec: s.clone()}
+	if u.err = checkUniform[T](s); u.err != nil {
+		return u, u.err
+	}
+	if len(s.Lo)+len(s.Hi) > 0 {
+		for j := range s.Dim {
+			lo, hi := s.bounds(j)
+			u.volume += math.Log(hi - lo)
+		}
+	}
+	return u, nil
+}
+
+func checkUniform[T bijector.Float](s UniformSpec) error {
+	if s.Dim < 1 || s.Dim > maxDim {
+		return fmt.Errorf("distribution: a uniform of %d dimensions, want 1 to %d: %w", s.Dim, maxDim, bijector.ErrSpec)
+	}
+	if n := len(s.Lo); n != 0 && n != s.Dim {
+		return fmt.Errorf("distribution: a uniform of %d dimensions with %d lower bounds, want %d, or none for 0: %w", s.Dim, n, s.Dim, bijector.ErrSpec)
+	}
+	if n := len(s.Hi); n != 0 && n != s.Dim {
+		return fmt.Errorf("distribution: a uniform of %d dimensions with %d upper bounds, want %d, or none for 1: %w", s.Dim, n, s.Dim, bijector.ErrSpec)
+	}
+	if len(s.Lo)+len(s.Hi) == 0 {
+		return nil
+	}
+	for j := range s.Dim {
+		lo, hi := s.bounds(j)
+		if !(hi-lo > 0) || math.IsInf(hi-lo, 0) {
+			return fmt.Errorf("distribution: bounds %d of a uniform are %v and %v, want finite ones with the lower first, whose difference is finite: %w", j, lo, hi, bijector.ErrSpec)
+		}
+		if a, b := roundUp[T](lo), roundDown[T](hi); !(a < b) {
+			return fmt.Errorf("distribution: %T holds fewer than two values between bounds %d of a uniform, %v and %v: %w", a, j, lo, hi, bijector.ErrSpec)
+		}
+	}
+	return nil
+}
+
+// roundUp is the smallest T that is at least v.
+func roundUp[T bijector.Float](v float64) T {
+	t := T(v)
+	if float64(t) < v { // only where T is float32
+		t = T(math.Nextafter32(float32(t), float32(math.Inf(1))))
+	}
+	return t
+}
+
+// roundDown is the largest T that is at most v.
+func roundDown[T bijector.Float](v float64) T { return -roundUp[T](-v) }
+
+// Dim is the number of features.
+func (u *Uniform[T]) Dim() int { return u.spec.Dim }
+
+// ContextDim is 0: the distribution is unconditional.
+func (u *Uniform[T]) ContextDim() int { return 0 }
+
+// Params: there are none.
+func (u *Uniform[T]) Params() []bijector.Param[T] { return nil }
+
+// Buffers: there are none. The bounds are part of the spec.
+func (u *Uniform[T]) Buffers() []bijector.Buffer { return nil }
+
+// Spec is the UniformSpec.
+func (u *Uniform[T]) Spec() any { return u.spec.clone() }
+
+// Validate returns nil, or an ErrSpec for a spec that makes no distribution.
+func (u *Uniform[T]) Validate() error { return u.err }
+
+// NewBasePass returns a pass that scores and draws.
+func (u *Uniform[T]) NewBasePass(bijector.PassOptions) BasePass[T] { return uniformPass[T]{u} }
+
+// NewBaseGradPass returns a pass that differentiates.
+func (u *Uniform[T]) NewBaseGradPass(bijector.PassOptions) BaseGradPass[T] { return uniformPass[T]{u} }
+
+// uniformPass needs no buffers.
+type uniformPass[T bijector.Float] struct{ of *Uniform[T] }
+
+func (p uniformPass[T]) check(z bijector.Mat[T]) {
+	if z.D != p.of.spec.Dim {
+		panic("distribution: batch of the wrong number of features")
+	}
+}
+
+func (p uniformPass[T]) LogProb(z, _ bijector.Mat[T], logp []float64) {
+	p.check(z)
+	for i := range logp {
+		logp[i] -= p.of.volume
+	}
+	for j := range z.D {
+		lo, hi := p.of.spec.bounds(j)
+		for i, t := range z.Feature(j) {
+			if v := float64(t); v < lo || v > hi {
+				logp[i] += math.Inf(-1)
+			} else if v != v {
+				logp[i] += v
+			}
+		}
+	}
+}
+
+// Sample draws sample by sample, so that fewer samples are the first of more.
+func (p uniformPass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature float64) {
+	p.check(z)
+	for i := range z.N {
+		for j := range z.D {
+			lo, hi := p.of.spec.bounds(j)
+			v := lo + (hi-lo)*(0.5+temperature*(rng.Float64()-0.5))
+			t := T(v)
+			if temperature <= 1 { // rounding makes no draw impossible
+				t = max(roundUp[T](lo), min(roundDown[T](hi), t))
+			}
+			z.Data[j*z.Stride+i] = t
+		}
+	}
+}
+
+// Backward: the log-density is constant but for jumps.
+func (p uniformPass[T]) Backward(dz, _, _, _ bijector.Mat[T], _ []float64) { dz.Zero() }
+
+func (p uniformPass[T]) Grads() [][]T { return nil }
