@@ -18,7 +18,7 @@ var (
 	// ErrVersion: a file was written by a newer version of the library.
 	ErrVersion = errors.New("unknown version of the model format")
 	// ErrChecksum: a file is damaged.
-	ErrChecksum = errors.New("checksum mismatch")
+	ErrChecksum = safetensors.ErrChecksum
 	// ErrMismatch: a file's tensors are not those of the model its spec
 	// describes.
 	ErrMismatch = errors.New("tensors do not fit the spec")

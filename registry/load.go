@@ -4,11 +4,8 @@ package registry
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -146,23 +143,12 @@ func readModel[T bijector.Float, M any](r io.Reader, size int64, kind string, op
 	if err := checkMetadata[T](h, kind, o); err != nil {
 		return m, err
 	}
-	sum, want, err := startChecksum(h)
+	seal, err := safetensors.NewSeal(h, r)
 	if err != nil {
 		return m, err
 	}
-	data := io.TeeReader(r, sum)
-	m, err = fill(h, data, build)
-	if _, e := io.Copy(io.Discard, data); e != nil {
-		return *new(M), e
-	}
-	// Whatever else is wrong with a damaged file follows from the damage.
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
-		if err != nil {
-			return *new(M), fmt.Errorf("the file is damaged: %w (%v)", ErrChecksum, err)
-		}
-		return *new(M), fmt.Errorf("the file is damaged: its checksum is %s..., it should be %s...: %w", got[:12], want[:12], ErrChecksum)
-	}
-	return m, err
+	m, err = fill(h, seal, build)
+	return m, seal.Close(err)
 }
 
 // fill makes the model of a header and reads its values.
@@ -217,33 +203,6 @@ func checkMetadata[T bijector.Float](h *safetensors.Header, kind string, o LoadO
 		return fmt.Errorf("the file holds a model in %s; load it as one, or convert it with LoadOptions{Convert: true}, not as %s: %w", have, want, bijector.ErrDType)
 	}
 	return nil
-}
-
-// startChecksum returns the checksum that a file claims, and a hash that has
-// seen its header.
-func startChecksum(h *safetensors.Header) (hash.Hash, string, error) {
-	value, _ := h.Get(keyChecksum)
-	digits, ok := strings.CutPrefix(value, sumPrefix)
-	at := strings.Index(h.Text, value)
-	if _, err := hex.DecodeString(digits); !ok || err != nil || len(digits) != sumDigits || at < 0 {
-		return nil, "", &FormatError{Field: keyChecksum, Reason: fmt.Sprintf("is %q, want %s and %d digits", clip(value), sumPrefix, sumDigits)}
-	}
-	at += len(sumPrefix)
-	sum := sha256.New()
-	hashText(sum, h.Text[:at])
-	hashText(sum, strings.Repeat("0", sumDigits))
-	hashText(sum, h.Text[at+sumDigits:])
-	return sum, digits, nil
-}
-
-// hashText writes text to a hash without a copy of the whole.
-func hashText(sum hash.Hash, text string) {
-	var buf [4096]byte
-	for len(text) > 0 {
-		n := copy(buf[:], text)
-		sum.Write(buf[:n])
-		text = text[n:]
-	}
 }
 
 // slot is where a tensor of the file goes.

@@ -3,16 +3,11 @@
 package registry
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
@@ -21,20 +16,16 @@ import (
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
-// The metadata of a model file. The checksum is the SHA-256 of everything
-// after the 8 bytes of the header's length, with zeros for its own digits.
+// The metadata of a model file, beside its checksum.
 const (
-	keyFormat   = "format"
-	keyVersion  = "version"
-	keyKind     = "kind"
-	keyDType    = "dtype"
-	keySpec     = "spec"
-	keyChecksum = "checksum"
+	keyFormat  = "format"
+	keyVersion = "version"
+	keyKind    = "kind"
+	keyDType   = "dtype"
+	keySpec    = "spec"
 
 	format      = "bijou"
 	version     = 1
-	sumPrefix   = "sha256:"
-	sumDigits   = 2 * sha256.Size
 	kindFlow    = "flow"
 	kindLayer   = "bijector"
 	kindLatent  = "latent"
@@ -170,33 +161,13 @@ func checkFinite[T bijector.Float](p bijector.Param[T]) error {
 // dtypeName is what metadata and messages call T.
 func dtypeName[T bijector.Float]() string { return reflect.TypeFor[T]().String() }
 
-// write writes the file: header, with the checksum put in, and values.
+// write writes the file.
 func (c *contents) write(w io.Writer) error {
-	zeros := sumPrefix + strings.Repeat("0", sumDigits)
-	head, err := safetensors.EncodeHeader(c.items, map[string]string{
-		keyFormat:   format,
-		keyVersion:  fmt.Sprint(version),
-		keyKind:     c.kind,
-		keyDType:    c.dtype,
-		keySpec:     string(c.spec),
-		keyChecksum: zeros,
+	return safetensors.WriteSealed(w, c.items, map[string]string{
+		keyFormat:  format,
+		keyVersion: fmt.Sprint(version),
+		keyKind:    c.kind,
+		keyDType:   c.dtype,
+		keySpec:    string(c.spec),
 	})
-	if err != nil {
-		return err
-	}
-	// Quotes within a string are escaped, so this is the key itself.
-	at := bytes.Index(head, []byte(`"`+keyChecksum+`":"`+zeros))
-	if at < 0 {
-		return errors.New("the header has no place for the checksum")
-	}
-	sum := sha256.New()
-	sum.Write(head[8:])
-	if err := safetensors.WriteData(sum, c.items); err != nil {
-		return err
-	}
-	hex.Encode(head[at+len(keyChecksum)+4+len(sumPrefix):], sum.Sum(nil))
-	if _, err := w.Write(head); err != nil {
-		return err
-	}
-	return safetensors.WriteData(w, c.items)
 }
