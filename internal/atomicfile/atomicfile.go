@@ -67,7 +67,7 @@ func replace(sys FS, path string, write func(io.Writer) error) (err error) {
 	if dir == "" {
 		dir = "."
 	}
-	sweep(sys, dir, base)
+	sweep(sys, dir, func(of string) bool { return of == short(base) })
 
 	name := filepath.Join(dir, tempName(base, os.Getpid(), rand.Uint64()))
 	inFlight.Store(name, true)
@@ -162,32 +162,33 @@ var inFlight sync.Map
 // tempName carries the target's name and the writer's process, so that the
 // next writer can tell a leftover from a file that is being written.
 func tempName(base string, pid int, random uint64) string {
-	return fmt.Sprintf("%s%d-%016x%s", tempPrefix(base), pid, random, tempSuffix)
+	return fmt.Sprintf(".%s.%d-%016x%s", short(base), pid, random, tempSuffix)
 }
 
 const tempSuffix = ".tmp"
 
-func tempPrefix(base string) string {
-	const longest = 180 // leaves room below the usual limit of 255
+// short leaves room for the rest of a temporary file's name below the usual
+// limit of 255.
+func short(base string) string {
+	const longest = 180
 	if len(base) > longest {
 		base = base[:longest]
 	}
-	return "." + base + "."
+	return base
 }
 
-// sweep removes the temporary files of processes that died while they wrote
-// the same target. What cannot be listed or removed stays: it is in nobody's
-// way.
-func sweep(sys FS, dir, base string) {
+// Sweep removes the temporary files that processes left in dir when they died
+// while they wrote a target that of says yes to. Write does it for its own
+// target; a series of files needs it for the names that are not written again.
+func Sweep(dir string, of func(target string) bool) { sweep(System{}, dir, of) }
+
+// sweep is Sweep on a given file system. What cannot be listed or removed
+// stays: it is in nobody's way.
+func sweep(sys FS, dir string, of func(target string) bool) {
 	names, _ := sys.Names(dir)
 	for _, n := range names {
-		s, ok := strings.CutPrefix(n, tempPrefix(base))
-		if s, ok = cutSuffix(s, tempSuffix, ok); !ok {
-			continue
-		}
-		text, random, ok := strings.Cut(s, "-")
-		pid, err := strconv.Atoi(text)
-		if !ok || err != nil || pid <= 0 || len(random) != 16 {
+		target, pid, ok := parseTemp(n)
+		if !ok || !of(target) {
 			continue
 		}
 		full := filepath.Join(dir, n)
@@ -202,7 +203,14 @@ func sweep(sys FS, dir, base string) {
 	}
 }
 
-func cutSuffix(s, suffix string, ok bool) (string, bool) {
-	t, found := strings.CutSuffix(s, suffix)
-	return t, ok && found
+// parseTemp takes a name apart that tempName may have made.
+func parseTemp(name string) (target string, pid int, ok bool) {
+	name, ok = strings.CutSuffix(name, tempSuffix)
+	at := strings.LastIndexByte(name, '.')
+	if !ok || at < 1 || name[0] != '.' {
+		return "", 0, false
+	}
+	text, random, ok := strings.Cut(name[at+1:], "-")
+	pid, err := strconv.Atoi(text)
+	return name[1:at], pid, ok && err == nil && pid > 0 && len(random) == 16
 }

@@ -221,6 +221,24 @@ func TestSweepTakesLeftoversAlone(t *testing.T) {
 	}
 }
 
+// Sweep takes the leftovers of a series, and of no other.
+func TestSweepOfASeries(t *testing.T) {
+	const nobody = 1<<31 - 2
+	dir := t.TempDir()
+	stale := []string{tempName("step-1", nobody, 1), tempName("step-2", nobody, 2)}
+	others := []string{tempName("step-3", os.Getppid(), 3), tempName("other", nobody, 4), "step-1", ".step-1.tmp", "..tmp"}
+	for _, n := range append(slices.Clone(stale), others...) {
+		if err := os.WriteFile(filepath.Join(dir, n), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Sweep(dir, func(target string) bool { return strings.HasPrefix(target, "step-") })
+	slices.Sort(others)
+	if got := names(t, dir); !slices.Equal(got, others) {
+		t.Errorf("files %q, want %q", got, others)
+	}
+}
+
 func TestConcurrentWrites(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m")
