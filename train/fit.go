@@ -63,10 +63,10 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	if err := f.prepare(data); err != nil {
 		return nil, err
 	}
-	start := time.Now()
+	f.start = time.Now()
 	err = f.run(ctx)
 	f.finish()
-	f.report.Time = time.Since(start)
+	f.report.Time = f.spent()
 	return f.report, err
 }
 
@@ -81,18 +81,42 @@ type fitter[T bijector.Float] struct {
 	step    bijector.StepPass[T]
 	update  *updater[T]
 	loss    []float64
-	bad     int // bad steps in a row
 	calib   bijector.Calibrator[T]
 	x, cond bijector.Mat[T] // what calibration sees
 
 	valid *evaluator[T]
 	best  snapshot[T]
-	low   float64
+
+	at          progress
+	checkpoints checkpointed
+	start       time.Time
+	before      time.Duration // spent before the run was taken up
 }
+
+// progress is how far a run is.
+type progress struct {
+	place
+	event  EpochEvent // of the epoch, so far
+	sum    float64    // of its losses over rows
+	bad    int        // bad steps in a row
+	waited int        // epochs since the best
+	low    float64    // the best validation loss
+}
+
+// spent is the time of the run.
+func (f *fitter[T]) spent() time.Duration { return f.before + time.Since(f.start) }
 
 // prepare makes all that a run needs, so that a step allocates nothing.
 func (f *fitter[T]) prepare(data Source) error {
 	var err error
+	if f.o.Checkpoint.Dir != "" {
+		if f.checkpoints.from, err = f.o.Checkpoint.open(); err != nil {
+			return err
+		}
+		if f.checkpoints.identity, err = f.identify(data); err != nil {
+			return err
+		}
+	}
 	if f.data, err = newLoader[T]("training data", data, f.o.Batch); err != nil {
 		return err
 	}
@@ -101,7 +125,9 @@ func (f *fitter[T]) prepare(data Source) error {
 		if f.x, f.cond, err = readSpread[T](data, calibrationValues/f.model.Dim()); err != nil {
 			return err
 		}
-		f.calibrate(true)
+		if f.checkpoints.from == "" {
+			f.calibrate(true)
+		}
 	}
 	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers, Memory: f.o.Memory})
 	if f.update, err = newUpdater(f.o.Optimizer, f.model.Params(), f.step.Grads(), f.workers); err != nil {
@@ -112,11 +138,16 @@ func (f *fitter[T]) prepare(data Source) error {
 		f.update.mean = newAverage(f.o.Average, f.model.Params())
 	}
 	f.loss = make([]float64, f.data.x.N)
-	f.low = math.Inf(1)
+	f.at = progress{place: place{epoch: 1}, low: math.Inf(1)}
 	if f.o.Validation != nil {
-		f.valid, err = newEvaluator("validation data", f.model, f.o.Validation, f.workers)
+		if f.valid, err = newEvaluator("validation data", f.model, f.o.Validation, f.workers); err != nil {
+			return err
+		}
 	}
-	return err
+	if f.checkpoints.from != "" {
+		return f.resume(f.checkpoints.from)
+	}
+	return nil
 }
 
 // calibrate makes the model ready for evaluation, with statistics of the
@@ -132,30 +163,45 @@ func (f *fitter[T]) calibrate(start bool) {
 
 // run is the loop over epochs. It returns why it ended early, if it did.
 func (f *fitter[T]) run(ctx context.Context) error {
-	waited := 0
-	for epoch := 1; epoch <= f.o.Epochs; epoch++ {
-		e, err := f.epoch(ctx, epoch)
+	for {
+		switch {
+		case f.impatient():
+			f.report.Stopped = "patience"
+			return nil
+		case f.at.epoch > f.o.Epochs:
+			return nil
+		}
+		err := f.epoch(ctx)
 		if err == nil {
-			err = f.validate(ctx, &e)
+			err = f.validate(ctx)
+		}
+		if err != nil && ctx.Err() == err {
+			if e := f.save(); e != nil {
+				err = errors.Join(err, e)
+			}
 		}
 		if err != nil {
 			f.report.Stopped = reason(err)
 			return err
 		}
+		e := f.at.event
 		f.report.Epochs = append(f.report.Epochs, e)
+		if f.at.waited++; e.Best {
+			f.at.waited = 0
+		}
+		f.at.place, f.at.event, f.at.sum = place{epoch: f.at.epoch + 1}, EpochEvent{}, 0
+		if err := f.saveAfterEpoch(); err != nil {
+			f.report.Stopped = reason(err)
+			return err
+		}
 		if f.o.Observer != nil {
 			f.o.Observer.Epoch(e)
 		}
-		if waited++; e.Best {
-			waited = 0
-		}
-		if f.o.Patience > 0 && waited >= f.o.Patience {
-			f.report.Stopped = "patience"
-			return nil
-		}
 	}
-	return nil
 }
+
+// impatient says whether validation has waited long enough for a new low.
+func (f *fitter[T]) impatient() bool { return f.o.Patience > 0 && f.at.waited >= f.o.Patience }
 
 // reason is the word for an error in a Report.
 func reason(err error) string {
@@ -166,44 +212,56 @@ func reason(err error) string {
 		return "diverged"
 	case errors.Is(err, ErrOptions):
 		return "options"
+	case errors.As(err, new(saveError)):
+		return "checkpoint"
 	}
 	return "data"
 }
 
-// epoch takes one pass over the data.
-func (f *fitter[T]) epoch(ctx context.Context, epoch int) (EpochEvent, error) {
+// epoch takes one pass over the data, or what is left of it.
+func (f *fitter[T]) epoch(ctx context.Context) error {
 	start := time.Now()
-	renew(f.data.src, epoch)
+	at, e := &f.at, &f.at.event
+	before := e.Time
+	renew(f.data.src, at.epoch)
 	if !f.o.InOrder {
-		f.data.shuffle(f.o.Seed, epoch)
+		f.data.shuffle(f.o.Seed, at.epoch)
 	}
-	e := EpochEvent{Epoch: epoch, Epochs: f.o.Epochs, Validation: nan}
-	sum := 0.0
-	for b := range f.data.batches {
+	e.Epoch, e.Epochs, e.Validation = at.epoch, f.o.Epochs, nan
+	for at.batch < f.data.batches {
 		if err := ctx.Err(); err != nil {
-			return e, err
+			return err
 		}
-		s, err := f.one(epoch, b)
+		s, err := f.one(at.epoch, at.batch)
 		if err != nil {
-			return e, err
+			return err
 		}
+		at.batch++
 		if s.Bad {
 			e.BadSteps++
 		} else {
-			sum += s.Loss * float64(s.Rows)
+			at.sum += s.Loss * float64(s.Rows)
 			e.Rows += s.Rows
 		}
 		if f.o.Observer != nil {
 			f.o.Observer.Step(s)
 		}
-		if f.bad >= f.o.MaxBadSteps {
-			return e, fmt.Errorf("train: loss or gradient not finite in %d steps in a row, the last in epoch %d; try a lower learning rate, ClipNorm, or look for outliers in the data: %w",
-				f.bad, epoch, ErrDiverged)
+		if at.bad >= f.o.MaxBadSteps {
+			return fmt.Errorf("train: loss or gradient not finite in %d steps in a row, the last in epoch %d; try a lower learning rate, ClipNorm, or look for outliers in the data: %w",
+				at.bad, at.epoch, ErrDiverged)
+		}
+		e.Time = before + time.Since(start)
+		if err := f.saveAfterStep(); err != nil {
+			return err
 		}
 	}
-	e.Loss = sum / float64(e.Rows)
-	e.Time = time.Since(start)
-	return e, nil
+	e.Loss = at.sum / float64(e.Rows)
+	return nil
+}
+
+// rate is the learning rate of a step, counted from 0.
+func (f *fitter[T]) rate(step int) float64 {
+	return f.o.Rate * f.o.Schedule.Factor(step, f.data.batches, f.o.Epochs*f.data.batches)
 }
 
 // targetChecker is an optional interface of models whose loss is defined for
@@ -232,7 +290,7 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 		Rows: x.N, Loss: mean, GradNorm: f.update.norm(),
 	}
 	done := (epoch-1)*f.data.batches + b
-	s.Rate = f.o.Rate * f.o.Schedule.Factor(done, f.data.batches, f.o.Epochs*f.data.batches)
+	s.Rate = f.rate(done)
 	if !(s.Rate >= 0) || math.IsInf(s.Rate, 0) {
 		return s, fmt.Errorf("train: %T makes the learning rate %g at step %d, want 0 or a finite positive number: %w", f.o.Schedule, s.Rate, done, ErrOptions)
 	}
@@ -243,12 +301,12 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 			}
 		}
 		s.Bad = true
-		f.bad++
+		f.at.bad++
 		f.report.BadSteps++
 		f.update.zero()
 		return s, nil
 	}
-	f.bad = 0
+	f.at.bad = 0
 	f.report.Steps++
 	scale := 1.0
 	if f.o.ClipNorm > 0 && s.GradNorm > f.o.ClipNorm {
@@ -258,12 +316,12 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 	return s, nil
 }
 
-// validate fills in an epoch's validation loss and keeps the best state.
-func (f *fitter[T]) validate(ctx context.Context, e *EpochEvent) error {
+// validate fills in the epoch's validation loss and keeps the best state.
+func (f *fitter[T]) validate(ctx context.Context) error {
 	if f.valid == nil {
 		return nil
 	}
-	start := time.Now()
+	start, e := time.Now(), &f.at.event
 	f.update.mean.lend()
 	defer f.takeBack()
 	f.calibrate(false)
@@ -272,8 +330,8 @@ func (f *fitter[T]) validate(ctx context.Context, e *EpochEvent) error {
 		return err
 	}
 	e.Validation = v
-	if v < f.low {
-		f.low, e.Best, f.report.BestEpoch = v, true, e.Epoch
+	if v < f.at.low {
+		f.at.low, e.Best, f.report.BestEpoch = v, true, e.Epoch
 		if f.keepBest() {
 			f.best.take(f.model)
 		}

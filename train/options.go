@@ -62,6 +62,9 @@ type Options struct {
 	// Memory is what a flow keeps from its forward pass for the backward one;
 	// the zero value keeps all of it.
 	Memory bijector.Memory
+	// Checkpoint saves the run as it goes, and takes it up again; the zero
+	// value does neither.
+	Checkpoint Checkpoint
 	// Observer hears of every step and epoch, on the goroutine of Fit; nil:
 	// nobody.
 	Observer Observer
@@ -125,6 +128,10 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("train: both a validation set and a fraction; give one: %w", ErrOptions)
 	case (o.Patience > 0 || o.KeepBest) && o.Validation == nil && o.ValidationFraction == 0:
 		return o, fmt.Errorf("train: early stopping needs Validation or ValidationFraction: %w", ErrOptions)
+	}
+	var err error
+	if o.Checkpoint, err = o.Checkpoint.withDefaults(); err != nil {
+		return o, err
 	}
 	return o, o.Optimizer.check()
 }

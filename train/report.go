@@ -25,7 +25,7 @@ type EpochEvent struct {
 	Rows       int           // trained on
 }
 
-// Report is what a training run did.
+// Report is what a training run did, before it was taken up too.
 type Report struct {
 	Epochs []EpochEvent
 	// Steps taken and steps left out because a loss or gradient was not
@@ -38,10 +38,10 @@ type Report struct {
 	// those of the last.
 	Restored bool
 	// Stopped is why training ended before its last epoch: "patience",
-	// "cancelled", "diverged", "options" (a schedule's rate that is none) or
-	// "data"; "": it did not.
+	// "cancelled", "diverged", "options" (a schedule's rate that is none),
+	// "data" or "checkpoint" (one that could not be saved); "": it did not.
 	Stopped string
-	Time    time.Duration
+	Time    time.Duration // of a run that was taken up, all of it
 }
 
 // Loss is the last epoch's mean training loss, NaN before the first.

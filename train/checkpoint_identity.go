@@ -1,0 +1,201 @@
+// What makes two runs one: the options, the data and the model that a
+// checkpoint was made with.
+
+package train
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"math"
+	"reflect"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// setting is something that a run's result depends on.
+type setting struct{ name, value string }
+
+// identify lists what a run depends on beside its state. Epochs and the
+// schedule are not in the list: ratesSoFar is what they did.
+func (f *fitter[T]) identify(data Source) ([]setting, error) {
+	o := f.o
+	rows, err := digestRows[T](data)
+	if err != nil {
+		return nil, err
+	}
+	held, heldRows := 0, ""
+	if o.Validation != nil {
+		held = o.Validation.Len()
+		if heldRows, err = digestRows[T](o.Validation); err != nil {
+			return nil, err
+		}
+	}
+	var all []setting
+	for _, s := range []struct {
+		name  string
+		value any
+	}{
+		{"type", reflect.TypeFor[T]()},
+		{"model", digestSpec(f.model)},
+		{"features", f.model.Dim()},
+		{"context features", f.model.ContextDim()},
+		{"rows", data.Len()},
+		{"contents of the rows", rows},
+		{"validation rows", held},
+		{"contents of the validation rows", heldRows},
+		{"Batch", o.Batch},
+		{"Optimizer", fmt.Sprintf("%T%+v", o.Optimizer, o.Optimizer)},
+		{"ClipNorm", o.ClipNorm},
+		{"Average", o.Average},
+		{"Seed", o.Seed},
+		{"InOrder", o.InOrder},
+		{"ValidationFraction", o.ValidationFraction},
+		{"Patience", o.Patience},
+		{"KeepBest", f.keepBest()},
+		{"MaxBadSteps", o.MaxBadSteps},
+		{"Memory", fmt.Sprintf("%+v", o.Memory)},
+	} {
+		all = append(all, setting{s.name, fmt.Sprint(s.value)})
+	}
+	return all, nil
+}
+
+// differences names the settings that are not the checkpoint's.
+func differences(settings []setting, get func(string) string) error {
+	for _, s := range settings {
+		if v := get(s.name); v != s.value {
+			return fmt.Errorf("%s is %s now, and was %.80s: %w", s.name, orNothing(s.value), orNothing(v), ErrResume)
+		}
+	}
+	return nil
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// looked bounds the rows and steps that digests look at.
+const looked = 64
+
+// digestRows tells data sets of one size apart by rows spread evenly over
+// them. Rows that are not the same when they are read again, since the source
+// draws something, tell nothing: their digest is "".
+func digestRows[T bijector.Float](src Source) (string, error) {
+	var sums [2]string
+	for i := range sums {
+		if _, draws := stateful(src); draws {
+			break // reading would move its state
+		}
+		x, cond, err := readSpread[T](src, looked)
+		if err != nil {
+			return "", err
+		}
+		h := sha256.New()
+		for _, m := range []bijector.Mat[T]{x, cond} {
+			for j := range m.D {
+				for _, v := range m.Feature(j) {
+					addFloat(h, float64(v))
+				}
+			}
+		}
+		sums[i] = digest(h)
+	}
+	if sums[0] != sums[1] {
+		return "", nil
+	}
+	return sums[0], nil
+}
+
+// digestSpec tells models of the same parameters apart, where they have specs.
+func digestSpec(m any) string {
+	s, ok := m.(interface{ Spec() any })
+	if !ok {
+		return ""
+	}
+	spec := s.Spec()
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return ""
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%T", spec)
+	h.Write(text)
+	return digest(h)
+}
+
+// ratesSoFar is a digest of the learning rates of steps spread over those that
+// are done: all that Rate, Schedule and Epochs have done to the run.
+func (f *fitter[T]) ratesSoFar() string {
+	h := sha256.New()
+	n := f.done()
+	k := min(n, looked)
+	for i := range k {
+		step := n - 1 - i*n/k
+		addFloat(h, f.rate(step))
+	}
+	return digest(h)
+}
+
+func addFloat(h hash.Hash, v float64) {
+	bits := math.Float64bits(v)
+	var b [8]byte
+	for i := range b {
+		b[i] = byte(bits >> (8 * i))
+	}
+	h.Write(b[:])
+}
+
+// digest is short enough to be shown in an error.
+func digest(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:8]) }
+
+// drawer is a Source with a state of its own, such as a rand.PCG that it draws
+// from: what it is belongs into a checkpoint.
+type drawer interface {
+	encoding.BinaryMarshaler
+	encoding.BinaryUnmarshaler
+}
+
+// stateful finds the state of a source.
+func stateful(s Source) (drawer, bool) {
+	if u, ok := s.(*subset); ok {
+		return stateful(u.Source)
+	}
+	d, ok := s.(drawer)
+	return d, ok
+}
+
+// sourceState is nil for a source without one.
+func sourceState(s Source) ([]byte, error) {
+	d, ok := stateful(s)
+	if !ok {
+		return nil, nil
+	}
+	state, err := d.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("the state of the training data (%T): %w", s, err)
+	}
+	return append([]byte{}, state...), nil
+}
+
+func setSourceState(s Source, text string) error {
+	d, ok := stateful(s)
+	state, err := hex.DecodeString(text)
+	if !ok || err != nil {
+		if text == "" {
+			return nil
+		}
+		return fmt.Errorf("it holds a state of the training data, which this run's (%T) has not: %w", s, ErrResume)
+	}
+	if now, err := d.MarshalBinary(); err == nil && bytes.Equal(now, state) {
+		return nil
+	}
+	return d.UnmarshalBinary(state)
+}
