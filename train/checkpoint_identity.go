@@ -126,9 +126,29 @@ func digestSpec(m any) string {
 		return ""
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%T", spec)
 	h.Write(text)
+	addTypes(h, reflect.ValueOf(&spec))
 	return digest(h)
+}
+
+// addTypes adds the types behind a spec's interfaces, which JSON leaves out.
+func addTypes(h hash.Hash, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		fmt.Fprintln(h, v.Elem().Type())
+		addTypes(h, v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			addTypes(h, v.Field(i))
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			addTypes(h, v.Index(i))
+		}
+	}
 }
 
 // ratesSoFar is a digest of the learning rates of steps spread over those that

@@ -22,4 +22,14 @@
 // it, and so the best epoch is the average's; what Fit leaves in the model is
 // the average too. An Observer that looks at the model sees the parameters of
 // the steps.
+//
+// # Checkpoints
+//
+// Options.Checkpoint saves a run to a directory as it goes, and takes it up
+// again after an interruption, a kill or a power failure. Resumed equals
+// uninterrupted, bit for bit. What a run draws depends on Options.Seed and its
+// place in the run alone; a Source that draws is a Renewer, whose rows depend
+// on the epoch, or has its state saved: it implements
+// encoding.BinaryMarshaler and BinaryUnmarshaler, as rand.PCG and
+// rand.ChaCha8 do.
 package train

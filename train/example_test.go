@@ -6,6 +6,7 @@ import (
 	"log"
 	"math"
 	"math/rand/v2"
+	"os"
 
 	"gorgonia.org/tensor"
 
@@ -72,6 +73,45 @@ func ExampleEvaluate() {
 	}
 	fmt.Printf("%.4f nats a row\n", loss)
 	// Output: 2.3379 nats a row
+}
+
+// A run that is interrupted, or killed, goes on from its newest checkpoint
+// when it is started again, and ends with the same bits.
+func ExampleCheckpoint() {
+	dir, err := os.MkdirTemp("", "run-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	run := func(ctx context.Context, o train.Observer) {
+		report, err := train.Fit(ctx, smallFlow(), train.Tensor(crescent(1000)), train.Options{
+			Epochs: 3, Observer: o, Checkpoint: train.Checkpoint{Dir: dir, Resume: true},
+		})
+		fmt.Println(report.Steps, "steps:", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	run(ctx, interrupt{progress: &progress{}, after: 14, cancel: cancel})
+	run(context.Background(), &progress{})
+	// Output:
+	// epoch 1 of 3: 10 steps so far, 1000 rows
+	// 14 steps: context canceled
+	// epoch 2 of 3: 6 steps so far, 1000 rows
+	// epoch 3 of 3: 16 steps so far, 1000 rows
+	// 30 steps: <nil>
+}
+
+// interrupt is a progress that interrupts the run.
+type interrupt struct {
+	*progress
+	after  int
+	cancel func()
+}
+
+func (i interrupt) Step(e train.StepEvent) {
+	i.progress.Step(e)
+	if i.steps == i.after {
+		i.cancel()
+	}
 }
 
 // progress prints epochs and counts steps.

@@ -109,6 +109,7 @@ func (f *fitter[T]) spent() time.Duration { return f.before + time.Since(f.start
 // prepare makes all that a run needs, so that a step allocates nothing.
 func (f *fitter[T]) prepare(data Source) error {
 	var err error
+	renew(data, 0) // it may have been trained on before
 	if f.o.Checkpoint.Dir != "" {
 		if f.checkpoints.from, err = f.o.Checkpoint.open(); err != nil {
 			return err
