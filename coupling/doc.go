@@ -13,6 +13,8 @@
 // [Elementwise] transform put into it: [Additive] (NICE), [Affine] (Real NVP)
 // and [Spline] (neural spline flows) are such kinds, the first two the shortest
 // files to copy from. Their network is a perceptron unless the user hands in
-// another, such as [Residual], or [ConvNet] for images. [NICE], [RealNVP] and
-// [NSF] stack couplings into a ready chain, and [RealNVPImage] those of images.
+// another, such as [Residual], or [ConvNet] for images.
+//
+// [NICE], [RealNVP], [Glow] and [NSF] stack couplings into a ready chain, and
+// [RealNVPImage] those of images.
 package coupling

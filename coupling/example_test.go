@@ -80,7 +80,7 @@ func ExampleRealNVP() {
 	fmt.Println(len(chain.Members()), "layers")
 	fmt.Printf("%.6f\n", back.Float64s())
 	// Output:
-	// 23 layers
+	// 24 layers
 	// [0.100000 0.200000 0.300000 0.400000 0.500000 0.600000]
 }
 
@@ -92,7 +92,7 @@ func ExampleRealNVP_fixedMask() {
 	chain, err := coupling.RealNVP[float32](coupling.Recipe{
 		Dim: 20, ContextDim: 10, Layers: 9, Hidden: []int{100, 100},
 		Activation: "relu", Scale: "tanh", Mask: coupling.MaskSpec{Kind: "odd"},
-		Order: "random", Norm: "batch", Unbiased: true, Eps: 1e-5, Seed: 1,
+		Order: "random", Norm: "batch", Unbiased: true, Eps: 1e-5, Raw: true, Seed: 1,
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -108,6 +108,31 @@ func ExampleRealNVP_fixedMask() {
 	// *bijector.Permute[float32]
 	// *bijector.BatchNorm[float32]
 	// 0.net.0.weight [100 20]
+}
+
+// Residual conditioners, and a scale with bounds on all features.
+func ExampleGlow() {
+	chain, err := coupling.Glow[float64](coupling.Recipe{Dim: 6, Layers: 2, Blocks: 2, Hidden: []int{32}, Scale: "tanh", Seed: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, l := range chain.Members() {
+		fmt.Printf("%T\n", l)
+	}
+	x := rows(6, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+	z, _ := chain.Forward(x)
+	back, _ := chain.Inverse(z)
+	fmt.Printf("%.6f\n", back.Float64s())
+	// Output:
+	// *bijector.Standardize[float64]
+	// *bijector.ActNorm[float64]
+	// *bijector.LU[float64]
+	// *coupling.Affine[float64]
+	// *bijector.ActNorm[float64]
+	// *bijector.LU[float64]
+	// *coupling.Affine[float64]
+	// [0.100000 0.200000 0.300000 0.400000 0.500000 0.600000]
 }
 
 func ExampleNICE() {

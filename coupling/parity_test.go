@@ -62,7 +62,7 @@ func TestParity(t *testing.T) {
 func compareParity[T bijector.Float](t *testing.T, p parity, want parityResult, tolerance float64) {
 	chain, err := coupling.RealNVP[T](coupling.Recipe{
 		Dim: p.Dim, ContextDim: p.ContextDim, Layers: p.Layers, Hidden: p.Hidden,
-		Scale: "tanh", Order: "random", Norm: "batch", Unbiased: true, Eps: 1e-5,
+		Scale: "tanh", Order: "random", Norm: "batch", Unbiased: true, Eps: 1e-5, Raw: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,10 @@
-// Recipes: whole flows made of couplings.
+// Recipes: whole flows made of couplings. Each is in a file of its own: nice.go,
+// realnvp.go, glow.go, nsf.go. Here is what they share.
 
 package coupling
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -10,19 +12,29 @@ import (
 )
 
 // Recipe describes a stack of couplings with whatever goes between them. NICE,
-// RealNVP and NSF make a chain of it; Dim alone is enough for a good one.
+// RealNVP, Glow and NSF make a chain of it; Dim alone is enough for a good one.
+//
+// Every chain starts with a bijector.Standardize, which train.Fit sets from the
+// training data, so that columns of any scale and offset train alike. It is
+// there even where an actnorm follows, since it keeps its moments in float64
+// and no step moves them: a column of mean 10^6 and deviation 1 would lose an
+// actnorm's float32 bias to rounding.
 type Recipe struct {
-	Dim        int // features, at least 2
+	Dim        int // features, at least 2; for one, see autoregressive.MAF
 	ContextDim int // features of the context; 0: unconditional
 	// Layers is the number of couplings; 0 means 4 for NICE, 8 for RealNVP and
-	// 6 for NSF.
+	// Glow, and 6 for NSF.
 	Layers int
 	// Hidden are the widths of each conditioner's hidden layers; none means
 	// 100 and 100.
 	Hidden []int
+	// Blocks makes the conditioners residual perceptrons with that many blocks
+	// (see ResidualSpec), of the one width in Hidden (none means 100); 0: plain
+	// perceptrons.
+	Blocks int
 	// Activation of the conditioners: "relu" (the default) or "tanh".
 	Activation string
-	// Scale of the couplings of RealNVP and its Clamp: see AffineSpec.
+	// Scale of the couplings of RealNVP and Glow, and its Clamp: see AffineSpec.
 	Scale string
 	Clamp float64
 	// Bins and Bound of the couplings of NSF: see SplineSpec.
@@ -37,183 +49,139 @@ type Recipe struct {
 	//	balanced   between couplings, a permutation that puts the features that
 	//	           were moved least often where the next coupling moves them,
 	//	           and draws the rest from Seed; RealNVP's default
+	//	lu         a trained linear map of all features (bijector.LU), at first a
+	//	           rotation drawn from Seed, so that every feature has a part in
+	//	           what is moved; the default of Glow and NSF
 	//	alternate  no permutation: every other coupling moves what Mask keeps;
 	//	           NICE's default
-	//	random     after each coupling, the last too, a permutation drawn from
-	//	           Seed alone; with few layers some features are never moved
+	//	random     a permutation for each coupling, drawn from Seed alone; with
+	//	           few layers some features are never moved
 	//
 	// In one run on 20 features with 9 couplings, balanced ended 0.15 nats
 	// ahead of random and 0.3 of alternate.
 	Order string
-	// Norm after each coupling: "batch" (bijector.BatchNorm, RealNVP's
-	// default, as in the paper), "act" (bijector.ActNorm, NSF's default) or
-	// "none" (NICE's default). On 20 features, actnorm was 0.1 to 0.3 nats ahead at the usual
-	// learning rate of 1e-3, batch norm 0.2 to 0.7 at 1e-4 and 1e-2, and
-	// without either RealNVP lost more than a nat.
+	// Norm of each coupling: "batch" (bijector.BatchNorm, RealNVP's default, as
+	// in the paper), "act" (bijector.ActNorm, the default of Glow and NSF) or
+	// "none" (NICE's default).
 	Norm string
 	// Unbiased and Eps are batch norm's: see bijector.BatchNormSpec.
 	Unbiased bool
 	Eps      float64
-	// Seed of all that is drawn: weights and permutations.
+	// Raw leaves the Standardize out: for data that is standardised already,
+	// and to build a published flow layer by layer.
+	Raw bool
+	// Seed of all that is drawn: weights, permutations, rotations.
 	Seed uint64
 }
 
 // maxLayers bounds a recipe's couplings.
 const maxLayers = 1 << 12
 
-// NICE makes a flow of additive couplings that ends in a diagonal scale (Dinh
-// et al. 2015, arXiv 1410.8516, section 3). It returns ErrSpec for a recipe
-// that makes none.
-func NICE[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
-	r = r.withDefaults(4, "alternate", "none")
-	if err := r.noSpline("NICE"); err != nil {
-		return nil, err
-	}
-	if r.Scale != "" || r.Clamp != 0 {
-		return nil, fmt.Errorf("coupling: a NICE recipe with a scale (%q, clamp %g); additive couplings have none: %w", r.Scale, r.Clamp, bijector.ErrSpec)
-	}
-	layers, err := stack[T](r, func(mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
-		return NewAdditive[T](AdditiveSpec{
-			Dim: r.Dim, ContextDim: r.ContextDim, Mask: mask,
-			Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	end, err := bijector.NewScale[T](bijector.ScaleSpec{Dim: r.Dim})
-	if err != nil {
-		return nil, err
-	}
-	return bijector.NewChain(append(layers, end)...)
+// kind is what tells one recipe from another.
+type kind[T bijector.Float] struct {
+	name           string
+	layers         int    // of Recipe, where it has none
+	order, norm    string // and these
+	first          bool   // norm and order come before a coupling and not behind it
+	affine, spline bool   // it reads what is meant for such couplings
+	couple         func(r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error)
+	end            func(dim int) (bijector.Layer[T], error) // what comes behind the couplings; nil: nothing
 }
 
-// RealNVP makes a flow of affine couplings, each followed by batch norm and,
-// but for the last, a permutation (Dinh et al. 2017, arXiv 1605.08803). It
-// returns ErrSpec for a recipe that makes none.
-func RealNVP[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
-	r = r.withDefaults(8, "balanced", "batch")
-	if err := r.noSpline("RealNVP"); err != nil {
+// chain makes the flow of a recipe.
+func (k kind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
+	if r.Layers == 0 {
+		r.Layers = k.layers
+	}
+	if r.Order == "" {
+		r.Order = k.order
+	}
+	if r.Norm == "" {
+		r.Norm = k.norm
+	}
+	if err := k.check(r); err != nil {
 		return nil, err
 	}
-	layers, err := stack[T](r, func(mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
-		return NewAffine[T](AffineSpec{
-			Dim: r.Dim, ContextDim: r.ContextDim, Mask: mask, Scale: r.Scale, Clamp: r.Clamp,
-			Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
-		})
-	})
+	layers, err := k.stack(r)
 	if err != nil {
 		return nil, err
+	}
+	if !r.Raw {
+		start, err := bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: r.Dim})
+		if err != nil {
+			return nil, err
+		}
+		layers = append([]bijector.Layer[T]{start}, layers...)
+	}
+	if k.end != nil {
+		end, err := k.end(r.Dim)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, end)
 	}
 	return bijector.NewChain(layers...)
 }
 
-// NSF makes a neural spline flow: spline couplings, each followed by actnorm
-// and, but for the last, a permutation (Durkan et al. 2019, arXiv 1906.04032,
-// whose learned linear maps are permutations here). Another actnorm comes
-// first, so that the data meet the splines' box standardised. It returns
-// ErrSpec for a recipe that makes none.
-func NSF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
-	r = r.withDefaults(6, "balanced", "act")
-	if r.Scale != "" || r.Clamp != 0 {
-		return nil, fmt.Errorf("coupling: an NSF recipe with a scale (%q, clamp %g); spline couplings have none: %w", r.Scale, r.Clamp, bijector.ErrSpec)
-	}
-	layers, err := stack[T](r, func(mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
-		return NewSpline[T](SplineSpec{
-			Dim: r.Dim, ContextDim: r.ContextDim, Mask: mask, Bins: r.Bins, Bound: r.Bound,
-			Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	first, err := norm[T](r)
-	if err != nil {
-		return nil, err
-	}
-	if first != nil {
-		layers = append([]bijector.Layer[T]{first}, layers...)
-	}
-	return bijector.NewChain(layers...)
-}
-
-// noSpline refuses what only NSF reads.
-func (r Recipe) noSpline(recipe string) error {
-	if r.Bins != 0 || r.Bound != 0 {
-		return fmt.Errorf("coupling: a %s recipe with bins (%d) or a bound (%g), which are NSF's: %w", recipe, r.Bins, r.Bound, bijector.ErrSpec)
+// check refuses what makes no flow, and what the recipe would ignore.
+func (k kind[T]) check(r Recipe) error {
+	switch {
+	case r.Dim == 1:
+		return fmt.Errorf("coupling: a %s recipe for one feature: a coupling keeps one feature and moves another; use autoregressive.MAF, which takes any number: %w", k.name, bijector.ErrSpec)
+	case r.Dim < 1 || r.Dim > maxDim:
+		return fmt.Errorf("coupling: a %s recipe for %d features, want 2 to %d: %w", k.name, r.Dim, maxDim, bijector.ErrSpec)
+	case r.Layers < 1 || r.Layers > maxLayers:
+		return fmt.Errorf("coupling: a recipe of %d layers, want 1 to %d: %w", r.Layers, maxLayers, bijector.ErrSpec)
+	case !k.affine && (r.Scale != "" || r.Clamp != 0):
+		return fmt.Errorf("coupling: a %s recipe with a scale (%q, clamp %g), which its couplings do not have: %w", k.name, r.Scale, r.Clamp, bijector.ErrSpec)
+	case !k.spline && (r.Bins != 0 || r.Bound != 0):
+		return fmt.Errorf("coupling: a %s recipe with bins (%d) or a bound (%g), which are NSF's: %w", k.name, r.Bins, r.Bound, bijector.ErrSpec)
+	case r.Norm != "batch" && (r.Eps != 0 || r.Unbiased):
+		return fmt.Errorf("coupling: Eps and Unbiased are batch norm's, the recipe's norm is %q: %w", r.Norm, bijector.ErrSpec)
+	case r.Blocks < 0 || (r.Blocks > 0 && len(r.Hidden) > 1):
+		return fmt.Errorf("coupling: %d residual blocks with hidden widths %v, want no negative number and, for blocks, one width at most: %w", r.Blocks, r.Hidden, bijector.ErrSpec)
 	}
 	return nil
 }
 
-func (r Recipe) withDefaults(layers int, order, norm string) Recipe {
-	if r.Layers == 0 {
-		r.Layers = layers
-	}
-	if r.Order == "" {
-		r.Order = order
-	}
-	if r.Norm == "" {
-		r.Norm = norm
-	}
-	return r
-}
-
-// stack makes the layers of a recipe: coupling, permutation, norm, coupling
-// and so on.
-func stack[T bijector.Float](r Recipe, couple func(mask MaskSpec, seed uint64) (bijector.Layer[T], error)) ([]bijector.Layer[T], error) {
-	if r.Layers < 1 || r.Layers > maxLayers {
-		return nil, fmt.Errorf("coupling: a recipe of %d layers, want 1 to %d: %w", r.Layers, maxLayers, bijector.ErrSpec)
-	}
+// stack makes the couplings and what stands between them.
+func (k kind[T]) stack(r Recipe) ([]bijector.Layer[T], error) {
 	masks, err := r.masks()
 	if err != nil {
 		return nil, err
 	}
-	rng := rand.New(rand.NewPCG(r.Seed, 0x726563697065))
-	moved := newTurns(r.Dim)
+	b := &between[T]{recipe: r, turns: newTurns(r.Dim), rng: rand.New(rand.NewPCG(r.Seed, 0x726563697065))}
 	var layers []bijector.Layer[T]
+	var failed error
+	add := func(l bijector.Layer[T], err error) {
+		if failed = errors.Join(failed, err); l != nil && err == nil {
+			layers = append(layers, l)
+		}
+	}
+	var previous *MaskSpec
 	for i := range r.Layers {
 		mask := masks[i%len(masks)]
-		c, err := couple(mask, seed(rng))
-		if err != nil {
-			return nil, err
+		if k.first {
+			add(b.norm())
+			add(b.order(previous, false))
 		}
-		layers = append(layers, c)
-		var order []int
-		switch {
-		case r.Order == "random":
-			order = rng.Perm(r.Dim)
-		case r.Order == "balanced" && i < r.Layers-1:
-			m, err := mask.mask(r.Dim)
-			if err != nil {
-				return nil, err
-			}
-			order = moved.next(m, rng)
+		add(k.couple(r, mask, seed(b.rng)))
+		previous = &mask
+		if !k.first {
+			add(b.order(previous, i == r.Layers-1))
+			add(b.norm())
 		}
-		if order != nil {
-			p, err := bijector.NewPermute[T](bijector.PermuteSpec{Dim: r.Dim, Kind: "given", Indices: order})
-			if err != nil {
-				return nil, err
-			}
-			layers = append(layers, p)
-		}
-		n, err := norm[T](r)
-		if err != nil {
-			return nil, err
-		}
-		if n != nil {
-			layers = append(layers, n)
+		if failed != nil {
+			return nil, failed
 		}
 	}
 	return layers, nil
 }
 
-// seed draws a seed of 53 bits, which every reader of JSON keeps exactly.
-func seed(rng *rand.Rand) uint64 { return rng.Uint64() >> 11 }
-
 // masks are those of the couplings, in turn.
 func (r Recipe) masks() ([]MaskSpec, error) {
 	switch r.Order {
-	case "balanced", "random":
+	case "balanced", "random", "lu":
 		return []MaskSpec{r.Mask}, nil
 	case "alternate":
 		m, err := r.Mask.mask(r.Dim)
@@ -226,21 +194,33 @@ func (r Recipe) masks() ([]MaskSpec, error) {
 		}
 		return []MaskSpec{r.Mask, other}, nil
 	}
-	return nil, fmt.Errorf("coupling: order %q, want balanced, alternate or random: %w", r.Order, bijector.ErrSpec)
+	return nil, fmt.Errorf("coupling: order %q, want balanced, lu, alternate or random: %w", r.Order, bijector.ErrSpec)
 }
 
-// norm makes the layer after a coupling, or nil.
-func norm[T bijector.Float](r Recipe) (bijector.Layer[T], error) {
-	if r.Norm != "batch" && (r.Eps != 0 || r.Unbiased) {
-		return nil, fmt.Errorf("coupling: Eps and Unbiased are batch norm's, the recipe's norm is %q: %w", r.Norm, bijector.ErrSpec)
+// seed draws a seed of 53 bits, which every reader of JSON keeps exactly.
+func seed(rng *rand.Rand) uint64 { return rng.Uint64() >> 11 }
+
+// conditioner is the constructor of the residual perceptrons that a recipe
+// asks for, or nil for plain ones.
+func conditioner[T bijector.Float](r Recipe, seed uint64) func(in, out int) (bijector.Map[T], error) {
+	if r.Blocks == 0 {
+		return nil
 	}
-	switch r.Norm {
-	case "batch":
-		return bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: r.Dim, Eps: r.Eps, Unbiased: r.Unbiased})
-	case "act":
-		return bijector.NewActNorm[T](bijector.ActNormSpec{Dim: r.Dim})
-	case "none":
-		return nil, nil
+	s := ResidualSpec{Blocks: r.Blocks, Activation: r.Activation, OutScale: r.OutScale, Seed: seed}
+	if len(r.Hidden) > 0 {
+		s.Hidden = r.Hidden[0]
 	}
-	return nil, fmt.Errorf("coupling: norm %q, want batch, act or none: %w", r.Norm, bijector.ErrSpec)
+	return Residual[T](s)
+}
+
+// affine makes the couplings of RealNVP and Glow.
+func affine[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
+	s := AffineSpec{
+		Dim: r.Dim, ContextDim: r.ContextDim, Mask: mask, Scale: r.Scale, Clamp: r.Clamp,
+		Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
+	}
+	if c := conditioner[T](r, seed); c != nil {
+		return NewAffineWith(s, c)
+	}
+	return NewAffine[T](s)
 }

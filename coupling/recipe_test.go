@@ -3,6 +3,7 @@ package coupling_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -84,7 +85,11 @@ func TestPermutationsDependOnSeed(t *testing.T) {
 		if a, b := fmt.Sprint(c.Buffers(), c.Params()), fmt.Sprint(again.Buffers(), again.Params()); a != b {
 			t.Errorf("seed %d gives two different flows", seed)
 		}
-		seen[fmt.Sprint(c.Buffers()[1].Data)] = true
+		for _, b := range c.Buffers() {
+			if strings.HasSuffix(b.Name, ".indices") {
+				seen[fmt.Sprint(b.Data)] = true
+			}
+		}
 	}
 	if len(seen) < 9 {
 		t.Errorf("10 seeds gave %d permutations", len(seen))
@@ -119,14 +124,19 @@ func TestRecipeLayers(t *testing.T) {
 		r    coupling.Recipe
 		want string
 	}{
-		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2}, "Affine Permute BatchNorm Affine BatchNorm"},
-		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Order: "random"}, "Affine Permute BatchNorm Affine Permute BatchNorm"},
-		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "act"}, "Affine Permute ActNorm Affine ActNorm"},
-		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate"}, "Affine Affine"},
-		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Bins: 3, Bound: 2}, "ActNorm Spline Permute ActNorm Spline ActNorm"},
-		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate"}, "Spline Spline"},
-		{coupling.NICE[float64], coupling.Recipe{}, "Additive Additive Additive Additive Scale"},
-		{coupling.NICE[float64], coupling.Recipe{Layers: 1, Norm: "batch"}, "Additive BatchNorm Scale"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2}, "Standardize Affine Permute BatchNorm Affine BatchNorm"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Raw: true}, "Affine Permute BatchNorm Affine BatchNorm"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Order: "random", Raw: true}, "Affine Permute BatchNorm Affine Permute BatchNorm"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Order: "lu", Norm: "act", Raw: true}, "Affine LU ActNorm Affine LU ActNorm"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "act"}, "Standardize Affine Permute ActNorm Affine ActNorm"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate"}, "Standardize Affine Affine"},
+		{coupling.Glow[float64], coupling.Recipe{Layers: 2}, "Standardize ActNorm LU Affine ActNorm LU Affine"},
+		{coupling.Glow[float64], coupling.Recipe{Layers: 2, Order: "balanced", Norm: "batch", Raw: true}, "BatchNorm Affine BatchNorm Permute Affine"},
+		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Bins: 3, Bound: 2}, "Standardize ActNorm LU Spline ActNorm LU Spline"},
+		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Order: "random", Raw: true}, "ActNorm Permute Spline ActNorm Permute Spline"},
+		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate", Raw: true}, "Spline Spline"},
+		{coupling.NICE[float64], coupling.Recipe{}, "Standardize Additive Additive Additive Additive Scale"},
+		{coupling.NICE[float64], coupling.Recipe{Layers: 1, Norm: "batch", Raw: true}, "Additive BatchNorm Scale"},
 	} {
 		c.r.Dim = 4
 		var got []string
@@ -140,44 +150,106 @@ func TestRecipeLayers(t *testing.T) {
 	}
 }
 
+// recipes are all of them, by name.
+func recipes[T bijector.Float]() map[string]func(coupling.Recipe) (*bijector.Chain[T], error) {
+	return map[string]func(coupling.Recipe) (*bijector.Chain[T], error){
+		"NICE": coupling.NICE[T], "RealNVP": coupling.RealNVP[T], "Glow": coupling.Glow[T], "NSF": coupling.NSF[T],
+	}
+}
+
 func TestRecipeRefuses(t *testing.T) {
-	for _, r := range []coupling.Recipe{
-		{},
-		{Dim: 1},
-		{Dim: 4, Layers: -1},
-		{Dim: 4, Layers: 1 << 20},
-		{Dim: 4, ContextDim: -1},
-		{Dim: 4, Hidden: []int{0}},
-		{Dim: 4, Activation: "gelu"},
-		{Dim: 4, Norm: "layer"},
-		{Dim: 4, Order: "sorted"},
-		{Dim: 4, Norm: "none", Eps: 1e-3},
-		{Dim: 4, Norm: "act", Unbiased: true},
-		{Dim: 4, Mask: coupling.MaskSpec{Kind: "x"}},
-		{Dim: 4, Scale: "softplus"},
-		{Dim: 4, Scale: "tanh", Clamp: 1},
-	} {
-		if _, err := coupling.RealNVP[float32](r); !errors.Is(err, bijector.ErrSpec) {
-			t.Errorf("RealNVP of %+v: %v, want ErrSpec", r, err)
+	for name, recipe := range recipes[float32]() {
+		for _, r := range []coupling.Recipe{
+			{},
+			{Dim: -1},
+			{Dim: 4, Layers: -1},
+			{Dim: 4, Layers: 1 << 20},
+			{Dim: 4, ContextDim: -1},
+			{Dim: 4, Hidden: []int{0}},
+			{Dim: 4, Activation: "gelu"},
+			{Dim: 4, Norm: "layer"},
+			{Dim: 4, Order: "sorted"},
+			{Dim: 4, Norm: "none", Eps: 1e-3},
+			{Dim: 4, Norm: "act", Unbiased: true},
+			{Dim: 4, Mask: coupling.MaskSpec{Kind: "x"}},
+			{Dim: 4, Scale: "softplus"},
+			{Dim: 4, Scale: "tanh", Clamp: 1},
+			{Dim: 4, Bins: 1},
+			{Dim: 4, Bound: -1},
+			{Dim: 4, Blocks: -1},
+			{Dim: 4, Blocks: 1, Hidden: []int{8, 8}},
+		} {
+			if _, err := recipe(r); !errors.Is(err, bijector.ErrSpec) {
+				t.Errorf("%s of %+v: %v, want ErrSpec", name, r, err)
+			}
 		}
-		if _, err := coupling.NICE[float32](r); !errors.Is(err, bijector.ErrSpec) {
-			t.Errorf("NICE of %+v: %v, want ErrSpec", r, err)
+		// One feature: the error says what to use.
+		if _, err := recipe(coupling.Recipe{Dim: 1}); !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "autoregressive.MAF") {
+			t.Errorf("%s of one feature: %v", name, err)
 		}
-		if _, err := coupling.NSF[float32](r); !errors.Is(err, bijector.ErrSpec) {
-			t.Errorf("NSF of %+v: %v, want ErrSpec", r, err)
+		// What other recipes read and this one would ignore is refused.
+		affine, spline := name == "RealNVP" || name == "Glow", name == "NSF"
+		for _, c := range []struct {
+			r    coupling.Recipe
+			read bool
+		}{
+			{coupling.Recipe{Dim: 4, Scale: "tanh"}, affine},
+			{coupling.Recipe{Dim: 4, Scale: "softclamp", Clamp: 1}, affine},
+			{coupling.Recipe{Dim: 4, Bins: 5}, spline},
+			{coupling.Recipe{Dim: 4, Bound: 2}, spline},
+		} {
+			if _, err := recipe(c.r); (err == nil) != c.read {
+				t.Errorf("%s of %+v: %v", name, c.r, err)
+			}
 		}
 	}
-	// What one recipe reads and the others would ignore is refused by them.
-	for _, r := range []coupling.Recipe{{Dim: 4, Bins: 5}, {Dim: 4, Bound: 2}} {
-		_, nvp := coupling.RealNVP[float32](r)
-		_, nice := coupling.NICE[float32](r)
-		if !errors.Is(nvp, bijector.ErrSpec) || !errors.Is(nice, bijector.ErrSpec) {
-			t.Errorf("%+v: RealNVP %v, NICE %v, want ErrSpec", r, nvp, nice)
+}
+
+// TestResidualRecipes: Blocks makes residual conditioners, with what the recipe
+// says of them.
+func TestResidualRecipes(t *testing.T) {
+	for name, recipe := range recipes[float64]() {
+		c := must(recipe(coupling.Recipe{Dim: 4, Layers: 2, Blocks: 3, Hidden: []int{7}, Activation: "tanh", OutScale: 0.5, Seed: 3}))
+		seen := map[uint64]bool{}
+		for _, l := range c.Members() {
+			if l, ok := l.(interface{ Conditioner() bijector.Map[float64] }); ok {
+				s, ok := l.Conditioner().Spec().(coupling.ResidualSpec)
+				if !ok || s.Blocks != 3 || s.Hidden != 7 || s.Activation != "tanh" || s.OutScale != 0.5 {
+					t.Errorf("%s: a conditioner %+v", name, l.Conditioner().Spec())
+				}
+				seen[s.Seed] = true
+			}
+		}
+		if len(seen) != 2 {
+			t.Errorf("%s: %d seeds in two couplings", name, len(seen))
 		}
 	}
-	for _, r := range []coupling.Recipe{{Dim: 4, Bins: 1}, {Dim: 4, Bound: -1}, {Dim: 4, Scale: "tanh"}, {Dim: 4, Clamp: 1}} {
-		if _, err := coupling.NSF[float32](r); !errors.Is(err, bijector.ErrSpec) {
-			t.Errorf("NSF of %+v: %v, want ErrSpec", r, err)
+}
+
+// TestEveryFeatureBends: behind a rotation, one coupling moves all features of
+// the data, and not along straight lines.
+func TestEveryFeatureBends(t *testing.T) {
+	const d, h = 5, 0.5
+	for _, name := range []string{"Glow", "NSF"} {
+		c := must(recipes[float64]()[name](coupling.Recipe{Dim: d, Layers: 1, Seed: 2}))
+		var points []float64
+		for j := range d {
+			for _, by := range []float64{-h, 0, h} {
+				x := []float64{0.3, -0.2, 0.5, 0.1, -0.4}
+				x[j] += by
+				points = append(points, x...)
+			}
+		}
+		z := must(c.Forward(rows(d, points...))).Float64s()
+		for j := range d {
+			bend := 0.0
+			for i := range d {
+				at := func(k int) float64 { return z[(3*j+k)*d+i] }
+				bend = max(bend, math.Abs(at(0)-2*at(1)+at(2)))
+			}
+			if bend < 1e-4 {
+				t.Errorf("%s bends feature %d by %g", name, j, bend)
+			}
 		}
 	}
 }

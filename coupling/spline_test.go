@@ -31,20 +31,6 @@ func TestSpline(t *testing.T) {
 	}
 }
 
-func TestNSF(t *testing.T) {
-	for name, r := range map[string]coupling.Recipe{
-		"default":     {Dim: 4, Layers: 3, Hidden: hidden},
-		"conditional": {Dim: 5, ContextDim: 2, Layers: 2, Hidden: hidden, Bins: 4, Bound: 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Chain[float32], error) { return coupling.NSF[float32](r) },
-				func() (*bijector.Chain[float64], error) { return coupling.NSF[float64](r) },
-				bijectortest.Options{Perturb: 0.5})
-		})
-	}
-}
-
 // splineOf is a coupling of two features that moves the first by a spline
 // with the raw parameters given, whatever the second.
 func splineOf(s coupling.SplineSpec, raw []float64) *coupling.Spline[float64] {
