@@ -75,3 +75,11 @@ func (s *Set) Head(n int) *Set {
 	head.pixels, head.labels = s.pixels[:n*s.Dim()], s.labels[:n]
 	return &head
 }
+
+// Tail returns the set of the last n images, as Head does of the first.
+func (s *Set) Tail(n int) *Set {
+	from := s.Len() - min(max(n, 0), s.Len())
+	tail := *s
+	tail.pixels, tail.labels = s.pixels[from*s.Dim():], s.labels[from:]
+	return &tail
+}

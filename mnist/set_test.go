@@ -36,9 +36,13 @@ func TestSet(t *testing.T) {
 		if h.Len() != want || h.Dim() != 6 || h.Classes() != 3 || len(h.Labels()) != want || len(h.pixels) != 6*want {
 			t.Errorf("Head(%d): %+v", n, h)
 		}
+		l := s.Tail(n)
+		if l.Len() != want || l.Dim() != 6 || l.Classes() != 3 || !slices.Equal(l.Labels(), s.Labels()[4-want:]) || !slices.Equal(l.pixels, ramp(24)[24-6*want:]) {
+			t.Errorf("Tail(%d): %+v", n, l)
+		}
 	}
 	var zero Set
-	if zero.Len() != 0 || zero.Dim() != 0 || zero.Head(3).Len() != 0 || len(zero.Labels()) != 0 {
+	if zero.Len() != 0 || zero.Dim() != 0 || zero.Head(3).Len() != 0 || zero.Tail(3).Len() != 0 || len(zero.Labels()) != 0 {
 		t.Errorf("the zero Set is not empty")
 	}
 }

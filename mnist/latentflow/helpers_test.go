@@ -5,10 +5,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +18,7 @@ import (
 	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -53,7 +52,7 @@ func latentflow(args ...string) outcome { return runUntil(context.Background(), 
 // runUntil runs the command with something that sees its log.
 func runUntil(ctx context.Context, see func(log string), args ...string) outcome {
 	var out bytes.Buffer
-	log := &watched{see: see}
+	log := &commandtest.Watched{See: see}
 	code := run(ctx, args, command.Streams{Out: &out, Log: log})
 	return outcome{code, out.String(), log.String()}
 }
@@ -68,22 +67,6 @@ func cancelAt(text string, args ...string) outcome {
 		}
 	}, args...)
 }
-
-// watched shows all that was written so far to see at every write.
-type watched struct {
-	text bytes.Buffer
-	see  func(string)
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	n, err := w.text.Write(p)
-	if w.see != nil {
-		w.see(w.String())
-	}
-	return n, err
-}
-
-func (w *watched) String() string { return w.text.String() }
 
 // must runs the command, which is to succeed, and returns what it printed.
 func must(t *testing.T, args ...string) string {
@@ -110,7 +93,7 @@ var sliceOfMNIST = sync.OnceValue(func() string {
 		panic(err)
 	}
 	dir := filepath.Join(shared, "mnist")
-	writeIDX(dir, train.Head(300), test.Head(100))
+	commandtest.WriteIDX(dir, train.Head(300), test.Head(100))
 	return dir
 })
 
@@ -139,29 +122,8 @@ func bars(t *testing.T, h, w int) string {
 		sets[i] = set
 	}
 	dir := t.TempDir()
-	writeIDX(dir, sets[0], sets[1])
+	commandtest.WriteIDX(dir, sets[0], sets[1])
 	return dir
-}
-
-// writeIDX writes the four files of a data set.
-func writeIDX(dir string, train, test *mnist.Set) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		panic(err)
-	}
-	for prefix, s := range map[string]*mnist.Set{"train": train, "t10k": test} {
-		head := binary.BigEndian.AppendUint32([]byte{0, 0, 8, 3}, uint32(s.Len()))
-		head = binary.BigEndian.AppendUint32(head, uint32(s.Height()))
-		pixels := binary.BigEndian.AppendUint32(head, uint32(s.Width()))
-		for i := range s.Len() {
-			pixels = append(pixels, s.Image(i)...)
-		}
-		labels := append(binary.BigEndian.AppendUint32([]byte{0, 0, 8, 1}, uint32(s.Len())), s.Labels()...)
-		for name, data := range map[string][]byte{"images-idx3-ubyte": pixels, "labels-idx1-ubyte": labels} {
-			if err := os.WriteFile(filepath.Join(dir, prefix+"-"+name), data, 0o644); err != nil {
-				panic(err)
-			}
-		}
-	}
 }
 
 // Directories of trained models: of the default kind, and an unconditional one
@@ -209,16 +171,6 @@ func readMetrics(t *testing.T, dir string) (m metrics) {
 		t.Fatalf("metrics.json: %v", err)
 	}
 	return m
-}
-
-// pngSize decodes a picture.
-func pngSize(t *testing.T, path ...string) string {
-	t.Helper()
-	img, err := png.Decode(bytes.NewReader(readFile(t, path...)))
-	if err != nil {
-		t.Fatalf("%s: %v", filepath.Join(path...), err)
-	}
-	return fmt.Sprintf("%dx%d", img.Bounds().Dx(), img.Bounds().Dy())
 }
 
 // readNPY decodes an array of float32.

@@ -56,7 +56,8 @@ func trainCoder(ctx context.Context, m autoencoder.Encoder, c *config, tr, te *m
 	case *autoencoder.Autoencoder[float32]:
 		o := c.options(c.AEEpochs, c.AERate)
 		o.Validation = te
-		return command.Fit(ctx, m, tr, o, "autoencoder", "nats a pixel", s)
+		report, err := command.Fit(ctx, m, tr, o, "autoencoder", command.Losses("nats a pixel"), s)
+		return command.NewStage(report, start), err
 	}
 	return command.Stage{}, fmt.Errorf("a %T has no training: %w", m, bijector.ErrNotTrainable)
 }
@@ -113,9 +114,11 @@ func embedBoth(enc autoencoder.Encoder, c *config, tr, te *mnist.Set) (a, b embe
 // trainFlow trains a flow on embeddings, with progress under a name. An
 // interrupted one is calibrated and usable.
 func trainFlow(ctx context.Context, f *distribution.Flow[float32], c *config, tr, te embedded, name string, s command.Streams) (command.Stage, error) {
+	start := time.Now()
 	o := c.options(c.FlowEpochs, c.FlowRate)
 	o.Validation = te.source()
-	return command.Fit(ctx, f, tr.source(), o, name, "nats", s)
+	report, err := command.Fit(ctx, f, tr.source(), o, name, command.Losses("nats"), s)
+	return command.NewStage(report, start), err
 }
 
 // loadModel reads the model file that -model names.

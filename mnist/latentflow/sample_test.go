@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 )
 
 // drawn runs sample with a .npy file.
@@ -29,7 +30,7 @@ func TestSampleFiles(t *testing.T) {
 		}
 		out := filepath.Join(t.TempDir(), "draws.PNG")
 		must(t, "sample", "-model", filepath.Join(model, modelFile), "-n", "10", "-out", out)
-		if got := pngSize(t, out); got != "244x184" { // 4 x 3 places
+		if got := commandtest.PNGSize(t, out); got != "244x184" { // 4 x 3 places
 			t.Errorf("%s: a picture of %s", model, got)
 		}
 	}

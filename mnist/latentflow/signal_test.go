@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 )
 
 // TestSignal interrupts a process: it saves what was trained and says so.
@@ -23,7 +25,7 @@ func TestSignal(t *testing.T) {
 	var out bytes.Buffer
 	started := make(chan bool)
 	var once sync.Once
-	log := &watched{see: func(log string) {
+	log := &commandtest.Watched{See: func(log string) {
 		if strings.Contains(log, "autoencoder 1/") {
 			once.Do(func() { close(started) })
 		}

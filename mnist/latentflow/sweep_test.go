@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 )
 
 // sweepArgs is a sweep of two depths and two widths.
@@ -40,7 +42,7 @@ func TestSweep(t *testing.T) {
 		if !(params[0] < params[1] && params[0] < params[2] && params[2] < params[3]) {
 			t.Errorf("parameters %v", params)
 		}
-		if got := pngSize(t, dir, "sweep.png"); got != "576x432" {
+		if got := commandtest.PNGSize(t, dir, "sweep.png"); got != "576x432" {
 			t.Errorf("a plot of %s", got)
 		}
 	}
@@ -57,7 +59,7 @@ func TestSweepInterrupted(t *testing.T) {
 	if rows := strings.Count(string(readFile(t, dir, "sweep.md")), "\n"); rows != 4 {
 		t.Errorf("%d lines, want 2 of a head and 2 flows", rows)
 	}
-	pngSize(t, dir, "sweep.png")
+	commandtest.PNGSize(t, dir, "sweep.png")
 
 	for _, at := range []string{"data:", "autoencoder 1/"} {
 		empty := t.TempDir()

@@ -14,6 +14,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 )
 
 // TestTrainWrites looks at every file of a run.
@@ -22,7 +23,7 @@ func TestTrainWrites(t *testing.T) {
 	for name, size := range map[string]string{
 		"samples.png": "615x621", "reconstructions.png": "657x484", "interpolation.png": "650x604", "curves.png": "1152x432",
 	} {
-		if got := pngSize(t, dir, name); got != size {
+		if got := commandtest.PNGSize(t, dir, name); got != size {
 			t.Errorf("%s has %s pixels, want %s", name, got, size)
 		}
 	}
@@ -64,7 +65,7 @@ func TestTrainKinds(t *testing.T) {
 			dir := t.TempDir()
 			out := must(t, tiny(data, append(strings.Fields(args), "-out", dir)...)...)
 			for _, name := range []string{"samples.png", "reconstructions.png", "interpolation.png", "curves.png"} {
-				pngSize(t, dir, name)
+				commandtest.PNGSize(t, dir, name)
 				if !strings.Contains(out, filepath.Join(dir, name)+"\n") {
 					t.Errorf("%s is not named in\n%s", name, out)
 				}
@@ -175,7 +176,7 @@ func TestTrainInterrupted(t *testing.T) {
 			t.Errorf("%s, %s: %+v", c.at, c.encoder, m)
 		}
 		for _, name := range []string{"samples.png", "reconstructions.png", "interpolation.png", "curves.png"} {
-			pngSize(t, dir, name)
+			commandtest.PNGSize(t, dir, name)
 		}
 		if mean := meanScore(t, dir, data); !(math.Abs(mean+float64(m.TestNLL)) < 1e-3) {
 			t.Errorf("%s: the saved model scores %v on average, the metrics say %v", c.at, mean, -m.TestNLL)

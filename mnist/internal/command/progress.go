@@ -15,14 +15,16 @@ import (
 // progress shows a stage of training: a bar on a terminal, with a line on the
 // result when it ends, and a line an epoch elsewhere. It is a train.Observer.
 type progress struct {
-	name, unit string
-	w          io.Writer
-	bar        *progressbar.ProgressBar // nil: lines
-	loss       float64                  // running mean over recent steps
-	steps      int
-	shown      time.Time
-	last       train.EpochEvent
-	spent      time.Duration // on finished epochs
+	name  string
+	say   func(training, test float64) string // describes an epoch's losses
+	w     io.Writer
+	next  train.Observer           // hears of everything as well; nil: nobody does
+	bar   *progressbar.ProgressBar // nil: lines
+	loss  float64                  // running mean over recent steps
+	steps int
+	shown time.Time
+	last  train.EpochEvent
+	spent time.Duration // on finished epochs
 }
 
 // How often the bar moves, and the columns that it takes besides the bar
@@ -51,11 +53,18 @@ func terminalWidth(w io.Writer) int {
 	return width
 }
 
+// Losses describes an epoch's losses, in a unit.
+func Losses(unit string) func(training, test float64) string {
+	return func(training, test float64) string {
+		return fmt.Sprintf("training %.4f, test %.4f %s", training, test, unit)
+	}
+}
+
 // newProgress shows a stage of rows x epochs on a terminal of so many columns;
-// unit is the loss's. One that is too narrow for a bar gets lines, since a bar
+// say describes an epoch's losses. One that is too narrow for a bar gets lines, since a bar
 // that wraps cannot be drawn over.
-func newProgress(w io.Writer, columns int, name, unit string, rows, epochs int) *progress {
-	p := &progress{name: name, unit: unit, w: w, shown: time.Now()}
+func newProgress(w io.Writer, columns int, name string, say func(training, test float64) string, rows, epochs int) *progress {
+	p := &progress{name: name, say: say, w: w, shown: time.Now()}
 	width := min(columns-barText, maxBar)
 	if width < minBar {
 		return p
@@ -78,6 +87,9 @@ func newProgress(w io.Writer, columns int, name, unit string, rows, epochs int) 
 
 // Step moves the bar.
 func (p *progress) Step(e train.StepEvent) {
+	if p.next != nil {
+		p.next.Step(e)
+	}
 	if p.bar != nil {
 		p.bar.Add(e.Rows)
 	}
@@ -101,6 +113,9 @@ func (p *progress) Epoch(e train.EpochEvent) {
 	if p.bar == nil {
 		p.line()
 	}
+	if p.next != nil {
+		p.next.Epoch(e)
+	}
 }
 
 // close takes the bar away and leaves a line on the last epoch in its place.
@@ -123,6 +138,6 @@ func (p *progress) line() {
 		each := p.spent / time.Duration(e.Epoch)
 		left = fmt.Sprintf(", %v left", (each * time.Duration(n)).Round(time.Second))
 	}
-	fmt.Fprintf(p.w, "%s %d/%d  training %.4f, test %.4f %s  %.0f samples/s%s\n",
-		p.name, e.Epoch, e.Epochs, e.Loss, e.Validation, p.unit, float64(e.Rows)/e.Time.Seconds(), left)
+	fmt.Fprintf(p.w, "%s %d/%d  %s  %.0f samples/s%s\n",
+		p.name, e.Epoch, e.Epochs, p.say(e.Loss, e.Validation), float64(e.Rows)/e.Time.Seconds(), left)
 }

@@ -15,7 +15,7 @@ import (
 // the first is finished.
 func followed(columns int) string {
 	var b bytes.Buffer
-	p := newProgress(&b, columns, "autoencoder", "nats a pixel", 200, 2)
+	p := newProgress(&b, columns, "autoencoder", Losses("nats a pixel"), 200, 2)
 	for epoch := range 2 {
 		for step := range 2 {
 			p.Step(train.StepEvent{Epoch: epoch + 1, Epochs: 2, Rows: 100, Loss: 0.5, Step: step + 1, Steps: 2})

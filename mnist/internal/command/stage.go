@@ -55,14 +55,13 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// Fit is train.Fit with progress: name is the stage's, unit its loss's.
-func Fit(ctx context.Context, m bijector.Objective[float32], data train.Source, o train.Options, name, unit string, s Streams) (Stage, error) {
-	start := time.Now()
-	p := newProgress(s.Log, terminalWidth(s.Log), name, unit, data.Len(), o.Epochs)
-	o.Observer = p
-	report, err := train.Fit(ctx, m, data, o)
-	p.close()
-	return NewStage(report, start), err
+// Fit is train.Fit with progress under a stage's name. say describes an epoch's
+// losses: see Losses.
+func Fit(ctx context.Context, m bijector.Objective[float32], data train.Source, o train.Options, name string, say func(training, test float64) string, s Streams) (*train.Report, error) {
+	p := newProgress(s.Log, terminalWidth(s.Log), name, say, data.Len(), o.Epochs)
+	p.next, o.Observer = o.Observer, p
+	defer p.close()
+	return train.Fit(ctx, m, data, o)
 }
 
 // CountParams is the number of trained values.

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
+	"github.com/bijou-flow/bijou/registry"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// shared is a directory for what several tests read.
+var shared string
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = os.MkdirTemp("", "nice-test-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(shared)
+	os.Exit(code)
+}
+
+// digits are 300 training and 100 test images, and a directory with both.
+var digits = sync.OnceValues(func() (sets [2]*mnist.Set, dir string) {
+	tr, te, err := mnist.Load()
+	if err != nil {
+		panic(err)
+	}
+	dir = filepath.Join(shared, "mnist")
+	sets = [2]*mnist.Set{tr.Head(300), te.Head(100)}
+	commandtest.WriteIDX(dir, sets[0], sets[1])
+	return sets, dir
+})
+
+// outcome is what a run of the command came to.
+type outcome struct {
+	code     int
+	out, log string
+}
+
+// runTiny runs the command on small data with a small model into dir. see is
+// called with the log so far whenever it grows.
+func runTiny(ctx context.Context, dir string, see func(log string), more ...string) outcome {
+	_, data := digits()
+	args := append([]string{"-data", data, "-out", dir, "-epochs", "3", "-batch", "50", "-hidden", "16,16"}, more...)
+	var out bytes.Buffer
+	log := &commandtest.Watched{See: see}
+	code := run(ctx, args, command.Streams{Out: &out, Log: log})
+	return outcome{code, out.String(), log.String()}
+}
+
+func readMetrics(t *testing.T, dir string) (m metrics) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "metrics.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// logLikelihood is that of the saved model for images with the noise of a seed.
+func logLikelihood(t *testing.T, dir string, s *mnist.Set, seed uint64) float64 {
+	t.Helper()
+	f, err := registry.LoadFlow[float32](filepath.Join(dir, modelFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nll, err := train.Evaluate(context.Background(), f, train.Dequantize(s, levels, seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return -nll
+}
+
+func near(a, b, tolerance float64) bool { return math.Abs(a-b) <= tolerance }
+
+// TestWrites: all files, the figures in them, and a saved model that is an
+// ordinary NICE flow with the test log-likelihood that was reported.
+func TestWrites(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "anew")
+	o := runTiny(context.Background(), dir, nil, "-seed", "7")
+	if o.code != 0 {
+		t.Fatalf("code %d\n%s", o.code, o.log)
+	}
+	for _, name := range []string{modelFile, "samples.png", "samples-0.8.png", "curve.png", "metrics.json"} {
+		if !strings.Contains(o.out, filepath.Join(dir, name)+"\n") {
+			t.Errorf("%s is not in\n%s", name, o.out)
+		}
+	}
+	for name, want := range map[string]string{"samples.png": "604x604", "samples-0.8.png": "604x604", "curve.png": "576x432"} {
+		if got := commandtest.PNGSize(t, dir, name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	if lines := strings.Count(o.log, "bits per dimension)  "); lines != 3 {
+		t.Errorf("%d lines on epochs, want 3, in\n%s", lines, o.log)
+	}
+	sets, _ := digits()
+	m := readMetrics(t, dir)
+	if m.Images != 300 || m.Followed != "test set" || m.Interrupted || m.Steps != 18 || len(m.Epochs) != 3 || m.Config.Decay != 1 ||
+		m.Parameters != 4*(392*16+16+16*16+16+16*392+392)+784 {
+		t.Errorf("metrics %+v", m)
+	}
+	last := m.Epochs[2]
+	if got := logLikelihood(t, dir, sets[1], 7); !near(got, float64(m.Test), 0.05) || m.Test != last.Test {
+		t.Errorf("the saved model's test log-likelihood is %v, the metrics say %v and %v", got, m.Test, last.Test)
+	}
+	if m.Test <= m.Initial {
+		t.Errorf("training led from %v to %v nats", m.Initial, m.Test)
+	}
+	if want := 8 - float64(m.Test)/(784*math.Ln2); !near(float64(m.Bits), want, 1e-9) || m.Bits != last.Bits {
+		t.Errorf("%v and %v bits per dimension, want %v", m.Bits, last.Bits, want)
+	}
+	if s := m.Epochs; s[0].Training >= s[2].Training || s[0].Epoch != 1 {
+		t.Errorf("epochs %+v", s)
+	}
+}
+
+// TestRepeats: a seed is a run, to the byte.
+func TestRepeats(t *testing.T) {
+	var models [3][]byte
+	for i, seed := range []string{"3", "3", "4"} {
+		dir := t.TempDir()
+		if o := runTiny(context.Background(), dir, nil, "-epochs", "1", "-seed", seed); o.code != 0 {
+			t.Fatal(o.log)
+		}
+		var err error
+		if models[i], err = os.ReadFile(filepath.Join(dir, modelFile)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(models[0], models[1]) || bytes.Equal(models[0], models[2]) {
+		t.Error("want the same model for the same seed, and another for another")
+	}
+}
+
+// TestHoldout: the last training images are kept out and followed.
+func TestHoldout(t *testing.T) {
+	dir := t.TempDir()
+	if o := runTiny(context.Background(), dir, nil, "-epochs", "1", "-holdout", "80"); o.code != 0 {
+		t.Fatal(o.log)
+	}
+	m := readMetrics(t, dir)
+	sets, _ := digits()
+	if got := logLikelihood(t, dir, sets[0].Tail(80), 1); !near(got, float64(m.Test), 0.05) {
+		t.Errorf("the metrics say %v, the last 80 training images have %v", m.Test, got)
+	}
+	if m.Images != 220 || m.Followed != "last 80 training images" {
+		t.Errorf("metrics %+v", m)
+	}
+}
+
+// TestSaves: the model is on disk while training goes on, after every -save
+// epochs, with that epoch's log-likelihood; an interrupted run keeps what it
+// has.
+func TestSaves(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var at []bool // whether there was a model when epoch i was reported
+	o := runTiny(ctx, dir, func(log string) {
+		n := strings.Count(log, "nice ")
+		if len(at) < n {
+			_, err := os.Stat(filepath.Join(dir, modelFile))
+			at = append(at, err == nil)
+		}
+		if n == 3 {
+			cancel()
+		}
+	}, "-epochs", "100000", "-save", "2")
+	if want := "nice: interrupted; what was trained until then is in " + dir + "\n"; o.code != 130 || !strings.HasSuffix(o.log, want) {
+		t.Errorf("code %d, %q", o.code, o.log)
+	}
+	if want := []bool{false, false, true}; !slices.Equal(at, want) { // the report comes before the saving
+		t.Errorf("a model was there at the reports of epochs: %v, want %v", at, want)
+	}
+	m := readMetrics(t, dir)
+	if !m.Interrupted || len(m.Epochs) != 3 {
+		t.Errorf("metrics %+v", m)
+	}
+	sets, _ := digits()
+	if got := logLikelihood(t, dir, sets[1], 1); !near(got, float64(m.Test), 0.05) {
+		t.Errorf("the saved model's test log-likelihood is %v, the metrics say %v", got, m.Test)
+	}
+}
+
+// TestInterruptedAtOnce: nothing trained, nothing written.
+func TestInterruptedAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	o := runTiny(ctx, dir, nil)
+	if o.code != 130 || !strings.Contains(o.log, "nothing was trained yet") {
+		t.Errorf("code %d, %q", o.code, o.log)
+	}
+	if _, err := os.Stat(filepath.Join(dir, modelFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a model was written: %v", err)
+	}
+}
+
+// TestFailedSave: a directory that goes away ends training with that error.
+func TestFailedSave(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	o := runTiny(context.Background(), dir, func(log string) {
+		if strings.Count(log, "nice ") == 1 {
+			os.RemoveAll(dir)
+		}
+	}, "-epochs", "100000", "-save", "1")
+	if o.code != 1 || !strings.Contains(o.log, dir) {
+		t.Errorf("code %d, %q", o.code, o.log)
+	}
+}
+
+func TestWrongFlags(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"-epochs 0", "-epochs 0"},
+		{"-epochs 3 -decay 4", "-decay 4: want 0 to 3"},
+		{"-batch 0", "-batch 0"},
+		{"-layers 0", "-layers 0"},
+		{"-limit -1", "-limit -1"},
+		{"-holdout 299", "want to leave at least 2 of 300 training images"},
+		{"-save 0", "-save 0"},
+		{"-rate 0", "-rate 0"},
+		{"-rate NaN", "-rate NaN"},
+		{"-scale-rate -1", "-scale-rate -1"},
+		{"-hidden 0", `"0"`},
+		{"-depth 3", "nice -h"},
+		{"much", `"much" is no flag`},
+	} {
+		dir := filepath.Join(t.TempDir(), "new")
+		o := runTiny(context.Background(), dir, nil, strings.Fields(c.args)...)
+		if o.code != 2 || !strings.Contains(o.log, c.want) || o.out != "" {
+			t.Errorf("%s: code %d, %q, want %q", c.args, o.code, o.log, c.want)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s left a directory behind: %v", c.args, err)
+		}
+	}
+	if o := runTiny(context.Background(), t.TempDir(), nil, "-data", t.TempDir()); o.code != 1 || !strings.Contains(o.log, "-data") {
+		t.Errorf("no data: code %d, %q", o.code, o.log)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	o := runTiny(context.Background(), t.TempDir(), nil, "-h")
+	for _, want := range []string{modelFile, "samples.png", "curve.png", "metrics.json", "Ctrl-C", "-holdout", "-decay"} {
+		if o.code != 0 || !strings.Contains(o.out, want) {
+			t.Errorf("code %d, %q is missing in\n%s", o.code, want, o.out)
+		}
+	}
+	_, example, _ := strings.Cut(about, "example: nice ")
+	if o := runTiny(context.Background(), t.TempDir(), nil, append(strings.Fields(example), "-h")...); o.code != 0 {
+		t.Errorf("the example: %s", o.log)
+	}
+}
+
+// TestTrapezoid: full, then evenly down to nothing.
+func TestTrapezoid(t *testing.T) {
+	s := trapezoid{hold: 2, decay: 4}
+	for step, want := range map[int]float64{0: 1, 19: 1, 20: 1, 30: 0.75, 40: 0.5, 59: 0.025, 60: 0} {
+		if got := s.Factor(step, 10, 60); !near(got, want, 1e-12) {
+			t.Errorf("step %d: %v, want %v", step, got, want)
+		}
+	}
+}
