@@ -20,6 +20,8 @@
 //     and yours.
 //   - coupling: additive (NICE), affine (Real NVP) and spline couplings, masks,
 //     conditioners, and recipes that make a whole chain.
+//   - autoregressive: masked autoregressive layers, affine (MAF, and inverted
+//     IAF) and spline, the masked network behind them (MADE), and recipes.
 //   - distribution: base distributions (Normal, Logistic, StudentT, Uniform,
 //     Mixture, ClassMixture, Independent), and Flow: a chain over a base.
 //     distribution/distributiontest is the conformance suite for bases.

@@ -113,6 +113,14 @@ func newAffine[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bi
 // Spec is the AffineSpec.
 func (a *Affine[T]) Spec() any { return a.spec }
 
+// ScaleShift is the transform of Affine, y = x exp(s) + t, for layers of other
+// kinds: two parameters, the raw scale and the shift t. scale and clamp are
+// those of an AffineSpec. It returns ErrSpec for a scale there is not.
+func ScaleShift[T bijector.Float](scale string, clamp float64) (Elementwise[T], error) {
+	l, err := newLogScale(scale, clamp)
+	return scaleShift[T]{l}, err
+}
+
 // scaleShift is y = x exp(a s(r)) + t, with theta = (r, t) or, where the
 // factor a is learned, (r, t, a).
 type scaleShift[T bijector.Float] struct{ logScale }

@@ -113,6 +113,15 @@ func newSpline[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bi
 	return &Spline[T]{Coupling: c, spec: s}, nil
 }
 
+// RationalQuadratic is the transform of Spline for layers of other kinds:
+// 3*Bins-1 parameters, widths, heights, then slopes. Of the spec it reads Bins,
+// Bound, MinWidth, MinHeight and MinSlope. It returns ErrSpec for numbers that
+// make no spline.
+func RationalQuadratic[T bijector.Float](s SplineSpec) (Elementwise[T], error) {
+	q, err := newQuadratic(s)
+	return rationalQuadratic[T]{q}, err
+}
+
 // Spec is the SplineSpec.
 func (a *Spline[T]) Spec() any { return a.spec }
 

@@ -4,6 +4,7 @@ package registry
 
 import (
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -41,6 +42,10 @@ func builtins() *table {
 	sized(mapEntry("coupling.mlp", coupling.NewMLP[float32], coupling.NewMLP[float64]), mlpValues)
 	sized(mapEntry("coupling.residual", coupling.NewResidual[float32], coupling.NewResidual[float64]), residualValues)
 	sized(mapEntry("coupling.convnet", coupling.NewConvNet[float32], coupling.NewConvNet[float64]), convNetValues)
+
+	sized(leaf("autoregressive.affine", autoregressive.NewAffine[float32], autoregressive.NewAffine[float64]), maskedAffineValues)
+	sized(leaf("autoregressive.spline", autoregressive.NewSpline[float32], autoregressive.NewSpline[float64]), maskedSplineValues)
+	sized(mapEntry("autoregressive.made", autoregressive.NewMADE[float32], autoregressive.NewMADE[float64]), madeValues)
 
 	t.add(baseEntry("distribution.normal", distribution.NormalOf[float32], distribution.NormalOf[float64]))
 	t.add(baseEntry("distribution.logistic", distribution.LogisticOf[float32], distribution.LogisticOf[float64]))

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -58,6 +59,8 @@ func bigFlow[T bijector.Float]() *distribution.Flow[T] {
 		must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: d})),
 		must(coupling.NewAdditive[T](coupling.AdditiveSpec{Dim: d, Mask: coupling.MaskSpec{Keep: []int{1, 1, 1, 0}}})),
 		must(coupling.NewSpline[T](coupling.SplineSpec{Dim: d, ContextDim: c, Bins: 4, Hidden: []int{5}, Seed: 6})),
+		must(autoregressive.NewAffine[T](autoregressive.AffineSpec{Dim: d, ContextDim: c, Hidden: []int{5}, Order: autoregressive.OrderSpec{Kind: "random", Seed: 2}, Seed: 7})),
+		must(autoregressive.NewSpline[T](autoregressive.SplineSpec{Dim: d, Bins: 4, Hidden: []int{5}, Order: autoregressive.OrderSpec{Indices: []int{2, 0, 3, 1}}, Seed: 8})),
 		must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: d, Eps: 1e-3})),
 		must(bijector.NewPart(d, 1, 3, bijector.Layer[T](bijector.Invert[T](
 			must(coupling.NewAffine[T](coupling.AffineSpec{Dim: 2, Hidden: []int{3}})))))),

@@ -46,7 +46,7 @@ func TestNewRefuses(t *testing.T) {
 		says       []string
 	}{
 		{"coupling.afine", `{}`, registry.ErrUnknownLayer, []string{`"coupling.afine"`, `did you mean "coupling.affine"?`, "bijector.actnorm, bijector.batchnorm, "}},
-		{"affine", `{}`, registry.ErrUnknownLayer, []string{`did you mean "coupling.affine"?`}},
+		{"additive", `{}`, registry.ErrUnknownLayer, []string{`did you mean "coupling.additive"?`}},
 		{"Coupling.Affine", `{}`, registry.ErrUnknownLayer, []string{`did you mean "coupling.affine"?`}},
 		{"", `{}`, registry.ErrUnknownLayer, []string{"no name"}},
 		{"coupling.mlp", `{}`, registry.ErrUnknownLayer, []string{"which is a map"}},

@@ -111,14 +111,14 @@ func TestNames(t *testing.T) {
 	onTable(func() {
 		want := map[Kind][]string{
 			Bijectors: {
-				"bijector.actnorm", "bijector.batchnorm", "bijector.chain", "bijector.invert", "bijector.part",
+				"autoregressive.affine", "autoregressive.spline", "bijector.actnorm", "bijector.batchnorm", "bijector.chain", "bijector.invert", "bijector.part",
 				"bijector.permute", "bijector.scale", "coupling.additive", "coupling.affine", "coupling.spline",
 			},
 			Bases: {
 				"distribution.classmixture", "distribution.independent", "distribution.logistic", "distribution.mixture",
 				"distribution.normal", "distribution.studentt", "distribution.uniform",
 			},
-			Maps:     {"coupling.convnet", "coupling.mlp", "coupling.residual"},
+			Maps:     {"autoregressive.made", "coupling.convnet", "coupling.mlp", "coupling.residual"},
 			Encoders: {"autoencoder.conv", "autoencoder.dense", "autoencoder.identity", "autoencoder.pca"},
 			Decoders: nil,
 		}
@@ -202,6 +202,12 @@ func TestSizes(t *testing.T) {
 		{"coupling.affine", `{"dim":2,"conditioner":{"type":"coupling.mlp","spec":{"in":1,"out":2}}}`},
 		{"coupling.spline", `{"dim":7}`},
 		{"coupling.spline", `{"dim":5,"bins":5,"hidden":[9],"mask":{"keep":[1,0,0,0,0]}}`},
+		{"autoregressive.affine", `{"dim":7}`},
+		{"autoregressive.affine", `{"dim":1,"context_dim":3,"hidden":[9,8]}`},
+		{"autoregressive.spline", `{"dim":7}`},
+		{"autoregressive.spline", `{"dim":4,"context_dim":3,"bins":5,"hidden":[9]}`},
+		{"autoregressive.made", `{"features":5,"params":2}`},
+		{"autoregressive.made", `{"features":5,"context":3,"params":4,"hidden":[9,8]}`},
 		{"coupling.mlp", `{"in":3,"out":4}`},
 		{"coupling.mlp", `{"in":3,"out":4,"hidden":[5,6]}`},
 		{"coupling.residual", `{"in":3,"out":4}`},

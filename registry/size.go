@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -98,9 +99,6 @@ func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params 
 	if own != nil {
 		return d
 	}
-	if len(hidden) == 0 {
-		hidden = []int{100, 100} // the default of all couplings
-	}
 	kept, moved := float64(dim/2), float64(dim/2)
 	switch {
 	case m.Keep != nil:
@@ -118,7 +116,38 @@ func couplingValues(dim, context int, m coupling.MaskSpec, hidden []int, params 
 	if m.Invert {
 		kept, moved = moved, kept
 	}
-	return d + mlp(kept+float64(context), hidden, params*moved)
+	return d + mlp(kept+float64(context), orDefault(hidden), params*moved)
+}
+
+// orDefault are the hidden widths of a coupling or an autoregressive layer.
+func orDefault(hidden []int) []int {
+	if len(hidden) == 0 {
+		return []int{100, 100}
+	}
+	return hidden
+}
+
+func maskedAffineValues(s any) float64 {
+	a := s.(autoregressive.AffineSpec)
+	return maskedValues(a.Dim, a.ContextDim, a.Hidden, 2)
+}
+
+func maskedSplineValues(s any) float64 {
+	a := s.(autoregressive.SplineSpec)
+	return maskedValues(a.Dim, a.ContextDim, a.Hidden, 3*float64(or(a.Bins, 8))-1)
+}
+
+// maskedValues counts the order and the net that computes params values for
+// each feature; masked weights are saved too.
+func maskedValues(dim, context int, hidden []int, params float64) float64 {
+	d := float64(dim)
+	return d + mlp(d+float64(context), orDefault(hidden), params*d)
+}
+
+func madeValues(s any) float64 {
+	m := s.(autoregressive.MADESpec)
+	d := float64(m.Features)
+	return mlp(d+float64(m.Context), m.Hidden, float64(m.Params)*d)
 }
 
 func studentTValues(s any) float64 {

@@ -44,6 +44,8 @@ func cases[T bijector.Float](t testing.TB) map[string]bijector.Map[T] {
 	for i, s := range convNetSpecs {
 		all[fmt.Sprintf("conv net %d", i)] = must(NewConvNet[T](s))
 	}
+	all["made relu"] = must(NewMADE[T](MADESpec{Features: 4, Params: 2, Hidden: []int{7, 5}, Seed: 1}))
+	all["made tanh"] = must(NewMADE[T](MADESpec{Features: 3, Context: 2, Params: 3, Hidden: []int{6, 2}, Seed: 1, Activation: "tanh"}))
 	all["autoencoder"] = must(NewSequential(
 		must(NewConv2D[T](ConvSpec{InChannels: 2, Height: 6, Width: 5, OutChannels: 9, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, OutChannelsLast: true}, rng)),
 		must(NewConv2D[T](ConvSpec{InChannels: 9, Height: 3, Width: 3, OutChannels: 4, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, Bias: true, InChannelsLast: true}, rng)),
@@ -101,6 +103,9 @@ func TestGradients(t *testing.T) {
 			eval := m.NewMapPass(bijector.PassOptions{MaxBatch: n})
 			y := bijector.NewMat[float64](m.Out(), n)
 			loss := func() float64 {
+				if c, ok := m.(bijector.Changer); ok {
+					c.Changed()
+				}
 				eval.Forward(y, x, 0, n)
 				var s float64
 				for j := range y.D {
@@ -118,6 +123,7 @@ func TestGradients(t *testing.T) {
 				*v = old - h
 				want := (up - loss()) / (2 * h)
 				*v = old
+				loss() // says that it changed
 				if math.Abs(got-want) > 1e-6*max(1, math.Abs(want)) {
 					t.Errorf("%s: gradient %v, differences give %v", what, got, want)
 				}

@@ -1,0 +1,147 @@
+// The skeleton of all autoregressive layers: one masked network, every feature
+// moved in its turn.
+
+package autoregressive
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/internal/nn"
+)
+
+// Autoregressive is an autoregressive layer. With the features numbered in
+// their order,
+//
+//	z_j = f(x_j; theta_j),       theta_j = net_j(context, x_1, ..., x_(j-1)),
+//	x_j = f^-1(z_j; theta_j),    for j = 1, ..., D in turn,
+//	log|det dz/dx| = sum_j log|f'(x_j; theta_j)|
+//
+// (Papamakarios et al. 2017, arXiv 1705.07057, section 3.1). Forward is one
+// evaluation of the net, and so is a step of training. Inverse goes through the
+// features one by one. It computes each unit of the net once, when all that the
+// unit sees is known, so that the multiply-adds are no more than Forward's;
+// but they come in D small products in place of one, one after the other.
+//
+// A layer of one feature is defined too: its parameters depend on the context,
+// or on nothing.
+//
+// A kind of layer embeds an *Autoregressive made by New and adds a method Spec.
+type Autoregressive[T bijector.Float] struct {
+	transform coupling.Elementwise[T]
+	net       *nn.MADE[T]
+	context   int
+	order     []int64 // what is saved; a loader may write anything here
+	features  []int   // the order, always a permutation
+	params    int     // of a feature, those of the net
+	constants int     // and those that all samples share
+	shared    []T     // (features in their order, constants)
+	work      int     // multiply-adds of the net for a sample, about
+	tensors   bijector.Tensors[T]
+}
+
+// Parts are what an autoregressive layer is made of.
+type Parts[T bijector.Float] struct {
+	Dim        int       // features, at least 1
+	ContextDim int       // features of the context; 0: unconditional
+	Order      OrderSpec // of the features; the zero value is 0, 1, 2, ...
+	// Transform moves every feature. It sees the values of one feature.
+	Transform coupling.Elementwise[T]
+	// Hidden are the widths of the net's hidden layers; none means 100 and
+	// 100.
+	Hidden     []int
+	Activation string  // of the net: "relu" (the default) or "tanh"
+	Seed       uint64  // of the net's initial weights
+	OutScale   float64 // shrinks the net's initial last layer; 0 means 1
+}
+
+// New puts a layer together. It returns ErrSpec for parts that make none, and
+// ErrShape for an order of another number of features.
+func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
+	if p.Transform == nil {
+		return nil, fmt.Errorf("autoregressive: Parts without a transform: %w", bijector.ErrSpec)
+	}
+	if len(p.Hidden) == 0 {
+		p.Hidden = []int{100, 100}
+	}
+	net, err := nn.NewMADE[T](nn.MADESpec{
+		Features: p.Dim, Context: p.ContextDim, Params: p.Transform.Params(),
+		Hidden: p.Hidden, Activation: p.Activation, Seed: p.Seed, OutScale: p.OutScale,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("autoregressive: %w", err)
+	}
+	a := &Autoregressive[T]{transform: p.Transform, net: net, context: p.ContextDim, params: p.Transform.Params()}
+	if a.order, err = p.Order.order(p.Dim); err != nil {
+		return nil, err
+	}
+	initial := p.Transform.Shared()
+	a.constants = len(initial)
+	for range p.Dim {
+		for _, v := range initial {
+			a.shared = append(a.shared, T(v))
+		}
+	}
+	a.work = net.Out()
+	for _, p := range net.Params() {
+		a.work += len(p.Data)
+	}
+	a.Changed()
+	return a, nil
+}
+
+// Dim is the number of features.
+func (a *Autoregressive[T]) Dim() int { return len(a.order) }
+
+// ContextDim is the number of context features, 0 for an unconditional layer.
+func (a *Autoregressive[T]) ContextDim() int { return a.context }
+
+// Forward maps data to latent.
+func (a *Autoregressive[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
+	return a.tensors.Forward(a, x)
+}
+
+// Inverse maps latent to data.
+func (a *Autoregressive[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
+	return a.tensors.Inverse(a, z)
+}
+
+// LogDetJacobian is log|det dz/dx| at each row of x, in nats, shape (n).
+func (a *Autoregressive[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
+	return a.tensors.LogDetJacobian(a, x)
+}
+
+// Params are the net's, with "net." in front, and where the transform has
+// shared parameters "shared", of shape (features, shared): a row for each
+// feature, in their order.
+func (a *Autoregressive[T]) Params() []bijector.Param[T] {
+	ps := bijector.PrefixParams("net", a.net.Params())
+	if len(a.shared) > 0 {
+		ps = append(ps, bijector.Param[T]{Name: "shared", Shape: []int{len(a.order), a.constants}, Data: a.shared})
+	}
+	return ps
+}
+
+// Buffers is "order", the features in their order.
+func (a *Autoregressive[T]) Buffers() []bijector.Buffer {
+	return []bijector.Buffer{{Name: "order", Shape: []int{len(a.order)}, Data: a.order}}
+}
+
+// Changed reads the order again, and masks the net's weights. An order that is
+// none is not taken over; Validate says so.
+func (a *Autoregressive[T]) Changed() {
+	if a.Validate() == nil {
+		a.features = a.features[:0]
+		for _, k := range a.order {
+			a.features = append(a.features, int(k))
+		}
+	}
+	a.net.Changed()
+}
+
+// Validate returns an error where an order that was loaded does not name each
+// feature once.
+func (a *Autoregressive[T]) Validate() error { return checkOrder(a.order) }

@@ -1,0 +1,102 @@
+package autoregressive_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/bijou-flow/bijou/autoregressive"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/bijector/bijectortest"
+)
+
+// layers are the sizes, orders and nets that every kind of layer is run with:
+// widths that are no multiple of anything, fewer units than features, one
+// feature.
+var layers = map[string]autoregressive.AffineSpec{
+	"sequential":  {Dim: 5, Hidden: []int{7, 6}},
+	"reverse":     {Dim: 5, ContextDim: 3, Order: autoregressive.OrderSpec{Kind: "reverse"}, Hidden: []int{9}, Activation: "tanh"},
+	"random":      {Dim: 6, Order: autoregressive.OrderSpec{Kind: "random", Seed: 3}, Hidden: []int{16, 8, 11}},
+	"given":       {Dim: 4, ContextDim: 1, Order: autoregressive.OrderSpec{Indices: []int{2, 0, 3, 1}}, Hidden: []int{7, 6}},
+	"narrow":      {Dim: 6, ContextDim: 2, Hidden: []int{3, 2}, Activation: "tanh"},
+	"default":     {Dim: 3},
+	"one":         {Dim: 1, Hidden: []int{4}},
+	"conditional": {Dim: 1, ContextDim: 3, Hidden: []int{4, 5}},
+}
+
+func TestAffine(t *testing.T) {
+	for name, s := range layers {
+		for _, scale := range []string{"learned-tanh", "tanh", "softclamp", "softsign", "sigmoid", "exp"} {
+			if s.Scale = scale; scale != "learned-tanh" && name != "given" {
+				continue // which net computes the scale makes no difference to it
+			}
+			o := bijectortest.Options{Seed: 5}
+			if scale == "exp" {
+				o.Extent = 20 // exponentials that are numbers
+			}
+			t.Run(name+"/"+scale, func(t *testing.T) {
+				bijectortest.Run(t,
+					func() (*autoregressive.Affine[float32], error) { return autoregressive.NewAffine[float32](s) },
+					func() (*autoregressive.Affine[float64], error) { return autoregressive.NewAffine[float64](s) }, o)
+			})
+		}
+	}
+}
+
+func TestSpline(t *testing.T) {
+	for name, a := range layers {
+		s := autoregressive.SplineSpec{
+			Dim: a.Dim, ContextDim: a.ContextDim, Order: a.Order, Bins: 4, Bound: 3,
+			Hidden: a.Hidden, Activation: a.Activation,
+		}
+		t.Run(name, func(t *testing.T) {
+			bijectortest.Run(t,
+				func() (*autoregressive.Spline[float32], error) { return autoregressive.NewSpline[float32](s) },
+				func() (*autoregressive.Spline[float64], error) { return autoregressive.NewSpline[float64](s) },
+				bijectortest.Options{Seed: 5})
+		})
+	}
+}
+
+// TestInverse: inverse autoregressive flows.
+func TestInverse(t *testing.T) {
+	for name, s := range layers {
+		t.Run(name, func(t *testing.T) {
+			bijectortest.Run(t, inverted[float32](s), inverted[float64](s), bijectortest.Options{Seed: 5})
+		})
+	}
+}
+
+func inverted[T bijector.Float](s autoregressive.AffineSpec) func() (*bijector.Inverted[T], error) {
+	return func() (*bijector.Inverted[T], error) {
+		a, err := autoregressive.NewAffine[T](s)
+		if err != nil {
+			return nil, err
+		}
+		return bijector.Invert[T](a), nil
+	}
+}
+
+func TestOrders(t *testing.T) {
+	for name, c := range map[string]struct {
+		order autoregressive.OrderSpec
+		want  string
+	}{
+		"sequential": {autoregressive.OrderSpec{}, "[0 1 2 3]"},
+		"named":      {autoregressive.OrderSpec{Kind: "sequential"}, "[0 1 2 3]"},
+		"reverse":    {autoregressive.OrderSpec{Kind: "reverse"}, "[3 2 1 0]"},
+		"given":      {autoregressive.OrderSpec{Kind: "given", Indices: []int{2, 0, 1, 3}}, "[2 0 1 3]"},
+	} {
+		a := must(autoregressive.NewAffine[float32](autoregressive.AffineSpec{Dim: 4, Order: c.order}))
+		if got := fmt.Sprint(a.Buffers()[0].Data); got != c.want {
+			t.Errorf("%s: the order is %s, want %s", name, got, c.want)
+		}
+	}
+	seen := map[string]bool{}
+	for seed := range uint64(10) {
+		a := must(autoregressive.NewAffine[float32](autoregressive.AffineSpec{Dim: 8, Order: autoregressive.OrderSpec{Kind: "random", Seed: seed}}))
+		seen[fmt.Sprint(a.Buffers()[0].Data)] = true
+	}
+	if len(seen) != 10 {
+		t.Errorf("10 seeds gave %d orders", len(seen))
+	}
+}

@@ -1,0 +1,170 @@
+// Recipes: whole flows made of autoregressive layers.
+
+package autoregressive
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// Recipe describes a stack of autoregressive layers with whatever goes between
+// them. MAF and NSF make a chain of it; Dim alone is enough for a good one.
+type Recipe struct {
+	Dim        int // features, at least 1
+	ContextDim int // features of the context; 0: unconditional
+	// Layers is the number of autoregressive layers; 0 means 5.
+	Layers int
+	// Hidden are the widths of each net's hidden layers; none means 256 and
+	// 256. Each unit serves the features that come after those it sees, so
+	// that nets want to be wider than couplings' are: on 20 features, 256
+	// were 1.8 nats better than 100, and as many layers again 1.1.
+	Hidden []int
+	// Activation of the nets: "relu" (the default) or "tanh".
+	Activation string
+	// Scale of the layers of MAF and its Clamp: see AffineSpec.
+	Scale string
+	Clamp float64
+	// Bins and Bound of the layers of NSF: see SplineSpec.
+	Bins  int
+	Bound float64
+	// OutScale shrinks the nets' initial last layers; 0 means 1.
+	OutScale float64
+	// Order of the features in the layers:
+	//
+	//	reverse  0, 1, 2, ... in the first, and each the reverse of the one
+	//	         before; the default, as in the paper
+	//	random   one drawn from Seed in each
+	Order string
+	// Norm between the layers: "batch" (bijector.BatchNorm, MAF's default, as
+	// in the paper), "act" (bijector.ActNorm, NSF's default) or "none". On 20
+	// features, after 8 epochs of 20,000 rows, batch norm was 0.4 nats better
+	// in MAF than either of the others on rows not trained on.
+	Norm string
+	// Seed of all that is drawn: weights and orders.
+	Seed uint64
+}
+
+// maxLayers bounds a recipe's layers.
+const maxLayers = 1 << 12
+
+// MAF makes a masked autoregressive flow: Standardize, which the training data
+// set, and affine autoregressive layers
+//
+//	z_j = x_j exp(s_j) + t_j,  (s_j, t_j) = net_j(context, x_1, ..., x_(j-1)),
+//
+// with a norm between them (Papamakarios et al. 2017, arXiv 1705.07057, eq. 3
+// to 5 and section 3.1). Of one feature without a context it is a normal
+// density, whatever the layers: NSF bends that too. It returns ErrSpec for a
+// recipe that makes none.
+func MAF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
+	if r.Bins != 0 || r.Bound != 0 {
+		return nil, fmt.Errorf("autoregressive: a MAF recipe with bins (%d) or a bound (%g), which are NSF's: %w", r.Bins, r.Bound, bijector.ErrSpec)
+	}
+	r = r.withDefaults("batch")
+	return stack(r, func(order OrderSpec, seed uint64) (bijector.Layer[T], error) {
+		return NewAffine[T](AffineSpec{
+			Dim: r.Dim, ContextDim: r.ContextDim, Order: order, Scale: r.Scale, Clamp: r.Clamp,
+			Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
+		})
+	})
+}
+
+// NSF makes an autoregressive neural spline flow: Standardize, which brings the
+// training data into the splines' box, and autoregressive layers of splines
+//
+//	z_j = g(x_j; theta_j),  theta_j = net_j(context, x_1, ..., x_(j-1)),
+//
+// with a norm between them (Durkan et al. 2019, arXiv 1906.04032, eq. 4 and
+// section 3.3; the paper's learned linear maps are orders here). It returns
+// ErrSpec for a recipe that makes none.
+func NSF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
+	if r.Scale != "" || r.Clamp != 0 {
+		return nil, fmt.Errorf("autoregressive: an NSF recipe with a scale (%q, clamp %g); splines have none: %w", r.Scale, r.Clamp, bijector.ErrSpec)
+	}
+	r = r.withDefaults("act")
+	return stack(r, func(order OrderSpec, seed uint64) (bijector.Layer[T], error) {
+		return NewSpline[T](SplineSpec{
+			Dim: r.Dim, ContextDim: r.ContextDim, Order: order, Bins: r.Bins, Bound: r.Bound,
+			Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
+		})
+	})
+}
+
+func (r Recipe) withDefaults(norm string) Recipe {
+	if r.Layers == 0 {
+		r.Layers = 5
+	}
+	if len(r.Hidden) == 0 {
+		r.Hidden = []int{256, 256}
+	}
+	if r.Norm == "" {
+		r.Norm = norm
+	}
+	return r
+}
+
+// stack makes the chain of a recipe.
+func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) (bijector.Layer[T], error)) (*bijector.Chain[T], error) {
+	if r.Layers < 1 || r.Layers > maxLayers {
+		return nil, fmt.Errorf("autoregressive: a recipe of %d layers, want 1 to %d: %w", r.Layers, maxLayers, bijector.ErrSpec)
+	}
+	first, err := bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: r.Dim})
+	if err != nil {
+		return nil, err
+	}
+	layers := []bijector.Layer[T]{first}
+	rng := rand.New(rand.NewPCG(r.Seed, 0x6d616672656369))
+	for i := range r.Layers {
+		if i > 0 {
+			n, err := between[T](r)
+			if err != nil {
+				return nil, err
+			}
+			if n != nil {
+				layers = append(layers, n)
+			}
+		}
+		order, err := r.order(i, rng)
+		if err != nil {
+			return nil, err
+		}
+		l, err := layer(order, seed(rng))
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, l)
+	}
+	return bijector.NewChain(layers...)
+}
+
+// seed draws a seed of 53 bits, which every reader of JSON keeps exactly.
+func seed(rng *rand.Rand) uint64 { return rng.Uint64() >> 11 }
+
+// order is that of the i-th layer.
+func (r Recipe) order(i int, rng *rand.Rand) (OrderSpec, error) {
+	switch r.Order {
+	case "", "reverse":
+		if i%2 == 1 {
+			return OrderSpec{Kind: "reverse"}, nil
+		}
+		return OrderSpec{}, nil
+	case "random":
+		return OrderSpec{Kind: "random", Seed: seed(rng)}, nil
+	}
+	return OrderSpec{}, fmt.Errorf("autoregressive: a recipe with order %q, want reverse or random: %w", r.Order, bijector.ErrSpec)
+}
+
+// between makes the layer between two autoregressive ones, or nil.
+func between[T bijector.Float](r Recipe) (bijector.Layer[T], error) {
+	switch r.Norm {
+	case "batch":
+		return bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: r.Dim})
+	case "act":
+		return bijector.NewActNorm[T](bijector.ActNormSpec{Dim: r.Dim})
+	case "none":
+		return nil, nil
+	}
+	return nil, fmt.Errorf("autoregressive: norm %q, want batch, act or none: %w", r.Norm, bijector.ErrSpec)
+}

@@ -1,0 +1,150 @@
+// Masked perceptrons: outputs that see some of the inputs only.
+
+package nn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// MADESpec describes a masked perceptron.
+type MADESpec struct {
+	Features int `json:"features"`          // D, at least 1
+	Context  int `json:"context,omitempty"` // features of the context, which come first
+	Params   int `json:"params"`            // outputs for each feature
+	// Hidden are the widths of the hidden layers, in order; none makes the
+	// map affine.
+	Hidden []int `json:"hidden"`
+	// Activation after each hidden layer: "relu" (the default) or "tanh".
+	Activation string `json:"activation,omitempty"`
+	// Seed of the initial weights.
+	Seed uint64 `json:"seed,omitempty"`
+	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
+	// a flow near the identity.
+	OutScale float64 `json:"out_scale,omitempty"`
+}
+
+// MADE is a masked autoencoder for distribution estimation (Germain et al.
+// 2015, arXiv 1502.03509, section 4): a perceptron of D = Features features
+// whose outputs for feature j depend on the context and on the features before
+// j alone,
+//
+//	h_1 = a((W_1 * M_1) (context, x) + b_1),  h_l = a((W_l * M_l) h_(l-1) + b_l),
+//	y   = (W_L * M_L) h_(L-1) + b_L.
+//
+// The inputs are the context and then the features in their order; output
+// p*D + j is parameter p of feature j.
+//
+// Every unit has a degree, the number of features it may see: feature j is seen
+// from degree j+1 on, a unit sees the units of its own degree and below, and
+// the outputs of feature j are of degree j (section 4.2, which numbers outputs
+// from 1 and lets them see lower degrees alone). The context has degree 0:
+// every unit sees it. Hidden degrees ascend evenly from 1, or with a context or
+// a lone feature from 0, to D-1, so that what a unit sees is always the first
+// so many units of the layer below. In a layer of fewer units than degrees the
+// first and the last have a unit, and outputs whose degree is between those of
+// two units do without the features in between; a layer as wide as D at least
+// leaves nothing out. Outputs that see no unit at all, those of feature 0
+// without a context, are their biases.
+//
+// Masked weights are 0. They start so, Changed makes them so again whatever was
+// written to them, and their gradient is 0, so that no optimiser and no weight
+// decay moves them: a pass is an MLP's, at the same cost. The masks follow from
+// the spec and are not saved.
+type MADE[T bijector.Float] struct {
+	*MLP[T]
+	spec  MADESpec
+	least int // degree of the first hidden unit
+}
+
+// NewMADE makes a masked perceptron with weights drawn from the spec's seed.
+// It returns ErrSpec for a spec that describes none.
+func NewMADE[T bijector.Float](s MADESpec) (*MADE[T], error) {
+	const most = 1 << 20
+	if s.Features < 1 || s.Features > most || s.Context < 0 || s.Context > most || s.Params < 1 || s.Params > most {
+		return nil, fmt.Errorf("nn: a masked perceptron of %d features with %d of context and %d parameters each, want 1, 0 and 1 at least, and %d at most: %w",
+			s.Features, s.Context, s.Params, most, bijector.ErrSpec)
+	}
+	mlp, err := NewMLP[T](MLPSpec{
+		In: s.Context + s.Features, Out: s.Params * s.Features, Hidden: s.Hidden,
+		Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Hidden = slices.Clone(s.Hidden)
+	m := &MADE[T]{MLP: mlp, spec: s}
+	if s.Context == 0 && s.Features > 1 {
+		m.least = 1
+	}
+	// A unit starts with the spread that an MLP's has, of the inputs it sees.
+	for l, layer := range m.layers {
+		for i := range layer.Out {
+			if seen := m.seen(l, m.degree(l, i)); seen > 0 {
+				kernel.Scale(layer.W[i*layer.In:(i+1)*layer.In], T(math.Sqrt(float64(layer.In)/float64(seen))))
+			}
+		}
+	}
+	m.Changed()
+	return m, nil
+}
+
+// degree is that of output i of layer l.
+func (m *MADE[T]) degree(l, i int) int {
+	if l == len(m.layers)-1 {
+		return i % m.spec.Features
+	}
+	n, units := m.spread(l)
+	return m.least + i*n/units
+}
+
+// seen is how many inputs of layer l a unit of degree d sees: for the units of
+// a hidden layer below, how many i have degree(l-1, i) <= d.
+func (m *MADE[T]) seen(l, d int) int {
+	if l == 0 {
+		return m.spec.Context + d
+	}
+	n, units := m.spread(l - 1)
+	return max(0, ((d+1-m.least)*units+n-1)/n)
+}
+
+// spread says how degrees ascend in hidden layer l: by n in so many units. They
+// are shared out evenly, or, where there are fewer units than degrees, such
+// that the first and the last unit have the first and the last of them.
+func (m *MADE[T]) spread(l int) (n, units int) {
+	n, units = m.spec.Features-m.least, m.layers[l].Out
+	if 1 < units && units < n {
+		return n - 1, units - 1
+	}
+	return n, units
+}
+
+// Spec is the MADESpec.
+func (m *MADE[T]) Spec() any { return m.spec }
+
+// Params are the MLP's. A lone feature without a context leaves nothing for the
+// first layer to see; there its weights are left out.
+func (m *MADE[T]) Params() []bijector.Param[T] { return m.MLP.Params()[m.unseen():] }
+
+// unseen is 1 where the first layer's inputs are all masked.
+func (m *MADE[T]) unseen() int {
+	if m.spec.Features == 1 && m.spec.Context == 0 {
+		return 1
+	}
+	return 0
+}
+
+// Changed masks the weights, and drops the copies of them. Whoever writes to
+// Params calls it afterwards.
+func (m *MADE[T]) Changed() {
+	for l, layer := range m.layers {
+		for i := range layer.Out {
+			clear(layer.W[i*layer.In+m.seen(l, m.degree(l, i)) : (i+1)*layer.In])
+		}
+	}
+	m.MLP.Changed()
+}
