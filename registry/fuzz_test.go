@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/bijou-flow/bijou/internal/corpus"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -14,6 +15,9 @@ func FuzzReadFlow(f *testing.F) {
 	whole := saved(f, smallFlow[float32]())
 	good := open(f, whole)
 	f.Add(good.meta["spec"], whole[len(whole)-40:], whole)
+	for _, raw := range corpus.Files(f) {
+		f.Add(good.meta["spec"], []byte{}, raw)
+	}
 	for _, s := range []string{
 		``, `null`, `{"bijector":null,"base":{}}`,
 		`{"bijector":{"type":"bijector.permute","spec":{"dim":2}},"base":{"type":"distribution.normal","spec":{"dim":2,"learned":true}}}`,

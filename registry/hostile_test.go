@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/corpus"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 	"github.com/bijou-flow/bijou/registry"
 )
@@ -160,6 +161,7 @@ func TestHostileFiles(t *testing.T) {
 				c.do(f)
 			}
 			raw := f.file(t)
+			corpus.Check(t, c.name, raw)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			err := load(raw)

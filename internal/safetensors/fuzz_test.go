@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/bijou-flow/bijou/internal/corpus"
 )
 
 // FuzzReadHeader holds the reader to: a typed error and no panic, or a header
@@ -12,6 +14,9 @@ func FuzzReadHeader(f *testing.F) {
 	items, metadata := sample()
 	f.Add(encode(f, items, metadata))
 	f.Add(file(`{`+one+`}  `, 8))
+	for _, raw := range corpus.Files(f) {
+		f.Add(raw)
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := bytes.NewReader(raw)
 		h, err := ReadHeader(r, int64(len(raw)))

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bijou-flow/bijou/internal/corpus"
 )
 
 // one is a valid entry of 8 bytes of data.
@@ -108,6 +110,7 @@ func TestHostileHeaders(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			raw := file(c.header, c.data)
+			corpus.Check(t, c.name, raw)
 			_, err := ReadHeader(bytes.NewReader(raw), int64(len(raw)))
 			var fe *FormatError
 			if !errors.As(err, &fe) || !errors.Is(err, ErrFormat) {
