@@ -20,7 +20,7 @@ import (
 // and no step moves them: a column of mean 10^6 and deviation 1 would lose an
 // actnorm's float32 bias to rounding.
 type Recipe struct {
-	Dim        int // features, at least 2; for one, see autoregressive.MAF
+	Dim        int // features, at least 2; for one, see package autoregressive
 	ContextDim int // features of the context; 0: unconditional
 	// Layers is the number of couplings; 0 means 4 for NICE, 8 for RealNVP and
 	// Glow, and 6 for NSF.
@@ -127,7 +127,7 @@ func (k kind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 func (k kind[T]) check(r Recipe) error {
 	switch {
 	case r.Dim == 1:
-		return fmt.Errorf("coupling: a %s recipe for one feature: a coupling keeps one feature and moves another; use autoregressive.MAF, which takes any number: %w", k.name, bijector.ErrSpec)
+		return fmt.Errorf("coupling: a %s recipe for one feature: a coupling keeps one feature and moves another; use autoregressive.MAF or autoregressive.NSF, which take any number: %w", k.name, bijector.ErrSpec)
 	case r.Dim < 1 || r.Dim > maxDim:
 		return fmt.Errorf("coupling: a %s recipe for %d features, want 2 to %d: %w", k.name, r.Dim, maxDim, bijector.ErrSpec)
 	case r.Layers < 1 || r.Layers > maxLayers:

@@ -17,15 +17,16 @@ type config struct {
 	Embedding     int           `json:"embedding"`
 	AEEpochs      int           `json:"ae_epochs"`
 	AERate        float64       `json:"ae_rate"`
+	AEDecay       float64       `json:"ae_decay"`
 	FlowEpochs    int           `json:"flow_epochs"`
 	FlowRate      float64       `json:"flow_rate"`
+	FlowDecay     float64       `json:"flow_decay"`
 	Schedule      string        `json:"schedule"`
-	Decay         float64       `json:"weight_decay"`
 	Coupling      string        `json:"coupling"`
 	Layers        int           `json:"layers"`
 	Hidden        command.Sizes `json:"hidden"`
 	Scale         string        `json:"scale,omitempty"`
-	Norm          string        `json:"norm"`
+	Norm          string        `json:"norm,omitempty"`
 	Unconditional bool          `json:"unconditional"`
 	Batch         int           `json:"batch"`
 	Seed          uint64        `json:"seed"`
@@ -40,13 +41,14 @@ func (c *config) flags(f *flag.FlagSet) {
 	f.IntVar(&c.Embedding, "embedding", 20, "`dimensions` of the embedding")
 	f.IntVar(&c.AEEpochs, "ae-epochs", 10, "`epochs` for the autoencoder")
 	f.Float64Var(&c.AERate, "ae-rate", 2e-3, "learning `rate` of the autoencoder")
+	f.Float64Var(&c.AEDecay, "ae-decay", 1e-5, "weight `decay` of the autoencoder, added to its gradients")
 	f.IntVar(&c.FlowEpochs, "flow-epochs", 20, "`epochs` for the flow")
-	f.Float64Var(&c.FlowRate, "flow-rate", 2e-3, "learning `rate` of the flow")
+	f.Float64Var(&c.FlowRate, "flow-rate", 3e-3, "learning `rate` of the flow")
+	f.Float64Var(&c.FlowDecay, "flow-decay", 0.1, "weight `decay` of the flow, beside its steps (AdamW); wider ones want more")
 	f.StringVar(&c.Schedule, "schedule", "cosine", "`course` of both rates: cosine or constant")
-	f.Float64Var(&c.Decay, "weight-decay", 1e-5, "weight `decay` of both")
-	f.StringVar(&c.Coupling, "coupling", "affine", "`kind` of coupling: additive (NICE) or affine (Real NVP)")
-	f.StringVar(&c.Scale, "scale", "", "scale `parametrisation` of affine couplings: tanh, learned-tanh, softclamp, softsign, sigmoid or exp")
-	f.StringVar(&c.Norm, "norm", "batch", "`normalisation` between couplings: batch, act or none")
+	f.StringVar(&c.Coupling, "coupling", "glow", "`kind` of flow: glow (affine couplings with learned linear maps), affine (Real NVP), additive (NICE) or spline (NSF)")
+	f.StringVar(&c.Scale, "scale", "", "scale `parametrisation` of glow and affine: tanh, learned-tanh, softclamp, softsign, sigmoid or exp")
+	f.StringVar(&c.Norm, "norm", "", "`normalisation` between couplings: batch, act or none; empty: what the kind of flow has")
 	f.BoolVar(&c.Unconditional, "unconditional", false, "do not tell the flow which digit it is")
 	f.IntVar(&c.Batch, "batch", 100, "`rows` a training step")
 	f.Uint64Var(&c.Seed, "seed", 1, "`seed` of initial weights and of the order of images")
@@ -68,9 +70,9 @@ func (c *config) check() error {
 		want        []string
 	}{
 		{"encoder", c.Encoder, []string{"conv", "dense", "pca"}},
-		{"coupling", c.Coupling, []string{"affine", "additive"}},
+		{"coupling", c.Coupling, []string{"glow", "affine", "additive", "spline"}},
 		{"schedule", c.Schedule, []string{"cosine", "constant"}},
-		{"norm", c.Norm, []string{"batch", "act", "none"}},
+		{"norm", c.Norm, []string{"", "batch", "act", "none"}},
 		{"scale", c.Scale, []string{"", "tanh", "learned-tanh", "softclamp", "softsign", "sigmoid", "exp"}},
 	} {
 		if !slices.Contains(v.want, v.value) {
@@ -93,21 +95,21 @@ func (c *config) check() error {
 		}
 	}
 	switch {
-	case c.Scale != "" && c.Coupling == "additive":
-		return command.Usagef("-scale %s: additive couplings have no scale; leave it out or use -coupling affine", c.Scale)
+	case c.Scale != "" && c.Coupling != "glow" && c.Coupling != "affine":
+		return command.Usagef("-scale %s: %s couplings have no scale; leave it out or use -coupling affine", c.Scale, c.Coupling)
 	case !(c.AERate > 0 && c.AERate <= 1), !(c.FlowRate > 0 && c.FlowRate <= 1):
 		return command.Usagef("-ae-rate %g -flow-rate %g: want learning rates above 0, at most 1", c.AERate, c.FlowRate)
-	case !(c.Decay >= 0 && c.Decay <= 1):
-		return command.Usagef("-weight-decay %g: want 0 to 1", c.Decay)
+	case !(c.AEDecay >= 0 && c.AEDecay <= 1), !(c.FlowDecay >= 0 && c.FlowDecay <= 1):
+		return command.Usagef("-ae-decay %g -flow-decay %g: want 0 to 1", c.AEDecay, c.FlowDecay)
 	}
 	return nil
 }
 
 // options are those of train.Fit for either stage.
-func (c *config) options(epochs int, rate float64) train.Options {
+func (c *config) options(epochs int, rate float64, adam train.Adam) train.Options {
 	o := train.Options{
 		Epochs: epochs, Batch: c.Batch, Rate: rate, Seed: c.Seed,
-		Optimizer: train.Adam{WeightDecay: c.Decay},
+		Optimizer: adam,
 	}
 	if c.Schedule == "cosine" {
 		o.Schedule = train.Cosine{}

@@ -10,7 +10,7 @@ import (
 func TestDivergedFlow(t *testing.T) {
 	dir := t.TempDir()
 	o := latentflow(tiny(sliceOfMNIST(), "-flow-epochs", "40", "-flow-rate", "1", "-scale", "exp", "-layers", "12", "-hidden", "64,64",
-		"-norm", "none", "-schedule", "constant", "-out", dir)...)
+		"-norm", "none", "-coupling", "affine", "-schedule", "constant", "-out", dir)...)
 	if o.code != 1 || !strings.Contains(o.log, "training diverged") {
 		t.Fatalf("code %d, log:\n%s", o.code, o.log)
 	}

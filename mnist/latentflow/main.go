@@ -1,5 +1,5 @@
 // Command latentflow learns to draw digits: it trains an autoencoder on MNIST,
-// trains a Real NVP on the embeddings that the autoencoder makes, and draws
+// trains a flow on the embeddings that the autoencoder makes, and draws
 // from it.
 //
 //	latentflow train -out DIR
