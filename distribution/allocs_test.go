@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/nn"
 )
 
 func TestNoAllocations(t *testing.T) {
@@ -19,14 +20,19 @@ func TestNoAllocations(t *testing.T) {
 func noAllocations[T bijector.Float](t *testing.T) {
 	w := bijector.NewWorkers(2)
 	defer w.Close()
-	for _, base := range []Base[T]{
+	for i, base := range []Base[T]{
 		must(NormalOf[T](NormalSpec{Dim: 3, Learned: true})),
 		must(LogisticOf[T](LogisticSpec{Dim: 3, Learned: true})),
 	} {
 		chain := must(bijector.NewChain[T](newBend[T](3, 1, 1), newBend[T](3, 1, 2)))
+		var embedding bijector.Map[T]
+		if i == 1 {
+			embedding = must(nn.NewMLP[T](nn.MLPSpec{In: 1, Out: 1, Hidden: []int{7}}))
+		}
+		flow := NewConditional[T](chain, base, embedding)
 		for _, n := range []int{1, 100, 128} {
 			x, logp, draws := rowsOf[T](n, 3), make([]float64, n), make([]T, 3*n)
-			one, all := NewFlow[T](chain, base).Given(rowsOf[T](1, 1)), NewFlow[T](chain, base).Given(rowsOf[T](n, 1))
+			one, all := flow.Given(rowsOf[T](1, 1)), flow.Given(rowsOf[T](n, 1))
 			m, cond := must(bijector.MatOf[T](x, 3)), must(bijector.MatOf[T](rowsOf[T](n, 1), 1))
 			rng := newRand(1)
 			step := one.NewStepPass(bijector.PassOptions{MaxBatch: n})

@@ -179,3 +179,25 @@ func ExampleLogisticOf() {
 	fmt.Println(base.Dim(), base.Spec().(distribution.LogisticSpec).Scale)
 	// Output: 2 [3 3]
 }
+
+// A context of 100 features reaches layers and base as two, through a network
+// that is trained with them.
+func ExampleNewConditional() {
+	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 3, ContextDim: 2, Layers: 4})
+	if err != nil {
+		log.Fatal(err)
+	}
+	embedding, err := coupling.NewMLP[float32](coupling.MLPSpec{In: 100, Out: 2, Hidden: []int{32}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	flow := distribution.NewConditional[float32](chain, distribution.NewNormal[float32](3), embedding)
+
+	context := tensor.New(tensor.WithShape(1, 100), tensor.Of(tensor.Float32))
+	draws, err := flow.Given(context).Sample(rand.New(rand.NewPCG(1, 2)), 5)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(flow.ContextDim(), "context features;", draws.Shape(), "drawn")
+	// Output: 100 context features; (5, 3) drawn
+}

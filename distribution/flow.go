@@ -32,17 +32,35 @@ type Flow[T bijector.Float] struct {
 type parts[T bijector.Float] struct {
 	layer      bijector.Layer[T]
 	base       Base[T]
+	embedding  bijector.Map[T] // nil: layer and base see the context itself
 	dim        int
-	contextDim int
-	err        error // why layer and base make no flow
+	contextDim int   // of what the user gives
+	seenDim    int   // of what layer and base see
+	err        error // why the parts make no flow
 	pool       chunk.Pool[session[T]]
 }
 
 // NewFlow returns the flow of layer over base, unconditional as long as no
 // context is given, at temperature 1.
 func NewFlow[T bijector.Float](layer bijector.Layer[T], base Base[T]) *Flow[T] {
-	p := &parts[T]{layer: layer, base: base}
-	p.dim, p.contextDim, p.err = agree(layer, base)
+	return NewConditional(layer, base, nil)
+}
+
+// NewConditional returns the flow of layer over base under contexts that pass
+// through a map first: p(x | c) = p(x | h), h = embedding(c). A user's context
+// has embedding.In() features, layer and base see embedding.Out(). The map,
+// such as a coupling.MLP, is trained, saved and loaded with the flow, and runs
+// once a row. A nil embedding is none.
+func NewConditional[T bijector.Float](layer bijector.Layer[T], base Base[T], embedding bijector.Map[T]) *Flow[T] {
+	p := &parts[T]{layer: layer, base: base, embedding: embedding}
+	p.dim, p.seenDim, p.err = agree(layer, base)
+	p.contextDim = p.seenDim
+	if embedding != nil {
+		p.contextDim = embedding.In()
+		if out := embedding.Out(); p.err == nil && out != p.seenDim {
+			p.err = fmt.Errorf("distribution: the embedding (%T) makes %d context features, layer and base take %d, want the same number: %w", embedding, out, p.seenDim, bijector.ErrContext)
+		}
+	}
 	return &Flow[T]{parts: p, temperature: 1}
 }
 
@@ -102,6 +120,9 @@ func (f *Flow[T]) Layer() bijector.Layer[T] { return f.layer }
 
 // Base is the distribution of the latent.
 func (f *Flow[T]) Base() Base[T] { return f.base }
+
+// Embedding is the map that contexts pass through, nil where there is none.
+func (f *Flow[T]) Embedding() bijector.Map[T] { return f.embedding }
 
 // checkTemperature returns an error unless draws have a temperature.
 func (f *Flow[T]) checkTemperature() error {

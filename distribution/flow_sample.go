@@ -125,8 +125,7 @@ func (f *Flow[T]) drawPieces(out []T, logp []float64, cond bijector.Context[T], 
 func (s *session[T]) draw(out []T, logp []float64, cond bijector.Context[T], from seed, temperature float64, lo, hi int) (r report) {
 	n := hi - lo
 	v, logDet := s.x.Resize(n), s.logDet[:n]
-	c, context := s.loadContext(cond, lo, n)
-	r.context = context
+	c := s.loadContext(cond, lo, n, &r)
 	s.pcg.Seed(from[0], from[1])
 	s.base.Sample(s.rng, v, c, temperature)
 	if logp != nil {

@@ -29,108 +29,125 @@ func (f *Flow[T]) Check() error {
 // NewLossPass returns a pass that sets loss[i] = -log p(x_i), in nats, in
 // evaluation mode. It panics where Check returns an error about the parts.
 func (f *Flow[T]) NewLossPass(o bijector.PassOptions) bijector.LossPass[T] {
-	f.must()
-	return &lossPass[T]{
-		layer: f.layer.NewPass(o),
-		base:  f.base.NewBasePass(o),
-		z:     bijector.NewMat[T](f.dim, o.MaxBatch),
-	}
+	return &lossPass[T]{f.newScorePass(o)}
+}
+
+type lossPass[T bijector.Float] struct{ *scorePass[T] }
+
+func (p *lossPass[T]) Loss(x, cond bijector.Mat[T], loss []float64) {
+	p.logProb(x, cond, loss)
+	negate(loss, loss)
 }
 
 // NewStepPass returns a pass that sets the same loss in training mode, and
 // adds the gradient of its mean. It panics where Check returns an error.
 func (f *Flow[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T] {
+	return &stepPass[T]{gradPass: f.newGradPass(o), dlogp: make([]float64, o.MaxBatch)}
+}
+
+type stepPass[T bijector.Float] struct {
+	*gradPass[T]
+	dlogp []float64
+}
+
+// Step: the mean loss is L = -1/n sum_i log p(x_i), which has the gradient -1/n
+// with respect to each of the log-densities.
+func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
+	p.logProb(x, cond, loss)
+	negate(loss, loss)
+	dlogp := p.dlogp[:x.N]
+	for i := range dlogp {
+		dlogp[i] = -1 / float64(x.N)
+	}
+	p.backward(x, cond, dlogp)
+}
+
+// must panics unless the parts fit.
+func (f *Flow[T]) must() {
+	if f.err != nil {
+		panic("distribution: pass of a flow whose parts do not fit; Check says why")
+	}
+}
+
+// scorePass evaluates log-densities of batches.
+type scorePass[T bijector.Float] struct {
+	layer bijector.Pass[T]
+	base  BasePass[T]
+	embed *embedding[T]
+	z     bijector.Mat[T]
+}
+
+func (f *Flow[T]) newScorePass(o bijector.PassOptions) *scorePass[T] {
+	f.must()
+	return &scorePass[T]{
+		layer: f.layer.NewPass(o),
+		base:  f.base.NewBasePass(o),
+		embed: newEmbedding(f.embedding, o),
+		z:     bijector.NewMat[T](f.dim, o.MaxBatch),
+	}
+}
+
+// logProb sets logp[i] = log p(x_i).
+func (p *scorePass[T]) logProb(x, cond bijector.Mat[T], logp []float64) {
+	z, h := p.z.Resize(x.N), p.embed.forward(cond)
+	clear(logp)
+	p.layer.Forward(z, x, h, logp)
+	p.base.LogProb(z, h, logp)
+}
+
+// gradPass differentiates log-densities of batches.
+type gradPass[T bijector.Float] struct {
+	layer bijector.GradPass[T]
+	base  BaseGradPass[T]
+	embed *gradEmbedding[T]
+	z, dz bijector.Mat[T]
+	grads [][]T
+}
+
+func (f *Flow[T]) newGradPass(o bijector.PassOptions) *gradPass[T] {
 	f.must()
 	t, ok := f.layer.(bijector.Trainable[T])
 	if !ok {
 		panic("distribution: NewStepPass of a flow with a layer that is not trainable")
 	}
-	p := &stepPass[T]{
+	p := &gradPass[T]{
 		layer: t.NewGradPass(o),
 		base:  f.base.NewBaseGradPass(o),
+		embed: newGradEmbedding(f.embedding, o),
 		z:     bijector.NewMat[T](f.dim, o.MaxBatch),
 		dz:    bijector.NewMat[T](f.dim, o.MaxBatch),
-		dlogp: make([]float64, o.MaxBatch),
 	}
-	p.grads = append(append(p.grads, p.layer.Grads()...), p.base.Grads()...)
+	p.grads = append(append(append(p.grads, p.layer.Grads()...), p.base.Grads()...), p.embed.grads()...)
 	return p
 }
 
-// must panics unless layer and base fit.
-func (f *Flow[T]) must() {
-	if f.err != nil {
-		panic("distribution: pass of a flow whose layer and base do not fit; Check says why")
-	}
+// logProb sets logp[i] = log p(x_i) in training mode.
+func (p *gradPass[T]) logProb(x, cond bijector.Mat[T], logp []float64) {
+	z, h := p.z.Resize(x.N), p.embed.forward(cond)
+	clear(logp)
+	p.layer.Forward(z, x, h, logp)
+	p.base.LogProb(z, h, logp)
 }
 
-type lossPass[T bijector.Float] struct {
-	layer bijector.Pass[T]
-	base  BasePass[T]
-	z     bijector.Mat[T]
+// backward adds to the gradients those of a loss whose gradient with respect
+// to the latest logProb's values, of the same x and cond, is dlogp: log p is
+// the sum of the base's log-density and the log-det, and both have that
+// gradient. Both see the context, so its gradient is the sum of theirs, and
+// goes on to the embedding.
+func (p *gradPass[T]) backward(x, cond bijector.Mat[T], dlogp []float64) {
+	z, dz := p.z.Resize(x.N), p.dz.Resize(x.N)
+	h, dh := p.embed.open(cond)
+	p.base.Backward(dz, dh, z, h, dlogp)
+	p.layer.Backward(dz, dh, dz, x, z, h, dlogp)
+	p.embed.backward()
 }
 
-func (p *lossPass[T]) Loss(x, cond bijector.Mat[T], loss []float64) {
-	z := p.z.Resize(x.N)
-	clear(loss)
-	p.layer.Forward(z, x, cond, loss)
-	p.base.LogProb(z, cond, loss)
-	negate(loss, loss)
-}
-
-type stepPass[T bijector.Float] struct {
-	layer bijector.GradPass[T]
-	base  BaseGradPass[T]
-	z, dz bijector.Mat[T]
-	dlogp []float64
-	grads [][]T
-}
-
-// Step: the mean loss is L = -1/n sum_i log p(x_i), and log p(x_i) is the sum
-// of the base's log-density and the log-det, so that both have the gradient
-// -1/n in every row.
-func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
-	var none bijector.Mat[T]
-	z, dz, dlogp := p.z.Resize(x.N), p.dz.Resize(x.N), p.dlogp[:x.N]
-	clear(loss)
-	p.layer.Forward(z, x, cond, loss)
-	p.base.LogProb(z, cond, loss)
-	negate(loss, loss)
-	for i := range dlogp {
-		dlogp[i] = -1 / float64(x.N)
-	}
-	p.base.Backward(dz, none, z, cond, dlogp)
-	p.layer.Backward(dz, none, dz, x, z, cond, dlogp)
-}
-
-func (p *stepPass[T]) Grads() [][]T { return p.grads }
+// Grads are those of the parts, in the order of Params.
+func (p *gradPass[T]) Grads() [][]T { return p.grads }
 
 // Calibrate sets the state of the layers that take theirs from data.
 func (f *Flow[T]) Calibrate(x, cond bijector.Mat[T], start bool, w *bijector.Workers) {
 	if c, ok := f.layer.(bijector.Calibrator[T]); ok {
-		c.Calibrate(x, cond, start, w)
+		c.Calibrate(x, embedAll(f.embedding, cond, w), start, w)
 	}
-}
-
-// Changed tells layer and base that their state was written to.
-func (f *Flow[T]) Changed() {
-	for _, part := range [...]any{f.layer, f.base} {
-		if c, ok := part.(bijector.Changer); ok {
-			c.Changed()
-		}
-	}
-}
-
-// Validate returns nil where layer and base fit and their state is usable: a
-// model file is asked after it was read.
-func (f *Flow[T]) Validate() error {
-	if f.err != nil {
-		return f.err
-	}
-	if err := validate(f.layer); err != nil {
-		return fmt.Errorf("bijector: %w", err)
-	}
-	if err := validate(f.base); err != nil {
-		return fmt.Errorf("base: %w", err)
-	}
-	return nil
 }

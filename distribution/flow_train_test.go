@@ -10,13 +10,75 @@ import (
 	"strings"
 	"testing"
 
+	"gorgonia.org/tensor"
+
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// The gradient of Step against central differences of the mean of Loss,
-// through layers and base, with context.
+// checkStep compares Step with Loss, and the gradient of Step with central
+// differences of the mean of Loss.
+func checkStep(t *testing.T, m bijector.Objective[float64], x, cond bijector.Mat[float64]) {
+	t.Helper()
+	const h = 1e-5
+	n := x.N
+	was := append([]float64(nil), x.Data...)
+	o := bijector.PassOptions{MaxBatch: 16}
+	loss, step := m.NewLossPass(o), m.NewStepPass(o)
+	mean := func() (mean float64) {
+		m.(bijector.Changer).Changed()
+		out := make([]float64, n)
+		loss.Loss(x, cond, out)
+		for _, v := range out {
+			mean += v / float64(n)
+		}
+		return mean
+	}
+	rows, want := slices.Repeat([]float64{7}, n), slices.Repeat([]float64{7}, n)
+	for range 2 { // Grads accumulate
+		step.Step(x, cond, rows)
+	}
+	loss.Loss(x, cond, want)
+	for i := range rows {
+		if !near(rows[i], want[i], 1e-12) {
+			t.Errorf("row %d of %d: loss %v in Step, %v in Loss", i, n, rows[i], want[i])
+		}
+	}
+	params, grads := m.Params(), step.Grads()
+	if len(params) != len(grads) {
+		t.Fatalf("%d parameters, %d gradients", len(params), len(grads))
+	}
+	for k, p := range params {
+		for j := range p.Data {
+			v := p.Data[j]
+			p.Data[j] = v + h
+			hi := mean()
+			p.Data[j] = v - h
+			lo := mean()
+			p.Data[j] = v
+			m.(bijector.Changer).Changed()
+			if want := (hi - lo) / (2 * h); !near(grads[k][j]/2, want, 1e-6) {
+				t.Errorf("n = %d, %s[%d]: gradient %v, differences %v", n, p.Name, j, grads[k][j]/2, want)
+			}
+		}
+	}
+	if !slices.Equal(x.Data, was) {
+		t.Fatal("a pass wrote to its input")
+	}
+}
+
+// smallRows are near zero: where a sinh of a sinh is large, differences of the
+// loss have no digits.
+func smallRows(n, d int) *tensor.Dense {
+	data := rowsOf[float64](n, d)
+	for i := range data.Float64s() {
+		data.Float64s()[i] *= 0.25
+	}
+	return data
+}
+
+// The gradient through layers and base, with context; the loss is -log p.
 func TestStepGradient(t *testing.T) {
-	const dim, h = 3, 1e-5
+	const dim = 3
 	for _, base := range []Base[float64]{
 		must(NormalOf[float64](NormalSpec{Dim: dim, Loc: []float64{0.1, -1, 2}, Scale: []float64{1.5, 0.8, 2}, Learned: true})),
 		must(LogisticOf[float64](LogisticSpec{Dim: dim, Learned: true})),
@@ -28,57 +90,25 @@ func TestStepGradient(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, n := range []int{1, 2, 9} {
-			// Small ones: where a sinh of a sinh is large, differences of the
-			// loss have no digits.
-			data, given := rowsOf[float64](n, dim), rowsOf[float64](n, 1)
-			for i := range data.Float64s() {
-				data.Float64s()[i] *= 0.25
-			}
+			data, given := smallRows(n, dim), rowsOf[float64](n, 1)
 			x, cond := must(bijector.MatOf[float64](data, dim)), must(bijector.MatOf[float64](given, 1))
-			was := append([]float64(nil), x.Data...)
-			o := bijector.PassOptions{MaxBatch: 16}
-			loss, step := f.NewLossPass(o), f.NewStepPass(o)
-			mean := func() (m float64) {
-				out := make([]float64, n)
-				loss.Loss(x, cond, out)
-				for _, v := range out {
-					m += v / float64(n)
-				}
-				return m
-			}
-			rows, want := slices.Repeat([]float64{7}, n), slices.Repeat([]float64{7}, n)
-			for range 2 { // Grads accumulate
-				step.Step(x, cond, rows)
-			}
-			loss.Loss(x, cond, want)
-			logp := must(f.Given(given).LogProb(data)).Float64s()
-			for i := range rows {
-				if !near(rows[i], want[i], 1e-12) || !near(rows[i], -logp[i], 1e-12) {
-					t.Errorf("row %d of %d: loss %v in Step, %v in Loss, log-density %v", i, n, rows[i], want[i], logp[i])
-				}
-			}
-			params, grads := f.Params(), step.Grads()
-			if len(params) != len(grads) {
-				t.Fatalf("%d parameters, %d gradients", len(params), len(grads))
-			}
-			for k, p := range params {
-				for j := range p.Data {
-					v := p.Data[j]
-					p.Data[j] = v + h
-					hi := mean()
-					p.Data[j] = v - h
-					lo := mean()
-					p.Data[j] = v
-					if want := (hi - lo) / (2 * h); !near(grads[k][j]/2, want, 1e-6) {
-						t.Errorf("%T, n = %d, %s[%d]: gradient %v, differences %v", base, n, p.Name, j, grads[k][j]/2, want)
-					}
-				}
-			}
-			for i, v := range x.Data {
-				if v != was[i] {
-					t.Fatal("a pass wrote to its input")
-				}
-			}
+			checkStep(t, f, x, cond)
+			checkLoss(t, f, f.Given(given), data, x, cond)
+		}
+	}
+}
+
+// checkLoss compares Loss with the log-density of the same rows.
+func checkLoss(t *testing.T, m bijector.Objective[float64], given interface {
+	LogProb(*tensor.Dense) (*tensor.Dense, error)
+}, data *tensor.Dense, x, cond bijector.Mat[float64],
+) {
+	t.Helper()
+	loss := make([]float64, x.N)
+	m.NewLossPass(bijector.PassOptions{MaxBatch: x.N}).Loss(x, cond, loss)
+	for i, logp := range must(given.LogProb(data)).Float64s() {
+		if !near(loss[i], -logp, 1e-12) {
+			t.Errorf("row %d of %d: loss %v, log-density %v", i, x.N, loss[i], logp)
 		}
 	}
 }

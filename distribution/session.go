@@ -17,7 +17,8 @@ import (
 type session[T bijector.Float] struct {
 	pass    bijector.Pass[T]
 	base    BasePass[T]
-	x, cond bijector.Mat[T]
+	embed   *embedding[T]
+	x, cond bijector.Mat[T] // rows, and contexts as they were given
 	logDet  []float64
 	bad     []bool // rows of the piece with something that is not finite
 	pcg     rand.PCG
@@ -29,6 +30,7 @@ func (p *parts[T]) newSession() *session[T] {
 	s := &session[T]{
 		pass:   p.layer.NewPass(o),
 		base:   p.base.NewBasePass(o),
+		embed:  newEmbedding(p.embedding, o),
 		x:      bijector.NewMat[T](p.dim, chunk.Size),
 		cond:   bijector.NewMat[T](p.contextDim, chunk.Size),
 		logDet: make([]float64, chunk.Size),
@@ -43,19 +45,24 @@ func (p *parts[T]) newSession() *session[T] {
 func (s *session[T]) load(rows bijector.Rows[T], cond bijector.Context[T], lo, n int) (x, c bijector.Mat[T], r report) {
 	x = s.x.Resize(n)
 	r.input.note(rows.Load(x, lo))
-	c, context := s.loadContext(cond, lo, n)
-	r.context = context
+	c = s.loadContext(cond, lo, n, &r)
 	s.strike(x, r.input.count)
 	return x, c, r
 }
 
-// loadContext reads the context of rows lo to lo+n, and clears the marks.
-func (s *session[T]) loadContext(cond bijector.Context[T], lo, n int) (c bijector.Mat[T], t tally) {
+// loadContext reads the context of rows lo to lo+n, clears the marks, and
+// returns what layer and base see of the context.
+func (s *session[T]) loadContext(cond bijector.Context[T], lo, n int, r *report) bijector.Mat[T] {
 	clear(s.bad)
-	c = s.cond.Resize(n)
-	t.note(cond.Load(c, lo))
-	s.strike(c, t.count)
-	return c, t
+	c := s.cond.Resize(n)
+	r.context.note(cond.Load(c, lo))
+	s.strike(c, r.context.count)
+	if s.embed == nil {
+		return c
+	}
+	h := s.embed.forward(c)
+	s.check(h, nil, lo, &r.result)
+	return h
 }
 
 // strike marks the count samples of m that are not finite and zeroes them.
@@ -71,8 +78,8 @@ func (s *session[T]) strike(m bijector.Mat[T], count int) {
 	}
 }
 
-// check counts the rows, from row lo on, whose image m or log-det is not
-// finite, marks them and zeroes them for whatever computes on.
+// check counts the rows, from row lo on, whose image m or log-det (nil: none)
+// is not finite, marks them and zeroes them for whatever computes on.
 func (s *session[T]) check(m bijector.Mat[T], logDet []float64, lo int, t *tally) {
 	finite := kernel.Finite(logDet)
 	for j := 0; j < m.D && finite; j++ {
@@ -82,7 +89,7 @@ func (s *session[T]) check(m bijector.Mat[T], logDet []float64, lo int, t *tally
 		return
 	}
 	for i := range m.N {
-		if s.bad[i] || finiteSample(m, i) && kernel.Finite(logDet[i:i+1]) {
+		if s.bad[i] || finiteSample(m, i) && (logDet == nil || kernel.Finite(logDet[i:i+1])) {
 			continue
 		}
 		t.note(lo+i, 1)

@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/registry"
 )
@@ -62,6 +64,35 @@ func testFlow[T bijector.Float](t *testing.T) {
 		t.Fatal(err)
 	}
 	sameBits(t, "LogProb of ReadFlow", must(a.LogProb(x)), must(h.Given(context).LogProb(x)))
+}
+
+// An embedding of contexts is a part of its flow.
+func TestEmbeddingRoundTrip(t *testing.T) {
+	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 4, ContextDim: 3, Layers: 2, Hidden: []int{6}}))
+	f := distribution.NewConditional[float32](chain, distribution.NewNormal[float32](4),
+		must(coupling.NewMLP[float32](coupling.MLPSpec{In: 2, Out: 3, Hidden: []int{5}})))
+	stir[float32](f, 3)
+	file := path(t)
+	if err := registry.Save(file, f); err != nil {
+		t.Fatal(err)
+	}
+	g, err := registry.LoadFlow[float32](file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, context := batch[float32](30, 4), batch[float32](30, 2)
+	sameBits(t, "LogProb", must(f.Given(context).LogProb(x)), must(g.Given(context).LogProb(x)))
+	doc := string(must(registry.MarshalSpec(f)))
+	if !strings.HasSuffix(doc, `"embedding":{"type":"coupling.mlp","spec":{"in":2,"out":3,"hidden":[5]}}}`) {
+		t.Errorf("spec %s", doc)
+	}
+	if doc := must(registry.MarshalSpec(distribution.NewFlow(f.Layer(), f.Base()))); bytes.Contains(doc, []byte("embedding")) {
+		t.Errorf("a flow without an embedding has the spec %s", doc)
+	}
+	_, err = registry.NewFlow[float32]([]byte(strings.Replace(doc, `"in":2,"out":3`, `"in":2,"out":0`, 1)))
+	wantError(t, "an embedding of no width", err, bijector.ErrSpec, "embedding: coupling.mlp")
+	_, err = registry.NewFlow[float32]([]byte(strings.Replace(doc, `"in":2,"out":3`, `"in":2,"out":4`, 1)))
+	wantError(t, "an embedding that does not fit", err, bijector.ErrContext, "makes 4 context features")
 }
 
 func TestConvert(t *testing.T) {
