@@ -49,6 +49,9 @@ func Export[T bijector.Float](w io.Writer, flow *distribution.Flow[T], d Directi
 	if c := flow.ContextDim(); c > 0 {
 		context = g.input("context", c)
 	}
+	if m := flow.Embedding(); m != nil {
+		context = network(g, m, context)
+	}
 	if d == Inverse {
 		v, _ = inverse(g, flow.Layer(), v, context)
 		return g.write(w, "the inverse of a normalizing flow, latent to data", result{out, v, []int{flow.Dim()}})

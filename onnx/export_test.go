@@ -120,6 +120,25 @@ func TestInputsAndOutputs(t *testing.T) {
 	}
 }
 
+// An embedding of contexts comes along: the context is as wide as what it
+// takes, and its two matrices are there beside those of the flow.
+func TestEmbedding(t *testing.T) {
+	f := realNVP(t, 3)
+	net, err := coupling.NewMLP[float64](coupling.MLPSpec{In: 7, Out: 3, Hidden: []int{5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := func(f *distribution.Flow[float64], d onnx.Direction) int {
+		return len(texts(t, graphOf(t, export(t, f, d)), 1))
+	}
+	for _, d := range []onnx.Direction{onnx.Forward, onnx.Inverse} {
+		with := distribution.NewConditional[float64](f.Layer(), f.Base(), net)
+		if got, want := nodes(with, d)-nodes(f, d), 3; got < want {
+			t.Errorf("direction %d: %d nodes for an embedding of two layers, want at least %d", d, got, want)
+		}
+	}
+}
+
 // Every name is defined once, before it is read, and something reads it.
 func TestNamesAreDefinedAndUsed(t *testing.T) {
 	for _, d := range []onnx.Direction{onnx.Forward, onnx.Inverse} {

@@ -71,14 +71,16 @@ type namedFlow[T bijector.Float] struct {
 // flows are trained a little, so that batch norm has statistics, actnorm is
 // initialised, and nothing is zero.
 func flows[T bijector.Float]() []namedFlow[T] {
-	over := func(l bijector.Layer[T], base distribution.Base[T]) *distribution.Flow[T] {
-		f := distribution.NewFlow(l, base)
+	trained := func(f *distribution.Flow[T]) *distribution.Flow[T] {
 		src := train.Tensor(normal[T](1, 200, dim))
 		if f.ContextDim() > 0 {
 			src = src.Given(normal[T](2, 200, classes))
 		}
 		must(train.Fit(context.Background(), f, src, train.Options{Epochs: 2}))
 		return f
+	}
+	over := func(l bijector.Layer[T], base distribution.Base[T]) *distribution.Flow[T] {
+		return trained(distribution.NewFlow(l, base))
 	}
 	standard := distribution.NewNormal[T](dim)
 	recipe := coupling.Recipe{Dim: dim, ContextDim: classes, Layers: 3, Hidden: []int{8, 8}, Seed: 1}
@@ -97,6 +99,10 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		namedFlow[T]{"nsf", over(must(coupling.NSF[T](recipe)), standard)},
 		namedFlow[T]{"layers", over(layers[T](), learned)},
 	)
+	embedding := must(coupling.NewMLP[T](coupling.MLPSpec{In: classes, Out: 2, Hidden: []int{6}}))
+	seen := recipe
+	seen.ContextDim = 2
+	all = append(all, namedFlow[T]{"embedding", trained(distribution.NewConditional[T](must(coupling.RealNVP[T](seen)), standard, embedding))})
 	for _, activation := range []string{"relu", "tanh"} {
 		net := coupling.Residual[T](coupling.ResidualSpec{Hidden: 8, Activation: activation, Seed: 5})
 		c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: dim, Scale: "exp", Reverse: true}, net))
