@@ -19,12 +19,11 @@ import (
 // for all real x (Papamakarios et al. 2017, arXiv 1705.07057, eq. 3 to 5, which
 // write z_j = (x_j - mu_j) exp(-alpha_j): s = -alpha, t = -mu exp(-alpha)).
 // Forward costs one evaluation of the net, Inverse D steps that together are
-// no more work: see Autoregressive. Where draws must be cheap and densities need not be,
-// bijector.Invert makes an inverse autoregressive flow of it (Kingma et al.
-// 2016, arXiv 1606.04934).
+// no more work: see Autoregressive. bijector.Invert makes an inverse
+// autoregressive flow of it (Kingma et al. 2016, arXiv 1606.04934).
 //
-// A row (s_j, t_j) is one of the net's parameters: first all raw scales, from
-// which AffineSpec.Scale makes s, then all shifts t.
+// The net's outputs are first all raw scales, from which AffineSpec.Scale makes
+// s, then all shifts t.
 type Affine[T bijector.Float] struct {
 	*Autoregressive[T]
 	spec AffineSpec

@@ -5,12 +5,10 @@
 //	z_j = f(x_j; theta_j),  theta_j = net_j(context, x_1, ..., x_(j-1)).
 //
 // The Jacobian is triangular in that order, so the log-determinant is a sum
-// over the features. One masked network ([NewMADE]) computes the parameters of all
-// features at once, so Forward, and with it the density and training, is one
-// evaluation of the net. Inverse, and with it sampling, finds the features one
-// after the other, in D steps. A coupling, whose two directions cost the same,
-// is the case of two steps; a layer of D steps bends more with as many
-// parameters.
+// over the features. One masked network ([NewMADE]) computes the parameters of
+// all features at once, so Forward, and with it the density and training, is
+// one evaluation of the net. Inverse, and with it sampling, finds the features
+// one after the other, in D steps. A coupling is the case of two steps.
 //
 // [Autoregressive] is the skeleton that the layers share. A kind of layer is a
 // [coupling.Elementwise] transform put into it: [Affine] is masked
@@ -20,9 +18,9 @@
 // # Inverse autoregressive flow
 //
 // [bijector.Invert] of a layer or a chain of this package is an inverse
-// autoregressive flow (IAF; Kingma et al. 2016, arXiv 1606.04934, eq. 9 to 11):
-// draws cost one evaluation of each net, and the density of a point that was
-// not drawn from it costs D steps. It is for densities that are known and to be
+// autoregressive flow (IAF; Kingma et al. 2016, arXiv 1606.04934, section 4):
+// draws take one evaluation of each net, and the density of a point that was
+// not drawn from it takes D steps. It is for densities that are known and to be
 // sampled, where MAF is for data; fitting it by the reverse Kullback-Leibler
 // divergence needs draws and the gradients of the layer inside, which has them.
 package autoregressive

@@ -18,7 +18,7 @@ import (
 //
 // with g the monotonic rational-quadratic spline of coupling.Spline within
 // [-B, B] and the identity outside it, for all real x (Durkan et al. 2019,
-// arXiv 1906.04032, eq. 4 to 8 and section 3.3). Forward costs one evaluation
+// arXiv 1906.04032, eq. 4 to 8). Forward costs one evaluation
 // of the net, whose outputs are 3*Bins-1 a feature; Inverse D steps that
 // together are no more work: see Autoregressive.
 type Spline[T bijector.Float] struct {
