@@ -62,7 +62,7 @@ func TestBasesConform(t *testing.T) {
 		uniform(distribution.UniformSpec{Dim: 2, Lo: []float64{-3, 0.1}, Hi: []float64{-1, 0.7}}),
 		mixture(distribution.MixtureSpec{Dim: 1, Components: 1}),
 		mixture(distribution.MixtureSpec{Dim: 1, Components: 3, Spread: 4}),
-		mixture(distribution.MixtureSpec{Dim: 2, Spread: 3, Seed: 1}),
+		mixture(distribution.MixtureSpec{Dim: 2, Components: 3, Spread: 2, Seed: 1}),
 		mixture(distribution.MixtureSpec{Dim: 20, Components: 5}),
 		class(distribution.ClassMixtureSpec{Dim: 1, Classes: 3, Spread: 4}),
 		class(distribution.ClassMixtureSpec{Dim: 2, Classes: 2, Components: 2, Spread: 2}),

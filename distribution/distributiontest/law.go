@@ -43,7 +43,14 @@ type law struct {
 	at, scale []float64
 	stream    uint64
 	cond      bijector.Mat[float64]
+	left      int // evaluations that may still be made
 }
+
+// budget bounds the evaluations for one feature: a density that is NaN, or
+// another one at each call, would be refined for ever. What they add up to by
+// then is reported. A smooth density takes some 20,000 in one dimension and a
+// million in two.
+const budget = 10_000_000
 
 // reach is how far the axes go: sinh(20) is 2e8.
 const reach = 20
@@ -59,6 +66,7 @@ func newLaw(f *fixture[float64], stream uint64) *law {
 	}
 	pass, z, logp := f.base.NewBasePass(bijector.PassOptions{MaxBatch: 1}), bijector.NewMat[float64](f.d, 1), make([]float64, 1)
 	l.density = func(at []float64) float64 {
+		l.left--
 		for j, v := range at {
 			z.Feature(j)[0] = v
 		}
@@ -99,13 +107,14 @@ func (l *law) checkFeature(j int, z []float64) error {
 		at := make([]float64, 2)
 		marginal = func(t float64) float64 {
 			at[j] = l.z(j, t)
-			return l.stretch(j, t) * integrate(func(u float64) float64 {
+			return l.stretch(j, t) * l.integrate(func(u float64) float64 {
 				at[1-j] = l.z(1-j, u)
 				return l.density(at) * l.stretch(1-j, u)
 			}, -reach, reach, 100, 1e-6)
 		}
 	}
 	slices.Sort(z)
+	l.left = budget
 	n := len(z)
 	limit := 3.3 / math.Sqrt(float64(n))
 	sum, worst, where, from := 0.0, 0.0, 0.0, -float64(reach)
@@ -115,7 +124,7 @@ func (l *law) checkFeature(j int, z []float64) error {
 			i = k * n / points
 			to = math.Asinh((z[i-1] - l.at[j]) / l.scale[j])
 		}
-		sum += integrate(marginal, from, to, 1+100/points, tol/1e4)
+		sum += l.integrate(marginal, from, to, 1+100/points, tol/1e4)
 		if d := math.Abs(sum - float64(i)/float64(n)); k < points && d > worst {
 			worst, where = d, z[i-1]
 		}
@@ -136,21 +145,21 @@ func (l *law) stretch(j int, t float64) float64 { return l.scale[j] * math.Cosh(
 
 // integrate is the integral of f from a to b by Simpson's rule, on pieces that
 // are halved until their halves agree with them within eps.
-func integrate(f func(float64) float64, a, b float64, pieces int, eps float64) (sum float64) {
+func (l *law) integrate(f func(float64) float64, a, b float64, pieces int, eps float64) (sum float64) {
 	h := (b - a) / float64(pieces)
 	for i := range pieces {
 		lo := a + h*float64(i)
-		sum += simpson(f, lo, lo+h, f(lo), f(lo+h/2), f(lo+h), eps, 40)
+		sum += l.simpson(f, lo, lo+h, f(lo), f(lo+h/2), f(lo+h), eps, 40)
 	}
 	return sum
 }
 
-func simpson(f func(float64) float64, a, b, fa, fm, fb, eps float64, depth int) float64 {
+func (l *law) simpson(f func(float64) float64, a, b, fa, fm, fb, eps float64, depth int) float64 {
 	h, m := (b-a)/2, (a+b)/2
 	fl, fr := f(a+h/2), f(m+h/2)
 	whole, halves := h/3*(fa+4*fm+fb), h/6*(fa+4*fl+2*fm+4*fr+fb)
-	if math.Abs(halves-whole) <= eps || depth == 0 {
+	if !(math.Abs(halves-whole) > eps) || depth == 0 || l.left < 0 {
 		return halves + (halves-whole)/15
 	}
-	return simpson(f, a, m, fa, fl, fm, eps, depth-1) + simpson(f, m, b, fm, fr, fb, eps, depth-1)
+	return l.simpson(f, a, m, fa, fl, fm, eps, depth-1) + l.simpson(f, m, b, fm, fr, fb, eps, depth-1)
 }

@@ -23,9 +23,9 @@ func Outputs[T bijector.Float](d, n int) bijector.Mat[T] {
 const guard = 12345.5
 
 // Framed is a view of samples in the middle of a larger batch that holds
-// guard elsewhere, with a copy of m in the view.
+// guard elsewhere, with a copy of m in the view. Its stride is not m's.
 func Framed[T bijector.Float](m bijector.Mat[T]) (view, whole bijector.Mat[T]) {
-	whole = bijector.NewMat[T](m.D, m.N+11)
+	whole = bijector.NewMat[T](m.D, m.N+27)
 	for i := range whole.Data {
 		whole.Data[i] = guard
 	}

@@ -1,0 +1,114 @@
+// Flows over every base: trained, saved and loaded.
+
+package distribution_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/stat/distuv"
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/registry"
+	"github.com/bijou-flow/bijou/train"
+)
+
+func sound[V any](v V, err error) V {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestFlowsLearnOverEveryBase(t *testing.T) {
+	t.Run("float32", learn[float32])
+	t.Run("float64", learn[float64])
+}
+
+func learn[T bijector.Float](t *testing.T) {
+	none := func() bijector.Layer[T] { return nil }
+	for name, c := range map[string]struct {
+		last func() bijector.Layer[T] // into the base's support
+		base distribution.Base[T]
+	}{
+		"student t":     {none, sound(distribution.StudentTOf[T](distribution.StudentTSpec{Dim: 2, Learned: true, LearnedDF: true}))},
+		"uniform":       {func() bijector.Layer[T] { return sound(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: 2})) }, distribution.NewUniform[T](2)},
+		"mixture":       {none, sound(distribution.NewMixture[T](distribution.MixtureSpec{Dim: 2, Seed: 3}))},
+		"class mixture": {none, sound(distribution.NewClassMixture[T](distribution.ClassMixtureSpec{Dim: 2, Classes: 3, Components: 2}))},
+		"independent":   {func() bijector.Layer[T] { return sound(bijector.NewSoftplus[T](bijector.SoftplusSpec{Dim: 2})) }, distribution.NewIndependent[T](distuv.Gamma{Alpha: 2, Beta: 1}, distuv.LogNormal{Sigma: 1})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			layers := sound(coupling.RealNVP[T](coupling.Recipe{Dim: 2, Layers: 2, Hidden: []int{8}, Seed: 1})).Members()
+			if l := c.last(); l != nil {
+				layers = append(layers, l)
+			}
+			flow := distribution.NewFlow[T](sound(bijector.NewChain(layers...)), c.base)
+			rng := rand.New(rand.NewPCG(5, 6))
+			const n = 600
+			x, labels := make([]T, 2*n), make([]T, 3*n)
+			for i := range n { // three clusters, bent
+				k := i % 3
+				u := rng.NormFloat64()
+				x[2*i], x[2*i+1] = T(3*float64(k)+u), T(0.5*rng.NormFloat64()+u*u)
+				labels[3*i+k] = 1
+			}
+			rows := bijector.TensorOf(x, n, 2)
+			data := train.Source(train.Tensor(rows))
+			var given *tensor.Dense
+			if flow.ContextDim() > 0 {
+				given = bijector.TensorOf(labels, n, 3)
+				data = train.Tensor(rows).Given(given)
+			}
+			before, err := train.Evaluate(context.Background(), flow, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := train.Fit(context.Background(), flow, data, train.Options{Epochs: 8, Rate: 1e-2, Seed: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := train.Evaluate(context.Background(), flow, data)
+			if err != nil || report.BadSteps > 0 || math.IsNaN(after) || !(after < before-0.3) {
+				t.Errorf("the loss goes from %v to %v, with %d bad steps, %v", before, after, report.BadSteps, err)
+			}
+			var file bytes.Buffer
+			if err := registry.Write(&file, flow); err != nil {
+				t.Fatal(err)
+			}
+			back, err := registry.ReadFlow[T](&file, int64(file.Len()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if given != nil {
+				flow, back = flow.Given(given), back.Given(given)
+			}
+			same := func(what string, f func(*distribution.Flow[T]) (*tensor.Dense, error)) {
+				a, b := sound(f(flow)), sound(f(back))
+				if !a.Eq(b) {
+					t.Errorf("%s of the loaded model is another", what)
+				}
+			}
+			same("LogProb", func(f *distribution.Flow[T]) (*tensor.Dense, error) { return f.LogProb(rows) })
+			same("Sample", func(f *distribution.Flow[T]) (*tensor.Dense, error) {
+				return f.Sample(rand.New(rand.NewPCG(1, 2)), n)
+			})
+		})
+	}
+}
+
+// What has no name cannot be saved, and says so.
+func TestUnnamedMarginalIsNotSaved(t *testing.T) {
+	type own struct{ distuv.Normal }
+	flow := distribution.NewFlow[float64](sound(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 1})),
+		distribution.NewIndependent[float64](own{distuv.Normal{Sigma: 1}}))
+	if err := registry.Write(&bytes.Buffer{}, flow); !errors.Is(err, registry.ErrUnknownLayer) {
+		t.Errorf("a flow over a marginal without a name: %v, want ErrUnknownLayer", err)
+	}
+}
