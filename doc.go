@@ -29,6 +29,7 @@
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
 //     of any encoder.
 //   - registry: layers by name, models from JSON, and the model file.
+//   - interop/torch: flows that were trained in PyTorch, and back.
 //   - onnx: flows, encoders and decoders as ONNX models for other runtimes.
 //   - mnist: the digits, a reader for their format, image grids; mnist/latentflow
 //     is the command that learns to draw them.

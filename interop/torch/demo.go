@@ -1,0 +1,136 @@
+// The original demo's Real NVP.
+
+package torch
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// DemoOptions says what a demo flow's state does not.
+type DemoOptions struct {
+	// Activation of the conditioners: "relu" (the default) or "tanh".
+	Activation string
+	// Eps that batch norm adds to the variance; 0 means 1e-5.
+	Eps float64
+}
+
+// Demo makes a flow of the state of the demo's Real NVP, a list flows of any of
+// three modules and a normal base distribution:
+//
+//   - A coupling has "flows.<k>.mask" (d), 1 where a feature is kept, and the
+//     network "flows.<k>.s.<0, 2, 4 ...>.weight" and ".bias". That sees the
+//     context (c) and then all d features, the moved ones as zeros, and gives
+//     2d values, first s and then t, for z = m*x + (1-m)*(x*exp(tanh(s)) + t).
+//     Its hidden sizes wrap in the demo: hidden=[200] builds in -> 200 -> 200
+//     -> out. The shapes say it all, also c = in - d.
+//   - A permutation has "flows.<k>.p" and its inverse "flows.<k>.invp", for
+//     z = x[:, p].
+//   - Batch norm has "flows.<k>.log_gamma", ".beta", ".running_mean" and
+//     ".running_var" (d each), for
+//     z = exp(log_gamma) * (x - mean) / sqrt(var + eps) + beta.
+//
+// The base distribution has mean "prior_mean" and variance "prior_var", or is
+// the standard normal where the state has neither.
+//
+// Weights that a mask makes zero are left out: the network of a coupling here
+// sees the kept features alone, and computes s and t of the moved ones.
+func Demo[T bijector.Float](s *State, o DemoOptions) (*distribution.Flow[T], error) {
+	r := newReader[T](s)
+	dim, context := r.length("flows.0.mask", "flows.0.p", "flows.0.log_gamma"), anySize
+	var layers []bijector.Layer[T]
+	for k := 0; k == 0 || r.under(fmt.Sprintf("flows.%d.", k)); k++ {
+		at := fmt.Sprintf("flows.%d.", k)
+		var l bijector.Layer[T]
+		var err error
+		switch {
+		case r.has(at + "p"):
+			var p []int
+			if p, err = r.permutation(at+"p", at+"invp", dim); err == nil {
+				l, err = permute[T](p)
+			}
+		case r.has(at + "log_gamma"):
+			l, err = demoBatchNorm[T](r, at, dim, o.Eps)
+		default:
+			l, context, err = demoCoupling[T](r, at, dim, context, o.Activation)
+		}
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, l)
+	}
+	var mean, deviation []float64
+	if r.has("prior_mean") || r.has("prior_var") {
+		var err error
+		if mean, err = r.floats("prior_mean", dim); err != nil {
+			return nil, err
+		}
+		variance, err := r.variance("prior_var", dim)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range variance {
+			deviation = append(deviation, math.Sqrt(v))
+		}
+	}
+	base, err := normal[T](dim, mean, deviation)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(r, layers, base)
+}
+
+// demoCoupling also returns the number of context features, which the first
+// coupling tells.
+func demoCoupling[T bijector.Float](r *reader, at string, d, context int, activation string) (l bijector.Layer[T], c int, err error) {
+	keep, err := r.mask(at+"mask", d)
+	if err != nil {
+		return nil, 0, err
+	}
+	kept, moved := split(keep)
+	net, err := r.perceptron(at + "s.")
+	if err != nil {
+		return nil, 0, err
+	}
+	first, last := net[0], net[len(net)-1]
+	if c = first.in - d; c < 0 || context != anySize && c != context {
+		return nil, 0, r.width(first, "context and %d features as inputs, as in every coupling", d)
+	}
+	if last.out != 2*d {
+		return nil, 0, r.width(last, "%d outputs, s and t of %d features", 2*d, d)
+	}
+	columns, rows := span(0, c), moved
+	for _, k := range kept {
+		columns = append(columns, c+k)
+	}
+	for _, k := range moved {
+		rows = append(rows, d+k)
+	}
+	reorder(net, columns, rows)
+	l, err = coupling.NewAffineWith(coupling.AffineSpec{
+		Dim: d, ContextDim: c, Mask: maskOf(d, kept), Scale: "tanh",
+	}, mlp[T](net, activation))
+	return l, c, err
+}
+
+func demoBatchNorm[T bijector.Float](r *reader, at string, dim int, eps float64) (bijector.Layer[T], error) {
+	var s batchNorm
+	var err error
+	if s.logGamma, err = r.floats(at+"log_gamma", dim); err != nil {
+		return nil, err
+	}
+	if s.beta, err = r.floats(at+"beta", dim); err != nil {
+		return nil, err
+	}
+	if s.mean, err = r.floats(at+"running_mean", dim); err != nil {
+		return nil, err
+	}
+	if s.variance, err = r.variance(at+"running_var", dim); err != nil {
+		return nil, err
+	}
+	return newBatchNorm[T](s, eps)
+}

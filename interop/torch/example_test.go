@@ -1,0 +1,99 @@
+package torch_test
+
+import (
+	"bytes"
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/interop/torch"
+)
+
+func ExampleZuko() {
+	// safetensors.torch.save_file(flow.state_dict(), "zuko.safetensors")
+	state, err := torch.Open("testdata/zuko.safetensors")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	flow, err := torch.Zuko[float64](state, torch.ZukoOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x := tensor.New(tensor.WithShape(1, 5), tensor.WithBacking([]float64{0.5, -1, 0, 1, 0.2}))
+	logp, _ := flow.LogProb(x)
+	fmt.Printf("%.4f nats\n", logp.Float64s())
+	// Output: [-6.7722] nats
+}
+
+func ExampleNFlows() {
+	state, err := torch.Open("testdata/nflows.safetensors")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	flow, err := torch.NFlows[float32](state, torch.NFlowsOptions{})
+	fmt.Println(flow.Dim(), "features,", err)
+	// Output: 5 features, <nil>
+}
+
+func ExampleNormFlows() {
+	state, err := torch.Open("testdata/normflows.safetensors")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// Three couplings, each with a swap: len(model.flows) is 6.
+	flow, err := torch.NormFlows[float32](state, torch.NormFlowsOptions{Flows: 6})
+	fmt.Println(flow.Dim(), "features,", err)
+	// Output: 5 features, <nil>
+}
+
+// A model that was trained in part by another program: the error says which of
+// its tensors has no place.
+func ExampleDemo() {
+	state, err := torch.Open("testdata/demo_context_64.safetensors")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	flow, err := torch.Demo[float32](state, torch.DemoOptions{})
+	fmt.Println(flow.Dim(), "features,", flow.ContextDim(), "of the context,", err)
+	_, err = torch.Zuko[float32](state, torch.ZukoOptions{})
+	fmt.Println(err)
+	// Output:
+	// 6 features, 3 of the context, <nil>
+	// torch: "transform.transforms.0.mask": missing tensor
+}
+
+func ExampleDemoAutoencoder() {
+	state, err := torch.Open("testdata/autoencoder.safetensors")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	a, err := torch.DemoAutoencoder[float32](state, torch.DemoAutoencoderOptions{})
+	fmt.Println(a.Dim(), "pixels,", a.Embedding(), "values,", err)
+	// Output: 64 pixels, 4 values, <nil>
+}
+
+// SaveDemo writes the same to a file.
+func ExampleWriteDemo() {
+	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 4, Layers: 3, Hidden: []int{8, 8}, Scale: "tanh", Raw: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var file bytes.Buffer
+	if err := torch.WriteDemo(&file, distribution.NewFlow(chain, distribution.NewNormal[float32](4))); err != nil {
+		fmt.Println(err)
+		return
+	}
+	state, _ := torch.Read(&file, int64(file.Len()))
+	again, err := torch.Demo[float32](state, torch.DemoOptions{})
+	fmt.Println(again.Dim(), "features,", err)
+	// Output: 4 features, <nil>
+}

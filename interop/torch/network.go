@@ -1,0 +1,164 @@
+// The networks of a state: affine layers, put into the order that couplings
+// here have, and made a conditioner of.
+
+package torch
+
+import (
+	"fmt"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+)
+
+// layer is an affine map, y = W x + b.
+type layer struct {
+	name    string // of its weight, for errors
+	in, out int
+	w       []float64 // (out, in)
+	b       []float64
+}
+
+// linear takes the weight and bias of a torch.nn.Linear. A width of anySize is
+// whatever the weight has.
+func (r *reader) linear(name string, in, out int) (layer, error) {
+	l := layer{name: name + ".weight"}
+	var err error
+	if l.w, err = r.floats(l.name, out, in); err != nil {
+		return l, err
+	}
+	shape := r.state.tensors[l.name].shape
+	l.out, l.in = shape[0], shape[1]
+	l.b, err = r.floats(name+".bias", l.out)
+	return l, err
+}
+
+// perceptron takes the linear layers prefix + "0", "2", "4" and so on, between
+// which a torch.nn.Sequential has its activations.
+func (r *reader) perceptron(prefix string) ([]layer, error) {
+	var net []layer
+	in := anySize
+	for i := 0; i == 0 || r.has(fmt.Sprintf("%s%d.weight", prefix, i)); i += 2 {
+		l, err := r.linear(fmt.Sprint(prefix, i), in, anySize)
+		if err != nil {
+			return nil, err
+		}
+		net, in = append(net, l), l.out
+	}
+	return net, nil
+}
+
+// width is a shape error for an affine layer of the wrong width.
+func (r *reader) width(l layer, format string, a ...any) error {
+	return r.fault(l.name, bijector.ErrShape, "[%d %d], want %s", l.out, l.in, fmt.Sprintf(format, a...))
+}
+
+// columns is the layer for inputs in another order: input j is the former
+// order[j]. Those that are not named are taken to be zero.
+func (l layer) columns(order []int) layer {
+	w := make([]float64, 0, l.out*len(order))
+	for i := range l.out {
+		for _, k := range order {
+			w = append(w, l.w[i*l.in+k])
+		}
+	}
+	l.w, l.in = w, len(order)
+	return l
+}
+
+// rows is the layer whose output i is the former order[i].
+func (l layer) rows(order []int) layer {
+	w, b := make([]float64, 0, len(order)*l.in), make([]float64, 0, len(order))
+	for _, k := range order {
+		w, b = append(w, l.w[k*l.in:(k+1)*l.in]...), append(b, l.b[k])
+	}
+	l.w, l.b, l.out = w, b, len(order)
+	return l
+}
+
+// reorder gives the first layer of a net its inputs and the last its outputs
+// in another order.
+func reorder(net []layer, columns, rows []int) {
+	net[0] = net[0].columns(columns)
+	last := len(net) - 1
+	net[last] = net[last].rows(rows)
+}
+
+// span is lo, lo+1, ..., hi-1.
+func span(lo, hi int) []int {
+	s := make([]int, 0, hi-lo)
+	for i := lo; i < hi; i++ {
+		s = append(s, i)
+	}
+	return s
+}
+
+// mlp returns the constructor of a perceptron with the weights of net.
+func mlp[T bijector.Float](net []layer, activation string) func(in, out int) (bijector.Map[T], error) {
+	return func(in, out int) (bijector.Map[T], error) {
+		s := coupling.MLPSpec{In: in, Out: out, Activation: activation}
+		for _, l := range net[1:] {
+			s.Hidden = append(s.Hidden, l.in)
+		}
+		m, err := coupling.NewMLP[T](s)
+		if err != nil {
+			return nil, err
+		}
+		return m, copyLayers(m.Params(), net)
+	}
+}
+
+// residual returns the constructor of a residual perceptron with the weights
+// of net: the first layer, two for each block, the last one.
+func residual[T bijector.Float](net []layer, activation string) func(in, out int) (bijector.Map[T], error) {
+	return func(in, out int) (bijector.Map[T], error) {
+		m, err := coupling.NewResidual[T](coupling.ResidualSpec{
+			In: in, Out: out, Hidden: net[0].out, Blocks: len(net)/2 - 1, Activation: activation,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return m, copyLayers(m.Params(), net)
+	}
+}
+
+// copyLayers sets parameters that are a weight and a bias for each layer.
+func copyLayers[T bijector.Float](params []bijector.Param[T], net []layer) error {
+	for i, l := range net {
+		for k, v := range [][]float64{l.w, l.b} {
+			p := params[2*i+k]
+			if len(p.Data) != len(v) {
+				return fmt.Errorf("torch: %s of shape %v gets %d values from %q: %w", p.Name, p.Shape, len(v), l.name, bijector.ErrShape)
+			}
+			convert(p.Data, v)
+		}
+	}
+	return nil
+}
+
+// convert rounds to T.
+func convert[T bijector.Float](dst []T, src []float64) {
+	for i, v := range src {
+		dst[i] = T(v)
+	}
+}
+
+// split returns the features that a mask keeps and those that it moves.
+func split(keep []bool) (kept, moved []int) {
+	for i, k := range keep {
+		if k {
+			kept = append(kept, i)
+		} else {
+			moved = append(moved, i)
+		}
+	}
+	return kept, moved
+}
+
+// maskOf is the spec of a mask that keeps the given ones of dim features.
+func maskOf(dim int, kept []int) coupling.MaskSpec {
+	keep := make([]int, dim)
+	for _, k := range kept {
+		keep[k] = 1
+	}
+	return coupling.MaskSpec{Kind: "given", Keep: keep}
+}

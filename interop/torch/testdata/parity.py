@@ -1,0 +1,139 @@
+"""Writes the parity vectors: for each source a small model with weights that
+are no start values, its state_dict as <case>.safetensors, and what it computes
+in evaluation, in float64 and float32, as <case>.json.
+
+    pip install -r requirements.txt && python3 parity.py
+
+A name that ends in 64 has a state in float64, the others in float32.
+"""
+import json
+import math
+import os
+
+import nflows.flows
+import normflows as nf
+import torch
+import zuko
+from safetensors.torch import save_file
+
+import demo
+
+HERE, ROWS = os.path.dirname(os.path.abspath(__file__)), 5
+
+
+def perturb(model, g):
+    """Puts every number away from what a constructor gives."""
+    normal = lambda v: torch.randn(v.shape, generator=g, dtype=v.dtype)
+    with torch.no_grad():
+        for name, v in model.state_dict().items():
+            leaf = name.split(".")[-1]
+            if not v.is_floating_point() or leaf in ("mask", "data_dep_init_done"):
+                continue
+            if leaf in ("running_var", "prior_var", "scale"):
+                v.copy_(0.5 + normal(v).abs())
+            elif v.ndim >= 2 and leaf == "weight":
+                v.copy_(normal(v) / math.sqrt(v[0].numel()))
+            else:
+                v.copy_(0.3 * normal(v))
+
+
+def in_dtype(dtype, run):
+    """Some sources make tensors of the default type within a computation."""
+    torch.set_default_dtype(dtype)
+    with torch.no_grad():
+        out = run()
+    torch.set_default_dtype(torch.float32)
+    return {k: v.double().flatten().tolist() for k, v in out.items()}
+
+
+def write(name, source, make, run, inputs, options=None):
+    """make() is a model, run(model, inputs) its results."""
+    state_dtype = torch.float64 if name.endswith("64") else torch.float32
+    torch.manual_seed(1)
+    torch.set_default_dtype(state_dtype)
+    model = make().eval()
+    perturb(model, torch.Generator().manual_seed(2))
+    torch.set_default_dtype(torch.float32)
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, os.path.join(HERE, name + ".safetensors"))
+    out = {"source": source, "options": options or {},
+           "inputs": {k: {"shape": list(v.shape), "data": v.double().flatten().tolist()} for k, v in inputs.items()}}
+    for dtype, key in ((torch.float64, "float64"), (torch.float32, "float32")):
+        model.to(dtype)
+        cast = {k: v.to(dtype) for k, v in inputs.items()}
+        out[key] = in_dtype(dtype, lambda: run(model, cast))
+    with open(os.path.join(HERE, name + ".json"), "w") as f:
+        json.dump(out, f, separators=(",", ":"))
+        f.write("\n")
+
+
+def rows(dim, context=0):
+    g = torch.Generator().manual_seed(3)
+    out = {"x": 1.2 * torch.randn(ROWS, dim, generator=g) + 0.2, "u": torch.randn(ROWS, dim, generator=g)}
+    if context:
+        out["context"] = torch.randn(ROWS, context, generator=g)
+    return out
+
+
+def run_demo(m, v):
+    c = v.get("context")
+    z, log_det = m(v["x"], c)
+    return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"], c), "inverse": m.inverse(v["u"], c)}
+
+
+def run_autoencoder(m, v):
+    z = m.encode(v["x"])
+    return {"z": z, "decoded": m.decode(v["u"])}
+
+
+def run_zuko(m, v):
+    flow = m(v.get("context"))
+    z, log_det = flow.transform.call_and_ladj(v["x"])
+    return {"z": z, "log_det": log_det, "log_prob": flow.log_prob(v["x"]), "inverse": flow.transform.inv(v["u"])}
+
+
+def run_nflows(m, v):
+    z, log_det = m._transform(v["x"])
+    return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"]), "inverse": m._transform.inverse(v["u"])[0]}
+
+
+def run_normflows(m, v):
+    z, log_det = m.inverse_and_log_det(v["x"])
+    return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"]), "inverse": m.forward(v["u"])}
+
+
+def normflows_stack(dim, layers, scale=True, between="swap"):
+    kept = (dim + 1) // 2
+    flows = []
+    for _ in range(layers):
+        net = nf.nets.MLP([kept, 8, 8, (2 if scale else 1) * (dim - kept)])
+        flows.append(nf.flows.AffineCouplingBlock(net, scale=scale))
+        flows.append(nf.flows.Permute(dim, mode=between))
+        if between == "shuffle":
+            flows.append(nf.flows.ActNorm(dim))
+            flows[-1].data_dep_init_done = torch.tensor(1.0)
+    return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows)
+
+
+def main():
+    torch.set_num_threads(1)
+    write("demo", "demo", lambda: demo.RealNVP(5, layers=2, hidden=[8]), run_demo, rows(5))
+    write("demo_context_64", "demo", lambda: demo.RealNVP(6, 3, layers=3, hidden=[8]), run_demo, rows(6, 3))
+    images = torch.rand(3, 64, generator=torch.Generator().manual_seed(4)).view(3, 1, 8, 8)
+    codes = torch.randn(3, 4, generator=torch.Generator().manual_seed(5))
+    for name, bias in (("autoencoder", True), ("autoencoder_plain_64", False)):
+        write(name, "autoencoder", lambda: demo.Autoencoder(8, (3, 5), 4, bias), run_autoencoder, {"x": images, "u": codes})
+    write("zuko", "zuko", lambda: zuko.flows.RealNVP(5, transforms=3, randmask=True, hidden_features=(8, 7)), run_zuko, rows(5))
+    write("zuko_context_64", "zuko", lambda: zuko.flows.NICE(4, 2, transforms=2, hidden_features=(8, 8), activation=torch.nn.Tanh),
+          run_zuko, rows(4, 2), {"activation": "tanh"})
+    write("zuko_additive", "zuko", lambda: zuko.flows.NICE(
+        4, 2, transforms=2, hidden_features=(8,), univariate=zuko.transforms.AdditiveTransform, shapes=[()]), run_zuko, rows(4, 2))
+    write("nflows", "nflows", lambda: nflows.flows.SimpleRealNVP(5, 8, 3, 2), run_nflows, rows(5))
+    write("nflows_norm_64", "nflows", lambda: nflows.flows.SimpleRealNVP(
+        4, 8, 2, 1, activation=torch.tanh, batch_norm_between_layers=True), run_nflows, rows(4), {"activation": "tanh"})
+    write("nflows_additive", "nflows", lambda: nflows.flows.SimpleRealNVP(3, 8, 2, 1, use_volume_preserving=True), run_nflows, rows(3))
+    write("normflows", "normflows", lambda: normflows_stack(5, 3), run_normflows, rows(5))
+    write("normflows_shuffle_64", "normflows", lambda: normflows_stack(4, 2, between="shuffle"), run_normflows, rows(4))
+    write("normflows_additive", "normflows", lambda: normflows_stack(3, 2, scale=False), run_normflows, rows(3))
+
+
+main()

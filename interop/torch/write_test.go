@@ -1,0 +1,249 @@
+package torch_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/interop/torch"
+	"github.com/bijou-flow/bijou/registry"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// again reads what was written.
+func again(t testing.TB, b *bytes.Buffer, err error) *torch.State {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return must(torch.Read(bytes.NewReader(b.Bytes()), int64(b.Len())))
+}
+
+// TestWriteDemo: what is written computes what was read does, to the bit.
+func TestWriteDemo(t *testing.T) {
+	t.Run("float32", testWriteDemo[float32])
+	t.Run("float64", testWriteDemo[float64])
+}
+
+func testWriteDemo[T bijector.Float](t *testing.T) {
+	same := func(file string, a, b map[string][]float64) {
+		t.Helper()
+		for name, v := range a {
+			tolerance := 0.0
+			// The base's deviation goes out squared, and statistics in T.
+			if _, narrow := any(*new(T)).(float32); name == "log_prob" || narrow && strings.HasSuffix(file, "64") {
+				tolerance = 1e-6
+			}
+			if e := worst(t, b[name], v); e > tolerance {
+				t.Errorf("%s is off by %.2g", name, e)
+			}
+		}
+	}
+	for _, name := range []string{"demo", "demo_context_64"} {
+		p := readParity(t, "testdata/"+name+".json")
+		f := read[T](t, p, must(torch.Open("testdata/"+name+".safetensors")))
+		var b bytes.Buffer
+		s := again(t, &b, torch.WriteDemo(&b, f))
+		same(name, flowResults(p, f), flowResults(p, read[T](t, p, s)))
+	}
+	for _, name := range []string{"autoencoder", "autoencoder_plain_64"} {
+		p := readParity(t, "testdata/"+name+".json")
+		a := must(torch.DemoAutoencoder[T](must(torch.Open("testdata/"+name+".safetensors")), torch.DemoAutoencoderOptions{}))
+		var b bytes.Buffer
+		s := again(t, &b, torch.WriteDemoAutoencoder(&b, a))
+		same(name, coderResults(p, a), coderResults(p, must(torch.DemoAutoencoder[T](s, torch.DemoAutoencoderOptions{}))))
+	}
+}
+
+// trained is a flow that the demo's class can hold, made and trained here.
+func trained[T bijector.Float](t testing.TB, contextDim int) *distribution.Flow[T] {
+	t.Helper()
+	chain := must(coupling.RealNVP[T](coupling.Recipe{
+		Dim: 5, ContextDim: contextDim, Layers: 3, Hidden: []int{8, 8}, Scale: "tanh", Raw: true, Mask: coupling.MaskSpec{Kind: "random", Seed: 2}, Seed: 3,
+	}))
+	base := must(distribution.NormalOf[T](distribution.NormalSpec{Dim: 5, Learned: true}))
+	f := distribution.NewFlow(chain, base)
+	p := readParity(t, "testdata/demo.json")
+	src := train.Tensor(input[T](p, "x"))
+	if contextDim > 0 {
+		src = src.Given(input[T](contextOf(p, contextDim), "context"))
+	}
+	if _, err := train.Fit(context.Background(), f, src, train.Options{Epochs: 20}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// contextOf gives a case a context, cut from what its inverse starts from.
+func contextOf(p parity, c int) parity {
+	in := p.Inputs["u"]
+	n := in.Shape[0]
+	in.Shape, in.Data = []int{n, c}, in.Data[:n*c]
+	p.Inputs["context"] = in
+	return p
+}
+
+// TestWriteTrained writes flows and an autoencoder of the library's making, and
+// what they compute. With BIJOU_TORCH_OUT they are kept there, for
+// testdata/load.py to compare with PyTorch.
+func TestWriteTrained(t *testing.T) {
+	dir := os.Getenv("BIJOU_TORCH_OUT")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	t.Run("float32", func(t *testing.T) { testWriteTrained[float32](t, dir) })
+	t.Run("float64", func(t *testing.T) { testWriteTrained[float64](t, dir) })
+}
+
+func testWriteTrained[T bijector.Float](t *testing.T, dir string) {
+	kind := strings.TrimPrefix(t.Name(), "TestWriteTrained/")
+	keep := func(name string, p parity, out map[string][]float64) *torch.State {
+		t.Helper()
+		p.Float32, p.Float64 = out, nil
+		if kind == "float64" {
+			p.Float32, p.Float64 = nil, out
+		}
+		file := filepath.Join(dir, name+"_"+kind)
+		if err := os.WriteFile(file+".json", must(json.Marshal(p)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return must(torch.Open(file + ".safetensors"))
+	}
+	for _, contextDim := range []int{0, 2} {
+		p := readParity(t, "testdata/demo.json")
+		name := "flow"
+		if contextDim > 0 {
+			p, name = contextOf(p, contextDim), "flow_context"
+		}
+		f := trained[T](t, contextDim)
+		if err := torch.SaveDemo(filepath.Join(dir, name+"_"+kind+".safetensors"), f); err != nil {
+			t.Fatal(err)
+		}
+		out := flowResults(p, f)
+		s := keep(name, p, out)
+		for k, v := range flowResults(p, read[T](t, p, s)) {
+			if e := worst(t, v, out[k]); e > 1e-5 {
+				t.Errorf("%s: %s is off by %.2g", name, k, e)
+			}
+		}
+	}
+	p := readParity(t, "testdata/autoencoder.json")
+	a := must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 8, Channels: []int{3, 5}, Embedding: 4, Bias: true, Seed: 1}))
+	if err := torch.SaveDemoAutoencoder(filepath.Join(dir, "autoencoder_"+kind+".safetensors"), a); err != nil {
+		t.Fatal(err)
+	}
+	out := coderResults(p, a)
+	s := keep("autoencoder", p, out)
+	for k, v := range coderResults(p, must(torch.DemoAutoencoder[T](s, torch.DemoAutoencoderOptions{}))) {
+		if !slices.Equal(v, out[k]) {
+			t.Errorf("autoencoder: %s differs", k)
+		}
+	}
+}
+
+// TestWriteRefuses what the demo's classes cannot hold.
+func TestWriteRefuses(t *testing.T) {
+	good := coupling.Recipe{Dim: 4, Layers: 2, Scale: "tanh", Raw: true}
+	if err := torch.WriteDemo(new(bytes.Buffer), realNVP(good)); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(want string, f *distribution.Flow[float32]) {
+		t.Helper()
+		err := torch.WriteDemo(new(bytes.Buffer), f)
+		if !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want ErrSpec and %q", err, want)
+		}
+	}
+	for want, change := range map[string]func(r *coupling.Recipe){
+		`layer 0 is a *coupling.Affine[float32]: its scale is ""`: func(r *coupling.Recipe) { r.Scale = "" },
+		`its conditioner has the activation "tanh"`:               func(r *coupling.Recipe) { r.Activation = "tanh" },
+		`layer 2 is a *bijector.ActNorm[float32]`:                 func(r *coupling.Recipe) { r.Norm = "act" },
+		`layer 1 is a *coupling.Affine[float32]: the next`:        func(r *coupling.Recipe) { r.Norm, r.Order = "none", "alternate" },
+		`its eps is 0.1`: func(r *coupling.Recipe) { r.Eps = 0.1 },
+		`layer 0 is a *bijector.Standardize[float32]`: func(r *coupling.Recipe) { r.Raw = false },
+		`does not end`: func(r *coupling.Recipe) { r.Norm, r.Layers, r.Order = "none", 1, "random" },
+	} {
+		r := good
+		change(&r)
+		refused(want, realNVP(r))
+	}
+	chain := realNVP(good).Layer()
+	refused("want a chain", distribution.NewFlow(chain.(*bijector.Chain[float32]).Members()[0], distribution.NewNormal[float32](4)))
+	refused("the demo's a normal", distribution.NewFlow[float32](chain, distribution.NewLogistic[float32](4)))
+	c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: 4, Scale: "tanh"}, coupling.Residual[float32](coupling.ResidualSpec{})))
+	refused("the demo's a perceptron", distribution.NewFlow(must(bijector.NewChain[float32](c)), distribution.NewNormal[float32](4)))
+	c = must(coupling.NewAffine[float32](coupling.AffineSpec{Dim: 4, Scale: "tanh", Reverse: true}))
+	refused("reverse: true", distribution.NewFlow(must(bijector.NewChain[float32](c)), distribution.NewNormal[float32](4)))
+	for _, s := range []autoencoder.ConvSpec{{Height: 9}, {Width: 9}, {Channels: []int{3}}, {Height: 4, Channels: []int{1, 2}, Embedding: 3}} {
+		err := torch.WriteDemoAutoencoder(new(bytes.Buffer), must(autoencoder.NewConv[float32](s)))
+		if !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("%+v: %v, want ErrSpec", s, err)
+		}
+	}
+	dense := must(autoencoder.NewDense[float32](autoencoder.DenseSpec{In: 8}))
+	if err := torch.WriteDemoAutoencoder(new(bytes.Buffer), dense); !errors.Is(err, bijector.ErrSpec) {
+		t.Errorf("a dense autoencoder: %v, want ErrSpec", err)
+	}
+	if err := torch.SaveDemo(filepath.Join(t.TempDir(), "no", "such"), realNVP(good)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+}
+
+func realNVP(r coupling.Recipe) *distribution.Flow[float32] {
+	return distribution.NewFlow(must(coupling.RealNVP[float32](r)), distribution.NewNormal[float32](r.Dim))
+}
+
+// TestImportsLiveOn: every imported flow is saved, loaded and trained like any
+// other.
+func TestImportsLiveOn(t *testing.T) {
+	for _, file := range must(filepath.Glob("testdata/*.json")) {
+		p := readParity(t, file)
+		if p.Source == "autoencoder" {
+			continue
+		}
+		f := read[float32](t, p, must(torch.Open(strings.TrimSuffix(file, "json")+"safetensors")))
+		var b bytes.Buffer
+		if err := registry.Write(&b, f); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		g, err := registry.ReadFlow[float32](&b, int64(b.Len()))
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		before := flowResults(p, f)
+		for k, v := range flowResults(p, g) {
+			if !slices.Equal(v, before[k]) {
+				t.Errorf("%s: %s differs after loading", file, k)
+			}
+		}
+		src := train.Tensor(input[float32](p, "x"))
+		if c := input[float32](p, "context"); c != nil {
+			src = src.Given(c)
+		}
+		if _, err := train.Fit(context.Background(), g, src, train.Options{Epochs: 40}); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		after := flowResults(p, g)
+		if mean(after["log_prob"]) <= mean(before["log_prob"]) {
+			t.Errorf("%s: %.3f nats after training, %.3f before", file, mean(after["log_prob"]), mean(before["log_prob"]))
+		}
+	}
+}
+
+func mean(v []float64) float64 {
+	s := 0.0
+	for _, x := range v {
+		s += x / float64(len(v))
+	}
+	return s
+}

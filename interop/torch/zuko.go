@@ -1,0 +1,111 @@
+// zuko's coupling flows.
+
+package torch
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// ZukoOptions says what a zuko flow's state does not.
+type ZukoOptions struct {
+	// Activation of the conditioners: "relu" (the default, nn.ReLU) or "tanh".
+	Activation string
+	// Slope is the least slope of the affine maps; 0 means 1e-3, as in
+	// MonotonicAffineTransform.
+	Slope float64
+}
+
+// Zuko makes a flow of the state of a zuko.flows.NICE or zuko.flows.RealNVP,
+// which are one class: couplings with alternating or random masks over a normal
+// base distribution.
+//
+//   - Coupling k has "transform.transforms.<k>.mask" (d), true where a feature
+//     is kept, and the network "transform.transforms.<k>.hyper.<0, 2, 4 ...>".
+//     That sees the kept features and then the context (c), and gives for each
+//     moved feature in turn b and a, for z = x*exp(s) + b with
+//     s = a / (1 + |a / log(slope)|): the scale "softsign" here. With one value
+//     for each, it is univariate=AdditiveTransform, z = x + b.
+//   - The base distribution has mean "base.loc" and deviation "base.scale"
+//     (before zuko 1.3 "base._0" and "base._1").
+func Zuko[T bijector.Float](s *State, o ZukoOptions) (*distribution.Flow[T], error) {
+	if o.Slope == 0 {
+		o.Slope = 1e-3
+	}
+	if !(o.Slope > 0 && o.Slope < 1) {
+		return nil, fmt.Errorf("torch: slope %v, want one between 0 and 1: %w", o.Slope, bijector.ErrSpec)
+	}
+	r := newReader[T](s)
+	const prefix = "transform.transforms."
+	dim, context := r.length(prefix+"0.mask"), anySize
+	var layers []bijector.Layer[T]
+	for k := 0; k == 0 || r.under(fmt.Sprint(prefix, k, ".")); k++ {
+		l, c, err := zukoCoupling[T](r, fmt.Sprint(prefix, k, "."), dim, context, o)
+		if err != nil {
+			return nil, err
+		}
+		layers, context = append(layers, l), c
+	}
+	names := [2]string{"base.loc", "base.scale"}
+	if r.has("base._0") {
+		names = [2]string{"base._0", "base._1"}
+	}
+	loc, err := r.floats(names[0], dim)
+	if err != nil {
+		return nil, err
+	}
+	scale, err := r.floats(names[1], dim)
+	if err != nil {
+		return nil, err
+	}
+	base, err := normal[T](dim, loc, scale)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(r, layers, base)
+}
+
+func zukoCoupling[T bijector.Float](r *reader, at string, d, context int, o ZukoOptions) (l bijector.Layer[T], c int, err error) {
+	keep, err := r.mask(at+"mask", d)
+	if err != nil {
+		return nil, 0, err
+	}
+	kept, moved := split(keep)
+	net, err := r.perceptron(at + "hyper.")
+	if err != nil {
+		return nil, 0, err
+	}
+	first, last := net[0], net[len(net)-1]
+	n, m := len(kept), len(moved)
+	if c = first.in - n; c < 0 || context != anySize && c != context {
+		return nil, 0, r.width(first, "%d kept features and the context as inputs, as in every coupling", n)
+	}
+	columns := append(span(n, n+c), span(0, n)...)
+	switch last.out {
+	case m:
+		reorder(net, columns, span(0, m))
+		l, err = coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, ContextDim: c, Mask: maskOf(d, kept)}, mlp[T](net, o.Activation))
+	case 2 * m:
+		rows := append(every(1, 2*m), every(0, 2*m)...)
+		reorder(net, columns, rows)
+		l, err = coupling.NewAffineWith(coupling.AffineSpec{
+			Dim: d, ContextDim: c, Mask: maskOf(d, kept), Scale: "softsign", Clamp: -math.Log(o.Slope),
+		}, mlp[T](net, o.Activation))
+	default:
+		return nil, 0, r.width(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
+	}
+	return l, c, err
+}
+
+// every is first, first+2, first+4 and so on, below n.
+func every(first, n int) []int {
+	var s []int
+	for i := first; i < n; i += 2 {
+		s = append(s, i)
+	}
+	return s
+}
