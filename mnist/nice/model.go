@@ -46,7 +46,7 @@ type head struct {
 // newModel makes the model of c for features of the given marginals.
 func newModel(c *config, m marginals) (*model, error) {
 	dim := len(m.loc)
-	chain, err := coupling.NICE[float32](coupling.Recipe{Dim: dim, Layers: c.Layers, Hidden: c.Hidden, Seed: c.Seed})
+	chain, err := coupling.NICE[float32](coupling.Recipe{Dim: dim, Layers: c.Layers, Hidden: c.Hidden, Raw: true, Seed: c.Seed})
 	if err != nil {
 		return nil, err
 	}
