@@ -164,10 +164,11 @@ type place struct{ epoch, batch int }
 // done is the number of steps before a place, bad ones counted.
 func (f *fitter[T]) done() int { return (f.at.epoch-1)*f.data.batches + f.at.batch }
 
-// save writes a checkpoint, unless the latest is of the same place.
+// save writes a checkpoint, unless the latest is of the same place. Before the
+// first step there is nothing to lose.
 func (f *fitter[T]) save() error {
 	c := f.o.Checkpoint
-	if c.Dir == "" || f.checkpoints.saved == f.at.place {
+	if c.Dir == "" || f.checkpoints.saved == f.at.place || f.done() == 0 {
 		return nil
 	}
 	if err := c.save(f.done(), f.writeCheckpoint); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -32,6 +33,9 @@ type config struct {
 	Seed          uint64        `json:"seed"`
 	Data          string        `json:"data,omitempty"`
 	Limit         int           `json:"limit,omitempty"`
+
+	checkpoint string // nothing that the result depends on
+	resume     bool
 }
 
 // flags declares the flags that train and sweep have in common: all but the
@@ -99,20 +103,25 @@ func (c *config) check() error {
 		return command.Usagef("-scale %s: %s couplings have no scale; leave it out or use -coupling affine", c.Scale, c.Coupling)
 	case !(c.AERate > 0 && c.AERate <= 1), !(c.FlowRate > 0 && c.FlowRate <= 1):
 		return command.Usagef("-ae-rate %g -flow-rate %g: want learning rates above 0, at most 1", c.AERate, c.FlowRate)
+	case c.resume && c.checkpoint == "":
+		return command.Usagef("-resume: want -checkpoint with the directory to go on from")
 	case !(c.AEDecay >= 0 && c.AEDecay <= 1), !(c.FlowDecay >= 0 && c.FlowDecay <= 1):
 		return command.Usagef("-ae-decay %g -flow-decay %g: want 0 to 1", c.AEDecay, c.FlowDecay)
 	}
 	return nil
 }
 
-// options are those of train.Fit for either stage.
-func (c *config) options(epochs int, rate float64, adam train.Adam) train.Options {
+// options are those of train.Fit for a stage.
+func (c *config) options(stage string, epochs int, rate float64, adam train.Adam) train.Options {
 	o := train.Options{
 		Epochs: epochs, Batch: c.Batch, Rate: rate, Seed: c.Seed,
 		Optimizer: adam,
 	}
 	if c.Schedule == "cosine" {
 		o.Schedule = train.Cosine{}
+	}
+	if c.checkpoint != "" {
+		o.Checkpoint = train.Checkpoint{Dir: filepath.Join(c.checkpoint, stage), Resume: c.resume}
 	}
 	return o
 }

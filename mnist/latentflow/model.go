@@ -54,7 +54,7 @@ func trainCoder(ctx context.Context, m autoencoder.Encoder, c *config, tr, te *m
 		}
 		return command.NewStage(nil, start), err
 	case *autoencoder.Autoencoder[float32]:
-		o := c.options(c.AEEpochs, c.AERate, train.Adam{WeightDecay: c.AEDecay})
+		o := c.options("autoencoder", c.AEEpochs, c.AERate, train.Adam{WeightDecay: c.AEDecay})
 		o.Validation = te
 		report, err := command.Fit(ctx, m, tr, o, "autoencoder", command.Losses("nats a pixel"), s)
 		return command.NewStage(report, start), err
@@ -120,7 +120,7 @@ func embedBoth(enc autoencoder.Encoder, c *config, tr, te *mnist.Set) (a, b embe
 // interrupted one is calibrated and usable.
 func trainFlow(ctx context.Context, f *distribution.Flow[float32], c *config, tr, te embedded, name string, s command.Streams) (command.Stage, error) {
 	start := time.Now()
-	o := c.options(c.FlowEpochs, c.FlowRate, train.Adam{WeightDecay: c.FlowDecay, Decoupled: true})
+	o := c.options("flow", c.FlowEpochs, c.FlowRate, train.Adam{WeightDecay: c.FlowDecay, Decoupled: true})
 	o.Validation = te.source()
 	report, err := command.Fit(ctx, f, tr.source(), o, name, command.Losses("nats"), s)
 	return command.NewStage(report, start), err

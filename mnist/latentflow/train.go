@@ -29,6 +29,9 @@ It writes to DIR
   curves.png           losses over the epochs
   metrics.json         losses, times, seed and configuration
 Ctrl-C ends training early and writes what was trained until then.
+With -checkpoint, training is saved after every epoch, and when it is
+interrupted; the same command with -resume goes on from there, and ends with
+the model that training in one go makes.
 
 example: latentflow train -out small -limit 10000 -ae-epochs 5
 `
@@ -41,6 +44,8 @@ func trainCommand(ctx context.Context, args []string, s command.Streams) error {
 	f := command.NewFlags("latentflow train")
 	c.flags(f)
 	c.sizeFlags(f)
+	f.StringVar(&c.checkpoint, "checkpoint", "", "`directory` for checkpoints of training; empty: none")
+	f.BoolVar(&c.resume, "resume", false, "go on from the checkpoints in -checkpoint")
 	out := f.String("out", "out", "`directory` for the model, the pictures and the metrics; made if need be")
 	if err := command.Parse(f, args, trainAbout, s); err != nil {
 		return err
@@ -60,7 +65,12 @@ func trainCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err := command.MakeDir(*out); err != nil {
 		return err
 	}
-	if err := j.run(ctx); err != nil {
+	switch err := j.run(ctx); {
+	case errors.Is(err, train.ErrResume) && !c.resume:
+		return fmt.Errorf("-checkpoint %s: %w; -resume goes on from it, if all other flags are the same", c.checkpoint, err)
+	case errors.Is(err, train.ErrResume):
+		return fmt.Errorf("-resume: %w; want the flags that the run in -checkpoint %s was started with", err, c.checkpoint)
+	case err != nil:
 		return err
 	}
 	if err := errors.Join(j.diverged, j.write(*out, start)); err != nil {

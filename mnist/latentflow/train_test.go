@@ -128,7 +128,7 @@ func TestSeeds(t *testing.T) {
 	}
 	weights := func(seed uint64, encoder string) (encoderWeights, flowWeights []float32) {
 		c := &config{Encoder: encoder, Embedding: 4, Layers: 2, Hidden: command.Sizes{8}, Norm: "batch", Seed: seed}
-		if c.options(1, 1, train.Adam{}).Seed != seed {
+		if c.options("", 1, 1, train.Adam{}).Seed != seed {
 			t.Errorf("seed %d does not order the rows", seed)
 		}
 		m, err := newCoder(c, set)

@@ -24,6 +24,7 @@ type progress struct {
 	steps int
 	shown time.Time
 	last  train.EpochEvent
+	heard int           // epochs: a run that was taken up has had others before
 	spent time.Duration // on finished epochs
 }
 
@@ -109,6 +110,7 @@ func (p *progress) Step(e train.StepEvent) {
 // Epoch says how the epoch went, where there is no bar.
 func (p *progress) Epoch(e train.EpochEvent) {
 	p.last = e
+	p.heard++
 	p.spent += e.Time
 	if p.bar == nil {
 		p.line()
@@ -135,7 +137,7 @@ func (p *progress) line() {
 	e := p.last
 	left := ""
 	if n := e.Epochs - e.Epoch; n > 0 && p.bar == nil {
-		each := p.spent / time.Duration(e.Epoch)
+		each := p.spent / time.Duration(p.heard)
 		left = fmt.Sprintf(", %v left", (each * time.Duration(n)).Round(time.Second))
 	}
 	fmt.Fprintf(p.w, "%s %d/%d  %s  %.0f samples/s%s\n",
