@@ -1,0 +1,99 @@
+// The embeddings: given as files, or made by an autoencoder trained here.
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/npy"
+	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// data is both sets' embeddings, with their digits as context.
+type data struct {
+	dim         int
+	train, test *train.TensorSource
+	x, digits   *tensor.Dense // of the test set
+}
+
+func load(ctx context.Context, a arguments) (d data, err error) {
+	tr, te, err := mnist.Load()
+	if err != nil {
+		return d, err
+	}
+	if a.limit > 0 {
+		tr = tr.Head(a.limit)
+	}
+	var x, y *tensor.Dense
+	switch {
+	case (a.train == "") != (a.test == ""):
+		return d, fmt.Errorf("-train %q -test %q: want both or neither", a.train, a.test)
+	case a.train != "":
+		if x, err = readRows(a.train, tr.Len()); err == nil {
+			y, err = readRows(a.test, te.Len())
+		}
+	default:
+		x, y, err = embed(ctx, tr, te, a.aeEpochs)
+	}
+	if err != nil {
+		return d, err
+	}
+	if x.Shape()[1] != y.Shape()[1] {
+		return d, fmt.Errorf("%s has %d values a row, %s has %d", a.train, x.Shape()[1], a.test, y.Shape()[1])
+	}
+	given, err := mnist.OneHot[float32](tr.Labels(), classes)
+	if err != nil {
+		return d, err
+	}
+	digits, err := mnist.OneHot[float32](te.Labels(), classes)
+	if err != nil {
+		return d, err
+	}
+	return data{x.Shape()[1], train.Tensor(x).Given(given), train.Tensor(y).Given(digits), y, digits}, nil
+}
+
+// readRows reads the first n rows of an array.
+func readRows(path string, n int) (*tensor.Dense, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	shape, values, err := npy.Read[float32](bufio.NewReader(f))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(shape) != 2 || shape[0] < n {
+		return nil, fmt.Errorf("%s has shape %v, want (%d, d)", path, shape, n)
+	}
+	return bijector.TensorOf(values[:n*shape[1]], n, shape[1]), nil
+}
+
+// embed trains the autoencoder of mnist/latentflow and encodes both sets.
+func embed(ctx context.Context, tr, te *mnist.Set, epochs int) (x, y *tensor.Dense, err error) {
+	ae, err := autoencoder.NewConv[float32](autoencoder.ConvSpec{Seed: 1})
+	if err != nil {
+		return nil, nil, err
+	}
+	report, err := train.Fit(ctx, ae, tr, train.Options{
+		Epochs: epochs, Rate: 2e-3, Schedule: train.Cosine{}, Optimizer: train.Adam{WeightDecay: 1e-5}, Seed: 1,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	log.Printf("an autoencoder: %d epochs, %.0f s, %.4f nats a pixel", epochs, report.Time.Seconds(), report.Loss())
+	if x, err = ae.Encode(mnist.Pixels[float32](tr)); err != nil {
+		return nil, nil, err
+	}
+	y, err = ae.Encode(mnist.Pixels[float32](te))
+	return x, y, err
+}
