@@ -116,6 +116,10 @@ func (a *Autoregressive[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, erro
 	return a.tensors.LogDetJacobian(a, x)
 }
 
+// Conditioner is the net, whose inputs are the context and then the features in
+// their order.
+func (a *Autoregressive[T]) Conditioner() bijector.Map[T] { return a.net }
+
 // Params are the net's, with "net." in front, and where the transform has
 // shared parameters "shared", of shape (features, shared): a row for each
 // feature, in their order.

@@ -79,6 +79,10 @@ func NewPermute[T Float](s PermuteSpec) (*Permute[T], error) {
 	return p, nil
 }
 
+// Indices are the permutation: feature j of the output is feature Indices()[j]
+// of the input.
+func (p *Permute[T]) Indices() []int { return slices.Clone(p.order) }
+
 // Dim is the number of features.
 func (p *Permute[T]) Dim() int { return p.spec.Dim }
 

@@ -65,6 +65,10 @@ func squeezed[T Float](s SqueezeSpec) *Permute[T] {
 	return order
 }
 
+// Indices are those of the permutation: feature j of the output is feature
+// Indices()[j] of the input.
+func (s *Squeeze[T]) Indices() []int { return s.order().Indices() }
+
 // InShape is the size of the images of data.
 func (s *Squeeze[T]) InShape() (c, h, w int) { return s.spec.Channels, s.spec.Height, s.spec.Width }
 

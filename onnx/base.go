@@ -31,6 +31,15 @@ func baseLogProb[T bijector.Float](g *Graph, b distribution.Base[T], z, context 
 		u, logDet := standardise(g, z, distribution.NormalSpec(b.Spec().(distribution.LogisticSpec)), b.Params())
 		_, terms := sigmoid(g, u) // the logistic density is the sigmoid's slope
 		return g.Add(g.Sum(terms, b.Dim()), logDet)
+	case *distribution.StudentT[T]:
+		return studentT(g, b, z)
+	case *distribution.Uniform[T]:
+		return uniform(g, b.Spec().(distribution.UniformSpec), z)
+	case *distribution.Mixture[T]:
+		logp, components := gaussians(g, z, b.Dim(), b.Params())
+		return logSumExp(g, logp, components)
+	case *distribution.ClassMixture[T]:
+		return classMixture(g, b, z, context)
 	}
 	g.Fail(fmt.Errorf("onnx: a %T has no form in ONNX; give it ExportLogProb: %w", b, ErrUnsupported))
 	return z

@@ -4,9 +4,6 @@ package onnx
 
 import (
 	"fmt"
-	"math"
-
-	"gonum.org/v1/gonum/mat"
 
 	"github.com/bijou-flow/bijou/bijector"
 )
@@ -49,14 +46,19 @@ func exporter[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inverse
 		return b, f
 	case *bijector.Part[T]:
 		return part(g, l)
-	case *bijector.Permute[T]:
-		return permute(indices(l.Buffers()))
+	case interface{ Indices() []int }: // Permute, Squeeze
+		return permute(l.Indices())
 	case *bijector.LU[T]:
 		return affineMap(l)
+	case *bijector.Conv1x1[T]:
+		return pointwise(l)
 	case bijector.Diagonal:
 		return diagonal(l, l.(bijector.Layer[T]).Dim())
 	}
 	if f, b, ok := curve(l); ok {
+		return f, b
+	}
+	if f, b, ok := autoregress(g, l); ok {
 		return f, b
 	}
 	if f, b, ok := couple(g, l); ok {
@@ -70,20 +72,6 @@ func exporter[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inverse
 // unconditional keeps the context of a chain from members that take none.
 func unconditional(s step) step {
 	return func(g *Graph, x, _ Value) (z, logDet Value) { return s(g, x, Value{}) }
-}
-
-// indices are the buffer of that name, a permutation.
-func indices(buffers []bijector.Buffer) []int {
-	for _, b := range buffers {
-		if b.Name == "indices" {
-			var p []int
-			for _, v := range b.Data.([]int64) {
-				p = append(p, int(v))
-			}
-			return p
-		}
-	}
-	return nil
 }
 
 func chain[T bijector.Float](c *bijector.Chain[T]) (f, b step) {
@@ -157,46 +145,6 @@ func fixed(scale, shift []float64, logDet float64) step {
 	return func(g *Graph, x, _ Value) (z, _ Value) {
 		return g.Add(g.Mul(x, g.Row(scale)), g.Row(shift)), g.Number(logDet)
 	}
-}
-
-// affineMap is an LU as the matrix W = P L U, and as its inverse.
-func affineMap[T bijector.Float](l *bijector.LU[T]) (f, b step) {
-	d := l.Dim()
-	factors, bias := widen(l.Params()[0].Data), widen(l.Params()[1].Data)
-	lower, upper := mat.NewTriDense(d, mat.Lower, nil), mat.NewTriDense(d, mat.Upper, nil)
-	total := 0.0
-	for i := range d {
-		for j := range d {
-			switch v := factors[i*d+j]; {
-			case j < i:
-				lower.SetTri(i, j, v)
-			case j > i:
-				upper.SetTri(i, j, v)
-			default:
-				lower.SetTri(i, i, 1)
-				upper.SetTri(i, i, math.Exp(v))
-				total += v
-			}
-		}
-	}
-	var product, inverse mat.Dense
-	product.Mul(lower, upper)
-	order := indices(l.Buffers())
-	w := mat.NewDense(d, d, nil)
-	for i, k := range order {
-		w.SetRow(i, mat.Row(nil, k, &product))
-	}
-	// A condition number beyond float64 is an error beside a result that is as
-	// good as the solves of the layer itself.
-	_ = inverse.Inverse(w)
-	f = func(g *Graph, x, _ Value) (z, logDet Value) {
-		return g.Linear(x, w.RawMatrix().Data, bias, d, d), g.Number(total)
-	}
-	b = func(g *Graph, z, _ Value) (x, logDet Value) {
-		z = g.Sub(z, g.Row(bias))
-		return g.Linear(z, inverse.RawMatrix().Data, nil, d, d), g.Number(-total)
-	}
-	return f, b
 }
 
 // widen copies values to float64.

@@ -22,6 +22,10 @@ func network[T bijector.Float](g *Graph, m bijector.Map[T], x Value) Value {
 		return m.ExportMap(g, x)
 	case *nn.MLP[T]:
 		return perceptron(g, m, x)
+	case *nn.MADE[T]: // masked weights are 0
+		return perceptron(g, m.MLP, x)
+	case *nn.ConvNet[T]:
+		return convNet(g, m, x)
 	case *nn.Residual[T]:
 		return residual(g, m, x)
 	case *nn.Sequential[T]:

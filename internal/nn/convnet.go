@@ -164,6 +164,39 @@ func (c *ConvNet[T]) Work() int {
 	return weights * c.spec.Height * c.spec.Width
 }
 
+// Filter is one of the network's convolutions as it is applied.
+type Filter struct {
+	In, Out, Kernel int
+	Weight          []float64 // (Out, In, Kernel, Kernel)
+	Bias            []float64 // (Out), or nil
+}
+
+// Filters are the convolutions in order: the first, the two of each block, the
+// last.
+func (c *ConvNet[T]) Filters() []Filter {
+	var all []Filter
+	for _, l := range c.convs {
+		s := l.conv.spec
+		weight, lengths := make([]T, len(l.conv.w)), make([]float64, len(l.g))
+		l.conv.Weight(weight, l.conv.w)
+		l.lengths(lengths)
+		f := Filter{In: s.InChannels, Out: s.OutChannels, Kernel: s.Kernel}
+		each := len(weight) / len(l.g)
+		for i, v := range weight {
+			f.Weight = append(f.Weight, float64(l.g[i/each])*float64(v)/lengths[i/each])
+		}
+		for _, v := range l.conv.b {
+			f.Bias = append(f.Bias, float64(v))
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// Pixels are the numbers y*Width+x of the pixels that are seen and of those
+// that are asked for, in the order of the features of a channel.
+func (c *ConvNet[T]) Pixels() (seen, asked []int) { return c.spec.splitPixels() }
+
 // Params are "weight_v", "weight_g" and "bias" of "initial", "blocks.0.0" and
 // so on, and "final"; the second convolution of a block has no bias.
 func (c *ConvNet[T]) Params() []bijector.Param[T] {

@@ -6,12 +6,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"strings"
 
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -21,8 +25,22 @@ import (
 
 // array is a tensor as JSON.
 type array struct {
-	Shape []int     `json:"shape"`
-	Data  []float64 `json:"data"`
+	Shape []int   `json:"shape"`
+	Data  numbers `json:"data"`
+}
+
+// numbers have JSON for infinities too: strings that JavaScript reads.
+type numbers []float64
+
+func (n numbers) MarshalJSON() ([]byte, error) {
+	all := make([]any, len(n))
+	for i, v := range n {
+		all[i] = v
+		if math.IsInf(v, 0) {
+			all[i] = strings.Replace(fmt.Sprint(v), "Inf", "Infinity", 1)
+		}
+	}
+	return json.Marshal(all)
 }
 
 // vectors is a model, rows to run it on, and the results to compare with.
@@ -72,9 +90,9 @@ type namedFlow[T bijector.Float] struct {
 // initialised, and nothing is zero.
 func flows[T bijector.Float]() []namedFlow[T] {
 	trained := func(f *distribution.Flow[T]) *distribution.Flow[T] {
-		src := train.Tensor(normal[T](1, 200, dim))
+		src := train.Tensor(rowsFor[T](f, 1, 200))
 		if f.ContextDim() > 0 {
-			src = src.Given(normal[T](2, 200, classes))
+			src = src.Given(uniform[T](2, 200, classes))
 		}
 		must(train.Fit(context.Background(), f, src, train.Options{Epochs: 2}))
 		return f
@@ -90,6 +108,7 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		r.Scale = scale
 		all = append(all, namedFlow[T]{"realnvp-" + scale, over(must(coupling.RealNVP[T](r)), standard)})
 	}
+	masked := autoregressive.Recipe{Dim: dim, ContextDim: classes, Layers: 2, Hidden: []int{8, 8}, Seed: 1}
 	free := recipe
 	free.ContextDim, free.Activation = 0, "tanh"
 	learned := must(distribution.NormalOf[T](distribution.NormalSpec{Dim: dim, Learned: true}))
@@ -97,7 +116,12 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		all,
 		namedFlow[T]{"nice", over(must(coupling.NICE[T](free)), distribution.NewLogistic[T](dim))},
 		namedFlow[T]{"nsf", over(must(coupling.NSF[T](recipe)), standard)},
+		namedFlow[T]{"glow", over(must(coupling.Glow[T](recipe)), must(distribution.NewMixture[T](distribution.MixtureSpec{Dim: dim, Components: 3})))},
 		namedFlow[T]{"layers", over(layers[T](), learned)},
+		namedFlow[T]{"maf", over(must(autoregressive.MAF[T](masked)), must(distribution.NewClassMixture[T](distribution.ClassMixtureSpec{Dim: dim, Classes: classes, Components: 2})))},
+		namedFlow[T]{"autoregressive-nsf", over(must(autoregressive.NSF[T](masked)), must(distribution.StudentTOf[T](distribution.StudentTSpec{Dim: dim, LearnedDF: true})))},
+		namedFlow[T]{"image", over(image[T](), distribution.NewNormal[T](64))},
+		namedFlow[T]{"box", over(must(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: dim})), must(distribution.UniformOf[T](distribution.UniformSpec{Dim: dim, Hi: []float64{1, 2, 1, 2, 0.7}})))},
 	)
 	embedding := must(coupling.NewMLP[T](coupling.MLPSpec{In: classes, Out: 2, Hidden: []int{6}}))
 	seen := recipe
@@ -132,10 +156,23 @@ func layers[T bijector.Float]() bijector.Layer[T] {
 	))
 }
 
+// image is a multi-scale Real NVP behind a 1x1 convolution.
+func image[T bijector.Float]() bijector.Layer[T] {
+	r := must(coupling.RealNVPImage[T](coupling.ImageRecipe{
+		Channels: 4, Height: 4, Width: 4, ContextDim: classes, Scales: 2, Hidden: 6, Blocks: 1, Alpha: -1, Norm: "act", OutScale: 1, Seed: 1,
+	}))
+	return must(bijector.NewChain[T](must(bijector.NewConv1x1[T](bijector.Conv1x1Spec{Channels: 4, Height: 4, Width: 4, Seed: 1})), r))
+}
+
+// rowsFor are standard normal rows for a flow.
+func rowsFor[T bijector.Float](f *distribution.Flow[T], seed uint64, n int) *tensor.Dense {
+	return normal[T](seed, n, f.Dim())
+}
+
 // flowVectors runs a flow in both directions. The inverse starts at the
 // forward's results, so that every row is in the domain.
 func flowVectors[T bijector.Float](name string, f *distribution.Flow[T]) []vectors {
-	x := normal[T](3, rows, dim)
+	x := rowsFor(f, 3, rows)
 	if name == "nsf" {
 		x.Set(0, T(30)) // outside of a spline's box
 	}
@@ -143,7 +180,7 @@ func flowVectors[T bijector.Float](name string, f *distribution.Flow[T]) []vecto
 	back := map[string]array{}
 	given := f
 	if c := f.ContextDim(); c > 0 {
-		labels := normal[T](4, rows, c)
+		labels := uniform[T](4, rows, c)
 		given = f.Given(labels)
 		in["context"], back["context"] = arrayOf[T](labels), arrayOf[T](labels)
 	}

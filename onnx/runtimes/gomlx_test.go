@@ -96,10 +96,14 @@ func worst(got, want []float64) float64 {
 	}
 	most := 0.0
 	for i, w := range want {
-		e := math.Abs(got[i]-w) / max(1, math.Abs(w))
-		if !(e <= most) {
-			most = e
+		if got[i] == w { // -Inf too
+			continue
 		}
+		e := math.Abs(got[i]-w) / max(1, math.Abs(w))
+		if math.IsNaN(e) {
+			return e
+		}
+		most = max(most, e)
 	}
 	return most
 }

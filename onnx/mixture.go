@@ -1,0 +1,117 @@
+// Mixtures of normal distributions, and other bases that are more than a line.
+
+package onnx
+
+import (
+	"math"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// gaussians are the log-densities of a mixture's components, weighted within
+// their class, (n, components).
+func gaussians[T bijector.Float](g *Graph, z Value, d int, params []bijector.Param[T]) (logp Value, components int) {
+	var logits, loc, logScale []float64
+	within := 1 // components of a class
+	for _, p := range params {
+		switch v := widen(p.Data); p.Name {
+		case "logits":
+			logits, within = v, p.Shape[len(p.Shape)-1]
+		case "loc":
+			loc = v
+		case "log_scale":
+			logScale = v
+		}
+	}
+	components = len(loc) / d
+	inv, constant := make([]float64, len(loc)), make([]float64, components)
+	for i, s := range logScale {
+		inv[i] = math.Exp(-s)
+		constant[i/d] -= s + math.Log(2*math.Pi)/2
+	}
+	for i, l := range logits {
+		first := i / within * within
+		total := 0.0
+		for _, v := range logits[first : first+within] {
+			total += math.Exp(v - l)
+		}
+		constant[i] -= math.Log(total)
+	}
+	u := g.Mul(g.Sub(g.Reshape(z, 1, d), g.Constant(loc, 1, components, d)), g.Constant(inv, 1, components, d))
+	ones := make([]float64, d)
+	for i := range ones {
+		ones[i] = -0.5
+	}
+	squares := g.Reshape(g.MatMul(g.Mul(u, u), g.Constant(ones, d, 1)), components)
+	return g.Add(squares, g.Row(constant)), components
+}
+
+// logSumExp is log sum_k exp(a_k) over the features, (n, 1).
+func logSumExp(g *Graph, a Value, components int) Value {
+	columns := make([]Value, components)
+	for k := range columns {
+		columns[k] = g.Slice(a, 1, k, k+1)
+	}
+	top := columns[0]
+	if components > 1 {
+		top = g.Op("Max", nil, columns...)
+	}
+	return g.Add(top, g.Log(g.Sum(g.Exp(g.Sub(a, top)), components)))
+}
+
+// classMixture weighs the classes by the context.
+func classMixture[T bijector.Float](g *Graph, m *distribution.ClassMixture[T], z, context Value) Value {
+	logp, components := gaussians(g, z, m.Dim(), m.Params())
+	classes := m.ContextDim()
+	of := make([]int, components)
+	for i := range of {
+		of[i] = i * classes / components
+	}
+	logp = g.Add(logp, g.Select(g.Log(context), of))
+	return g.Sub(logSumExp(g, logp, components), g.Log(g.Sum(context, classes)))
+}
+
+// studentT is sum_j -(nu_j+1)/2 log(1 + u_j^2/nu_j) and constants.
+func studentT[T bijector.Float](g *Graph, t *distribution.StudentT[T], z Value) Value {
+	s := t.Spec().(distribution.StudentTSpec)
+	df, half, constant := make([]float64, s.Dim), make([]float64, s.Dim), 0.0
+	var learned []bijector.Param[T]
+	for j := range df {
+		df[j] = 5
+	}
+	copy(df, s.DF)
+	for _, p := range t.Params() {
+		if p.Name != "log_df" {
+			learned = append(learned, p)
+			continue
+		}
+		for j, v := range p.Data {
+			df[j] = math.Exp(float64(v))
+		}
+	}
+	for j, nu := range df {
+		half[j] = -(nu + 1) / 2
+		a, _ := math.Lgamma((nu + 1) / 2)
+		b, _ := math.Lgamma(nu / 2)
+		constant += a - b - math.Log(nu*math.Pi)/2
+	}
+	u, logDet := standardise(g, z, distribution.NormalSpec{Dim: s.Dim, Loc: s.Loc, Scale: s.Scale}, learned)
+	terms := g.Mul(g.Log(g.Plus(g.Div(g.Mul(u, u), g.Row(df)), 1)), g.Row(half))
+	return g.Plus(g.Add(g.Sum(terms, s.Dim), logDet), constant)
+}
+
+// uniform is the log of 1 or 0 for each feature, less that of the box's volume.
+func uniform(g *Graph, s distribution.UniformSpec, z Value) Value {
+	lo, hi, volume := make([]float64, s.Dim), make([]float64, s.Dim), 0.0
+	for j := range hi {
+		hi[j] = 1
+	}
+	copy(lo, s.Lo)
+	copy(hi, s.Hi)
+	for j := range hi {
+		volume += math.Log(hi[j] - lo[j])
+	}
+	inside := g.Op("And", nil, g.Op("GreaterOrEqual", nil, z, g.Row(lo)), g.Op("GreaterOrEqual", nil, g.Row(hi), z))
+	return g.Plus(g.Sum(g.Log(g.Op("Cast", []Attr{{"to", int(g.elem)}}, inside)), s.Dim), -volume)
+}
