@@ -75,8 +75,12 @@ func TestUniformIsABox(t *testing.T) {
 	base := must(UniformOf[float64](UniformSpec{Dim: 2, Lo: []float64{-1, 2}, Hi: []float64{3, 2.5}}))
 	inside, inf := -math.Log(4*0.5), math.Inf(-1)
 	for _, c := range []struct{ x, y, want float64 }{
-		{0, 2.2, inside}, {-1, 2, inside}, {3, 2.5, inside},
-		{-1.0001, 2.2, inf}, {0, 2.6, inf}, {9, 9, inf},
+		{0, 2.2, inside},
+		{-1, 2, inside},
+		{3, 2.5, inside},
+		{-1.0001, 2.2, inf},
+		{0, 2.6, inf},
+		{9, 9, inf},
 	} {
 		if got := scoreOne(base, []float64{c.x, c.y}); got != c.want && !near(got, c.want, 1e-15) {
 			t.Errorf("at %v, %v: %v, want %v", c.x, c.y, got, c.want)

@@ -294,13 +294,7 @@ func failing(t *testing.T, fault string) (names []string, errs map[string]error)
 	if err != nil {
 		return []string{"setup"}, map[string]error{"setup": err}
 	}
-	errs = map[string]error{}
-	for _, c := range checks() {
-		if err := s.try(c); err != nil {
-			names, errs[c.name] = append(names, c.name), err
-		}
-	}
-	return names, errs
+	return conform.Failing(s, checks())
 }
 
 func TestSuitePassesACorrectLayer(t *testing.T) {

@@ -14,12 +14,11 @@
 package bijectortest
 
 import (
-	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conform"
 )
 
 // Options say what the layer under test is made for. The zero value suits a
@@ -54,13 +53,7 @@ func Run[A bijector.Layer[float32], B bijector.Layer[float64]](t *testing.T, new
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range checks() {
-		t.Run(c.name, func(t *testing.T) {
-			if err := s.try(c); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	conform.Run(t, s, checks())
 }
 
 // suite is a layer under test in both precisions, with the same weights.
@@ -69,35 +62,22 @@ type suite struct {
 	f64 *fixture[float64]
 }
 
-// check is one property. It leaves the suite as it found it.
-type check struct {
-	name string
-	run  func(*suite) error
-}
-
-// try runs a check; a panic of the layer is a failure of that check alone.
-func (s *suite) try(c check) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the layer panicked: %v\n%s", r, debug.Stack())
-		}
-	}()
-	return c.run(s)
-}
+// check is one property.
+type check = conform.Check[*suite]
 
 // checks are all properties, cheapest to understand first.
 func checks() []check {
 	all := []check{
-		{"state/specs", checkSpecs},
-		{"logdet/forward", checkForwardJacobian},
-		{"logdet/inverse", checkInverseJacobian},
-		{"precision", checkPrecision},
-		{"gradient", checkGradients},
+		{Name: "state/specs", Run: checkSpecs},
+		{Name: "logdet/forward", Run: checkForwardJacobian},
+		{Name: "logdet/inverse", Run: checkInverseJacobian},
+		{Name: "precision", Run: checkPrecision},
+		{Name: "gradient", Run: checkGradients},
 	}
 	both := func(name string, a func(*fixture[float32]) error, b func(*fixture[float64]) error) {
 		all = append(all,
-			check{name + "/float32", func(s *suite) error { return a(s.f32) }},
-			check{name + "/float64", func(s *suite) error { return b(s.f64) }})
+			check{Name: name + "/float32", Run: func(s *suite) error { return a(s.f32) }},
+			check{Name: name + "/float64", Run: func(s *suite) error { return b(s.f64) }})
 	}
 	both("state/names", checkState[float32], checkState[float64])
 	both("state/alias", checkAlias[float32], checkAlias[float64])
