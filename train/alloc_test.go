@@ -45,6 +45,7 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 		{"one worker", someRows[T](250, 6), 0, Options{Workers: 1}},
 		{"sgd, clipped", someRows[T](250, 6), 0, Options{Optimizer: SGD{Momentum: 0.9}, ClipNorm: 1e-3}},
 		{"averaged", someRows[T](250, 6), 0, Options{Average: 0.99}},
+		{"reverse", newBaseDraws[T](distribution.NewNormal[T](6), 250, 1), 0, Options{}},
 		{"split", part, 0, Options{Schedule: Warmup{Steps: 3, Then: Cosine{}}}},
 		{"context", someRows[T](250, 6).Given(someRows[T](250, 2).x), 2, Options{Optimizer: Adam{WeightDecay: 0.1, Decoupled: true}}},
 	} {
@@ -57,7 +58,18 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &fitter[T]{model: someFlow[T](c.context), o: o, report: &Report{}, workers: bijector.NewWorkers(o.Workers)}
+		var m bijector.Objective[T] = someFlow[T](c.context)
+		if draws, ok := c.data.(*baseDraws[T]); ok {
+			flow := distribution.NewFlow[T](bijector.Invert(someFlow[T](0).Layer()), distribution.NewNormal[T](draws.dim))
+			m = &reverse[T]{Flow: flow, target: TargetFunc(draws.dim, func(g, x []float64) (logp float64) {
+				for j, v := range x {
+					g[j] = -v
+					logp -= v * v / 2
+				}
+				return logp
+			})}
+		}
+		f := &fitter[T]{model: m, o: o, report: &Report{}, workers: bijector.NewWorkers(o.Workers)}
 		if err := f.prepare(c.data); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 // Package train fits models to data: maximum likelihood for flows,
 // reconstruction for autoencoders, and anything else that is a
-// bijector.Objective.
+// bijector.Objective. FitReverse fits a flow to a density instead of data, and
+// ImportanceWeights says how well it serves.
 //
 // Fit shuffles by seed, keeps all cores busy, and gives the same bits for the
 // same seed and data whatever GOMAXPROCS is. It prints nothing: an Observer

@@ -1,0 +1,99 @@
+// How well a flow stands in for a density, and what its draws say about it.
+
+package train
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// Importance is a sample of a target density by draws of a flow.
+type Importance struct {
+	// Draws are the flow's, shape (n, d). The mean of h under the target is
+	// about the sum of Weights[i] h(draw i).
+	Draws *tensor.Dense
+	// Weights are proportional to p~(x)/q(x), and sum to 1.
+	Weights []float64
+	// EffectiveSize is the number of draws of the target itself that would
+	// say as much, 1 / sum of Weights^2 (Kish 1965, Survey Sampling, section
+	// 11.7): n where the flow is the target. Where the flow misses a mode, it
+	// does not show.
+	EffectiveSize float64
+	// LogZ estimates the target's normalising constant, the logarithm of the
+	// mean of p~(x)/q(x), and LogZError is its standard error: that mean's,
+	// relative to it.
+	LogZ, LogZError float64
+}
+
+// ImportanceWeights draws n times from a flow and weighs the draws by a
+// target.
+func ImportanceWeights[T bijector.Float](flow *distribution.Flow[T], target Target, rng *rand.Rand, n int) (*Importance, error) {
+	switch {
+	case flow == nil || target == nil:
+		return nil, fmt.Errorf("train: importance weights need a flow and a target: %w", ErrOptions)
+	case n < 2:
+		return nil, fmt.Errorf("train: importance weights of %d draws, want 2 or more: %w", n, ErrOptions)
+	case target.Dim() != flow.Dim():
+		return nil, fmt.Errorf("train: a target of %d values and a flow of %d features, want the same number: %w", target.Dim(), flow.Dim(), bijector.ErrShape)
+	}
+	draws, q, err := flow.SampleWithLogProb(rng, n)
+	if err != nil {
+		return nil, err
+	}
+	logw, x := make([]float64, n), make([]float64, n*flow.Dim())
+	widen(x, draws)
+	target.LogProb(logw, nil, x)
+	logq := make([]float64, n)
+	widen(logq, q)
+	top := math.Inf(-1)
+	for i := range logw {
+		if logw[i] -= logq[i]; math.IsNaN(logw[i]) || math.IsInf(logw[i], 1) {
+			return nil, fmt.Errorf("train: draw %d of %d, %v, has the weight e^%v: the target is not finite there: %w", i, n, x[i*flow.Dim():(i+1)*flow.Dim()], logw[i], bijector.ErrNonFinite)
+		}
+		top = max(top, logw[i])
+	}
+	if math.IsInf(top, -1) {
+		return nil, fmt.Errorf("train: the target is 0 at all of %d draws: %w", n, bijector.ErrNonFinite)
+	}
+	return weigh(&Importance{Draws: draws}, logw, top), nil
+}
+
+// weigh normalises weights, of which top is the largest logarithm.
+func weigh(s *Importance, logw []float64, top float64) *Importance {
+	n, sum := float64(len(logw)), 0.0
+	s.Weights = logw
+	for i, v := range logw {
+		s.Weights[i] = math.Exp(v - top)
+		sum += s.Weights[i]
+	}
+	squares, spread := 0.0, 0.0
+	for i := range s.Weights {
+		s.Weights[i] /= sum
+		w := s.Weights[i]
+		squares += w * w
+		spread += (w - 1/n) * (w - 1/n)
+	}
+	s.EffectiveSize = 1 / squares
+	s.LogZ = top + math.Log(sum/n)
+	// The mean is 1/n, its variance spread/(n-1)/n, and d log m = dm/m.
+	s.LogZError = math.Sqrt(spread * n / (n - 1))
+	return s
+}
+
+// widen copies a tensor of T.
+func widen(dst []float64, src *tensor.Dense) {
+	switch v := src.Data().(type) {
+	case []float64:
+		copy(dst, v)
+	case []float32:
+		for i, f := range v {
+			dst[i] = float64(f)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+// Variational inference: a flow fitted to a density that can be evaluated but
+// not drawn from.
+
+package train
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// Target is a density p~(x) = Z p(x) that need not be normalised, such as a
+// posterior: a likelihood times a prior.
+type Target interface {
+	// Dim is the number of values of x.
+	Dim() int
+	// LogProb sets logp[i] to log p~ of row i of x, in nats, and row i of
+	// gradient to its derivatives with respect to that row; x and gradient
+	// are row-major, len(logp) rows of Dim values. An empty gradient is not
+	// wanted. -Inf is a density of 0. It is called by one goroutine at a time.
+	LogProb(logp, gradient, x []float64)
+}
+
+// TargetFunc makes a Target of a function of one row: it returns log p~(x),
+// and fills in the gradient, which is never empty.
+func TargetFunc(dim int, f func(gradient, x []float64) (logp float64)) Target {
+	return &targetFunc{dim: dim, f: f, unwanted: make([]float64, max(dim, 0))}
+}
+
+type targetFunc struct {
+	dim      int
+	f        func(gradient, x []float64) float64
+	unwanted []float64
+}
+
+func (t *targetFunc) Dim() int { return t.dim }
+
+func (t *targetFunc) LogProb(logp, gradient, x []float64) {
+	for i := range logp {
+		lo, hi := i*t.dim, (i+1)*t.dim
+		g := t.unwanted
+		if len(gradient) > 0 {
+			g = gradient[lo:hi]
+		}
+		logp[i] = t.f(g, x[lo:hi])
+	}
+}
+
+// FitReverse fits a flow q to a target by draws of the flow's own: it lowers
+//
+//	E_q [log q(x) - log p~(x)] = KL(q || p) - log Z,
+//
+// the Kullback-Leibler divergence in the direction opposite to Fit's, and so
+// the negative of the evidence lower bound (Rezende and Mohamed 2015, arXiv
+// 1505.05770, eq. 15). The gradient goes through the draws: x = f(u) with u
+// from the base, and
+//
+//	log q(x) = log p_base(u) - log|det df/du|.
+//
+// That needs the gradient of the direction that draws, so that the flow has to
+// be over an inverted layer, as in
+//
+//	flow := distribution.NewFlow(bijector.Invert(chain), base)
+//
+// with a base without parameters of its own: locations and scales to be
+// learned are layers of the chain. The flow is unconditional.
+//
+// An epoch is so many draws, cut into batches as Fit cuts rows; they are new in
+// every epoch, and depend on Options.Seed and their place alone. Options,
+// report, checkpoints and the rest are Fit's. Losses are those above, -log Z
+// at best; ValidationFraction sets draws apart, new in every epoch too.
+// Validation is for data and is refused.
+//
+// q covers the modes it finds and may miss others: ImportanceWeights tells how
+// well the fit serves.
+func FitReverse[T bijector.Float](ctx context.Context, flow *distribution.Flow[T], target Target, draws int, o Options) (*Report, error) {
+	m := &reverse[T]{Flow: flow, target: target}
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	switch {
+	case draws < 1:
+		return nil, fmt.Errorf("train: epochs of %d draws, want 1 or more: %w", draws, ErrOptions)
+	case o.Validation != nil:
+		return nil, fmt.Errorf("train: validation data for a fit to a density; ValidationFraction sets draws apart: %w", ErrOptions)
+	}
+	o.InOrder = true // draws have no order to lose
+	return Fit(ctx, m, newBaseDraws(flow.Base(), draws, o.Seed), o)
+}
+
+// reverse is the Objective: its rows are draws u of the base.
+type reverse[T bijector.Float] struct {
+	*distribution.Flow[T]
+	target Target
+	mu     sync.Mutex // for the target, which passes share
+}
+
+// Check says what keeps a flow from being fitted to the target.
+func (m *reverse[T]) Check() error {
+	switch {
+	case m.Flow == nil:
+		return fmt.Errorf("train: no flow: %w", bijector.ErrSpec)
+	case m.target == nil:
+		return fmt.Errorf("train: no target density: %w", ErrOptions)
+	}
+	if err := m.Flow.Validate(); err != nil {
+		return err
+	}
+	if d := m.target.Dim(); d != m.Dim() {
+		return fmt.Errorf("train: a target of %d values and a flow of %d features, want the same number: %w", d, m.Dim(), bijector.ErrShape)
+	}
+	if c := m.ContextDim(); c > 0 {
+		return fmt.Errorf("train: a flow with %d context features, and a target without: fit an unconditional flow: %w", c, bijector.ErrContext)
+	}
+	if len(m.Base().Params()) > 0 {
+		return fmt.Errorf("train: the base (%T) learns parameters, which the gradient through its draws leaves out; fix it, and put bijector.Shift and bijector.Scale layers into the chain: %w", m.Base(), bijector.ErrNotTrainable)
+	}
+	inverted, ok := m.Layer().(*bijector.Inverted[T])
+	if !ok {
+		return fmt.Errorf("train: a fit to a density needs the gradient of the direction that draws; make the flow over bijector.Invert of the layers, not over a %T: %w", m.Layer(), bijector.ErrNotTrainable)
+	}
+	if err := bijector.CheckTrainable(inverted.Members()[0]); err != nil {
+		return fmt.Errorf("inverted layer: %w", err)
+	}
+	return nil
+}
+
+// inner is the layer that maps draws of the base to draws of the flow.
+func (m *reverse[T]) inner() bijector.Layer[T] {
+	return m.Layer().(*bijector.Inverted[T]).Members()[0]
+}
+
+// Calibrate hands draws of the base to the layers that take their state from
+// data, which is what the inner layer sees.
+func (m *reverse[T]) Calibrate(u, cond bijector.Mat[T], start bool, w *bijector.Workers) {
+	if c, ok := m.inner().(bijector.Calibrator[T]); ok {
+		c.Calibrate(u, cond, start, w)
+	}
+}
+
+// baseDraws is a Source of draws from a base distribution, new in every epoch.
+type baseDraws[T bijector.Float] struct {
+	n, dim int
+	seed   uint64
+	epoch  uint64
+	pass   distribution.BasePass[T]
+	one    bijector.Mat[T]
+	pcg    rand.PCG
+	rng    *rand.Rand
+}
+
+func newBaseDraws[T bijector.Float](base distribution.Base[T], n int, seed uint64) *baseDraws[T] {
+	d := &baseDraws[T]{
+		n: n, dim: base.Dim(), seed: seed,
+		pass: base.NewBasePass(bijector.PassOptions{MaxBatch: 1}),
+		one:  bijector.NewMat[T](base.Dim(), 1),
+	}
+	d.rng = rand.New(&d.pcg)
+	return d
+}
+
+func (d *baseDraws[T]) Len() int        { return d.n }
+func (d *baseDraws[T]) Dim() int        { return d.dim }
+func (d *baseDraws[T]) ContextDim() int { return 0 }
+
+func (d *baseDraws[T]) Renew(epoch int) { d.epoch = uint64(epoch) }
+
+// Read seeds the generator for every row.
+func (d *baseDraws[T]) Read(rows []int, x, _ *tensor.Dense) error {
+	out, ok := any(x.Float64s).(func() []T)
+	if !ok {
+		out = any(x.Float32s).(func() []T)
+	}
+	values := out()
+	for i, row := range rows {
+		d.pcg.Seed(mix(d.seed+mix(uint64(row))), mix(d.epoch+0x7265766572736500))
+		d.pass.Sample(d.rng, d.one, bijector.Mat[T]{}, 1)
+		for j := range d.dim {
+			values[i*d.dim+j] = d.one.Feature(j)[0]
+		}
+	}
+	return nil
+}

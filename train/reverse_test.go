@@ -1,0 +1,278 @@
+// Fits to densities whose normalising constant is known.
+
+package train_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// known is a target with its logarithmic normalising constant.
+type known struct {
+	name string
+	train.Target
+	logZ   float64
+	share  float64 // of the draws that are effective, at least
+	epochs int
+}
+
+// targets are a correlated normal, a banana, a mixture of two normals and
+// Neal's funnel, none of them normalised.
+func targets() []known {
+	const rho, bend = 0.9, 0.5
+	log2pi := math.Log(2 * math.Pi)
+	mixture := func(gradient, x []float64) float64 {
+		var a, b float64
+		for _, v := range x {
+			a, b = a-(v-1.2)*(v-1.2)/2, b-(v+1.2)*(v+1.2)/2
+		}
+		top := max(a, b)
+		sum := math.Exp(a-top) + math.Exp(b-top)
+		wa := math.Exp(a-top) / sum
+		for j, v := range x {
+			gradient[j] = -wa*(v-1.2) - (1-wa)*(v+1.2)
+		}
+		return top + math.Log(sum) + 5
+	}
+	return []known{
+		{"correlated normal", train.TargetFunc(2, func(g, x []float64) float64 {
+			u, v, s := x[0]-3, x[1]/4, 1-rho*rho
+			g[0], g[1] = -(u-rho*v)/s, -(v-rho*u)/s/4
+			return -(u*u - 2*rho*u*v + v*v) / 2 / s
+		}), log2pi + math.Log(1-rho*rho)/2 + math.Log(4), 0.95, 12},
+		{"banana", train.TargetFunc(2, func(g, x []float64) float64 {
+			u, v := x[0], x[1]-bend*x[0]*x[0]
+			g[0], g[1] = -u+v*2*bend*u, -v
+			return -(u*u+v*v)/2 - 2
+		}), log2pi - 2, 0.8, 12},
+		{"mixture", train.TargetFunc(2, mixture), log2pi + math.Log(2) + 5, 0.7, 12},
+		// v normal with deviation 1, and x normal with variance e^v.
+		{"funnel", train.TargetFunc(3, func(g, x []float64) float64 {
+			v, e := x[0], math.Exp(-x[0])
+			r := x[1]*x[1] + x[2]*x[2]
+			g[0], g[1], g[2] = -v+r*e/2-1, -x[1]*e, -x[2]*e
+			return -v*v/2 - r*e/2 - v + 1
+		}), 1.5*log2pi + 1, 0.6, 12},
+	}
+}
+
+// drawer is a flow that draws by the forward direction of a Real NVP.
+func drawingFlow[T bijector.Float](dim int, norm string) *distribution.Flow[T] {
+	chain := must(coupling.RealNVP[T](coupling.Recipe{Dim: dim, Layers: 4, Hidden: []int{16}, Norm: norm, Seed: 1}))
+	return distribution.NewFlow[T](bijector.Invert[T](chain), distribution.NewNormal[T](dim))
+}
+
+func TestTargetsAreTheirGradients(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, k := range targets() {
+		x, g, logp := make([]float64, k.Dim()), make([]float64, k.Dim()), make([]float64, 1)
+		for j := range x {
+			x[j] = rng.NormFloat64()
+		}
+		k.LogProb(logp, g, x)
+		for j := range x {
+			v := x[j]
+			var ends [2]float64
+			for i, h := range []float64{1e-5, -1e-5} {
+				x[j] = v + h
+				k.LogProb(logp, nil, x)
+				ends[i] = logp[0]
+			}
+			x[j] = v
+			near(t, k.name, g[j], (ends[0]-ends[1])/2e-5, 1e-6)
+		}
+	}
+}
+
+func TestFitReverse(t *testing.T) {
+	for _, k := range targets() {
+		t.Run(k.name, func(t *testing.T) {
+			flow := drawingFlow[float64](k.Dim(), "none")
+			report, err := train.FitReverse(context.Background(), flow, k, 6000, train.Options{
+				Epochs: k.epochs, Rate: 1e-2, Schedule: train.Cosine{}, Average: 0.95, ValidationFraction: 0.1, ClipNorm: 10,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			const n = 20_000
+			s, err := train.ImportanceWeights(flow, k, rand.New(rand.NewPCG(5, 6)), n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bound := -report.Epochs[len(report.Epochs)-1].Validation
+			t.Logf("log Z %.4f, estimated %.4f with error %.4f, bound %.4f, effective share %.3f", k.logZ, s.LogZ, s.LogZError, bound, s.EffectiveSize/n)
+			if math.Abs(s.LogZ-k.logZ) > 4*s.LogZError {
+				t.Errorf("log Z is %.5f with error %.5f, want %.5f", s.LogZ, s.LogZError, k.logZ)
+			}
+			if !(s.EffectiveSize/n >= k.share) {
+				t.Errorf("%.3f of the draws are effective, want %.2f", s.EffectiveSize/n, k.share)
+			}
+			if bound > k.logZ+0.1 || bound < k.logZ-0.5 {
+				t.Errorf("the evidence lower bound is %.4f, log Z %.4f", bound, k.logZ)
+			}
+			// A mean under the target: of the first value.
+			want := map[string]float64{"correlated normal": 3}[k.name]
+			mean := 0.0
+			for i, w := range s.Weights {
+				mean += w * s.Draws.Float64s()[i*k.Dim()]
+			}
+			near(t, "mean", mean, want, 0.15)
+		})
+	}
+}
+
+// The gradient of the mean loss, against differences of the loss over the same
+// draws, by way of one step of plain descent.
+func TestReverseGradient(t *testing.T) {
+	k := targets()[1]
+	const rate, h = 1e-3, 1e-5
+	run := func(flow *distribution.Flow[float64], rate float64) float64 {
+		report, err := train.FitReverse(context.Background(), flow, k, 40, train.Options{Epochs: 1, Batch: 40, Rate: rate, Optimizer: train.SGD{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report.Epochs[0].Loss
+	}
+	// OutScale is 0 in a recipe: no test of a coupling.
+	stir := func(flow *distribution.Flow[float64]) *distribution.Flow[float64] {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for _, p := range flow.Params() {
+			for i := range p.Data {
+				p.Data[i] += 0.1 * rng.NormFloat64()
+			}
+		}
+		return flow
+	}
+	for _, norm := range []string{"none", "batch"} {
+		after, before := stir(drawingFlow[float64](2, norm)), stir(drawingFlow[float64](2, norm))
+		run(after, rate)
+		checked := 0
+		for k, p := range before.Params() {
+			for i := 0; i < len(p.Data); i += 1 + len(p.Data)/3 {
+				var ends [2]float64
+				for e, step := range []float64{h, -h} {
+					flow := stir(drawingFlow[float64](2, norm))
+					flow.Params()[k].Data[i] += step
+					ends[e] = run(flow, 1e-300) // which moves nothing
+				}
+				got, want := (p.Data[i]-after.Params()[k].Data[i])/rate, (ends[0]-ends[1])/(2*h)
+				near(t, norm+" "+p.Name, got, want, 1e-6)
+				checked++
+			}
+		}
+		if checked < 20 {
+			t.Errorf("%d parameters were looked at", checked)
+		}
+	}
+}
+
+// Draws are new in every epoch, and those of the seed; steps allocate nothing
+// that grows.
+func TestReverseRepeats(t *testing.T) {
+	run := func(seed uint64, workers int) ([]uint64, []float64) {
+		var losses []float64
+		flow := drawingFlow[float32](2, "batch")
+		_, err := train.FitReverse(context.Background(), flow, targets()[0], 200, train.Options{
+			Epochs: 2, Rate: 1e-300, Seed: seed, Workers: workers, Observer: observer{step: func(e train.StepEvent) { losses = append(losses, e.Loss) }},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bits[float32](flow), losses
+	}
+	a, la := run(1, 1)
+	b, lb := run(1, 3)
+	_, lc := run(2, 1)
+	if !slices.Equal(a, b) || !slices.Equal(la, lb) {
+		t.Error("the same seed makes other bits")
+	}
+	if slices.Equal(la, lc) || la[0] == la[2] || la[0] == la[1] {
+		t.Errorf("losses %v and %v: draws are repeated", la, lc)
+	}
+}
+
+func TestReverseRefuses(t *testing.T) {
+	chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: 2, Layers: 2}))
+	given := must(coupling.RealNVP[float64](coupling.Recipe{Dim: 2, ContextDim: 1, Layers: 2}))
+	normal := distribution.NewNormal[float64](2)
+	learned := must(distribution.NormalOf[float64](distribution.NormalSpec{Dim: 2, Learned: true}))
+	good := distribution.NewFlow[float64](bijector.Invert[float64](chain), normal)
+	target := targets()[0]
+	for what, c := range map[string]struct {
+		flow   *distribution.Flow[float64]
+		target train.Target
+		draws  int
+		o      train.Options
+		want   error
+		says   string
+	}{
+		"not inverted": {distribution.NewFlow[float64](chain, normal), target, 10, train.Options{}, bijector.ErrNotTrainable, "bijector.Invert"},
+		"twice":        {distribution.NewFlow[float64](bijector.Invert[float64](bijector.Invert[float64](chain)), normal), target, 10, train.Options{}, bijector.ErrNotTrainable, "Inverted"},
+		"base":         {distribution.NewFlow[float64](bijector.Invert[float64](chain), learned), target, 10, train.Options{}, bijector.ErrNotTrainable, "bijector.Shift"},
+		"context":      {distribution.NewFlow[float64](bijector.Invert[float64](given), normal), target, 10, train.Options{}, bijector.ErrContext, "1 context"},
+		"dim":          {good, targets()[3], 10, train.Options{}, bijector.ErrShape, "3 values"},
+		"no target":    {good, nil, 10, train.Options{}, train.ErrOptions, "no target"},
+		"no flow":      {nil, target, 10, train.Options{}, bijector.ErrSpec, "no flow"},
+		"draws":        {good, target, 0, train.Options{}, train.ErrOptions, "0 draws"},
+		"validation":   {good, target, 10, train.Options{Validation: constant(1, 1)}, train.ErrOptions, "ValidationFraction"},
+	} {
+		_, err := train.FitReverse(context.Background(), c.flow, c.target, c.draws, c.o)
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// The weights of a flow that is the target, and of draws that are not.
+func TestImportanceWeights(t *testing.T) {
+	flow := distribution.NewFlow[float64](must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 2})), distribution.NewNormal[float64](2))
+	normal := train.TargetFunc(2, func(_, x []float64) float64 { return -(x[0]*x[0]+x[1]*x[1])/2 + 7 })
+	rng := func() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
+	s, err := train.ImportanceWeights(flow, normal, rng(), 500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "log Z", s.LogZ, math.Log(2*math.Pi)+7, 1e-12)
+	near(t, "effective size", s.EffectiveSize, 500, 1e-9)
+	if s.LogZError > 1e-9 || len(s.Weights) != 500 || s.Draws.Shape()[0] != 500 {
+		t.Errorf("error %g of %d draws", s.LogZError, len(s.Weights))
+	}
+	// A half plane: half of the draws count, and the mean is a proportion.
+	half := train.TargetFunc(2, func(_, x []float64) float64 {
+		if x[0] < 0 {
+			return math.Inf(-1)
+		}
+		return -(x[0]*x[0] + x[1]*x[1]) / 2
+	})
+	const n = 20000
+	s, err = train.ImportanceWeights(flow, half, rng(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := s.EffectiveSize / n
+	near(t, "share of the half plane", share, 0.5, 4*0.5/math.Sqrt(n))
+	near(t, "log Z", s.LogZ, math.Log(2*math.Pi*share), 1e-9)
+	near(t, "standard error", s.LogZError, math.Sqrt((1-share)/share/n), 1e-3)
+	for what, f := range map[string]func(_, x []float64) float64{
+		"0":    func(_, _ []float64) float64 { return math.Inf(-1) },
+		"NaN":  func(_, _ []float64) float64 { return math.NaN() },
+		"+Inf": func(_, _ []float64) float64 { return math.Inf(1) },
+	} {
+		if _, err := train.ImportanceWeights(flow, train.TargetFunc(2, f), rng(), 10); !errors.Is(err, bijector.ErrNonFinite) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := train.ImportanceWeights(flow, normal, rng(), 1); !errors.Is(err, train.ErrOptions) {
+		t.Error(err)
+	}
+}
