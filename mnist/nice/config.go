@@ -23,6 +23,7 @@ type config struct {
 	Limit     int           `json:"limit,omitempty"`
 	Holdout   int           `json:"holdout,omitempty"`
 	Save      int           `json:"-"`
+	Resume    bool          `json:"-"`
 }
 
 // flags declares the flags of all settings.
@@ -39,7 +40,8 @@ func (c *config) flags(f *flag.FlagSet) {
 	f.StringVar(&c.Data, "data", "", "`directory` of other IDX files, such as Fashion-MNIST's; empty: MNIST")
 	f.IntVar(&c.Limit, "limit", 0, "train on the first `n` training images only; 0: all")
 	f.IntVar(&c.Holdout, "holdout", 0, "keep the last `n` training images from training, and follow them in place of the test set: for choosing settings")
-	f.IntVar(&c.Save, "save", 2, "write the model after every `n` epochs")
+	f.IntVar(&c.Save, "save", 2, "write the model and a checkpoint after every `n` epochs")
+	f.BoolVar(&c.Resume, "resume", false, "go on from the checkpoint in -out, with the flags that the run started with")
 }
 
 // check says which setting is not possible, and fills in the decay.

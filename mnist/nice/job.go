@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -111,20 +110,23 @@ func (j *job) nats(logp float64) string {
 	return fmt.Sprintf("test %.2f nats (%.4f bits per dimension)", logp, j.bits(logp))
 }
 
+// checkpoints is the directory with what -resume needs.
+func (j *job) checkpoints() string { return filepath.Join(j.dir, "checkpoints") }
+
 // train trains the model and fills in the metrics.
 func (j *job) train(ctx context.Context) error {
-	start := time.Now()
 	o := j.config.options()
 	o.Validation = j.test
+	o.Checkpoint = train.Checkpoint{Dir: j.checkpoints(), Epochs: j.config.Save, Keep: 1, Resume: j.config.Resume}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	o.Observer = &saver{job: j, fail: fail}
 	say := func(training, test float64) string { return fmt.Sprintf("training %.2f, %s", -training, j.nats(-test)) }
 	report, err := command.Fit(ctx, j.model.twin, j.images, o, "nice", say, j.Streams)
 	m := &j.metrics
-	m.Seconds, m.Epochs, m.Test = time.Since(start).Seconds(), []epoch{}, command.Number(math.NaN())
+	m.Epochs, m.Test = []epoch{}, command.Number(math.NaN())
 	if report != nil {
-		m.Steps, m.BadSteps = report.Steps, report.BadSteps
+		m.Steps, m.BadSteps, m.Seconds = report.Steps, report.BadSteps, report.Time.Seconds()
 		for _, e := range report.Epochs {
 			m.Test = command.Number(-e.Validation)
 			m.Epochs = append(m.Epochs, epoch{e.Epoch, command.Number(-e.Loss), m.Test, command.Number(j.bits(-e.Validation)), e.Time.Seconds()})

@@ -7,6 +7,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/bijou-flow/bijou/mnist/internal/command"
 	"github.com/bijou-flow/bijou/train"
@@ -26,7 +28,10 @@ It writes to DIR
   curve.png          log-likelihood over the epochs
   samples.png        100 draws, not picked; samples-0.8.png at a temperature of 0.8
   metrics.json       log-likelihoods, times, seed and configuration
-Ctrl-C ends training early and writes what was trained until then.
+  checkpoints/       what -resume needs, until training is over
+Ctrl-C ends training early and writes what was trained until then; -resume goes
+on from there, or from the last checkpoint of a run that was killed, and ends
+with the same model as a run that was never interrupted.
 
 example: nice -out small -limit 10000 -epochs 4 -hidden 200,200
 `
@@ -58,9 +63,13 @@ func nice(ctx context.Context, args []string, s command.Streams) error {
 	}
 	err = j.train(ctx)
 	switch {
-	case err == nil, errors.Is(err, train.ErrDiverged):
+	case err == nil:
+		return errors.Join(j.write(), os.RemoveAll(j.checkpoints()))
+	case errors.Is(err, train.ErrDiverged):
 		// What was trained before it diverged is of use.
 		return errors.Join(err, j.write())
+	case errors.Is(err, train.ErrResume):
+		return fmt.Errorf("-resume, -out: %w", err)
 	case errors.Is(err, context.Canceled) && j.metrics.Steps > 0:
 		j.metrics.Interrupted = true
 		if err := j.write(); err != nil {
@@ -68,6 +77,9 @@ func nice(ctx context.Context, args []string, s command.Streams) error {
 		}
 		return command.Interrupted("what was trained until then is in " + *out)
 	case errors.Is(err, context.Canceled):
+		if !c.Resume {
+			os.RemoveAll(j.checkpoints()) // of no step
+		}
 		return command.Interrupted("nothing was trained yet, and nothing is written")
 	}
 	return err

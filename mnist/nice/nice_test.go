@@ -203,6 +203,51 @@ func TestSaves(t *testing.T) {
 	}
 }
 
+// TestResume: a run that was interrupted and taken up ends with the files of
+// one that was not, and leaves no checkpoints.
+func TestResume(t *testing.T) {
+	whole, parts := t.TempDir(), t.TempDir()
+	if o := runTiny(context.Background(), whole, nil); o.code != 0 {
+		t.Fatal(o.log)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if o := runTiny(ctx, parts, func(log string) {
+		if strings.Count(log, "nice ") == 2 {
+			cancel()
+		}
+	}); o.code != 130 {
+		t.Fatalf("code %d, %s", o.code, o.log)
+	}
+	if o := runTiny(context.Background(), parts, nil); o.code != 1 || !strings.Contains(o.log, "-resume") {
+		t.Errorf("anew in the same place: code %d, %s", o.code, o.log)
+	}
+	if o := runTiny(context.Background(), parts, nil, "-resume", "-batch", "40"); o.code != 1 || !strings.Contains(o.log, "Batch") {
+		t.Errorf("another batch: code %d, %s", o.code, o.log)
+	}
+	o := runTiny(context.Background(), parts, nil, "-resume")
+	if o.code != 0 || strings.Count(o.log, "nice ") != 1 {
+		t.Fatalf("code %d, %s", o.code, o.log)
+	}
+	var models [2][]byte
+	for i, dir := range []string{whole, parts} {
+		var err error
+		if models[i], err = os.ReadFile(filepath.Join(dir, modelFile)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "checkpoints")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("checkpoints are left: %v", err)
+		}
+	}
+	if !bytes.Equal(models[0], models[1]) {
+		t.Error("the models differ")
+	}
+	a, b := readMetrics(t, whole), readMetrics(t, parts)
+	if len(b.Epochs) != 3 || b.Interrupted || a.Test != b.Test || a.Epochs[0].Training != b.Epochs[0].Training || b.Steps != a.Steps {
+		t.Errorf("metrics %+v, want %+v", b, a)
+	}
+}
+
 // TestInterruptedAtOnce: nothing trained, nothing written.
 func TestInterruptedAtOnce(t *testing.T) {
 	dir := t.TempDir()
@@ -212,8 +257,8 @@ func TestInterruptedAtOnce(t *testing.T) {
 	if o.code != 130 || !strings.Contains(o.log, "nothing was trained yet") {
 		t.Errorf("code %d, %q", o.code, o.log)
 	}
-	if _, err := os.Stat(filepath.Join(dir, modelFile)); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a model was written: %v", err)
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("%v was written (%v)", files, err)
 	}
 }
 
