@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/plot"
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -31,6 +32,9 @@ var models = []model{
 	{"NICE", func() (bijector.Layer[float32], error) { return coupling.NICE[float32](recipe(12)) }},
 	{"Real NVP", func() (bijector.Layer[float32], error) { return coupling.RealNVP[float32](recipe(12)) }},
 	{"NSF", func() (bijector.Layer[float32], error) { return coupling.NSF[float32](recipe(6)) }},
+	{"MAF", func() (bijector.Layer[float32], error) {
+		return autoregressive.MAF[float32](autoregressive.Recipe{Dim: 2, Layers: 12, Hidden: []int{64, 64}, Seed: 1})
+	}},
 }
 
 func recipe(layers int) coupling.Recipe {
