@@ -115,7 +115,8 @@ func TestConvNetRefuses(t *testing.T) {
 		}
 	}
 	for _, s := range []coupling.ConvNetSpec{
-		{}, {InChannels: 1, OutChannels: 1, Height: 1, Width: 1, Checkerboard: "odd"},
+		{},
+		{InChannels: 1, OutChannels: 1, Height: 1, Width: 1, Checkerboard: "odd"},
 		{InChannels: 1, OutChannels: 1, Height: 2, Width: 2, Checkerboard: "black"},
 		{InChannels: 1, OutChannels: 1, Height: 2, Width: 2, ContextDim: -1},
 		{InChannels: 1 << 40, OutChannels: 1, Height: 2, Width: 2},
