@@ -141,7 +141,13 @@ func TestConvNetMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain, err := bijector.NewChain[float64](a, b)
+	// Between them, one that leaves other numbers where theirs were, the rows of
+	// zeros around images included.
+	between, err := coupling.NewAffine[float64](coupling.AffineSpec{Dim: 16, ContextDim: 2, Hidden: []int{99, 99, 99, 99, 99, 99, 99, 99}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := bijector.NewChain[float64](a, between, b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,22 @@ func Mul[T Float](dst, x, y []T) {
 	}
 }
 
+// Rectify is dst[i] = max(0, x[i]); NaN stays NaN, and -0 what it is.
+func Rectify[T Float](dst, x []T) {
+	if len(x) != len(dst) {
+		panic(lengths)
+	}
+	if rectifyVector(dst, x) {
+		return
+	}
+	for i, v := range x {
+		if v < 0 {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
 // Affine is dst[i] = a*x[i] + b.
 func Affine[T Float](dst, x []T, a, b T) {
 	if len(x) != len(dst) {

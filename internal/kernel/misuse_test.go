@@ -38,6 +38,7 @@ func TestMisuse(t *testing.T) {
 		"Softplus":           func(c []float32) { Softplus(c, s(3)) },
 		"AddTo":              func(c []float32) { AddTo(c, s(3)) },
 		"Mul":                func(c []float32) { Mul(c, s(4), s(3)) },
+		"Rectify":            func(c []float32) { Rectify(c, s(3)) },
 		"Affine":             func(c []float32) { Affine(c, s(3), 1, 1) },
 		"Combine":            func(c []float32) { Combine(c, s(4), s(5), 1, 1, 1) },
 		"Widen":              func(c []float32) { Widen(w(3), c) },

@@ -14,6 +14,9 @@ func scaleY32(n int, dst *float32, a float32)
 func mulY32(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
+func rectifyY32(n int, dst *float32, x *float32)
+
+//go:noescape
 func affineY32(n int, dst *float32, x *float32, a float32, b float32)
 
 //go:noescape
@@ -51,6 +54,9 @@ func scaleY64(n int, dst *float64, a float64)
 
 //go:noescape
 func mulY64(n int, dst *float64, x *float64, y *float64)
+
+//go:noescape
+func rectifyY64(n int, dst *float64, x *float64)
 
 //go:noescape
 func affineY64(n int, dst *float64, x *float64, a float64, b float64)

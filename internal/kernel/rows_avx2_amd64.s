@@ -161,6 +161,46 @@ done:
 	VZEROUPPER
 	RET
 
+// func rectifyY32(n int, dst *float32, x *float32)
+// Requires: AVX
+TEXT ·rectifyY32(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x00000008, AX
+	JLT  partial
+
+whole:
+	VMOVUPS (DX)(BX*4), Y0
+	VXORPS  Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)(BX*4)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, AX
+	JGE     whole
+
+partial:
+	ADDQ       $0x00000008, AX
+	JEQ        done
+	LEAQ       window32<>+0(SB), SI
+	MOVQ       AX, DI
+	NEGQ       DI
+	LEAQ       32(SI)(DI*4), SI
+	LEAQ       window64<>+0(SB), DI
+	NEGQ       AX
+	LEAQ       64(DI)(AX*8), DI
+	VMOVUPS    (SI), Y0
+	VMASKMOVPS (DX)(BX*4), Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
+	VMOVUPS    (SI), Y1
+	VMASKMOVPS Y0, Y1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineY32(n int, dst *float32, x *float32, a float32, b float32)
 // Requires: AVX
 TEXT ·affineY32(SB), NOSPLIT, $0-32
@@ -1102,6 +1142,46 @@ partial:
 	VMULPD     Y1, Y0, Y0
 	VMOVUPS    (DI), Y1
 	VMASKMOVPD Y0, Y1, (CX)(SI*8)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rectifyY64(n int, dst *float64, x *float64)
+// Requires: AVX
+TEXT ·rectifyY64(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x00000004, AX
+	JLT  partial
+
+whole:
+	VMOVUPD (DX)(BX*8), Y0
+	VXORPS  Y1, Y1, Y1
+	VMAXPD  Y0, Y1, Y0
+	VMOVUPD Y0, (CX)(BX*8)
+	ADDQ    $0x00000004, BX
+	SUBQ    $0x00000004, AX
+	JGE     whole
+
+partial:
+	ADDQ       $0x00000004, AX
+	JEQ        done
+	LEAQ       window32<>+0(SB), SI
+	MOVQ       AX, DI
+	NEGQ       DI
+	LEAQ       32(SI)(DI*4), SI
+	LEAQ       window64<>+0(SB), SI
+	NEGQ       AX
+	LEAQ       64(SI)(AX*8), SI
+	VMOVUPS    (SI), Y0
+	VMASKMOVPD (DX)(BX*8), Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPD     Y0, Y1, Y0
+	VMOVUPS    (SI), Y1
+	VMASKMOVPD Y0, Y1, (CX)(BX*8)
 
 done:
 	VZEROUPPER

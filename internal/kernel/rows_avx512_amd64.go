@@ -14,6 +14,9 @@ func scaleZ32(n int, dst *float32, a float32)
 func mulZ32(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
+func rectifyZ32(n int, dst *float32, x *float32)
+
+//go:noescape
 func affineZ32(n int, dst *float32, x *float32, a float32, b float32)
 
 //go:noescape
@@ -51,6 +54,9 @@ func scaleZ64(n int, dst *float64, a float64)
 
 //go:noescape
 func mulZ64(n int, dst *float64, x *float64, y *float64)
+
+//go:noescape
+func rectifyZ64(n int, dst *float64, x *float64)
 
 //go:noescape
 func affineZ64(n int, dst *float64, x *float64, a float64, b float64)

@@ -105,6 +105,40 @@ done:
 	VZEROUPPER
 	RET
 
+// func rectifyZ32(n int, dst *float32, x *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rectifyZ32(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x00000010, AX
+	JLT  partial
+
+whole:
+	VMOVUPS (DX)(BX*4), Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
+	VMOVUPS Z0, (CX)(BX*4)
+	ADDQ    $0x00000010, BX
+	SUBQ    $0x00000010, AX
+	JGE     whole
+
+partial:
+	ADDQ      $0x00000010, AX
+	JEQ       done
+	MOVQ      $0xffffffffffffffff, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX)(BX*4), K1, Z0
+	VPXORD    Z1, Z1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineZ32(n int, dst *float32, x *float32, a float32, b float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·affineZ32(SB), NOSPLIT, $0-32
@@ -924,6 +958,40 @@ partial:
 	VMOVUPD.Z (BX)(SI*8), K1, Z1
 	VMULPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(SI*8)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rectifyZ64(n int, dst *float64, x *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rectifyZ64(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x00000008, AX
+	JLT  partial
+
+whole:
+	VMOVUPD (DX)(BX*8), Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPD  Z0, Z1, Z0
+	VMOVUPD Z0, (CX)(BX*8)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, AX
+	JGE     whole
+
+partial:
+	ADDQ      $0x00000008, AX
+	JEQ       done
+	MOVQ      $0xffffffffffffffff, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (DX)(BX*8), K1, Z0
+	VPXORD    Z1, Z1, Z1
+	VMAXPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K1, (CX)(BX*8)
 
 done:
 	VZEROUPPER

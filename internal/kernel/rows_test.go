@@ -39,6 +39,16 @@ func ops[T Float]() []op[T] {
 			func(i int, r [][]T, _ [][]float64) { r[0][i] = r[1][i] * r[2][i] }, 0,
 		},
 		{
+			"Rectify", 2, 0,
+			[]int{0},
+			func(r [][]T, _ [][]float64) { Rectify(r[0], r[1]) },
+			func(i int, r [][]T, _ [][]float64) {
+				if r[0][i] = r[1][i]; r[0][i] < 0 {
+					r[0][i] = 0
+				}
+			}, 0,
+		},
+		{
 			"Affine", 2, 0,
 			[]int{0},
 			func(r [][]T, _ [][]float64) { Affine(r[0], r[1], a, b) },

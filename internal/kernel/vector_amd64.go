@@ -166,6 +166,26 @@ func mulVector[T Float](dst []T, x []T, y []T) bool {
 	return true
 }
 
+func rectifyVector[T Float](dst []T, x []T) bool {
+	if path == portable {
+		return false
+	}
+	for at, n := 0, 0; at < len(dst); at += n {
+		n = min(len(dst)-at, chunk)
+		switch {
+		case isSingle[T]() && path == avx512:
+			rectifyZ32(n, (*float32)(unsafe.Pointer(&dst[at])), (*float32)(unsafe.Pointer(&x[at])))
+		case isSingle[T]():
+			rectifyY32(n, (*float32)(unsafe.Pointer(&dst[at])), (*float32)(unsafe.Pointer(&x[at])))
+		case path == avx512:
+			rectifyZ64(n, (*float64)(unsafe.Pointer(&dst[at])), (*float64)(unsafe.Pointer(&x[at])))
+		default:
+			rectifyY64(n, (*float64)(unsafe.Pointer(&dst[at])), (*float64)(unsafe.Pointer(&x[at])))
+		}
+	}
+	return true
+}
+
 func affineVector[T Float](dst []T, x []T, a T, b T) bool {
 	if path == portable {
 		return false

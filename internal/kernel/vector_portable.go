@@ -20,6 +20,8 @@ func scaleVector[T Float](dst []T, a T) bool { return false }
 
 func mulVector[T Float](dst []T, x []T, y []T) bool { return false }
 
+func rectifyVector[T Float](dst []T, x []T) bool { return false }
+
 func affineVector[T Float](dst []T, x []T, a T, b T) bool { return false }
 
 func combineVector[T Float](dst []T, x []T, y []T, a T, b T, c T) bool { return false }

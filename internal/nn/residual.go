@@ -188,9 +188,7 @@ func (p *residualPass[T]) activate(a, h []T) {
 		kernel.Tanh(a, h)
 		return
 	}
-	for i, v := range h {
-		a[i] = max(v, 0)
-	}
+	kernel.Rectify(a, h)
 }
 
 type residualGradPass[T bijector.Float] struct {

@@ -41,6 +41,9 @@ func arithmetic(set isa, size int) {
 	write("mul", narrow("dst", "x", "y"), nil, func(l *loop) {
 		l.store(l.mul(l.load("x"), l.load("y")), "dst")
 	})
+	write("rectify", narrow("dst", "x"), nil, func(l *loop) {
+		l.store(l.notNegative(l.load("x")), "dst")
+	})
 	write("affine", narrow("dst", "x"), []string{"a", "b"}, func(l *loop) {
 		l.store(l.add(l.mul(l.load("x"), l.scalar["a"]), l.scalar["b"]), "dst")
 	})
