@@ -111,7 +111,13 @@ func run(ctx context.Context, args []string, tests int, s command.Streams) error
 	if c.validate > 0 {
 		c.options.Validation = c.source(te.Head(min(c.validate, te.Len())))
 	}
-	stage, err := command.Fit(ctx, flow, c.source(tr), c.options, "flow", "nats", s)
+	bits := func(nll float64) float64 { return distribution.BitsPerDim(-nll, chain.Dim(), levels) }
+	say := func(training, test float64) string {
+		return fmt.Sprintf("training %.4f, test %.4f bits a dimension", bits(training), bits(test))
+	}
+	start := time.Now()
+	report, err := command.Fit(ctx, flow, c.source(tr), c.options, "flow", say, s)
+	stage := command.NewStage(report, start)
 	interrupted := errors.Is(err, context.Canceled)
 	if err != nil && !(interrupted && stage.Steps > 0) {
 		return err
@@ -129,7 +135,7 @@ func run(ctx context.Context, args []string, tests int, s command.Streams) error
 	}
 	fmt.Fprintf(s.Out, "parameters           %d\n", command.CountParams(flow))
 	fmt.Fprintf(s.Out, "test log-likelihood  %.2f nats an image\n", -nll)
-	fmt.Fprintf(s.Out, "test bits per dim    %.4f\n", distribution.BitsPerDim(-nll, chain.Dim(), levels))
+	fmt.Fprintf(s.Out, "test bits per dim    %.4f\n", bits(nll))
 	fmt.Fprintf(s.Out, "training             %.0f s\n", stage.Seconds)
 	if err := c.draw(flow, tr, s); err != nil {
 		return err
