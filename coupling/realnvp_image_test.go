@@ -79,7 +79,7 @@ func TestRealNVPImageLayout(t *testing.T) {
 }
 
 func TestRealNVPImageScales(t *testing.T) {
-	for _, c := range []struct{ h, w, scales int }{{32, 32, 4}, {28, 28, 3}, {8, 16, 2}, {7, 8, 1}, {4, 4, 1}, {24, 20, 3}} {
+	for _, c := range []struct{ h, w, scales int }{{32, 32, 4}, {28, 28, 3}, {8, 16, 2}, {7, 8, 1}, {16, 4, 1}, {4, 4, 1}, {24, 20, 3}} {
 		chain, err := coupling.RealNVPImage[float32](coupling.ImageRecipe{Channels: 1, Height: c.h, Width: c.w, Couplings: 1, Hidden: 1, Blocks: 1, Alpha: -1})
 		if err != nil {
 			t.Fatal(err)
