@@ -32,7 +32,8 @@
 //   - interop/torch: flows that were trained in PyTorch, and back.
 //   - onnx: flows, encoders and decoders as ONNX models for other runtimes.
 //   - mnist: the digits, a reader for their format, image grids; mnist/latentflow
-//     is the command that learns to draw them.
+//     is the command that learns to draw them, mnist/nice the one that repeats
+//     NICE's experiment on their pixels.
 //   - benchmarks: go test -bench . ./benchmarks
 //
 // # Conventions

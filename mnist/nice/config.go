@@ -29,8 +29,8 @@ type config struct {
 // flags declares the flags of all settings.
 func (c *config) flags(f *flag.FlagSet) {
 	c.Hidden = command.Sizes{1000, 1000, 1000, 1000, 1000}
-	f.IntVar(&c.Epochs, "epochs", 45, "passes over the images, as many as `n`")
-	f.IntVar(&c.Decay, "decay", 0, "the last `n` epochs, over which the rate falls evenly to 0; 0: a third of all")
+	f.IntVar(&c.Epochs, "epochs", 14, "passes over the images, as many as `n`")
+	f.IntVar(&c.Decay, "decay", 0, "the last `n` epochs, over which the rate falls evenly to 0; 0: two fifths of all")
 	f.Float64Var(&c.Rate, "rate", 1.5e-3, "learning `rate` before it falls")
 	f.Float64Var(&c.ScaleRate, "scale-rate", 10, "`factor` on the rate of the diagonal scale")
 	f.IntVar(&c.Batch, "batch", 200, "`rows` a training step")
@@ -69,7 +69,7 @@ func (c *config) check() error {
 		return command.Usagef("-scale-rate %g: want a factor above 0, at most 1000", c.ScaleRate)
 	}
 	if c.Decay == 0 {
-		c.Decay = (c.Epochs + 2) / 3
+		c.Decay = (2*c.Epochs + 4) / 5
 	}
 	return nil
 }

@@ -12,6 +12,13 @@ type scaled struct {
 	by []float32
 }
 
+// Changed tells the map below, which may hold copies of its parameters.
+func (m scaled) Changed() {
+	if c, ok := m.Map.(bijector.Changer); ok {
+		c.Changed()
+	}
+}
+
 // NewMapPass returns an evaluation pass.
 func (m scaled) NewMapPass(o bijector.PassOptions) bijector.MapPass[float32] {
 	return scaledPass{m.Map.NewMapPass(o), m.by}
