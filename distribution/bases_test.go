@@ -231,6 +231,37 @@ func TestClassMixtureDraws(t *testing.T) {
 	}
 }
 
+// Temperature multiplies the deviation from a centre: location, middle, median,
+// or the location of the component.
+func TestBasesCool(t *testing.T) {
+	mixture := must(NewMixture[float64](MixtureSpec{Dim: 2, Components: 1}))
+	copy(mixture.loc, []float64{4, -5})
+	for _, c := range []struct {
+		base   Base[float64]
+		centre []float64
+	}{
+		{must(StudentTOf[float64](StudentTSpec{Dim: 2, Loc: []float64{3, -1}, Scale: []float64{2, 0.5}})), []float64{3, -1}},
+		{must(UniformOf[float64](UniformSpec{Dim: 2, Lo: []float64{1, -6}, Hi: []float64{5, -4}})), []float64{3, -5}},
+		{mixture, []float64{4, -5}},
+		{NewIndependent[float64](distuv.Exponential{Rate: 2}, distuv.Laplace{Mu: 3, Scale: 1}), []float64{math.Ln2 / 2, 3}},
+	} {
+		const n = 100
+		p := c.base.NewBasePass(bijector.PassOptions{MaxBatch: n})
+		warm, cold := bijector.NewMat[float64](2, n), bijector.NewMat[float64](2, n)
+		p.Sample(newRand(1), warm, bijector.Mat[float64]{}, 1)
+		for _, temperature := range []float64{0, 0.25, 1.5} {
+			p.Sample(newRand(1), cold, bijector.Mat[float64]{}, temperature)
+			for j, centre := range c.centre {
+				for i, v := range warm.Feature(j) {
+					if got := cold.Feature(j)[i]; !near(got-centre, temperature*(v-centre), 1e-12) {
+						t.Fatalf("%T at temperature %v: feature %d is %v, where 1 draws %v about %v", c.base, temperature, j, got, v, centre)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Specs that make no distribution, and parameters that are none.
 func TestBasesRefuse(t *testing.T) {
 	nan := math.NaN()

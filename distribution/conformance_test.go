@@ -21,7 +21,7 @@ func conforms[S any, A distribution.Base[float32], B distribution.Base[float64]]
 }
 
 // classes draws weights of classes, all positive.
-var classes = distributiontest.Options{Context: func(rng *rand.Rand, c []float64) {
+var classes = distributiontest.Options{Draws: 200_000, Context: func(rng *rand.Rand, c []float64) {
 	for j := range c {
 		c[j] = 0.1 + rng.Float64()
 	}
@@ -40,8 +40,8 @@ func TestBasesConform(t *testing.T) {
 	uniform := func(s distribution.UniformSpec) func(*testing.T) {
 		return conforms("uniform", distribution.UniformOf[float32], distribution.UniformOf[float64], s)
 	}
-	mixture := func(s distribution.MixtureSpec) func(*testing.T) {
-		return conforms("mixture", distribution.NewMixture[float32], distribution.NewMixture[float64], s)
+	mixture := func(s distribution.MixtureSpec, opts ...distributiontest.Options) func(*testing.T) {
+		return conforms("mixture", distribution.NewMixture[float32], distribution.NewMixture[float64], s, opts...)
 	}
 	class := func(s distribution.ClassMixtureSpec) func(*testing.T) {
 		return conforms("class mixture", distribution.NewClassMixture[float32], distribution.NewClassMixture[float64], s, classes)
@@ -62,7 +62,7 @@ func TestBasesConform(t *testing.T) {
 		uniform(distribution.UniformSpec{Dim: 2, Lo: []float64{-3, 0.1}, Hi: []float64{-1, 0.7}}),
 		mixture(distribution.MixtureSpec{Dim: 1, Components: 1}),
 		mixture(distribution.MixtureSpec{Dim: 1, Components: 3, Spread: 4}),
-		mixture(distribution.MixtureSpec{Dim: 2, Components: 3, Spread: 2, Seed: 1}),
+		mixture(distribution.MixtureSpec{Dim: 2, Components: 3, Spread: 2, Seed: 1}, distributiontest.Options{Draws: 200_000}),
 		mixture(distribution.MixtureSpec{Dim: 20, Components: 5}),
 		class(distribution.ClassMixtureSpec{Dim: 1, Classes: 3, Spread: 4}),
 		class(distribution.ClassMixtureSpec{Dim: 2, Classes: 2, Components: 2, Spread: 2}),
