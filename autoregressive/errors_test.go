@@ -116,3 +116,22 @@ func TestRecipesRefuse(t *testing.T) {
 		}
 	}
 }
+
+// TestSplineNumbers: each number of a SplineSpec says something about the
+// spline.
+func TestSplineNumbers(t *testing.T) {
+	seen := map[float64]string{}
+	for _, s := range []autoregressive.SplineSpec{
+		{}, {Bins: 5}, {Bound: 3}, {MinWidth: 0.05}, {MinHeight: 0.05}, {MinSlope: 0.1},
+	} {
+		name := fmt.Sprintf("%+v", s)
+		s.Dim, s.Hidden, s.Seed = 1, []int{4}, 1
+		x := bijector.NewMat[float64](1, 1)
+		x.Feature(0)[0] = 0.7
+		must(autoregressive.NewSpline[float64](s)).NewPass(bijector.PassOptions{MaxBatch: 1}).Forward(x, x, bijector.Mat[float64]{}, make([]float64, 1))
+		if other, ok := seen[x.Feature(0)[0]]; ok {
+			t.Errorf("%s and %s make the same spline", other, name)
+		}
+		seen[x.Feature(0)[0]] = name
+	}
+}

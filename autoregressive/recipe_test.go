@@ -2,6 +2,8 @@ package autoregressive_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -96,5 +98,29 @@ func TestSeeds(t *testing.T) {
 	}
 	if len(seen) != 18 {
 		t.Errorf("%d weights and orders were compared, want 18", len(seen))
+	}
+}
+
+// TestOutScale: last layers that start small make a flow that starts near the
+// identity, and others do not.
+func TestOutScale(t *testing.T) {
+	for name, recipe := range map[string]func(autoregressive.Recipe) (*bijector.Chain[float64], error){
+		"MAF": autoregressive.MAF[float64], "NSF": autoregressive.NSF[float64],
+	} {
+		moved := func(scale float64) float64 {
+			c := must(recipe(autoregressive.Recipe{Dim: 3, Hidden: []int{8}, Norm: "none", OutScale: scale, Seed: 1}))
+			x, z := normal[float64](3, 20, rand.New(rand.NewPCG(1, 2))), bijector.NewMat[float64](3, 20)
+			c.NewPass(bijector.PassOptions{MaxBatch: 20}).Forward(z, x, bijector.Mat[float64]{}, make([]float64, 20))
+			most := 0.0
+			for j := range 3 {
+				for i, v := range z.Feature(j) {
+					most = max(most, math.Abs(v-x.Feature(j)[i]))
+				}
+			}
+			return most
+		}
+		if small, full := moved(1e-9), moved(0); !(small < 1e-6) || !(full > 0.1) {
+			t.Errorf("%s: values are moved by up to %v with an OutScale of 1e-9, and by %v without one", name, small, full)
+		}
 	}
 }
