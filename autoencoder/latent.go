@@ -83,6 +83,14 @@ func (l *Latent[T]) WithTemperature(t float64) *Latent[T] {
 	return &g
 }
 
+// WithRedraws returns l with further attempts at draws that overflow, as
+// distribution.Flow.WithRedraws.
+func (l *Latent[T]) WithRedraws(k int) *Latent[T] {
+	g := *l
+	g.flow = l.flow.WithRedraws(k)
+	return &g
+}
+
 // Encode maps data to embeddings.
 func (l *Latent[T]) Encode(x *tensor.Dense) (*tensor.Dense, error) { return l.encoder.Encode(x) }
 
@@ -113,6 +121,20 @@ func (l *Latent[T]) LogProb(x *tensor.Dense) (*tensor.Dense, error) {
 		err = later
 	}
 	return logp, err
+}
+
+// Posterior is the probability of each class for each row of x, shape (n, C),
+// by the flow's densities of its embedding, as distribution.Flow.Posterior.
+func (l *Latent[T]) Posterior(x *tensor.Dense, c distribution.Classes) (*tensor.Dense, error) {
+	z, err := l.encoder.Encode(x)
+	if z == nil || !partial(err) {
+		return nil, encoded(z, err)
+	}
+	p, later := l.flow.Posterior(z, c)
+	if err == nil {
+		err = later
+	}
+	return p, err
 }
 
 // encoded is err, or what an encoder is to be blamed for that returns neither

@@ -87,6 +87,10 @@ func TestLatent(t *testing.T) {
 			z := must(c.e.Encode(x))
 			equal(t, name+": Encode", must(l.Encode(x)), z)
 			equal(t, name+": LogProb", must(l.LogProb(x)), must(flow.LogProb(z)))
+			if context != nil {
+				classes := distribution.Classes{Prior: []float64{1, 2, 3}}
+				equal(t, name+": Posterior", must(l.Posterior(x, classes)), must(flow.Posterior(z, classes)))
+			}
 			decoder := c.d
 			if decoder == nil {
 				decoder = c.e.(Decoder)
@@ -143,6 +147,9 @@ func TestLatentErrors(t *testing.T) {
 	}
 	mine := errors.New("mine")
 	l = must(NewLatent[float64](outsideEncoder{mine}, outsideDecoder{}, flow))
+	if p, err := l.Posterior(images[float64](3, 2), distribution.Classes{}); !errors.Is(err, mine) || p != nil {
+		t.Errorf("Posterior of what the encoder refuses: %v", err)
+	}
 	if z, err := l.LogProb(images[float64](3, 2)); !errors.Is(err, mine) || z != nil {
 		t.Errorf("an encoder that fails: %v, %v", z, err)
 	}
@@ -152,6 +159,12 @@ func TestLatentErrors(t *testing.T) {
 	}
 	if _, err := l.Sample(newRand(), 0); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("no draws: %v", err)
+	}
+	if _, err := l.Posterior(images[float64](3, 30), distribution.Classes{}); !errors.Is(err, bijector.ErrContext) {
+		t.Errorf("Posterior of an unconditional model: %v", err)
+	}
+	if _, _, err := l.WithRedraws(-1).SampleWithLogProb(newRand(), 2); !errors.Is(err, bijector.ErrSpec) {
+		t.Errorf("-1 redraws: %v", err)
 	}
 	if _, _, err := l.WithTemperature(-1).SampleWithLogProb(newRand(), 2); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("a temperature of -1: %v", err)

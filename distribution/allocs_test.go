@@ -59,3 +59,42 @@ func noAllocations[T bijector.Float](t *testing.T) {
 		}
 	}
 }
+
+// Nor does a draw that is made again, once one has been.
+func TestRedrawsNoAllocations(t *testing.T) {
+	f, draws, rng := overflowing().Given(rowsOf[float64](1, 1)).WithRedraws(60), make([]float64, 2*128), newRand(1)
+	draw := func() {
+		if err := f.SampleInto(draws, rng); err != nil {
+			t.Fatal(err)
+		}
+	}
+	draw()
+	if got := testing.AllocsPerRun(30, draw); got != 0 {
+		t.Errorf("%v allocations a call", got)
+	}
+}
+
+// An ensemble allocates nothing either.
+func TestEnsembleNoAllocations(t *testing.T) {
+	e := trio[float32](Mixing{Learned: true})
+	w := bijector.NewWorkers(2)
+	defer w.Close()
+	for _, n := range []int{1, 128} {
+		x, logp, draws := rowsOf[float32](n, 2), make([]float64, n), make([]float32, 2*n)
+		given, all := e.Given(rowsOf[float32](1, 3)).WithRedraws(3), e.Given(rowsOf[float32](n, 3))
+		m, cond := must(bijector.MatOf[float32](x, 2)), must(bijector.MatOf[float32](rowsOf[float32](n, 3), 3))
+		rng := newRand(1)
+		step, loss := e.NewStepPass(bijector.PassOptions{MaxBatch: n, Workers: w}), e.NewLossPass(bijector.PassOptions{MaxBatch: n})
+		for name, f := range map[string]func(){
+			"LogProbInto": func() { _ = all.LogProbInto(logp, x) },
+			"SampleInto":  func() { _ = given.SampleInto(draws, rng) },
+			"Step":        func() { step.Step(m, cond, logp) },
+			"Loss":        func() { loss.Loss(m, cond, logp) },
+		} {
+			f()
+			if got := testing.AllocsPerRun(30, f); got != 0 {
+				t.Errorf("%s, %d rows: %v allocations a call", name, n, got)
+			}
+		}
+	}
+}

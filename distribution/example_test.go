@@ -7,6 +7,10 @@ import (
 	"log"
 	"math/rand/v2"
 
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distmv"
+	"gonum.org/v1/gonum/stat/samplemv"
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -200,4 +204,28 @@ func ExampleNewConditional() {
 	}
 	fmt.Println(flow.ContextDim(), "context features;", draws.Shape(), "drawn")
 	// Output: 100 context features; (5, 3) drawn
+}
+
+// A flow is the proposal of gonum's importance sampling: draws of the flow and
+// their weights give expectations under a target.
+func ExampleFlow_Gonum() {
+	chain, err := coupling.RealNVP[float64](coupling.Recipe{Dim: 2, Layers: 4, Seed: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	flow := distribution.NewFlow(chain, distribution.NewNormal[float64](2)) // wider than the target
+	proposal, err := flow.Gonum(rand.NewPCG(1, 2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	target, ok := distmv.NewNormal([]float64{0.5, 0.5}, mat.NewSymDense(2, []float64{0.25, 0, 0, 0.25}), nil)
+	if !ok {
+		log.Fatal("no covariance matrix")
+	}
+
+	draws, weights := mat.NewDense(50_000, 2, nil), make([]float64, 50_000)
+	samplemv.Importance{Target: target, Proposal: proposal}.SampleWeighted(draws, weights)
+	mean, variance := stat.MeanVariance(mat.Col(nil, 0, draws), weights)
+	fmt.Printf("mean %.2f, variance %.2f\n", mean, variance)
+	// Output: mean 0.50, variance 0.25
 }

@@ -5,6 +5,7 @@ package distribution
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"gorgonia.org/tensor"
 
@@ -24,8 +25,14 @@ import (
 // Calls with more rows than 128 run on all cores, see SetParallelism.
 type Flow[T bijector.Float] struct {
 	*parts[T]
-	context     *tensor.Dense
+	context *tensor.Dense
+	drawing
+}
+
+// drawing is how draws are made.
+type drawing struct {
 	temperature float64
+	redraws     int
 }
 
 // parts is what a flow shares with its copies under Given and WithTemperature.
@@ -61,7 +68,7 @@ func NewConditional[T bijector.Float](layer bijector.Layer[T], base Base[T], emb
 			p.err = fmt.Errorf("distribution: the embedding (%T) makes %d context features, layer and base take %d, want the same number: %w", embedding, out, p.seenDim, bijector.ErrContext)
 		}
 	}
-	return &Flow[T]{parts: p, temperature: 1}
+	return &Flow[T]{parts: p, drawing: drawing{temperature: 1}}
 }
 
 // agree returns the common number of features and of context features.
@@ -105,6 +112,18 @@ func (f *Flow[T]) WithTemperature(t float64) *Flow[T] {
 	return &g
 }
 
+// WithRedraws returns the flow with up to k further attempts at a draw that
+// overflows within the flow. A row that is still not finite after them is NaN
+// and named by the error, as all such rows are at 0, the start: what a flow
+// cannot map to data is seen then, and not hidden. With redraws the draws come
+// from the model given that they are finite, and depend on the seed alone, as
+// before. SampleWithLogProb gives the model's own density all the same.
+func (f *Flow[T]) WithRedraws(k int) *Flow[T] {
+	g := *f
+	g.redraws = k
+	return &g
+}
+
 // SetParallelism bounds the goroutines of a call, here and in all copies; n
 // below 1 means GOMAXPROCS, as at the start. Results do not depend on it.
 func (f *Flow[T]) SetParallelism(n int) { f.pool.SetParallelism(n) }
@@ -124,12 +143,41 @@ func (f *Flow[T]) Base() Base[T] { return f.base }
 // Embedding is the map that contexts pass through, nil where there is none.
 func (f *Flow[T]) Embedding() bijector.Map[T] { return f.embedding }
 
-// checkTemperature returns an error unless draws have a temperature.
-func (f *Flow[T]) checkTemperature() error {
-	if t := f.temperature; !(t >= 0) || math.IsInf(t, 1) {
+// check returns an error unless draws can be made like that.
+func (d drawing) check() error {
+	if t := d.temperature; !(t >= 0) || math.IsInf(t, 1) {
 		return fmt.Errorf("distribution: temperature %v, want a finite one of at least 0: %w", t, bijector.ErrSpec)
 	}
+	if d.redraws < 0 {
+		return fmt.Errorf("distribution: %d redraws, want at least 0: %w", d.redraws, bijector.ErrSpec)
+	}
 	return nil
+}
+
+// ready returns an error unless n draws of dim features can be made from rng.
+func (d drawing) ready(rng *rand.Rand, n, dim int) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	if rng == nil {
+		return fmt.Errorf("distribution: no random generator to draw with, want one like rand.New(rand.NewPCG(1, 2)): %w", bijector.ErrSpec)
+	}
+	if n < 1 || n > math.MaxInt/64/dim {
+		return fmt.Errorf("distribution: %d draws of %d features asked for, want at least 1 and what memory holds: %w", n, dim, bijector.ErrShape)
+	}
+	return nil
+}
+
+// explain says that the rows of a RowError among n are draws.
+func (d drawing) explain(r report, n int) error {
+	err := r.err(n)
+	switch {
+	case err == nil:
+		return nil
+	case d.redraws > 0:
+		return fmt.Errorf("distribution: drawing, and again up to %d times: %w", d.redraws, err)
+	}
+	return fmt.Errorf("distribution: drawing: %w", err)
 }
 
 // open checks a batch and the context that goes with it.

@@ -39,10 +39,18 @@ func (f *Flow[T]) LogProbInto(dst []float64, x *tensor.Dense) error {
 	if err != nil {
 		return err
 	}
-	if len(dst) != rows.Len() {
-		return fmt.Errorf("distribution: a destination of %d values for %d rows, want one value a row: %w", len(dst), rows.Len(), bijector.ErrShape)
+	if err := checkDestination(dst, rows.Len()); err != nil {
+		return err
 	}
 	return f.scoreAll(dst, rows, cond)
+}
+
+// checkDestination returns an error unless there is a place a row.
+func checkDestination(dst []float64, rows int) error {
+	if len(dst) != rows {
+		return fmt.Errorf("distribution: a destination of %d values for %d rows, want one value a row: %w", len(dst), rows, bijector.ErrShape)
+	}
+	return nil
 }
 
 // scoreAll scores all rows, one piece on the caller's goroutine, several on

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -20,8 +21,9 @@ import (
 // of its own, seeded by two values of rng, so that the same seed gives the
 // same bits on any number of cores. rng is not used after the call returns.
 //
-// Draws that overflow within the flow are counted by the error, a
-// bijector.RowError, beside which all draws are returned.
+// A draw that overflows within the flow is NaN, and the error, a
+// bijector.RowError, counts such draws; the others are returned beside it and
+// unaffected. WithRedraws draws them again first.
 func (f *Flow[T]) Sample(rng *rand.Rand, n int) (*tensor.Dense, error) {
 	draws, _, err := f.sample(rng, n, false)
 	return draws, err
@@ -78,14 +80,8 @@ func (f *Flow[T]) ready(rng *rand.Rand, n int) (cond bijector.Context[T], err er
 	if f.err != nil {
 		return cond, f.err
 	}
-	if err := f.checkTemperature(); err != nil {
+	if err := f.drawing.ready(rng, n, f.dim); err != nil {
 		return cond, err
-	}
-	if rng == nil {
-		return cond, fmt.Errorf("distribution: no random generator to draw with, want one like rand.New(rand.NewPCG(1, 2)): %w", bijector.ErrSpec)
-	}
-	if n < 1 || n > math.MaxInt/64/f.dim {
-		return cond, fmt.Errorf("distribution: %d draws of %d features asked for, want at least 1 and what memory holds: %w", n, f.dim, bijector.ErrShape)
 	}
 	return bijector.ContextOf[T](f.context, n, f.contextDim)
 }
@@ -98,38 +94,82 @@ func (f *Flow[T]) drawAll(out []T, logp []float64, cond bijector.Context[T], rng
 		return f.drawPieces(out, logp, cond, rng)
 	}
 	s := f.pool.Get(f.newSession)
-	r := s.draw(out, logp, cond, seed{rng.Uint64(), rng.Uint64()}, f.temperature, 0, n)
+	r := s.draw(out, logp, cond, seedOf(rng), f.drawing, 0, n)
 	f.pool.Put(s)
-	return drawErr(r, n)
+	return f.drawing.explain(r, n)
 }
 
 // seed starts the generator of one piece.
 type seed [2]uint64
 
-// drawPieces takes all seeds first, in order, and then draws on many
-// goroutines.
-func (f *Flow[T]) drawPieces(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
-	n := len(out) / f.dim
+func seedOf(rng *rand.Rand) seed { return seed{rng.Uint64(), rng.Uint64()} }
+
+// seedsOf are those of all pieces of n draws, in order.
+func seedsOf(rng *rand.Rand, n int) []seed {
 	seeds := make([]seed, (n+chunk.Size-1)/chunk.Size)
 	for i := range seeds {
-		seeds[i] = seed{rng.Uint64(), rng.Uint64()}
+		seeds[i] = seedOf(rng)
 	}
+	return seeds
+}
+
+// drawPieces takes all seeds first, and then draws on many goroutines.
+func (f *Flow[T]) drawPieces(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
+	n := len(out) / f.dim
+	seeds := seedsOf(rng, n)
 	var rs reports
 	f.pool.Run(n, f.newSession, func(s *session[T], lo, hi int) {
-		rs.add(s.draw(out, logp, cond, seeds[lo/chunk.Size], f.temperature, lo, hi))
+		rs.add(s.draw(out, logp, cond, seeds[lo/chunk.Size], f.drawing, lo, hi))
 	})
-	return drawErr(rs.all, n)
+	return f.drawing.explain(rs.all, n)
 }
 
 // draw makes draws lo to hi.
-func (s *session[T]) draw(out []T, logp []float64, cond bijector.Context[T], from seed, temperature float64, lo, hi int) (r report) {
+func (s *session[T]) draw(out []T, logp []float64, cond bijector.Context[T], from seed, d drawing, lo, hi int) (r report) {
 	n := hi - lo
-	v, logDet := s.x.Resize(n), s.logDet[:n]
 	c := s.loadContext(cond, lo, n, &r)
-	s.pcg.Seed(from[0], from[1])
-	s.base.Sample(s.rng, v, c, temperature)
 	if logp != nil {
 		logp = logp[lo:hi]
+	}
+	s.pcg.Seed(from[0], from[1])
+	v := s.fill(n, c, logp, s.rng, d)
+	s.drawn(n, lo, &r.result)
+	s.blank(v)
+	bijector.Store(out, v, lo)
+	return r
+}
+
+// fill makes n draws under contexts c, and what is asked for of their
+// log-densities. Rows that are marked already have none; those that are not
+// finite after all attempts are marked, too.
+//
+// Another attempt draws the whole piece and takes what is needed of it: draws
+// that overflow are rare.
+func (s *session[T]) fill(n int, c bijector.Mat[T], logp []float64, rng *rand.Rand, d drawing) bijector.Mat[T] {
+	v := s.x.Resize(n)
+	copy(s.lost, s.bad)
+	s.attempt(v, c, logp, rng, d.temperature)
+	for range d.redraws {
+		if slices.Equal(s.bad[:n], s.lost[:n]) {
+			break
+		}
+		s.again(v, c, logp, rng, d.temperature)
+	}
+	for i, bad := range s.bad[:len(logp)] {
+		if bad {
+			logp[i] = math.NaN()
+		}
+	}
+	return v
+}
+
+// attempt draws z from the base and maps it to v, and marks the rows where
+// that went wrong.
+func (s *session[T]) attempt(v, c bijector.Mat[T], logp []float64, rng *rand.Rand, temperature float64) {
+	var t tally
+	logDet := s.logDet[:v.N]
+	s.base.Sample(rng, v, c, temperature)
+	if logp != nil {
 		clear(logp)
 		s.base.LogProb(v, c, logp)
 	}
@@ -138,20 +178,46 @@ func (s *session[T]) draw(out []T, logp []float64, cond bijector.Context[T], fro
 	if logp == nil {
 		clear(logDet) // whatever it is, the draws are none the worse
 	}
-	s.check(v, logDet, lo, &r.result)
+	s.check(v, logDet, 0, &t)
 	for i := range logp {
 		logp[i] -= logDet[i]
 	}
-	s.checkLogProb(logp, lo, &r.result)
-	s.blank(v)
-	bijector.Store(out, v, lo)
-	return r
+	s.checkLogProb(logp, 0, &t)
 }
 
-// drawErr says that the rows of a RowError are draws.
-func drawErr(r report, n int) error {
-	if err := r.err(n); err != nil {
-		return fmt.Errorf("distribution: drawing: %w", err)
+// again makes another attempt, and replaces the rows that went wrong by what
+// went well in it.
+func (s *session[T]) again(v, c bijector.Mat[T], logp []float64, rng *rand.Rand, temperature float64) {
+	if s.spare.x.D == 0 {
+		s.spare.x, s.spare.logp, s.spare.bad = bijector.NewMat[T](v.D, chunk.Size), make([]float64, chunk.Size), make([]bool, chunk.Size)
 	}
-	return nil
+	x, lp := s.spare.x.Resize(v.N), s.spare.logp[:len(logp)]
+	if logp == nil {
+		lp = nil
+	}
+	copy(s.spare.bad, s.bad)
+	copy(s.bad, s.lost)
+	s.attempt(x, c, lp, rng, temperature)
+	for i, wanted := range s.spare.bad[:v.N] {
+		switch {
+		case !wanted:
+			s.bad[i] = false
+		case !s.bad[i]:
+			for j := range v.D {
+				v.Feature(j)[i] = x.Feature(j)[i]
+			}
+			if logp != nil {
+				logp[i] = lp[i]
+			}
+		}
+	}
+}
+
+// drawn counts the draws, from row lo on, that are marked by fill.
+func (s *session[T]) drawn(n, lo int, t *tally) {
+	for i, bad := range s.bad[:n] {
+		if bad && !s.lost[i] {
+			t.note(lo+i, 1)
+		}
+	}
 }

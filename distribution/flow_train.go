@@ -15,7 +15,7 @@ func (f *Flow[T]) Check() error {
 	if f.err != nil {
 		return f.err
 	}
-	if err := f.checkTemperature(); err != nil {
+	if err := f.drawing.check(); err != nil {
 		return err
 	}
 	if b, ok := f.base.(interface{ CheckTrainable() error }); ok {

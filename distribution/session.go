@@ -4,6 +4,7 @@
 package distribution
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -20,9 +21,15 @@ type session[T bijector.Float] struct {
 	embed   *embedding[T]
 	x, cond bijector.Mat[T] // rows, and contexts as they were given
 	logDet  []float64
-	bad     []bool // rows of the piece with something that is not finite
-	pcg     rand.PCG
-	rng     *rand.Rand
+	bad     []bool   // rows of the piece with something that is not finite
+	lost    []bool   // those of them that no other draw could be made for
+	spare   struct { // of another attempt at draws
+		x    bijector.Mat[T]
+		logp []float64
+		bad  []bool
+	}
+	pcg rand.PCG
+	rng *rand.Rand
 }
 
 func (p *parts[T]) newSession() *session[T] {
@@ -35,6 +42,7 @@ func (p *parts[T]) newSession() *session[T] {
 		cond:   bijector.NewMat[T](p.contextDim, chunk.Size),
 		logDet: make([]float64, chunk.Size),
 		bad:    make([]bool, chunk.Size),
+		lost:   make([]bool, chunk.Size),
 	}
 	s.rng = rand.New(&s.pcg)
 	return s
@@ -57,6 +65,11 @@ func (s *session[T]) loadContext(cond bijector.Context[T], lo, n int, r *report)
 	c := s.cond.Resize(n)
 	r.context.note(cond.Load(c, lo))
 	s.strike(c, r.context.count)
+	return s.see(c, lo, r)
+}
+
+// see returns what layer and base see of contexts c.
+func (s *session[T]) see(c bijector.Mat[T], lo int, r *report) bijector.Mat[T] {
 	if s.embed == nil {
 		return c
 	}
@@ -185,4 +198,10 @@ func (s *reports) add(r report) {
 	s.all.input.note(r.input.first, r.input.count)
 	s.all.context.note(r.context.first, r.context.count)
 	s.all.result.note(r.result.first, r.result.count)
+}
+
+// partial says whether results that came with err are valid in some rows.
+func partial(err error) bool {
+	var rows *bijector.RowError
+	return err == nil || errors.As(err, &rows)
 }

@@ -72,7 +72,7 @@ func (b *builder[T]) Decoder(n bijector.Node) (autoencoder.Decoder, error) {
 	return d, nil
 }
 
-// Flow makes a flow within a latent model.
+// Flow makes a flow within a larger model.
 func (b *builder[T]) Flow(n bijector.Node) (*distribution.Flow[T], error) {
 	return build[T, *distribution.Flow[T]](b, flows, n)
 }

@@ -7,7 +7,7 @@
 // base distribution, conditioner or encoder of another module joins them with
 // a call of Register or its like, and is then made, trained, saved and loaded
 // like a built-in one. New makes one part from its name and its spec in JSON,
-// NewFlow and NewLatent a whole model. Specs from outside are bounded in size
+// NewFlow and its like a whole model. Specs from outside are bounded in size
 // and depth, fields that nobody knows are refused, and nothing is ever made
 // that is not registered.
 //
@@ -18,7 +18,7 @@
 //
 //	format    "bijou"
 //	version   "1"
-//	kind      "flow", "latent", "encoder" or "bijector"
+//	kind      "flow", "ensemble", "latent", "encoder" or "bijector"
 //	dtype     "float32" or "float64", the type the model computes in
 //	spec      what makes an equal model, in JSON: see MarshalSpec
 //	checksum  "sha256:" and 64 digits

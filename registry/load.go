@@ -44,6 +44,14 @@ func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*distribution.Fl
 	})
 }
 
+// LoadEnsemble reads a mixture of flows that Save wrote, as LoadFlow does a
+// flow.
+func LoadEnsemble[T bijector.Float](path string, o ...LoadOptions) (*distribution.Ensemble[T], error) {
+	return loadFile(path, func(r io.Reader, size int64) (*distribution.Ensemble[T], error) {
+		return readEnsemble[T](r, size, o)
+	})
+}
+
 // LoadLatent reads a latent model that Save wrote, as LoadFlow does a flow.
 func LoadLatent[T bijector.Float](path string, o ...LoadOptions) (*autoencoder.Latent[T], error) {
 	return loadFile(path, func(r io.Reader, size int64) (*autoencoder.Latent[T], error) {
@@ -72,6 +80,11 @@ func ReadFlow[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*dis
 	return made(readFlow[T](r, size, o))
 }
 
+// ReadEnsemble is LoadEnsemble of size bytes from r.
+func ReadEnsemble[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*distribution.Ensemble[T], error) {
+	return made(readEnsemble[T](r, size, o))
+}
+
 // ReadLatent is LoadLatent of size bytes from r.
 func ReadLatent[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*autoencoder.Latent[T], error) {
 	return made(readLatent[T](r, size, o))
@@ -89,6 +102,10 @@ func ReadBijector[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (
 
 func readFlow[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*distribution.Flow[T], error) {
 	return readModel(r, size, kindFlow, o, buildFlow[T])
+}
+
+func readEnsemble[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*distribution.Ensemble[T], error) {
+	return readModel(r, size, kindMixture, o, buildEnsemble[T])
 }
 
 func readLatent[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*autoencoder.Latent[T], error) {

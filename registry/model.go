@@ -29,6 +29,7 @@ const (
 	kindFlow    = "flow"
 	kindLayer   = "bijector"
 	kindLatent  = "latent"
+	kindMixture = "ensemble"
 	kindEncoder = "encoder"
 )
 
@@ -41,8 +42,8 @@ type contents struct {
 
 // Save writes a model to a safetensors file: parameters and buffers as
 // tensors under their names, and in the metadata what LoadFlow and its like
-// need to make an equal model. The model is a *distribution.Flow, an
-// *autoencoder.Latent, an encoder with state or a layer with state, in float32
+// need to make an equal model. The model is a *distribution.Flow, a
+// *distribution.Ensemble, an *autoencoder.Latent, an encoder with state or a layer with state, in float32
 // or float64. The same model makes the same bytes.
 //
 // The file at path is replaced as a whole: a process that is killed while it
@@ -88,6 +89,10 @@ func describe(t *table, model any) (*contents, error) {
 		return flowContents(t, m)
 	case *distribution.Flow[float64]:
 		return flowContents(t, m)
+	case *distribution.Ensemble[float32]:
+		return newContents[float32](t, kindMixture, m)
+	case *distribution.Ensemble[float64]:
+		return newContents[float64](t, kindMixture, m)
 	case *autoencoder.Latent[float32]:
 		return newContents[float32](t, kindLatent, m)
 	case *autoencoder.Latent[float64]:
@@ -101,7 +106,7 @@ func describe(t *table, model any) (*contents, error) {
 	case savedEncoder[float64]:
 		return newContents[float64](t, kindEncoder, m)
 	}
-	return nil, fmt.Errorf("a %T cannot be saved, want a flow, a latent model, an encoder with state or a layer: %w", model, bijector.ErrSpec)
+	return nil, fmt.Errorf("a %T cannot be saved, want a flow, an ensemble, a latent model, an encoder with state or a layer: %w", model, bijector.ErrSpec)
 }
 
 // savedEncoder is an encoder that can be saved.

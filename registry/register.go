@@ -123,6 +123,22 @@ func buildFlow[T bijector.Float](b *builder[T], spec []byte) (*distribution.Flow
 	return distribution.BuildFlow(s, b)
 }
 
+// NewEnsemble makes a mixture of flows from one JSON document:
+//
+//	{"flows": [{"type": "distribution.flow", "spec": {"bijector": ..., "base": ...}}, ...],
+//	 "weights": [2, 1], "learned": true}
+func NewEnsemble[T bijector.Float](spec []byte) (*distribution.Ensemble[T], error) {
+	return made(buildEnsemble(newBuilder[T](global, maxValues), spec))
+}
+
+func buildEnsemble[T bijector.Float](b *builder[T], spec []byte) (*distribution.Ensemble[T], error) {
+	var s distribution.EnsembleSpec
+	if err := checkAndDecode(spec, &s); err != nil {
+		return nil, err
+	}
+	return distribution.BuildEnsemble(s, b)
+}
+
 // NewLatent makes a whole latent model from one JSON document:
 //
 //	{"encoder": {"type": "autoencoder.conv", "spec": {"embedding": 20}},

@@ -95,6 +95,70 @@ func TestEmbeddingRoundTrip(t *testing.T) {
 	wantError(t, "an embedding that does not fit", err, bijector.ErrContext, "makes 4 context features")
 }
 
+func TestEnsembleRoundTrip(t *testing.T) {
+	t.Run("float32", testEnsemble[float32])
+	t.Run("float64", testEnsemble[float64])
+}
+
+func testEnsemble[T bijector.Float](t *testing.T) {
+	for _, m := range []distribution.Mixing{{}, {Weights: []float64{2, 1}, Learned: true}} {
+		second := distribution.NewFlow(bijector.Layer[T](must(coupling.RealNVP[T](coupling.Recipe{Dim: 4, Layers: 2, Hidden: []int{6}}))), distribution.Base[T](distribution.NewNormal[T](4)))
+		e := must(distribution.NewEnsemble(m, bigFlow[T](), second))
+		stir[T](e, 5)
+		file := path(t)
+		if err := registry.Save(file, e); err != nil {
+			t.Fatal(err)
+		}
+		g, err := registry.LoadEnsemble[T](file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, context := batch[T](300, 4), batch[T](300, 2)
+		sameBits(t, "LogProb", must(e.Given(context).LogProb(x)), must(g.Given(context).LogProb(x)))
+		draw := func(e *distribution.Ensemble[T]) *tensor.Dense {
+			return must(e.Given(context).Sample(rand.New(rand.NewPCG(1, 2)), 300))
+		}
+		sameBits(t, "Sample", draw(e), draw(g))
+		var w bytes.Buffer
+		if err := registry.Write(&w, g); err != nil || !bytes.Equal(w.Bytes(), must(os.ReadFile(file))) {
+			t.Errorf("saving a loaded ensemble gives other bytes, or %v", err)
+		}
+		if _, err := registry.ReadEnsemble[T](&w, int64(w.Len())); err != nil {
+			t.Error(err)
+		}
+		_, err = registry.LoadFlow[T](file)
+		wantError(t, "an ensemble as a flow", err, registry.ErrFormat, `"ensemble"`, `"flow"`)
+		doc := must(registry.MarshalSpec(e))
+		h, err := registry.NewEnsemble[T](doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := must(registry.MarshalSpec(h)); !bytes.Equal(doc, again) {
+			t.Errorf("the spec of what a spec makes is another:\n%s\n%s", doc, again)
+		}
+	}
+	_, err := registry.NewEnsemble[T]([]byte(`{"flows": [], "weights": []}`))
+	wantError(t, "no flows", err, bijector.ErrSpec, "no flows")
+	_, err = registry.NewEnsemble[T]([]byte(`{"flows": [{"type": "distribution.normal", "spec": {"dim": 2}}]}`))
+	wantError(t, "a base for a flow", err, registry.ErrUnknownLayer, "flow 0", "distribution.normal")
+	_, err = registry.NewEnsemble[T]([]byte(`{"members": []}`))
+	wantError(t, "an unknown field", err, bijector.ErrSpec, "members")
+	base := distribution.Base[T](distribution.NewNormal[T](2))
+	inner := must(bijector.NewChain[T](bijector.Invert[T](must(NewShift[T](ShiftSpec{Dim: 2})))))
+	fine := must(distribution.NewEnsemble(distribution.Mixing{}, distribution.NewFlow(bijector.Layer[T](inner), base)))
+	if err := registry.Save(path(t), fine); err != nil {
+		t.Error(err)
+	}
+}
+
+// A flow of an ensemble that cannot be saved is named.
+func TestEnsembleOfStateless(t *testing.T) {
+	base := distribution.Base[float32](distribution.NewNormal[float32](2))
+	layer := bijector.Layer[float32](Stateless{must(NewShift[float32](ShiftSpec{Dim: 2}))})
+	e := must(distribution.NewEnsemble(distribution.Mixing{}, distribution.NewFlow(layer, base)))
+	wantError(t, "a layer without state", registry.Save(path(t), e), bijector.ErrSpec, "flow 0: bijector", "registry_test.Stateless")
+}
+
 func TestConvert(t *testing.T) {
 	f := bigFlow[float32]()
 	file := path(t)

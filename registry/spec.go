@@ -14,8 +14,8 @@ import (
 )
 
 // MarshalSpec returns a part's spec as JSON, with the name of every part in
-// it. A flow gives the document that NewFlow reads, a latent model the one that
-// NewLatent reads, and anything else the node
+// it. A flow gives the document that NewFlow reads, an ensemble the one that
+// NewEnsemble reads, a latent model the one that NewLatent reads, and anything else the node
 // {"type": ..., "spec": ...} that FromNode reads. A part whose spec is of a
 // type that is not registered is ErrUnknownLayer.
 //
@@ -45,7 +45,7 @@ func marshalSpec(t *table, part interface{ Spec() any }) ([]byte, error) {
 // name of its own.
 func isDocument(spec any) bool {
 	switch spec.(type) {
-	case distribution.FlowSpec, autoencoder.LatentSpec:
+	case distribution.FlowSpec, distribution.EnsembleSpec, autoencoder.LatentSpec:
 		return true
 	}
 	return false
@@ -58,6 +58,10 @@ func checkMembers(part any) error {
 		return checkLayer(p.Layer(), "bijector")
 	case *distribution.Flow[float64]:
 		return checkLayer(p.Layer(), "bijector")
+	case *distribution.Ensemble[float32]:
+		return checkFlows(p)
+	case *distribution.Ensemble[float64]:
+		return checkFlows(p)
 	case *autoencoder.Latent[float32]:
 		return checkLayer(p.Flow().Layer(), "bijector")
 	case *autoencoder.Latent[float64]:
@@ -66,6 +70,15 @@ func checkMembers(part any) error {
 		return checkLayer(p, "the layer")
 	case bijector.Layer[float64]:
 		return checkLayer(p, "the layer")
+	}
+	return nil
+}
+
+func checkFlows[T bijector.Float](e *distribution.Ensemble[T]) error {
+	for k, f := range e.Flows() {
+		if err := checkLayer(f.Layer(), fmt.Sprintf("flow %d: bijector", k)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ const (
 	Maps                  // conditioners, embeddings of contexts
 	Encoders              // encoders, most of which decode too
 	Decoders              // decoders that are no encoders
-	flows                 // flows as parts of latent models; there is one
+	flows                 // flows as parts of larger models; there is one
 )
 
 var kindNames = [...]string{"bijector", "base distribution", "map", "encoder", "decoder", "flow"}

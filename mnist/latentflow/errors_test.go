@@ -25,7 +25,7 @@ func TestWrongInput(t *testing.T) {
 		want       []string
 	}{
 		{"no command", "", nil, 2, nil},
-		{"unknown command", "trian", nil, 2, []string{`"trian"`, "train, sample, score or sweep"}},
+		{"unknown command", "trian", nil, 2, []string{`"trian"`, "train, sample, score, classify or sweep"}},
 		{"unknown flag", "train -layer 3", nil, 2, []string{"-layer", "latentflow train -h"}},
 		{"an argument", "score model", nil, 2, []string{`"model"`, "latentflow score -h"}},
 		{"a flag without its value", "train -out", nil, 2, []string{"-out"}},
@@ -78,6 +78,11 @@ func TestWrongInput(t *testing.T) {
 		{"score into no picture", "score -model CONV -out DIR/x.txt", nil, 2, []string{"x.txt", ".png"}},
 		{"values into no array", "score -model CONV -values DIR/x.csv", nil, 2, []string{"x.csv", ".npy"}},
 		{"score into no directory", "score -model CONV -data DATA -out DIR/no/x.png", nil, 1, []string{"-out", "DIR/no/x.png"}},
+		{"classify into no picture", "classify -model CONV -out DIR/x.txt", nil, 2, []string{"x.txt", ".png"}},
+		{"classify without classes", "classify -model PCA -out DIR/x.png", nil, 2, []string{"unconditional"}},
+		{"no model to classify by", "classify -model DIR/none -data DATA -out DIR/x.png", nil, 1, []string{"DIR/none", "latentflow train"}},
+		{"classify into no directory", "classify -model CONV -data DATA -out DIR/no/x.png", nil, 1, []string{"-out", "DIR/no/x.png"}},
+		{"images of another size to classify", "classify -model CONV -data BAD -out DIR/x.png", smallImages, 1, []string{"images of 8 x 8", "784"}},
 		{"images of another size", "score -model CONV -data BAD -out DIR/x.png", smallImages, 1, []string{"images of 8 x 8", "784"}},
 		{"images of another size for PCA", "score -model PCA -data BAD -out DIR/x.png", smallImages, 1, []string{"images of 8 x 8", "784"}},
 		{"images of another size to sweep", "sweep -model CONV -data BAD -out DIR", smallImages, 1, []string{"images of 8 x 8", "784"}},

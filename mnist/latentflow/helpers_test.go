@@ -14,8 +14,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sbinet/npyio"
+
 	"github.com/bijou-flow/bijou/autoencoder"
-	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/mnist/internal/command"
 	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
@@ -176,11 +177,17 @@ func readMetrics(t *testing.T, dir string) (m metrics) {
 // readNPY decodes an array of float32.
 func readNPY(t *testing.T, path string) (shape []int, data []float32) {
 	t.Helper()
-	shape, data, err := npy.Read[float32](bytes.NewReader(readFile(t, path)))
+	r, err := npyio.NewReader(bytes.NewReader(readFile(t, path)))
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	return shape, data
+	if d := r.Header.Descr; d.Type != "<f4" || d.Fortran {
+		t.Fatalf("%s holds %+v", path, d)
+	}
+	if err := r.Read(&data); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return r.Header.Descr.Shape, data
 }
 
 // tree lists a directory: names and sizes.

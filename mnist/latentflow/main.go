@@ -5,6 +5,7 @@
 //	latentflow train -out DIR
 //	latentflow sample -model FILE -n N -out FILE.png
 //	latentflow score -model FILE
+//	latentflow classify -model FILE
 //	latentflow sweep -out DIR
 package main
 
@@ -20,10 +21,11 @@ const usage = `latentflow learns to draw digits with a normalizing flow.
 usage: latentflow COMMAND [flags]
 
 commands:
-  train    train an autoencoder and a flow on its embeddings; draw digits
-  sample   draw digits from a trained model
-  score    log-density of test images; the likeliest and the least likely
-  sweep    depth against width: flows of many sizes on one autoencoder
+  train     train an autoencoder and a flow on its embeddings; draw digits
+  sample    draw digits from a trained model
+  score     log-density of test images; the likeliest and the least likely
+  classify  the classes of test images by Bayes' rule; the surest mistakes
+  sweep     depth against width: flows of many sizes on one autoencoder
 
 A first run, about two minutes, and digits drawn by what it trained:
 
@@ -36,10 +38,11 @@ GOMAXPROCS in the environment to use fewer. The results do not depend on it.
 
 // commands by name.
 var commands = map[string]func(ctx context.Context, args []string, s command.Streams) error{
-	"train":  trainCommand,
-	"sample": sampleCommand,
-	"score":  scoreCommand,
-	"sweep":  sweepCommand,
+	"train":    trainCommand,
+	"sample":   sampleCommand,
+	"score":    scoreCommand,
+	"classify": classifyCommand,
+	"sweep":    sweepCommand,
 }
 
 func main() { command.Main(run) }
@@ -58,7 +61,7 @@ func run(ctx context.Context, args []string, s command.Streams) int {
 	}
 	do, ok := commands[name]
 	if !ok {
-		fmt.Fprintf(s.Log, "latentflow: there is no command %q; want train, sample, score or sweep\n", name)
+		fmt.Fprintf(s.Log, "latentflow: there is no command %q; want train, sample, score, classify or sweep\n", name)
 		return 2
 	}
 	return command.Exit("latentflow "+name, do(ctx, args[1:], s), s)

@@ -7,11 +7,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/sbinet/npyio"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
-	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/mnist/internal/command"
 )
@@ -67,7 +69,7 @@ func sampleCommand(ctx context.Context, args []string, s command.Streams) error 
 	}
 	h, w := imageSize(m, len(pixels) / *n)
 	if ext == ".npy" {
-		err = atomicfile.Write(*out, func(to io.Writer) error { return npy.Write(to, []int{*n, h, w}, pixels) })
+		err = atomicfile.Write(*out, func(to io.Writer) error { return npyio.Write(to, nested(pixels, h, w)) })
 	} else {
 		err = drawGrid(*out, mnist.Grid{Height: h, Width: w}, pixels)
 	}
@@ -110,6 +112,16 @@ func drawDigits(ctx context.Context, m *autoencoder.Latent[float32], n, digit in
 		}
 	}
 	return pixels, nil
+}
+
+// nested are images one after the other as npyio wants an array of three axes:
+// slices of rows of pixels, none of them copied.
+func nested(pixels []float32, h, w int) [][][]float32 {
+	var all [][][]float32
+	for image := range slices.Chunk(pixels, h*w) {
+		all = append(all, slices.Collect(slices.Chunk(image, w)))
+	}
+	return all
 }
 
 // drawGrid writes images to a PNG file.

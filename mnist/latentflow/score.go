@@ -9,11 +9,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sbinet/npyio"
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
-	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/mnist/internal/command"
 )
@@ -59,7 +59,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 		return command.Interrupted("nothing is written")
 	}
 	if *values != "" {
-		err := atomicfile.Write(*values, func(to io.Writer) error { return npy.Write(to, []int{len(logp)}, logp) })
+		err := atomicfile.Write(*values, func(to io.Writer) error { return npyio.Write(to, logp) })
 		if err != nil {
 			return fmt.Errorf("-values: %w", err)
 		}

@@ -1,0 +1,180 @@
+// Ensemble: a mixture of flows, as its user meets it.
+
+package distribution
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/chunk"
+)
+
+// Ensemble is a mixture of K flows over the same features,
+//
+//	log p(x) = log sum_k w_k p_k(x),
+//
+// with weights w that are fixed or learned. The flows may have been trained
+// apart, which makes a smoother density of models that err in different ways,
+// or be trained together, as the bijector.Objective that the Ensemble is: each
+// row then pulls at each flow as much as that flow is responsible for it,
+// r_k = w_k p_k(x) / p(x), as in expectation maximisation (Dempster, Laird and
+// Rubin 1977), and the flows share the data out among themselves. A flow is
+// one connected piece, and a mixture of them can have gaps.
+//
+// Scoring costs what the flows cost together; a draw is one flow's. Flows that
+// are conditional see the same context; others beside them ignore it.
+//
+// An Ensemble may be used by several goroutines at once while nobody trains
+// it.
+type Ensemble[T bijector.Float] struct {
+	*mixture[T]
+	context *tensor.Dense
+	drawing
+}
+
+// mixture is what an ensemble shares with its copies under Given and the like.
+type mixture[T bijector.Float] struct {
+	flows      []*Flow[T]
+	dim        int
+	contextDim int
+	mixing     Mixing
+	logits     []T       // learned
+	fixed      []float64 // log-weights that are not
+	pool       chunk.Pool[panel[T]]
+}
+
+// Mixing is how much each flow of an Ensemble counts.
+type Mixing struct {
+	// Weights are positive, one a flow, and need not sum to one. Empty means
+	// equal ones.
+	Weights []float64 `json:"weights,omitempty"`
+	// Learned makes the weights parameters, which start there.
+	Learned bool `json:"learned,omitempty"`
+}
+
+func (m Mixing) clone() Mixing {
+	m.Weights = append([]float64(nil), m.Weights...)
+	return m
+}
+
+// NewEnsemble returns the mixture of flows. Contexts and temperatures that are
+// bound to them do not count. It returns an error where the flows do not agree
+// on features or context features, where two share parameters, and where the
+// weights are no weights.
+func NewEnsemble[T bijector.Float](m Mixing, flows ...*Flow[T]) (*Ensemble[T], error) {
+	if len(flows) == 0 {
+		return nil, fmt.Errorf("distribution: an ensemble of no flows, want at least one: %w", bijector.ErrSpec)
+	}
+	e := &mixture[T]{mixing: m.clone()}
+	owner := map[*T]int{}
+	for k, f := range flows {
+		if f == nil {
+			return nil, fmt.Errorf("distribution: flow %d of the ensemble is nil: %w", k, bijector.ErrSpec)
+		}
+		if f.err != nil {
+			return nil, fmt.Errorf("flow %d: %w", k, f.err)
+		}
+		if k == 0 {
+			e.dim = f.dim
+		}
+		if f.dim != e.dim {
+			return nil, fmt.Errorf("distribution: flow %d of the ensemble has %d features, those before it %d, want the same number: %w", k, f.dim, e.dim, bijector.ErrShape)
+		}
+		if c := f.contextDim; c > 0 {
+			if e.contextDim > 0 && c != e.contextDim {
+				return nil, fmt.Errorf("distribution: flow %d of the ensemble takes %d context features, one before it %d, want the same number: %w", k, c, e.contextDim, bijector.ErrContext)
+			}
+			e.contextDim = c
+		}
+		for _, p := range f.Params() {
+			if len(p.Data) == 0 {
+				continue
+			}
+			if other, taken := owner[&p.Data[0]]; taken {
+				return nil, fmt.Errorf("distribution: flows %d and %d of the ensemble share the parameter %q; make a second one: %w", other, k, p.Name, bijector.ErrSpec)
+			}
+			owner[&p.Data[0]] = k
+		}
+		e.flows = append(e.flows, &Flow[T]{parts: f.parts, drawing: drawing{temperature: 1}})
+	}
+	if err := e.setWeights(); err != nil {
+		return nil, err
+	}
+	return &Ensemble[T]{mixture: e, drawing: drawing{temperature: 1}}, nil
+}
+
+// setWeights takes the weights from the spec.
+func (m *mixture[T]) setWeights() (err error) {
+	if m.fixed, err = logWeightsOf(m.mixing.Weights, len(m.flows), "flow"); err != nil || !m.mixing.Learned {
+		return err
+	}
+	m.logits = make([]T, len(m.fixed))
+	for k, v := range m.fixed {
+		m.logits[k] = T(v)
+	}
+	return nil
+}
+
+// logWeights sets dst to log w: the logits, less the logarithm of the sum of
+// their exponentials.
+func (m *mixture[T]) logWeights(dst []float64) {
+	if m.logits == nil {
+		copy(dst, m.fixed)
+		return
+	}
+	for k, v := range m.logits {
+		dst[k] = float64(v)
+	}
+	floats.AddConst(-floats.LogSumExp(dst), dst)
+}
+
+// Weights are the flows' weights, which sum to one.
+func (e *Ensemble[T]) Weights() []float64 {
+	w := make([]float64, len(e.flows))
+	e.logWeights(w)
+	for k, v := range w {
+		w[k] = math.Exp(v)
+	}
+	return w
+}
+
+// Flows are the members of the mixture.
+func (e *Ensemble[T]) Flows() []*Flow[T] { return append([]*Flow[T](nil), e.flows...) }
+
+// Dim is the number of features of a row.
+func (e *Ensemble[T]) Dim() int { return e.dim }
+
+// ContextDim is the number of context features, 0 where no flow has any.
+func (e *Ensemble[T]) ContextDim() int { return e.contextDim }
+
+// Given returns the ensemble under a context, as Flow.Given does a flow.
+func (e *Ensemble[T]) Given(context *tensor.Dense) *Ensemble[T] {
+	g := *e
+	g.context = context
+	return &g
+}
+
+// WithTemperature returns the ensemble with draws at a temperature, as
+// Flow.WithTemperature does a flow. It is that of the flows; which of them
+// draws is left to the weights.
+func (e *Ensemble[T]) WithTemperature(t float64) *Ensemble[T] {
+	g := *e
+	g.temperature = t
+	return &g
+}
+
+// WithRedraws returns the ensemble with further attempts at draws that
+// overflow, as Flow.WithRedraws does a flow. They are the same flow's.
+func (e *Ensemble[T]) WithRedraws(k int) *Ensemble[T] {
+	g := *e
+	g.redraws = k
+	return &g
+}
+
+// SetParallelism bounds the goroutines of a call, here and in all copies; n
+// below 1 means GOMAXPROCS, as at the start. Results do not depend on it.
+func (e *Ensemble[T]) SetParallelism(n int) { e.pool.SetParallelism(n) }

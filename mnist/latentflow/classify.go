@@ -1,0 +1,159 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/internal/command"
+)
+
+const classifyAbout = `latentflow classify: tell the classes of test images by Bayes' rule.
+
+usage: latentflow classify -model FILE [-data DIR] [-out FILE.png]
+
+An image belongs to the class under which the flow gives its embedding the
+highest density. It prints the accuracy, the mean log-loss and a table of the
+classes taken for each other, and writes a picture of the forty mistakes that
+the model is surest of.
+
+example: latentflow classify -model out/model.safetensors -out mistakes.png
+`
+
+func classifyCommand(ctx context.Context, args []string, s command.Streams) error {
+	f := command.NewFlags("latentflow classify")
+	model := f.String("model", "out/model.safetensors", "`file` of a trained, conditional model")
+	data := f.String("data", "", "`directory` of other IDX files; empty: MNIST")
+	out := f.String("out", "mistakes.png", "`picture` of the mistakes that the model is surest of")
+	if err := command.Parse(f, args, classifyAbout, s); err != nil {
+		return err
+	}
+	if strings.ToLower(filepath.Ext(*out)) != ".png" {
+		return command.Usagef("-out %s: want a name that ends in .png", *out)
+	}
+	m, err := loadModel(*model)
+	if err != nil {
+		return err
+	}
+	if m.Flow().ContextDim() == 0 {
+		return command.Usagef("-model %s: the model is unconditional and knows no classes; train one without -unconditional", *model)
+	}
+	_, test, err := command.LoadData(*data, 0, s.Log)
+	if err != nil {
+		return err
+	}
+	logs, err := classify(m, test)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return command.Interrupted("nothing is written")
+	}
+	v := judge(logs, test)
+	if len(v.mistakes) > 0 {
+		if err := v.draw(*out, test); err != nil {
+			return fmt.Errorf("-out: %w", err)
+		}
+	}
+	v.print(s, test)
+	if len(v.mistakes) > 0 {
+		fmt.Fprintln(s.Out, *out)
+	}
+	return nil
+}
+
+// classify are the logarithms of the classes' probabilities for each image,
+// all classes equally likely beforehand.
+func classify(m *autoencoder.Latent[float32], set *mnist.Set) ([][]float32, error) {
+	flow := m.Flow()
+	if classes := flow.ContextDim(); set.Classes() > classes {
+		return nil, fmt.Errorf("the images have %d classes, the model knows %d; give it -data like that it was trained on", set.Classes(), classes)
+	}
+	z, err := embed(m.Encoder(), set, flow.Dim())
+	if err != nil {
+		return nil, err
+	}
+	logs, err := flow.Posterior(z, distribution.Classes{Log: true})
+	if err != nil {
+		return nil, err
+	}
+	return rowsOf(logs), nil
+}
+
+// verdicts are what the model says of a set.
+type verdicts struct {
+	said     []int     // class of each image
+	table    [][]int   // images of class i that were taken for class j
+	loss     float64   // mean of -log P(label), nats
+	sure     []float32 // log-probability of what was said
+	mistakes []int     // images, the surest first
+}
+
+func judge(logs [][]float32, set *mnist.Set) verdicts {
+	v := verdicts{table: make([][]int, set.Classes())}
+	for i := range v.table {
+		v.table[i] = make([]int, len(logs[0]))
+	}
+	for i, row := range logs {
+		best, label := 0, set.Label(i)
+		for k, p := range row {
+			if p > row[best] {
+				best = k
+			}
+		}
+		v.said, v.sure = append(v.said, best), append(v.sure, row[best])
+		v.table[label][best]++
+		v.loss -= float64(row[label]) / float64(len(logs))
+		if best != label {
+			v.mistakes = append(v.mistakes, i)
+		}
+	}
+	slices.SortStableFunc(v.mistakes, func(a, b int) int { return cmp.Compare(v.sure[b], v.sure[a]) })
+	return v
+}
+
+// print prints accuracy, loss and the table.
+func (v verdicts) print(s command.Streams, set *mnist.Set) {
+	n := len(v.said)
+	fmt.Fprintf(s.Out, "%d of %d test images classified as labelled: %.2f %%\n", n-len(v.mistakes), n, 100-100*float64(len(v.mistakes))/float64(n))
+	fmt.Fprintf(s.Out, "log-loss %.4f nats; an image whose class is a guess has %.4f\n", v.loss, math.Log(float64(len(v.table[0]))))
+	fmt.Fprint(s.Out, "label, and what images of it were taken for:\n     ")
+	for k := range v.table[0] {
+		fmt.Fprintf(s.Out, "%6d", k)
+	}
+	fmt.Fprintln(s.Out)
+	for k, row := range v.table {
+		fmt.Fprintf(s.Out, "%5d", k)
+		for _, count := range row {
+			fmt.Fprintf(s.Out, "%6d", count)
+		}
+		fmt.Fprintln(s.Out)
+	}
+}
+
+// draw writes a picture of the first mistakes, in rows of ten. A row's caption
+// has what was said of its images.
+func (v verdicts) draw(path string, set *mnist.Set) error {
+	const rows = 4
+	shown := v.mistakes[:min(rows*columns, len(v.mistakes))]
+	x, err := pick(set, shown)
+	if err != nil {
+		return err
+	}
+	g := mnist.Grid{Cols: min(columns, len(shown)), Height: set.Height(), Width: set.Width(), Scale: 3}
+	for row := range slices.Chunk(shown, g.Cols) {
+		said := make([]string, len(row))
+		for i, r := range row {
+			said[i] = fmt.Sprint(v.said[r])
+		}
+		g.RowCaptions = append(g.RowCaptions, "taken for "+strings.Join(said, " "))
+	}
+	return g.WritePNG(path, x)
+}
