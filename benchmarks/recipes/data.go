@@ -9,11 +9,11 @@ import (
 	"log"
 	"os"
 
+	"github.com/sbinet/npyio"
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/npy"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -68,12 +68,18 @@ func readRows(path string, n int) (*tensor.Dense, error) {
 		return nil, err
 	}
 	defer f.Close()
-	shape, values, err := npy.Read[float32](bufio.NewReader(f))
+	r, err := npyio.NewReader(bufio.NewReader(f))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(shape) != 2 || shape[0] < n {
-		return nil, fmt.Errorf("%s has shape %v, want (%d, d)", path, shape, n)
+	d := r.Header.Descr
+	shape := d.Shape
+	if d.Type != "<f4" || d.Fortran || len(shape) != 2 || shape[0] < n {
+		return nil, fmt.Errorf("%s has values %s of shape %v, want <f4 of shape (%d, d), row-major", path, d.Type, shape, n)
+	}
+	var values []float32
+	if err := r.Read(&values); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return bijector.TensorOf(values[:n*shape[1]], n, shape[1]), nil
 }

@@ -7,7 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"strings"
 
 	"github.com/sbinet/npyio"
@@ -114,14 +114,16 @@ func drawDigits(ctx context.Context, m *autoencoder.Latent[float32], n, digit in
 	return pixels, nil
 }
 
-// nested are images one after the other as npyio wants an array of three axes:
-// slices of rows of pixels, none of them copied.
-func nested(pixels []float32, h, w int) [][][]float32 {
-	var all [][][]float32
-	for image := range slices.Chunk(pixels, h*w) {
-		all = append(all, slices.Collect(slices.Chunk(image, w)))
+// nested are images one after the other as npyio takes three axes: a slice of
+// arrays of arrays, whose type has their size.
+func nested(pixels []float32, h, w int) any {
+	row := reflect.ArrayOf(w, reflect.TypeFor[float32]())
+	n := len(pixels) / (h * w)
+	all := reflect.MakeSlice(reflect.SliceOf(reflect.ArrayOf(h, row)), n, n)
+	for i := range n * h {
+		reflect.Copy(all.Index(i/h).Index(i%h), reflect.ValueOf(pixels[i*w:(i+1)*w]))
 	}
-	return all
+	return all.Interface()
 }
 
 // drawGrid writes images to a PNG file.
