@@ -112,4 +112,3 @@ func TestGonumRefuses(t *testing.T) {
 		}
 	}
 }
-
