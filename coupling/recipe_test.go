@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -58,6 +59,12 @@ func TestEveryFeatureIsMoved(t *testing.T) {
 					if dim%2 == 0 && layers%2 == 0 && lowest != layers/2 {
 						t.Fatalf("%+v moves a feature %d times, want %d", r, lowest, layers/2)
 					}
+					r.Order = "balanced" // and with what is in front of the couplings
+					lowest, highest = spread(turnsOf(t, must(coupling.Glow[float64](r))))
+					if highest-lowest > 1 {
+						t.Fatalf("Glow of %+v moves one feature %d times and another %d times", r, lowest, highest)
+					}
+					r.Order = ""
 					nice := turnsOf(t, must(coupling.NICE[float64](r)))
 					if lowest, highest := spread(nice); (dim%2 == 0 && highest-lowest > 1) || (layers > 1 && lowest == 0) {
 						t.Fatalf("NICE of %+v moves features %v times", r, nice)
@@ -201,6 +208,54 @@ func TestRecipeRefuses(t *testing.T) {
 			if _, err := recipe(c.r); (err == nil) != c.read {
 				t.Errorf("%s of %+v: %v", name, c.r, err)
 			}
+		}
+	}
+}
+
+// TestRecipeIsPassedOn: the layers are made as the recipe says, each with a seed
+// of its own.
+func TestRecipeIsPassedOn(t *testing.T) {
+	r := coupling.Recipe{
+		Dim: 5, ContextDim: 3, Layers: 3, Hidden: []int{7, 8}, Activation: "tanh", OutScale: 0.5,
+		Mask: coupling.MaskSpec{Kind: "even"}, Order: "lu", Norm: "batch", Unbiased: true, Eps: 1e-3, Seed: 6,
+	}
+	for name, recipe := range recipes[float64]() {
+		r := r
+		switch name {
+		case "RealNVP", "Glow":
+			r.Scale, r.Clamp = "softclamp", 1.5
+		case "NSF":
+			r.Bins, r.Bound = 4, 2.5
+		}
+		seeds := map[uint64]bool{}
+		couplings := 0
+		for _, l := range must(recipe(r)).Members() {
+			var got, want any = l.(bijector.Stateful[float64]).Spec(), nil
+			switch s := got.(type) {
+			case coupling.AdditiveSpec:
+				seeds[s.Seed] = true
+				want = coupling.AdditiveSpec{Dim: 5, ContextDim: 3, Mask: r.Mask, Hidden: r.Hidden, Activation: "tanh", OutScale: 0.5, Seed: s.Seed}
+			case coupling.AffineSpec:
+				seeds[s.Seed] = true
+				want = coupling.AffineSpec{Dim: 5, ContextDim: 3, Mask: r.Mask, Scale: "softclamp", Clamp: 1.5, Hidden: r.Hidden, Activation: "tanh", OutScale: 0.5, Seed: s.Seed}
+			case coupling.SplineSpec:
+				seeds[s.Seed] = true
+				want = coupling.SplineSpec{Dim: 5, ContextDim: 3, Mask: r.Mask, Bins: 4, Bound: 2.5, Hidden: r.Hidden, Activation: "tanh", OutScale: 0.5, Seed: s.Seed}
+			case bijector.LUSpec:
+				seeds[s.Seed] = true
+				want = bijector.LUSpec{Dim: 5, Seed: s.Seed}
+			case bijector.BatchNormSpec:
+				want = bijector.BatchNormSpec{Dim: 5, Eps: 1e-3, Unbiased: true}
+			default:
+				continue
+			}
+			couplings++
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, want %+v", name, got, want)
+			}
+		}
+		if couplings != 9 || len(seeds) != 6 {
+			t.Errorf("%s: %d layers with %d seeds, want 9 with 6", name, couplings, len(seeds))
 		}
 	}
 }

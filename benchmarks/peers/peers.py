@@ -244,7 +244,7 @@ def main():
     if a.job:
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as out:
-            subprocess.run([a.job, "train", "-coupling", "affine", "-out", out], check=True, capture_output=True)
+            subprocess.run([a.job, "train", "-hidden", "100,100", "-out", out], check=True, capture_output=True)
         took, theirs = time.perf_counter() - start, torch_job()
         print(f"main job: PyTorch {theirs:.0f} s (ten times a tenth, one thread), bijou {took:.0f} s, ratio {theirs / took:.1f}")
         return

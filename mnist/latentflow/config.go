@@ -44,13 +44,13 @@ func (c *config) flags(f *flag.FlagSet) {
 	f.StringVar(&c.Encoder, "encoder", "conv", "`kind` of encoder: conv, dense or pca")
 	f.IntVar(&c.Embedding, "embedding", 20, "`dimensions` of the embedding")
 	f.IntVar(&c.AEEpochs, "ae-epochs", 10, "`epochs` for the autoencoder")
-	f.Float64Var(&c.AERate, "ae-rate", 2e-3, "learning `rate` of the autoencoder")
-	f.Float64Var(&c.AEDecay, "ae-decay", 1e-5, "weight `decay` of the autoencoder, added to its gradients")
+	f.Float64Var(&c.AERate, "ae-rate", 4e-3, "learning `rate` of the autoencoder")
+	f.Float64Var(&c.AEDecay, "ae-decay", 0, "weight `decay` of the autoencoder, added to its gradients")
 	f.IntVar(&c.FlowEpochs, "flow-epochs", 20, "`epochs` for the flow")
 	f.Float64Var(&c.FlowRate, "flow-rate", 3e-3, "learning `rate` of the flow")
-	f.Float64Var(&c.FlowDecay, "flow-decay", 0.1, "weight `decay` of the flow, beside its steps (AdamW); wider ones want more")
+	f.Float64Var(&c.FlowDecay, "flow-decay", 0.2, "weight `decay` of the flow, beside its steps (AdamW); 0.1 suits widths of 100, 0.3 of 256")
 	f.StringVar(&c.Schedule, "schedule", "cosine", "`course` of both rates: cosine or constant")
-	f.StringVar(&c.Coupling, "coupling", "glow", "`kind` of flow: glow (affine couplings with learned linear maps), affine (Real NVP), additive (NICE) or spline (NSF)")
+	f.StringVar(&c.Coupling, "coupling", "affine", "`kind` of flow: affine (Real NVP), glow (affine couplings with learned linear maps), additive (NICE) or spline (NSF)")
 	f.StringVar(&c.Scale, "scale", "", "scale `parametrisation` of glow and affine: tanh, learned-tanh, softclamp, softsign, sigmoid or exp")
 	f.StringVar(&c.Norm, "norm", "", "`normalisation` between couplings: batch, act or none; empty: what the kind of flow has")
 	f.BoolVar(&c.Unconditional, "unconditional", false, "do not tell the flow which digit it is")
@@ -62,9 +62,9 @@ func (c *config) flags(f *flag.FlagSet) {
 
 // sizeFlags declares the flags for the flow's size.
 func (c *config) sizeFlags(f *flag.FlagSet) {
-	c.Hidden = command.Sizes{100, 100}
+	c.Hidden = command.Sizes{200, 200}
 	f.IntVar(&c.Layers, "layers", 9, "`number` of couplings")
-	f.Var(&c.Hidden, "hidden", "`widths` of a coupling's hidden layers, as in 100,100")
+	f.Var(&c.Hidden, "hidden", "`widths` of a coupling's hidden layers, as in 200,200")
 }
 
 // check says which setting is not possible.
@@ -74,7 +74,7 @@ func (c *config) check() error {
 		want        []string
 	}{
 		{"encoder", c.Encoder, []string{"conv", "dense", "pca"}},
-		{"coupling", c.Coupling, []string{"glow", "affine", "additive", "spline"}},
+		{"coupling", c.Coupling, []string{"affine", "glow", "additive", "spline"}},
 		{"schedule", c.Schedule, []string{"cosine", "constant"}},
 		{"norm", c.Norm, []string{"", "batch", "act", "none"}},
 		{"scale", c.Scale, []string{"", "tanh", "learned-tanh", "softclamp", "softsign", "sigmoid", "exp"}},

@@ -35,7 +35,7 @@ func TestWrongInput(t *testing.T) {
 		{"depths", "sweep -depths 3;6", nil, 2, []string{"-depths", `"3;6"`}},
 		{"sweep has no -layers", "sweep -layers 3", nil, 2, []string{"-layers"}},
 		{"encoder", "train -encoder vgg -out DIR/new", nil, 2, []string{"-encoder", `"vgg"`, "conv, dense, pca"}},
-		{"coupling", "train -coupling planar -out DIR/new", nil, 2, []string{`"planar"`, "glow, affine, additive, spline"}},
+		{"coupling", "train -coupling planar -out DIR/new", nil, 2, []string{`"planar"`, "affine, glow, additive, spline"}},
 		{"norm", "train -norm layer -out DIR/new", nil, 2, []string{`"layer"`, "batch, act, none"}},
 		{"scale", "train -scale relu -out DIR/new", nil, 2, []string{`"relu"`, "want one of tanh"}},
 		{"additive with a scale", "train -coupling additive -scale exp", nil, 2, []string{"-scale exp", "-coupling affine"}},

@@ -71,10 +71,10 @@ func newFlow(c *config, classes int) (*distribution.Flow[float32], error) {
 		Dim: c.Embedding, ContextDim: classes, Layers: c.Layers, Hidden: c.Hidden,
 		Scale: c.Scale, Norm: c.Norm, Seed: c.Seed,
 	}
-	recipe := coupling.Glow[float32]
+	recipe := coupling.RealNVP[float32]
 	switch c.Coupling {
-	case "affine":
-		recipe = coupling.RealNVP[float32]
+	case "glow":
+		recipe = coupling.Glow[float32]
 	case "additive":
 		recipe = coupling.NICE[float32]
 	case "spline":

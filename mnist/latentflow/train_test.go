@@ -31,7 +31,7 @@ func TestTrainWrites(t *testing.T) {
 	m := readMetrics(t, dir)
 	c := m.Config
 	if m.Interrupted || m.Images != 300 || m.TestImages != 100 || m.Kernels == "" || m.Go != runtime.Version() ||
-		c.Encoder != "conv" || c.Coupling != "glow" || c.Seed != 1 || c.Embedding != 4 || c.Layers != 2 || len(c.Hidden) != 1 || c.Hidden[0] != 16 {
+		c.Encoder != "conv" || c.Coupling != "affine" || c.Seed != 1 || c.Embedding != 4 || c.Layers != 2 || len(c.Hidden) != 1 || c.Hidden[0] != 16 {
 		t.Errorf("metrics %+v", m)
 	}
 	for name, s := range map[string]command.Stage{"autoencoder": m.Autoencoder, "flow": m.Flow} {
@@ -60,7 +60,7 @@ func TestTrainKinds(t *testing.T) {
 	data := bars(t, 8, 6)
 	for _, args := range []string{
 		"-encoder conv", "-encoder dense", "-encoder pca",
-		"-coupling additive -norm none", "-coupling spline", "-coupling affine -norm act -scale exp", "-unconditional", "-limit 30 -schedule constant",
+		"-coupling additive -norm none", "-coupling spline", "-coupling glow", "-coupling affine -norm act -scale exp", "-unconditional", "-limit 30 -schedule constant",
 	} {
 		t.Run(args, func(t *testing.T) {
 			dir := t.TempDir()
