@@ -14,6 +14,15 @@ import (
 // Recipe describes a stack of couplings with whatever goes between them. NICE,
 // RealNVP, Glow and NSF make a chain of it; Dim alone is enough for a good one.
 //
+// Train it with decoupled weight decay and a rate that falls to 0,
+//
+//	train.Options{Rate: 3e-3, Schedule: train.Cosine{}, Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true}}
+//
+// where 0.1 suits widths of 100, 0.2 of 200 and 0.3 of 256: on 20 features and
+// 60,000 rows it gained 0.2 nats with RealNVP over a decay of 1e-5 added to the
+// gradients, and 0.9 with Glow of 200 over a decay of 0.03. docs/recipes.md
+// compares all recipes.
+//
 // Every chain starts with a bijector.Standardize, which train.Fit sets from the
 // training data, so that columns of any scale and offset train alike. It is
 // there even where an actnorm follows, since it keeps its moments in float64

@@ -77,7 +77,7 @@ func run(ctx context.Context, a arguments, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %.2f | %.0f | %.2f | %.2f | %d |\n",
+		fmt.Fprintf(w, "| %s | %s | %s | %.2f | %.1f | %.2f | %.2f | %d |\n",
 			v.name, v.size, r.tests(), r.trained, r.seconds, r.density*1e6, r.draw*1e6, r.params)
 	}
 	fmt.Fprintln(w, "\n| scale | test, nats | train, nats | worst round trip | largest gain of the inverse |")
