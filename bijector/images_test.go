@@ -139,6 +139,43 @@ func TestConv1x1LeavesPaddingAlone(t *testing.T) {
 	}
 }
 
+// TestConv1x1Workers: a batch that several workers share gives the bits that
+// one of them would.
+func TestConv1x1Workers(t *testing.T) {
+	const n = 400
+	conv := must(bijector.NewConv1x1[float64](bijector.Conv1x1Spec{Channels: 8, Height: 3, Width: 2, Seed: 1}))
+	x, dz := draw[float64](48, n, 1), draw[float64](48, n, 2)
+	var want [][]float64
+	for _, workers := range []int{1, 3} {
+		w := bijector.NewWorkers(workers)
+		defer w.Close()
+		p := conv.NewGradPass(bijector.PassOptions{MaxBatch: n, Workers: w})
+		z, dx, logDet := bijector.NewMat[float64](48, n), bijector.NewMat[float64](48, n), make([]float64, n)
+		p.Forward(z, x, bijector.Mat[float64]{}, logDet)
+		p.Backward(dx, bijector.Mat[float64]{}, dz, x, z, bijector.Mat[float64]{}, logDet)
+		got := append([][]float64{z.Data, dx.Data}, p.Grads()...)
+		if want == nil {
+			want = got
+		} else if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%d workers: %s", workers, d)
+		}
+	}
+}
+
+// TestBatchNormOfChannelsReverses: the batch comes back from its output.
+func TestBatchNormOfChannelsReverses(t *testing.T) {
+	const n = 20
+	p := must(bijector.NewBatchNorm[float64](bijector.BatchNormSpec{Dim: 6, Pixels: 3})).NewGradPass(bijector.PassOptions{MaxBatch: n})
+	x, z, back := draw[float64](6, n, 5), bijector.NewMat[float64](6, n), bijector.NewMat[float64](6, n)
+	p.Forward(z, x, bijector.Mat[float64]{}, make([]float64, n))
+	p.(bijector.Reverser[float64]).Reverse(back, z, bijector.Mat[float64]{})
+	for j := range x.D {
+		for i, v := range x.Feature(j) {
+			near(t, "x", back.Feature(j)[i], v, 1e-11)
+		}
+	}
+}
+
 func TestNormsOfChannels(t *testing.T) {
 	for _, pixels := range []int{2, 3, 6} {
 		a := bijector.ActNormSpec{Dim: 6, Pixels: pixels}
@@ -250,7 +287,8 @@ func TestShapes(t *testing.T) {
 		"part, other behind":   {[]bijector.Layer[float64]{part(4, 12, conv(2, 2, 2)), conv(1, 4, 4)}, false},
 		"part of a squeeze":    {[]bijector.Layer[float64]{squeeze(1, 4, 4), part(8, 16, squeeze(2, 2, 2)), conv(1, 4, 4)}, true},
 		"part without a shape": {[]bijector.Layer[float64]{squeeze(1, 4, 4), part(8, 16, norm(8)), conv(1, 4, 4)}, true},
-		"part between pixels":  {[]bijector.Layer[float64]{squeeze(1, 4, 4), part(1, 9, conv(2, 2, 2))}, true},
+		"part between pixels":  {[]bijector.Layer[float64]{conv(1, 4, 4), part(1, 9, conv(2, 2, 2))}, true},
+		"part of its pixels":   {[]bijector.Layer[float64]{conv(1, 4, 4), part(4, 12, conv(2, 2, 2))}, false},
 	} {
 		_, err := bijector.NewChain(c.layers...)
 		if (err == nil) != c.fits || err != nil && !errors.Is(err, bijector.ErrShape) {

@@ -165,15 +165,17 @@ func TestConvNetMemory(t *testing.T) {
 	for _, mode := range []bijector.MemoryMode{bijector.KeepAll, bijector.KeepInputs} {
 		p := chain.NewGradPass(bijector.PassOptions{MaxBatch: 40, Memory: bijector.Memory{Mode: mode}})
 		z, dx, logDet := bijector.NewMat[float64](16, n), bijector.NewMat[float64](16, n), make([]float64, n)
+		var dcond bijector.Mat[float64]
 		for range 2 {
+			dcond = bijector.NewMat[float64](2, n)
 			for _, g := range p.Grads() {
 				clear(g)
 			}
 			p.Forward(z, x, cond, logDet)
-			p.Backward(dx, bijector.NewMat[float64](2, n), dz, x, z, cond, logDet)
+			p.Backward(dx, dcond, dz, x, z, cond, logDet)
 			clear(logDet)
 		}
-		got := append([][]float64{dx.Feature(3)}, p.Grads()...)
+		got := append([][]float64{dx.Feature(3), dcond.Data}, p.Grads()...)
 		if want == nil {
 			want = got
 		} else if d := cmp.Diff(want, got); d != "" {
