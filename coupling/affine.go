@@ -39,7 +39,7 @@ type AffineSpec struct {
 	// The default is learned-tanh, as in the paper. It matters little: on 20
 	// features, with 9 couplings and decoupled weight decay, all six ended
 	// within 0.03 nats of each other, inverted to 2e-5 at worst in float32, and
-	// stretched a small step by 27 to 33 at most (docs/recipes.md). Without
+	// stretched a small step by 28 to 34 at most (docs/recipes.md). Without
 	// decay exp and sigmoid trailed by 0.1 to 0.2 nats.
 	Scale string `json:"scale,omitempty"`
 	// Clamp is the bound of softclamp, 0 means 1.9, and of softsign, 0 means
