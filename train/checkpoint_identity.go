@@ -52,6 +52,7 @@ func (f *fitter[T]) identify(data Source) ([]setting, error) {
 		{"Optimizer", fmt.Sprintf("%T%+v", o.Optimizer, o.Optimizer)},
 		{"ClipNorm", o.ClipNorm},
 		{"Average", o.Average},
+		{"Noise", o.Noise},
 		{"Seed", o.Seed},
 		{"InOrder", o.InOrder},
 		{"ValidationFraction", o.ValidationFraction},
@@ -185,10 +186,7 @@ type drawer interface {
 
 // stateful finds the state of a source.
 func stateful(s Source) (drawer, bool) {
-	if u, ok := s.(*subset); ok {
-		return stateful(u.Source)
-	}
-	d, ok := s.(drawer)
+	d, ok := given(s).(drawer)
 	return d, ok
 }
 

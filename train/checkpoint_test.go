@@ -56,7 +56,7 @@ var resumable = []struct {
 		Epochs: 5, Batch: 20, Rate: 2e-2, Schedule: train.Warmup{Steps: 5, Then: train.Cosine{}}, ValidationFraction: 0.2, KeepBest: true,
 	}, false},
 	{"actnorm, clipped, averaged", func() bijector.Objective[float64] { return someFlow[float64]("act", 0, 1) }, train.Options{
-		Epochs: 4, Batch: 20, ClipNorm: 0.5, Average: 0.9, Optimizer: train.SGD{Momentum: 0.9}, ValidationFraction: 0.2, KeepBest: true,
+		Epochs: 4, Batch: 20, ClipNorm: 0.5, Average: 0.9, Noise: 0.1, Optimizer: train.SGD{Momentum: 0.9}, ValidationFraction: 0.2, KeepBest: true,
 	}, false},
 	{"patience, context", func() bijector.Objective[float64] { return someFlow[float64]("batch", 1, 1) }, train.Options{
 		Epochs: 40, Batch: 30, Rate: 0.1, Patience: 2, ValidationFraction: 0.3, Schedule: train.StepDecay{Every: 3},

@@ -69,11 +69,8 @@ func (d *Dequantized) Renew(epoch int) {
 
 // renew tells a source the epoch, if it cares.
 func renew(s Source, epoch int) {
-	switch s := s.(type) {
-	case *subset:
-		renew(s.Source, epoch)
-	case Renewer:
-		s.Renew(epoch)
+	if r, ok := given(s).(Renewer); ok {
+		r.Renew(epoch)
 	}
 }
 

@@ -91,6 +91,28 @@ func ExampleFitReverse() {
 	// an error below 0.01: true
 }
 
+// A flow whose weights have grown fivefold explodes when it draws; the
+// figures tell before it is put to use.
+func ExampleDiagnose() {
+	flow, data := smallFlow(), train.Tensor(crescent(500))
+	for _, factor := range []float32{1, 5} {
+		for _, p := range flow.Params() {
+			for i := range p.Data {
+				p.Data[i] *= factor
+			}
+		}
+		flow.Changed()
+		d, err := train.Diagnose(context.Background(), flow, data)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("healthy: %t, gain above 100: %t, saturated rows: %t\n", d.Healthy(), d.Gain > 100, d.Saturated > 0.5)
+	}
+	// Output:
+	// healthy: true, gain above 100: false, saturated rows: false
+	// healthy: false, gain above 100: true, saturated rows: true
+}
+
 // The loss of a flow is its negative log-likelihood in nats a row: the
 // identity over a standard normal, before training.
 func ExampleEvaluate() {

@@ -34,6 +34,10 @@ const calibrationValues = 1 << 24
 // error without one is about the options, the model or the data, and comes
 // before the first step.
 //
+// A flow is not fitted to rows that have no density, where its own would grow
+// without bound: a column that is constant or follows from others is
+// ErrDegenerate, which names the columns. Options.Noise is a way on.
+//
 // A NaN or an infinity in the data is a bijector.RowError: it names the first
 // such row of the batch it was found in, counted in the data as it was given,
 // whatever the shuffle and the split.
@@ -83,6 +87,7 @@ type fitter[T bijector.Float] struct {
 	loss    []float64
 	calib   bijector.Calibrator[T]
 	x, cond bijector.Mat[T] // what calibration sees
+	noise   *noise[T]       // nil: none
 
 	valid *evaluator[T]
 	best  snapshot[T]
@@ -121,11 +126,24 @@ func (f *fitter[T]) prepare(data Source) error {
 	if f.data, err = newLoader[T]("training data", data, f.o.Batch); err != nil {
 		return err
 	}
-	if c, ok := f.model.(bijector.Calibrator[T]); ok {
-		f.calib = c
+	calib, calibrates := f.model.(bijector.Calibrator[T])
+	_, dense := f.model.(density)
+	if calibrates || dense || f.o.Noise > 0 {
 		if f.x, f.cond, err = readSpread[T](data, calibrationValues/f.model.Dim()); err != nil {
 			return err
 		}
+		if f.o.Noise > 0 {
+			f.noise = newNoise(f.o.Noise, f.x, f.o.Seed)
+			f.noise.add(f.x, -1)
+		}
+	}
+	if _, drawn := given(data).(*baseDraws[T]); dense && !drawn {
+		if err := checkDegenerate(f.x); err != nil {
+			return err
+		}
+	}
+	if calibrates {
+		f.calib = calib
 		if f.checkpoints.from == "" {
 			f.calibrate(true)
 		}
@@ -279,6 +297,8 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 	if err != nil {
 		return StepEvent{}, err
 	}
+	done := (epoch-1)*f.data.batches + b
+	f.noise.add(x, done)
 	loss := f.loss[:x.N]
 	f.step.Step(x, cond, loss)
 	mean := 0.0
@@ -290,7 +310,6 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 		Epoch: epoch, Epochs: f.o.Epochs, Step: b + 1, Steps: f.data.batches,
 		Rows: x.N, Loss: mean, GradNorm: f.update.norm(),
 	}
-	done := (epoch-1)*f.data.batches + b
 	s.Rate = f.rate(done)
 	if !(s.Rate >= 0) || math.IsInf(s.Rate, 0) {
 		return s, fmt.Errorf("train: %T makes the learning rate %g at step %d, want 0 or a finite positive number: %w", f.o.Schedule, s.Rate, done, ErrOptions)

@@ -193,7 +193,7 @@ func TestBatchNormHoldsThePopulationsMoments(t *testing.T) {
 
 // ActNorm starts from the data, before the first step and never again.
 func TestActNormStartsOnce(t *testing.T) {
-	x := dense[float64](100, 2, func(i, j int) float64 { return 10 + float64(i%10)*float64(j+1) })
+	x := dense[float64](100, 2, func(i, j int) float64 { return 10 + float64((i+j*(i/10))%10)*float64(j+1) })
 	norm := must(bijector.NewActNorm[float64](bijector.ActNormSpec{Dim: 2}))
 	flow := distribution.NewFlow(must(bijector.NewChain[float64](norm)), distribution.NewNormal[float64](2))
 	first := math.NaN()

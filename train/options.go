@@ -35,6 +35,14 @@ type Options struct {
 	// package's documentation.
 	Average float64
 
+	// Noise adds normal noise to the rows of every step, new each time and
+	// drawn by Seed: its standard deviation in units of each column's, such as
+	// 1e-3, or of the magnitude of a column that is constant; 0: none. It
+	// lets a flow be fitted to rows that have no density: constant and
+	// dependent columns, and values that repeat. Validation sees the rows as
+	// they are.
+	Noise float64
+
 	// Seed of the order of rows and of the validation split.
 	Seed uint64
 	// InOrder visits the rows as they stand in every epoch.
@@ -120,6 +128,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("train: learning rate %g, want a positive number: %w", o.Rate, ErrOptions)
 	case !(o.ClipNorm >= 0):
 		return o, fmt.Errorf("train: clip norm %g, want 0 or more: %w", o.ClipNorm, ErrOptions)
+	case !(o.Noise >= 0) || math.IsInf(o.Noise, 0):
+		return o, fmt.Errorf("train: noise %g, want 0 or a finite positive number: %w", o.Noise, ErrOptions)
 	case !(o.Average >= 0 && o.Average < 1):
 		return o, fmt.Errorf("train: average %g, want a decay of 0 (none) to below 1: %w", o.Average, ErrOptions)
 	case !(o.ValidationFraction >= 0 && o.ValidationFraction < 1):

@@ -115,6 +115,14 @@ func (s *subset) Read(rows []int, x, context *tensor.Dense) error {
 	return s.Source.Read(s.ids, x, context)
 }
 
+// given is the user's Source behind the part of one.
+func given(s Source) Source {
+	if u, ok := s.(*subset); ok {
+		return given(u.Source)
+	}
+	return s
+}
+
 // origin is the row of the user's data behind a row of a Source.
 func origin(s Source, row int) int {
 	if u, ok := s.(*subset); ok {
@@ -124,12 +132,7 @@ func origin(s Source, row int) int {
 }
 
 // size is the number of rows of the user's data behind a Source.
-func size(s Source) int {
-	if u, ok := s.(*subset); ok {
-		return size(u.Source)
-	}
-	return s.Len()
-}
+func size(s Source) int { return given(s).Len() }
 
 // split holds out a fraction of the rows, drawn by seed.
 func split(s Source, fraction float64, seed uint64) (train, held Source) {

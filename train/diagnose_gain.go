@@ -1,0 +1,145 @@
+// How much a flow's inverse stretches.
+
+package train
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// gains finds the largest gain over the steepest rows.
+func (e *examination[T]) gains(ctx context.Context, data Source) error {
+	d := e.flow.Dim()
+	ways := waysOf(d)
+	for _, s := range e.steepest {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l, err := newLoader[T]("data", &subset{Source: data, rows: []int{s.row}}, 1)
+		if err != nil {
+			return err
+		}
+		x, cond, err := l.load(0)
+		if err != nil {
+			return err
+		}
+		g := e.gain(x, cond, ways)
+		if e.found.GainRows++; g > e.found.Gain {
+			e.found.Gain, e.found.GainRow = g, s.row
+		}
+	}
+	return nil
+}
+
+// waysOf are directions of length 1, the axes where there are few.
+func waysOf(d int) [][]float64 {
+	ways := make([][]float64, min(d, directions))
+	rng := rand.New(rand.NewPCG(1, 0x6761696e))
+	for k := range ways {
+		w := make([]float64, d)
+		ways[k] = w
+		if d <= directions {
+			w[k] = 1
+			continue
+		}
+		for j := range w {
+			w[j] = rng.NormFloat64()
+		}
+		norm := math.Sqrt(dot(w, w))
+		for j := range w {
+			w[j] /= norm
+		}
+	}
+	return ways
+}
+
+// gain is the largest stretch at one row: of the columns J w by themselves
+// where the directions are some of many, and of all their combinations, the
+// largest singular value of J, where they are the axes.
+func (e *examination[T]) gain(x, cond bijector.Mat[T], ways [][]float64) float64 {
+	d, n := x.D, 2*len(ways)
+	z := e.z.Resize(1)
+	e.pass.Forward(z, x, e.seen(cond), make([]float64, 1))
+	at := make([]float64, d)
+	size := 1.0
+	for j := range at {
+		at[j] = float64(z.Feature(j)[0])
+		size = max(size, math.Abs(at[j]))
+	}
+	h := size * math.Cbrt(epsilon[T]())
+	ends := e.z.Resize(n)
+	for k, w := range ways {
+		for j := range d {
+			ends.Feature(j)[2*k], ends.Feature(j)[2*k+1] = T(at[j]+h*w[j]), T(at[j]-h*w[j])
+		}
+	}
+	repeated := bijector.NewMat[T](cond.D, n)
+	for j := range cond.D {
+		for i := range n {
+			repeated.Feature(j)[i] = cond.Feature(j)[0]
+		}
+	}
+	out := e.x.Resize(n)
+	e.pass.Inverse(out, ends, e.seen(repeated), make([]float64, n))
+	columns := make([][]float64, len(ways)) // J w
+	longest := 0.0
+	for k := range columns {
+		c := make([]float64, d)
+		for j := range c {
+			c[j] = (float64(out.Feature(j)[2*k]) - float64(out.Feature(j)[2*k+1])) / (2 * h)
+		}
+		columns[k] = c
+		if l := math.Sqrt(dot(c, c)); l-l != 0 {
+			return math.Inf(1)
+		} else if l > longest {
+			longest = l
+		}
+	}
+	if d > directions {
+		return longest
+	}
+	return largestSingular(columns, longest)
+}
+
+// largestSingular is that of a matrix of columns, by power iteration on J^T J.
+// The longest column is a lower bound already.
+func largestSingular(columns [][]float64, longest float64) float64 {
+	d := len(columns)
+	if longest == 0 {
+		return 0
+	}
+	v, u := make([]float64, d), make([]float64, len(columns[0]))
+	for k, c := range columns {
+		v[k] = dot(c, c)/(longest*longest) + 1e-3*float64(1+k%7)
+	}
+	last := 0.0
+	for range 300 {
+		norm := math.Sqrt(dot(v, v))
+		clear(u)
+		for k, c := range columns {
+			for j, a := range c {
+				u[j] += a * v[k] / norm
+			}
+		}
+		gain := math.Sqrt(dot(u, u))
+		for k, c := range columns {
+			v[k] = dot(c, u)
+		}
+		if math.Abs(gain-last) <= 1e-9*gain {
+			break
+		}
+		last = gain
+	}
+	return max(last, longest)
+}
+
+// epsilon is the distance from 1 to the next number of T.
+func epsilon[T bijector.Float]() float64 {
+	if _, double := any(T(0)).(float64); double {
+		return 0x1p-52
+	}
+	return 0x1p-23
+}
