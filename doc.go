@@ -25,7 +25,8 @@
 //   - distribution: base distributions (Normal, Logistic, StudentT, Uniform,
 //     Mixture, ClassMixture, Independent), and Flow: a chain over a base.
 //     distribution/distributiontest is the conformance suite for bases.
-//   - train: Fit, optimisers, schedules, data sources, dequantisation.
+//   - train: Fit, optimisers, schedules, data sources, dequantisation, averages,
+//     checkpoints; FitReverse, for a density in the place of data; Diagnose.
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
 //     of any encoder.
 //   - registry: layers by name, models from JSON, and the model file.

@@ -1,7 +1,8 @@
 // Package train fits models to data: maximum likelihood for flows,
 // reconstruction for autoencoders, and anything else that is a
 // bijector.Objective. FitReverse fits a flow to a density instead of data, and
-// ImportanceWeights says how well it serves.
+// ImportanceWeights says how well it serves. Diagnose looks at the health of a
+// flow's inverse.
 //
 // Fit shuffles by seed, keeps all cores busy, and gives the same bits for the
 // same seed and data whatever GOMAXPROCS is. It prints nothing: an Observer
@@ -33,4 +34,9 @@
 // on the epoch, or has its state saved: it implements
 // encoding.BinaryMarshaler and BinaryUnmarshaler, as rand.PCG and
 // rand.ChaCha8 do.
+//
+// A test kills training runs and saves at random moments; it does more of it
+// when asked:
+//
+//	BIJOU_KILLS=500 go test -v -run Killed ./train ./registry
 package train
