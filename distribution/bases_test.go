@@ -206,14 +206,15 @@ func TestClassMixtureDraws(t *testing.T) {
 			cond.Feature(i % 4)[i] = 1
 		}
 	}
-	cond.Feature(0)[0] = 0 // nothing left
+	cond.Feature(0)[0] = 0    // nothing left
+	cond.Feature(2)[4] = -0.5 // and less than nothing
 	m.NewBasePass(bijector.PassOptions{MaxBatch: 4000}).Sample(newRand(1), z, cond, 1)
 	low := 0
 	for i, v := range z.Feature(0) {
 		switch {
-		case i == 0:
+		case i == 0 || i == 4:
 			if !math.IsNaN(v) {
-				t.Errorf("a draw of no class is %v", v)
+				t.Errorf("draw %d, of no class, is %v", i, v)
 			}
 		case i%4 == 3:
 			if math.Abs(math.Abs(v)-100) > 6 {

@@ -108,6 +108,9 @@ func TestMarginalsAtTheirBounds(t *testing.T) {
 		pass := base.NewBaseGradPass(bijector.PassOptions{MaxBatch: len(at)})
 		pass.LogProb(z, bijector.Mat[float64]{}, logp)
 		dz, dlogp := bijector.NewMat[float64](1, len(at)), slices.Repeat([]float64{1}, len(at))
+		for i := range at {
+			dz.Data[i] = 7 // to be overwritten
+		}
 		pass.Backward(dz, bijector.Mat[float64]{}, z, bijector.Mat[float64]{}, dlogp)
 		for i, x := range at {
 			if math.IsInf(x, 0) {
