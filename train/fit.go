@@ -7,8 +7,6 @@ import (
 	"math"
 	"time"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 )
 
@@ -235,105 +233,6 @@ func reason(err error) string {
 		return "checkpoint"
 	}
 	return "data"
-}
-
-// epoch takes one pass over the data, or what is left of it.
-func (f *fitter[T]) epoch(ctx context.Context) error {
-	start := time.Now()
-	at, e := &f.at, &f.at.event
-	before := e.Time
-	renew(f.data.src, at.epoch)
-	if !f.o.InOrder {
-		f.data.shuffle(f.o.Seed, at.epoch)
-	}
-	e.Epoch, e.Epochs, e.Validation = at.epoch, f.o.Epochs, nan
-	for at.batch < f.data.batches {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s, err := f.one(at.epoch, at.batch)
-		if err != nil {
-			return err
-		}
-		at.batch++
-		if s.Bad {
-			e.BadSteps++
-		} else {
-			at.sum += s.Loss * float64(s.Rows)
-			e.Rows += s.Rows
-		}
-		if f.o.Observer != nil {
-			f.o.Observer.Step(s)
-		}
-		if at.bad >= f.o.MaxBadSteps {
-			return fmt.Errorf("train: loss or gradient not finite in %d steps in a row, the last in epoch %d; try a lower learning rate, ClipNorm, or look for outliers in the data: %w",
-				at.bad, at.epoch, ErrDiverged)
-		}
-		e.Time = before + time.Since(start)
-		if err := f.saveAfterStep(); err != nil {
-			return err
-		}
-	}
-	e.Loss = at.sum / float64(e.Rows)
-	return nil
-}
-
-// rate is the learning rate of a step, counted from 0.
-func (f *fitter[T]) rate(step int) float64 {
-	return f.o.Rate * f.o.Schedule.Factor(step, f.data.batches, f.o.Epochs*f.data.batches)
-}
-
-// targetChecker is an optional interface of models whose loss is defined for
-// some data only, such as a cross-entropy for values in [0, 1]: it says what
-// is wrong with a batch whose loss is not finite.
-type targetChecker interface {
-	CheckTargets(x *tensor.Dense) error
-}
-
-// one takes one step, or leaves it out where its loss or gradient is not
-// finite.
-func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
-	x, cond, err := f.data.load(b)
-	if err != nil {
-		return StepEvent{}, err
-	}
-	done := (epoch-1)*f.data.batches + b
-	f.noise.add(x, done)
-	loss := f.loss[:x.N]
-	f.step.Step(x, cond, loss)
-	mean := 0.0
-	for _, v := range loss {
-		mean += v
-	}
-	mean /= float64(len(loss))
-	s := StepEvent{
-		Epoch: epoch, Epochs: f.o.Epochs, Step: b + 1, Steps: f.data.batches,
-		Rows: x.N, Loss: mean, GradNorm: f.update.norm(),
-	}
-	s.Rate = f.rate(done)
-	if !(s.Rate >= 0) || math.IsInf(s.Rate, 0) {
-		return s, fmt.Errorf("train: %T makes the learning rate %g at step %d, want 0 or a finite positive number: %w", f.o.Schedule, s.Rate, done, ErrOptions)
-	}
-	if bad := mean + s.GradNorm; math.IsNaN(bad) || math.IsInf(bad, 0) {
-		if c, ok := f.model.(targetChecker); ok {
-			if err := c.CheckTargets(f.data.tensors[x.N].x); err != nil {
-				return s, fmt.Errorf("train: a batch of epoch %d: %w", epoch, err)
-			}
-		}
-		s.Bad = true
-		f.at.bad++
-		f.report.BadSteps++
-		f.update.zero()
-		return s, nil
-	}
-	f.at.bad = 0
-	f.report.Steps++
-	scale := 1.0
-	if f.o.ClipNorm > 0 && s.GradNorm > f.o.ClipNorm {
-		scale = f.o.ClipNorm / s.GradNorm
-	}
-	f.update.apply(s.Rate, scale)
-	return s, nil
 }
 
 // validate fills in the epoch's validation loss and keeps the best state.

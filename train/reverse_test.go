@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -102,6 +103,10 @@ func TestFitReverse(t *testing.T) {
 				norm = "batch"
 			}
 			flow := drawingFlow[float64](k.Dim(), norm)
+			if k.name == "correlated normal" { // an inverse autoregressive flow
+				maf := must(autoregressive.MAF[float64](autoregressive.Recipe{Dim: 2, Layers: 2, Hidden: []int{16}, Seed: 1}))
+				flow = distribution.NewFlow[float64](bijector.Invert[float64](maf), distribution.NewNormal[float64](2))
+			}
 			report, err := train.FitReverse(context.Background(), flow, k, 6000, train.Options{
 				Epochs: k.epochs, Rate: 1e-2, Schedule: train.Cosine{}, Average: 0.95, ValidationFraction: 0.1, ClipNorm: 10,
 			})
