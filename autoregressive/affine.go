@@ -16,11 +16,11 @@ import (
 //	x_j = (z_j - t_j) exp(-s_j),  one feature after the other,
 //	log|det dz/dx| = sum_j s_j,
 //
-// for all real x (Papamakarios et al. 2017, arXiv 1705.07057, eq. 3 to 5, which
-// write z_j = (x_j - mu_j) exp(-alpha_j): s = -alpha, t = -mu exp(-alpha)).
-// Forward costs one evaluation of the net, Inverse D steps that together are
-// no more work: see Autoregressive. bijector.Invert makes an inverse
-// autoregressive flow of it (Kingma et al. 2016, arXiv 1606.04934).
+// (Papamakarios et al. 2017, arXiv 1705.07057, eq. 3 to 5, which write z_j =
+// (x_j - mu_j) exp(-alpha_j): s = -alpha, t = -mu exp(-alpha)). Every x is in
+// the domain. Forward costs one evaluation of the net, Inverse D steps that
+// together are no more work: see Autoregressive. bijector.Invert makes an
+// inverse autoregressive flow of it (Kingma et al. 2016, arXiv 1606.04934).
 //
 // The net's outputs are first all raw scales, from which AffineSpec.Scale makes
 // s, then all shifts t.

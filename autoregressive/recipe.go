@@ -56,9 +56,11 @@ const maxLayers = 1 << 12
 //	z_j = x_j exp(s_j) + t_j,  (s_j, t_j) = net_j(context, x_1, ..., x_(j-1)),
 //
 // with a norm between them (Papamakarios et al. 2017, arXiv 1705.07057, eq. 3
-// to 5 and section 3.1). Of one feature without a context it is a normal
-// density, whatever the layers: NSF bends that too. It returns ErrSpec for a
-// recipe that makes none.
+// to 5 and section 3.1), on standardised data. 5 layers by default, as many as
+// the paper's smaller flows, with nets of 256 and 256, batch norm, and the
+// order reversed from one to the next. Of one feature without a context it is
+// a normal density, whatever the layers: NSF bends that too. It returns
+// ErrSpec for a recipe that makes none.
 func MAF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
 	if r.Bins != 0 || r.Bound != 0 {
 		return nil, fmt.Errorf("autoregressive: a MAF recipe with bins (%d) or a bound (%g), which are NSF's: %w", r.Bins, r.Bound, bijector.ErrSpec)
@@ -78,8 +80,10 @@ func MAF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
 //	z_j = g(x_j; theta_j),  theta_j = net_j(context, x_1, ..., x_(j-1)),
 //
 // with a norm between them (Durkan et al. 2019, arXiv 1906.04032, eq. 4 and
-// section 3; the paper's learned linear maps are orders here). It returns
-// ErrSpec for a recipe that makes none.
+// section 3; the paper's learned linear maps are orders here). 5 layers of 8
+// bins within [-5, 5] by default, with nets of 256 and 256, an actnorm between
+// them, and the order reversed from one to the next. It returns ErrSpec for a
+// recipe that makes none.
 func NSF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
 	if r.Scale != "" || r.Clamp != 0 {
 		return nil, fmt.Errorf("autoregressive: an NSF recipe with a scale (%q, clamp %g); splines have none: %w", r.Scale, r.Clamp, bijector.ErrSpec)

@@ -17,10 +17,10 @@ import (
 //	log|det dz/dx| = sum_j log g'(x_j; theta_j),
 //
 // with g the monotonic rational-quadratic spline of coupling.Spline within
-// [-B, B] and the identity outside it, for all real x (Durkan et al. 2019,
-// arXiv 1906.04032, eq. 4 to 8). Forward costs one evaluation
-// of the net, whose outputs are 3*Bins-1 a feature; Inverse D steps that
-// together are no more work: see Autoregressive.
+// [-B, B] and the identity outside it (Durkan et al. 2019, arXiv 1906.04032,
+// eq. 4 to 8). Every x is in the domain. Forward costs one evaluation of the
+// net, whose outputs are 3*Bins-1 a feature; Inverse D steps that together are
+// no more work: see Autoregressive.
 type Spline[T bijector.Float] struct {
 	*Autoregressive[T]
 	spec SplineSpec

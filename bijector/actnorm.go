@@ -30,6 +30,8 @@ type ActNormSpec struct {
 // shifted to 0 and not scaled. With Pixels, mean and variance are those of all
 // pixels of a channel, and the log-det counts each of them.
 //
+// Every x is in the domain; the cost is a product and an addition a value, in
+// a chain's evaluation once for all diagonal layers and permutations in a row.
 // Parameters are "log_scale" and "bias", without weight decay; the buffer
 // "initialised" is 1 once the data was seen, so that a loaded model does not
 // start again.

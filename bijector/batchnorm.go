@@ -38,6 +38,10 @@ type BatchNormSpec struct {
 // since a row of z does not say what the batch was. With Pixels, they are those
 // of all pixels of a channel, and the log-det counts each of them.
 //
+// Every x is in the domain; the cost is a product and an addition a value, in
+// a chain's evaluation once for all diagonal layers and permutations in a row.
+// In training the moments take two more readings of the batch.
+//
 // Parameters are "log_gamma" and "beta", without weight decay.
 type BatchNorm[T Float] struct {
 	spec     BatchNormSpec

@@ -10,14 +10,17 @@ import (
 
 // Chain composes layers: Forward applies them first to last,
 //
-//	z = f_L(... f_2(f_1(x))),  log|det dz/dx| = sum_k log|det df_k/dx_k|,
+//	z = f_L(... f_2(f_1(x))),  x = f_1^-1(... f_L^-1(z)),
+//	log|det dz/dx| = sum_k log|det df_k/dx_k|,
 //
-// and Inverse last to first (Dinh et al. 2017, arXiv 1605.08803, eq. 3 and
-// 13). It is itself a layer, and trainable where every member is.
+// where x_k is what member k is given (Dinh et al. 2017, arXiv 1605.08803,
+// section 3.5). It is itself a layer, and trainable where every member is.
 //
-// In evaluation, permutations and diagonal members between couplings are
-// folded into one map. Whoever writes to Params or Buffers by hand calls
-// Changed afterwards; training and loading do.
+// The domain is that of the first member, as far as what each makes is in the
+// domain of the next. The cost is the sum of the members'; in evaluation,
+// permutations and diagonal members between couplings are folded into one map.
+// Whoever writes to Params or Buffers by hand calls Changed afterwards;
+// training and loading do.
 type Chain[T Float] struct {
 	layers  []Layer[T]
 	dim     int

@@ -22,11 +22,14 @@ type PartSpec struct {
 // Part applies a layer f to features lo to hi and leaves the others as they
 // are,
 //
-//	z[lo:hi] = f(x[lo:hi]),  log|det dz/dx| = log|det df/dx[lo:hi]|
+//	z[lo:hi] = f(x[lo:hi]),  x[lo:hi] = f^-1(z[lo:hi]),
+//	log|det dz/dx| = log|det df/dx[lo:hi]|
 //
 // (Dinh et al. 2017, arXiv 1605.08803, section 3.6, leave half of the features
-// out at each scale). The state is that of the layer inside, under names that
-// start with "0.", and it is trainable where that layer is.
+// out at each scale). The domain is that of f, for those features, and every
+// value for the others; the cost is that of f, and a copy of the others. The
+// state is that of the layer inside, under names that start with "0.", and it
+// is trainable where that layer is.
 type Part[T Float] struct {
 	dim, lo, hi int
 	layer       Layer[T]

@@ -31,8 +31,10 @@ type PermuteSpec struct {
 //	z[j] = x[p[j]],  x[p[j]] = z[j],  log|det dz/dx| = 0
 //
 // (Dinh et al. 2017, arXiv 1605.08803, section 3.5, alternate between two
-// halves; a random permutation is the general case). It has no parameters; p
-// is saved as the buffer "indices".
+// halves; a random permutation is the general case). Every x is in the domain;
+// the cost is a copy of the batch, in a chain's evaluation once for all
+// diagonal layers and permutations in a row. It has no parameters; p is saved
+// as the buffer "indices".
 type Permute[T Float] struct {
 	spec    PermuteSpec
 	indices []int64 // what is saved; a loader may write anything here

@@ -28,9 +28,11 @@ type ScaleSpec struct {
 //
 //	z = exp(s) x,  x = exp(-s) z,  log|det dz/dx| = sum_j s_j
 //
-// (Dinh et al. 2015, arXiv 1410.8516, section 3.3). Its parameter is
-// "log_scale", without weight decay. With FromData it has the buffer
-// "initialised", which is 1 once the data was seen.
+// (Dinh et al. 2015, arXiv 1410.8516, section 3.3). Every x is in the domain;
+// the cost is a product a value, in a chain's evaluation once for all diagonal
+// layers and permutations in a row. Its parameter is "log_scale", without
+// weight decay. With FromData it has the buffer "initialised", which is 1 once
+// the data was seen.
 type Scale[T Float] struct {
 	spec        ScaleSpec
 	logScale    []T

@@ -22,10 +22,10 @@ type ShiftSpec struct {
 //	z = x + b,  x = z - b,  log|det dz/dx| = 0
 //
 // (the bias of actnorm by itself: Kingma and Dhariwal 2018, arXiv 1807.03039,
-// section 3.1). Every x is in the domain; the cost is an addition
-// a value, and none in a chain, which folds it into its neighbours. Its
-// parameter is "bias", without weight decay. With FromData it has the buffer
-// "initialised", which is 1 once the data was seen.
+// section 3.1). Every x is in the domain; the cost is an addition a value, in
+// a chain's evaluation once for all diagonal layers and permutations in a row.
+// Its parameter is "bias", without weight decay. With FromData it has the
+// buffer "initialised", which is 1 once the data was seen.
 type Shift[T Float] struct {
 	spec        ShiftSpec
 	bias        []T

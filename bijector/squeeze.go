@@ -20,14 +20,15 @@ type SqueezeSpec struct {
 // Squeeze makes four channels of half the height and width out of each one,
 //
 //	z[4c + 2u + v, i, j] = x[c, 2i + u, 2j + v] for u and v of 0 and 1,
+//	x[c, i, j] = z[4c + 2(i mod 2) + j mod 2, i div 2, j div 2],
 //	log|det dz/dx| = 0
 //
 // (Dinh et al. 2017, arXiv 1605.08803, section 3.6 and figure 3). The upper
 // half of each square of four pixels thus makes the first two channels: a
 // coupling that keeps half of the channels afterwards splits pixels otherwise
-// than a checkerboard does. It is a permutation of features, without
-// parameters and without buffers, since its spec says it all; a chain folds it
-// like a Permute.
+// than a checkerboard does. Every x is in the domain. It is a permutation of
+// features, at the cost of a copy of the batch, without parameters and without
+// buffers, since its spec says it all; a chain folds it like a Permute.
 type Squeeze[T Float] struct {
 	spec    SqueezeSpec
 	order   func() *Permute[T] // made once, by the first pass: a spec alone takes no memory

@@ -26,9 +26,9 @@ type StandardizeSpec struct {
 // gradients. Put it first in a chain.
 //
 // A constant feature is shifted to 0 and has std 1, so that nothing overflows;
-// so does one whose moments overflow, which is left as it is. Every x is in the
-// domain; the cost is a product and an addition a value, and none in a chain,
-// which folds it into its neighbours.
+// so does one whose moments overflow, which is left as it is. Every x is in
+// the domain; the cost is a product and an addition a value, in a chain's
+// evaluation once for all diagonal layers and permutations in a row.
 //
 // Buffers are "mean" and "std", and "initialised", which is 1 once the data
 // was seen, so that a loaded model does not start again.

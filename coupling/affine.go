@@ -16,7 +16,9 @@ import (
 // with inverse x_moved = (z_moved - t) * exp(-s) and log|det dz/dx| = sum s
 // (Dinh et al. 2017, arXiv 1605.08803, eq. 4 to 8). One conditioner computes
 // both: its first outputs are the raw scales of the moved features, from which
-// AffineSpec.Scale makes s, and the others are the shifts t.
+// AffineSpec.Scale makes s, and the others are the shifts t. Every x is in the
+// domain; the cost either way is one evaluation of the net, the function that
+// makes s and an exponential a moved feature.
 type Affine[T bijector.Float] struct {
 	*Coupling[T]
 	spec AffineSpec

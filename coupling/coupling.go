@@ -17,8 +17,10 @@ import (
 //	z_moved = f(x_moved; theta),  theta = net(context, x_kept),
 //	log|det dz/dx| = sum over moved features of log|f'|,
 //
-// and its inverse x_moved = f^-1(z_moved; theta), which evaluates the same
-// net (Dinh et al. 2017, arXiv 1605.08803, sections 3.2 and 3.3).
+// and its inverse x_moved = f^-1(z_moved; theta), which evaluates the same net
+// (Dinh et al. 2017, arXiv 1605.08803, sections 3.2 and 3.3). The domain is
+// that of f for the moved features, and every value for the kept ones. The
+// cost is one evaluation of the net either way, and one of f a moved feature.
 //
 // The net sees the context's features first, then the kept ones in ascending
 // order. Row p*m + j of its output is parameter p of the j-th of the m moved

@@ -48,6 +48,37 @@ func ExampleNewAdditive() {
 	// Output: [0.5 -1] [0]
 }
 
+// A network of one's own making, as a conditioner's part or by itself.
+func ExampleNewMLP() {
+	net, err := coupling.NewMLP[float64](coupling.MLPSpec{In: 1, Hidden: []int{2}, Out: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i, v := range [][]float64{{1, -1}, {0, 0}, {1, 1}, {0}} { // |x|
+		copy(net.Params()[i].Data, v)
+	}
+	x, y := bijector.NewMat[float64](1, 3), bijector.NewMat[float64](1, 3)
+	copy(x.Feature(0), []float64{-2, 0, 3})
+	net.NewMapPass(bijector.PassOptions{MaxBatch: 3}).Forward(y, x, 0, 3)
+	fmt.Println(y.Feature(0))
+	// Output: [2 0 3]
+}
+
+func ExampleNewResidual() {
+	net, err := coupling.NewResidual[float32](coupling.ResidualSpec{In: 6, Out: 3, Hidden: 16, Blocks: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	weights := 0
+	for _, p := range net.Params() {
+		weights += len(p.Data)
+	}
+	fmt.Println(net.In(), "to", net.Out(), "with", weights, "weights and biases")
+	// Output: 6 to 3 with 707 weights and biases
+}
+
 func ExampleResidual() {
 	c, err := coupling.NewAffineWith(coupling.AffineSpec{Dim: 4, ContextDim: 2},
 		coupling.Residual[float64](coupling.ResidualSpec{Hidden: 16, Blocks: 2, Seed: 1}))

@@ -37,14 +37,15 @@ type ImageRecipe struct {
 	Seed uint64
 }
 
-// RealNVPImage makes the multi-scale Real NVP of images, with pixels in [0, 1]:
-// a logit, and at each scale three couplings with checkerboard masks, a
+// RealNVPImage makes the multi-scale Real NVP of images, with pixels in
+// [0, 1]: a logit, and at each scale three couplings with checkerboard masks, a
 // squeeze and three couplings with channel masks, after which half of the
-// channels are done and the others go on to the next scale; four couplings with
-// checkerboard masks at the last one (Dinh et al. 2017, arXiv 1605.08803,
-// sections 3.6 and 4.1). Masks alternate, each coupling is followed by a norm,
-// and the conditioners are residual convolutional networks (ConvNet). Data of
-// whole numbers, such as bytes, must be dequantised.
+// channels are done and the others go on to the next scale; four couplings
+// with checkerboard masks at the last one (Dinh et al. 2017, arXiv 1605.08803,
+// sections 3.6 and 4.1; equations 7 to 9 for the couplings and 13 to 16 for
+// the scales). Masks alternate, each coupling is followed by a norm, and the
+// conditioners are residual convolutional networks (ConvNet). Data of whole
+// numbers, such as bytes, must be dequantised.
 //
 // A chain of parts that shrink: the last layer of each scale is a bijector.Part
 // that holds the next. It returns ErrSpec for a recipe that makes none.

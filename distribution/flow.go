@@ -14,7 +14,14 @@ import (
 )
 
 // Flow is a density model: a layer f that maps data to latent, over a base
-// distribution of the latent. It scores rows, draws rows, and is what
+// distribution p_Z of the latent,
+//
+//	log p(x) = log p_Z(f(x)) + log|det df/dx|,  x = f^-1(z) with a draw z of p_Z
+//
+// (Dinh et al. 2017, arXiv 1605.08803, section 3.1, equation 3). The support
+// is what f maps into that of p_Z; training's gradient goes back through the
+// base and then through f. A row costs one Forward of f and the base's
+// density, a draw one Inverse of f. It scores rows, draws rows, and is what
 // training trains (a bijector.Objective whose loss is -log p, in nats).
 //
 // Layer and base must agree on the number of features, and on the number of

@@ -32,12 +32,13 @@ type Scorer interface {
 // Independent is a distribution of independent dimensions, each fixed and of
 // any kind:
 //
-//	log p(z) = sum_j log p_j(z_j).
+//	log p(z) = sum_j log p_j(z_j)
 //
-// Its support is the box of the supports; outside, log p is -Inf and the
-// gradient of that dimension 0. It has no parameters. A flow over it ends in a
-// layer whose image is the box, such as bijector.Softplus for a gamma
-// distribution, or meets rows that it cannot score.
+// (the factorial prior of Dinh et al. 2015, arXiv 1410.8516, section 2). Its
+// support is the box of the supports; outside, log p is -Inf and the gradient
+// of that dimension 0. It has no parameters. A flow over it ends in a layer
+// whose image is the box, such as bijector.Softplus for a gamma distribution,
+// or meets rows that it cannot score.
 //
 // The kinds that MarginalSpec lists have a gradient of their own, are saved and
 // loaded, and may be given as gonum's types. A Univariate of another type needs
@@ -45,8 +46,9 @@ type Scorer interface {
 //
 // Draws are quantiles of uniforms, where there is nothing faster, rounded to T
 // within the support. Not all kinds have a mode: temperature multiplies the
-// deviation from the median, so that up to 1 the draws stay within the support,
-// and may leave it above.
+// deviation from the median, so that up to 1 the draws stay within the
+// support, and may leave it above. The cost is a marginal's density a value: a
+// logarithm or two for most kinds.
 type Independent[T bijector.Float] struct {
 	dim       int
 	marginals []marginal // one for all features, or one each

@@ -16,8 +16,13 @@ import (
 //
 //	log p(z) = sum_j -log(1+e^u_j) - log(1+e^-u_j) - log s_j,  u = (z-loc)/s.
 //
-// A scale s means a standard deviation of s*pi/sqrt(3). The log-density falls
-// like -|u|, so that it is finite wherever u is.
+// A scale s means a standard deviation of s*pi/sqrt(3). The support is the
+// whole space. The log-density falls like -|u|, so that it is finite wherever
+// u is, and its gradient, -tanh(u/2)/s, is bounded by 1/s.
+//
+// A draw is loc + scale u, with u the quantile log(p/(1-p)) of a uniform p;
+// temperature multiplies u. The cost is a softplus a value, a tanh in the
+// gradient, and two logarithms in a draw.
 type Logistic[T bijector.Float] struct {
 	spec LogisticSpec
 	locationScale[T]

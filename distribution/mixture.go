@@ -9,9 +9,11 @@ import "github.com/bijou-flow/bijou/bijector"
 //
 //	log p(z) = log sum_k w_k N(z; mu_k, diag s_k^2),  w = softmax(logits).
 //
-// A flow over it need not tear its data apart to reach a base of one piece. The
-// support is the whole space; -Inf is an answer only where the squares of all
-// u = (z-mu_k)/s_k overflow. The gradient of z is the mean of the components'
+// A flow over it need not tear its data apart to reach a base of one piece
+// (Cornish et al. 2020, arXiv 1909.13833, say what that costs; Izmailov et al.
+// 2020, arXiv 1912.13025, have such a base, see ClassMixture). The support is
+// the whole space; -Inf is an answer only where the squares of all u =
+// (z-mu_k)/s_k overflow. The gradient of z is the mean of the components'
 // scores under their responsibilities w_k N_k(z)/p(z).
 //
 // Weights start equal, scales at 1, and the locations as draws from a normal

@@ -34,11 +34,12 @@ const maxLogDF = 25
 // s*sqrt(nu/(nu-2)) where nu > 2.
 //
 // A flow whose layers are Lipschitz, as affine couplings with bounded scales
-// and splines with linear tails are, keeps the tails of its base: over a normal
-// one it cannot fit data with heavier ones (Jaini, Kobyzev, Yu and Brubaker
-// 2020, arXiv 1907.04481, whose tail-adaptive flows learn nu with the layers,
-// as LearnedDF does). The log-density falls like -(nu+1) log|u|, and its gradient vanishes
-// far out, so that outliers pull at the parameters less.
+// and splines with linear tails are, keeps the tails of its base: over a
+// normal one it cannot fit data with heavier ones (Jaini, Kobyzev, Yu and
+// Brubaker 2020, arXiv 1907.04481, whose tail-adaptive flows learn nu with the
+// layers, as LearnedDF does). The log-density falls like -(nu+1) log|u|, and
+// its gradient, -(nu+1) u/(nu+u^2)/s, vanishes far out, so that outliers pull
+// at the parameters less. The cost is a logarithm a value.
 //
 // Draws cost two uniforms and no rejection (Bailey 1994, Mathematics of
 // Computation 62, p. 779): u = sqrt(nu (V^(-2/nu) - 1)) cos(2 pi W). With a

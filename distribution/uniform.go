@@ -15,14 +15,16 @@ import (
 //
 //	log p(z) = -sum_j log(hi_j-lo_j)  where lo_j <= z_j <= hi_j for all j,
 //
-// and -Inf elsewhere. It has no parameters, and its gradient is 0 on either
-// side of the bounds: nothing tells a layer to come back into the box. So a
-// flow over it ends in a layer whose image is the box, such as
-// bijector.Sigmoid for the unit box, which is the default.
+// and -Inf elsewhere: the support is the box (the latent of Mueller et al.
+// 2019, arXiv 1808.03856, whose couplings map the unit box to itself). It has
+// no parameters, and its gradient is 0 on either side of the bounds: nothing
+// tells a layer to come back into the box. So a flow over it ends in a layer
+// whose image is the box, such as bijector.Sigmoid for the unit box, which is
+// the default.
 //
-// A draw is lo + (hi-lo) u, rounded to T within the box. No point of the box
-// is likelier than another: temperature moves draws towards its centre, and
-// above 1 out of it.
+// The cost is two comparisons a value. A draw is lo + (hi-lo) u, with a
+// uniform u, rounded to T within the box. No point of the box is likelier than
+// another: temperature moves draws towards its centre, and above 1 out of it.
 type Uniform[T bijector.Float] struct {
 	spec   UniformSpec
 	volume float64 // its logarithm
