@@ -40,7 +40,7 @@ type LUSpec struct {
 // Every x is in the domain. Parameters are "factors", both triangles in one
 // matrix, s on its diagonal, and "bias", both without weight decay: their size
 // is what the likelihood weighs. The buffer "indices" is P: (P y)_i is
-// y_indices[i]. Forward is two matrix products, 4 d^2 operations a sample, and
+// y_indices[i]. Forward costs two matrix products, 4 d^2 operations a sample, and
 // Inverse two triangular solves, half as many; neither grows with d^3. The
 // constructor does, once, for a rotation.
 type LU[T Float] struct {
