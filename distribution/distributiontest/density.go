@@ -115,6 +115,7 @@ func checkConcurrent[T bijector.Float](f *fixture[T]) error {
 	errs := make([]error, 4)
 	var wg sync.WaitGroup
 	for g := range errs {
+		z, cond := conform.Clone(z), conform.Clone(cond)
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
