@@ -30,6 +30,9 @@ const (
 	// not explain, below which they explain it all: that of a flow's scales of
 	// 1e-5.
 	dependent = 1e-10
+	// roundest bounds what rounding may add to that: values with few digits
+	// behind a large mean are correlated, not dependent.
+	roundest = 1e-6
 	// widest is the number of columns among which linear combinations are
 	// looked for; among more, only columns that are equal.
 	widest = 512
@@ -127,7 +130,7 @@ func checkDependent[T bijector.Float](x bijector.Mat[T], columns []column) error
 	}
 	l := make([]float64, d*d)
 	for j := range d {
-		limit := dependent + sq(4*columns[j].rounding)
+		limit := min(dependent+sq(4*columns[j].rounding), roundest)
 		row := l[j*d:]
 		for i := 0; i <= j; i++ {
 			s := dot(z[i*k:][:k], z[j*k:][:k])/float64(k) - dot(l[i*d:][:i], row[:i])
@@ -139,7 +142,7 @@ func checkDependent[T bijector.Float](x bijector.Mat[T], columns []column) error
 			case i == j:
 				// Left out of the factor, unless other rows speak for it.
 				b := regression(l, d, j)
-				if residual(x, columns, b, j) <= limit+sq(4*spread(columns, b)) {
+				if residual(x, columns, b, j) <= min(limit+sq(4*spread(columns, b)), roundest) {
 					return dependence(j, leading(b, j))
 				}
 			}
