@@ -9,6 +9,11 @@
 // in nats, and draws x = f^-1(z) with z from the base (Rezende and Mohamed
 // 2015, arXiv 1505.05770; Dinh et al. 2015, arXiv 1410.8516, eq. 3).
 //
+// Around a flow there are contexts, which may pass through an embedding network
+// of their own (NewConditional), mixtures of flows (Ensemble), the probability
+// of classes by Bayes' rule (Posterior), and a face for gonum's samplers
+// (Gonum).
+//
 // # Which base
 //
 //   - Normal: the usual one. Logistic: NICE's, with tails a little heavier.

@@ -188,3 +188,39 @@ func ExampleNames() {
 	// distribution.studentt
 	// distribution.uniform
 }
+
+// Flows that were trained apart are kept as one mixture.
+func ExampleLoadEnsemble() {
+	var flows []*distribution.Flow[float32]
+	for seed := range uint64(2) {
+		chain, err := coupling.NICE[float32](coupling.Recipe{Dim: 2, Seed: seed})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		flows = append(flows, distribution.NewFlow(chain, distribution.NewNormal[float32](2)))
+	}
+	ensemble, err := distribution.NewEnsemble(distribution.Mixing{Weights: []float64{3, 1}}, flows...)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ensemble.safetensors")
+	if err := registry.Save(path, ensemble); err != nil {
+		fmt.Println(err)
+		return
+	}
+	loaded, err := registry.LoadEnsemble[float32](path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%d flows, weights %.2f\n", len(loaded.Flows()), loaded.Weights())
+	// Output: 2 flows, weights [0.75 0.25]
+}
