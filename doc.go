@@ -23,7 +23,8 @@
 //   - autoregressive: masked autoregressive layers, affine (MAF, and inverted
 //     IAF) and spline, the masked network behind them (MADE), and recipes.
 //   - distribution: base distributions (Normal, Logistic, StudentT, Uniform,
-//     Mixture, ClassMixture, Independent), and Flow: a chain over a base.
+//     Mixture, ClassMixture, Independent); Flow: a chain over a base; Ensemble:
+//     a mixture of flows.
 //     distribution/distributiontest is the conformance suite for bases.
 //   - train: Fit, optimisers, schedules, data sources, dequantisation, averages,
 //     checkpoints; FitReverse, for a density in the place of data; Diagnose.

@@ -61,6 +61,14 @@ func tensorOfStrided[T bijector.Float](t *testing.T) {
 		readsAs(t, fmt.Sprint(c), x, err, c.n, c.d, want)
 		data[(c.n-1)*c.stride] = -7 // shared
 		readsAs(t, fmt.Sprint(c), x, err, c.n, c.d, want)
+		if gaps := c.n > 1 && c.stride > c.d; x.RequiresIterator() != gaps {
+			t.Errorf("%v: RequiresIterator is %v", c, !gaps)
+		}
+		if twice, err := x.Add(x); err != nil {
+			t.Errorf("%v: %v", c, err)
+		} else {
+			readsAs(t, "twice", twice, nil, c.n, c.d, func(i, j int) T { return 2 * want(i, j) })
+		}
 		if clone := x.Clone().(*tensor.Dense); !clone.Shape().Eq(tensor.Shape{c.n, c.d}) {
 			t.Errorf("%v: a clone of shape %v", c, clone.Shape())
 		} else {

@@ -117,7 +117,7 @@ func (e *Ensemble[T]) score(p *panel[T], dst []float64, rows bijector.Rows[T], c
 	}
 	e.logWeights(p.logw)
 	for i := range dst {
-		if dst[i] = p.mix(i); math.IsNaN(dst[i]) && r.input.count == 0 && r.context.count == 0 {
+		if dst[i] = p.mix(i); math.IsNaN(dst[i]) {
 			r.result.note(lo+i, 1)
 		}
 	}
@@ -240,8 +240,7 @@ func (e *Ensemble[T]) draw(p *panel[T], dst []T, cond bijector.Context[T], from 
 		var m report
 		v := s.fill(len(p.rows), s.see(given, 0, &m), nil, p.rng, e.drawing)
 		for i, row := range p.rows {
-			// A context that is not finite is reported as such.
-			if s.bad[i] && r.context.count == 0 {
+			if s.bad[i] {
 				r.result.note(lo+row, 1)
 			}
 		}

@@ -72,8 +72,8 @@ func testGonum[T bijector.Float](t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 		for what, f := range map[string]func(){
-			"LogProb": func() { c.g.LogProb(make([]float64, 3)) },
-			"Rand":    func() { c.g.Rand(make([]float64, 1)) },
+			"LogProb": func() { c.g.LogProb(make([]float64, 1)) },
+			"Rand":    func() { c.g.Rand(make([]float64, 3)) },
 		} {
 			if !panics(f) {
 				t.Errorf("%s: %s takes a row of another length", name, what)
