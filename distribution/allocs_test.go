@@ -6,6 +6,7 @@ package distribution
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -96,5 +97,18 @@ func TestEnsembleNoAllocations(t *testing.T) {
 				t.Errorf("%s, %d rows: %v allocations a call", name, n, got)
 			}
 		}
+	}
+}
+
+func TestGonumDoesNotAllocate(t *testing.T) {
+	t.Run("float32", gonumDoesNotAllocate[float32])
+	t.Run("float64", gonumDoesNotAllocate[float64])
+}
+
+func gonumDoesNotAllocate[T bijector.Float](t *testing.T) {
+	g := must(flowOf[T](2, 0).Gonum(rand.NewPCG(1, 2)))
+	dst := make([]float64, 2)
+	if n := testing.AllocsPerRun(20, func() { g.LogProb(g.Rand(dst)) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
