@@ -8,8 +8,12 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/sbinet/npyio"
+	"github.com/sbinet/npyio/npy"
+	"github.com/sbinet/npyio/npz"
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
@@ -61,8 +65,35 @@ func load(ctx context.Context, a arguments) (d data, err error) {
 	return data{x.Shape()[1], train.Tensor(x).Given(given), train.Tensor(y).Given(digits), y, digits}, nil
 }
 
-// readRows reads the first n rows of an array.
+// readRows reads the first n rows of an array: a .npy file, or an array of a
+// .npz file by its name, as in embeddings.npz:train.
 func readRows(path string, n int) (*tensor.Dense, error) {
+	var values []float32
+	shape, err := readArray(path, n, &values)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return bijector.TensorOf(values[:n*shape[1]], n, shape[1]), nil
+}
+
+func readArray(path string, n int, values *[]float32) (shape []int, err error) {
+	if archive, name, ok := strings.Cut(path, ".npz:"); ok {
+		z, err := npz.Open(archive + ".npz")
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		if !slices.Contains(z.Keys(), name) {
+			name += ".npy" // as NumPy calls its arrays
+		}
+		if !slices.Contains(z.Keys(), name) {
+			return nil, fmt.Errorf("there is no such array, but %v", z.Keys())
+		}
+		if shape, err = checkArray(z.Header(name), n); err != nil {
+			return nil, err
+		}
+		return shape, z.Read(name, values)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -70,18 +101,21 @@ func readRows(path string, n int) (*tensor.Dense, error) {
 	defer f.Close()
 	r, err := npyio.NewReader(bufio.NewReader(f))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
-	d := r.Header.Descr
-	shape := d.Shape
-	if d.Type != "<f4" || d.Fortran || len(shape) != 2 || shape[0] < n {
-		return nil, fmt.Errorf("%s has values %s of shape %v, want <f4 of shape (%d, d), row-major", path, d.Type, shape, n)
+	if shape, err = checkArray(&r.Header, n); err != nil {
+		return nil, err
 	}
-	var values []float32
-	if err := r.Read(&values); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return shape, r.Read(values)
+}
+
+// checkArray refuses what is no matrix of float32 with n rows.
+func checkArray(h *npy.Header, n int) (shape []int, err error) {
+	d := h.Descr
+	if d.Type != "<f4" || d.Fortran || len(d.Shape) != 2 || d.Shape[0] < n {
+		return nil, fmt.Errorf("values %s of shape %v, want <f4 of shape (%d, d), row-major", d.Type, d.Shape, n)
 	}
-	return bijector.TensorOf(values[:n*shape[1]], n, shape[1]), nil
+	return d.Shape, nil
 }
 
 // embed trains the autoencoder of mnist/latentflow and encodes both sets.

@@ -27,7 +27,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	a := arguments{}
-	flag.StringVar(&a.train, "train", "", "`file` of embeddings of the training images in their order, float32 (60000, d), .npy; empty: train an autoencoder")
+	flag.StringVar(&a.train, "train", "", "`file` of embeddings of the training images in their order, float32 (60000, d): a .npy file, or FILE.npz:NAME; empty: train an autoencoder")
 	flag.StringVar(&a.test, "test", "", "`file` of embeddings of the test images")
 	flag.IntVar(&a.epochs, "epochs", 20, "`number` of epochs for each flow")
 	flag.IntVar(&a.aeEpochs, "ae-epochs", 10, "`number` of epochs for the autoencoder")
