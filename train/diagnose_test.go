@@ -111,6 +111,16 @@ func TestDiagnoseAnExplodingFlow(t *testing.T) {
 	one := tensor.New(tensor.WithShape(1, 2), tensor.WithBacking(append([]float64(nil), x64.Float64s()[2*d.GainRow:2*d.GainRow+2]...)))
 	alone := diagnose(t, f, train.Tensor(one))
 	near(t, "gain at its row", alone.Gain/d.Gain, 1, 1e-9)
+	// All rows are steep enough in smaller sets: the largest gain is the same.
+	most := 0.0
+	for lo := 0; lo < 600; lo += 200 {
+		part := tensor.New(tensor.WithShape(200, 2), tensor.WithBacking(append([]float64(nil), x64.Float64s()[2*lo:2*lo+400]...)))
+		got := diagnose(t, f, train.Tensor(part))
+		if most = max(most, got.Gain); got.GainRows != 200 {
+			t.Errorf("the gain is estimated at %d of 200 rows", got.GainRows)
+		}
+	}
+	near(t, "largest gain of all rows, in units of the one found", most/d.Gain, 1, 1e-9)
 	if s := d.String(); !strings.Contains(s, "worst round trip") || !strings.Contains(s, "saturated scales") {
 		t.Error(s)
 	}
@@ -130,16 +140,16 @@ func TestDiagnoseNamesRowsThatAreNotFinite(t *testing.T) {
 func TestDiagnoseSaturation(t *testing.T) {
 	x := train.Tensor(gauss[float64](500, 2, 1))
 	calm := diagnose(t, exploding[float64]("tanh", 0.3), x)
-	wild := exploding[float64]("tanh", 3)
+	wild := exploding[float64]("tanh", 1.2)
 	at := diagnose(t, wild, x)
 	free := diagnose(t, exploding[float64]("exp", 1), x)
-	if calm.Saturated != 0 || !(at.Saturated > 0.2 && at.Saturated <= 1) || free.Saturated != 0 {
+	if calm.Saturated != 0 || !(at.Saturated > 0.2 && at.Saturated < 0.8) || free.Saturated != 0 {
 		t.Errorf("%g, %g and %g of the rows are saturated", calm.Saturated, at.Saturated, free.Saturated)
 	}
 	back := distribution.NewFlow[float64](bijector.Invert(wild.Layer()), distribution.NewNormal[float64](2))
 	z := must(wild.Forward(gauss[float64](500, 2, 1)))
 	again := diagnose(t, back, train.Tensor(z))
-	near(t, "share seen from the other side", again.Saturated, at.Saturated, 1e-2)
+	near(t, "share seen from the other side", again.Saturated, at.Saturated, 2e-3)
 }
 
 func TestDiagnoseWithContext(t *testing.T) {
