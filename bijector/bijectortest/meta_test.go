@@ -354,6 +354,9 @@ func TestSuiteFindsMistakes(t *testing.T) {
 		"training workers show":                      "training/workers/float32",
 		"backward allocates":                         "training/allocations/float64",
 	} {
+		if conform.Raced && strings.Contains(want, "allocations") {
+			continue // they are not counted
+		}
 		t.Run(fault, func(t *testing.T) {
 			names, errs := failing(t, fault)
 			if !slices.Contains(names, want) {

@@ -157,6 +157,9 @@ func checkTrainingWorkers[T bijector.Float](f *fixture[T]) error {
 
 // checkAllocations counts those of each method of both passes.
 func checkAllocations[T bijector.Float](f *fixture[T]) error {
+	if conform.Raced {
+		return nil
+	}
 	n := f.bigBatch()
 	z, cond := f.data(n, 62)
 	draws, logp, rng := conform.Outputs[T](f.d, n), make([]float64, n), f.rng(63)
