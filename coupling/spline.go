@@ -25,7 +25,8 @@ import (
 //
 // g and its slope are continuous everywhere, also at -B and B, where the slope
 // is 1; log|det dz/dx| = sum log g', and the inverse is the root of a quadratic
-// (eq. 6 to 8).
+// (eq. 6 to 8). Rounding respects the box: -B and B stay where they are, and
+// what is between them stays between them, either way.
 //
 // The conditioner computes 3K-1 numbers for each moved feature: K for the
 // widths and K for the heights, each through a softmax, and K-1 for the slopes

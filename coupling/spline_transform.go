@@ -188,8 +188,11 @@ func (p piece) at(q float64) (num, den, inner float64) {
 // root is the q at which the spline is at v, 0 to h, in a bin of height h: the
 // root of a q^2 + b q + c between 0 and 1 (eq. 6 to 8), in the form of appendix
 // A.3, which needs no a other than 0. Where b is negative it loses digits, but
-// no more than the spline does: there it is flat.
+// no more than the spline does: there it is flat. The bin's ends are exact.
 func (p piece) root(v, h float64) float64 {
+	if v == h {
+		return 1
+	}
 	e := v * (p.d1 + p.d0 - 2*p.s)
 	a, b, c := h*(p.s-p.d0)+e, h*p.d0-e, -p.s*v
 	return unit(2 * c / (-b - math.Sqrt(max(b*b-4*a*c, 0))))
@@ -198,8 +201,28 @@ func (p piece) root(v, h float64) float64 {
 // unit clips q to [0, 1]; NaN stays.
 func unit(q float64) float64 { return min(max(q, 0), 1) }
 
+// edge is the largest T of at most bound, which is positive: the last value
+// that the spline moves.
+func edge[T bijector.Float](bound float64) T {
+	e := T(bound)
+	if float64(e) > bound { // only where T is float32
+		e = T(math.Nextafter32(float32(e), 0))
+	}
+	return e
+}
+
+// within is where a value from of the box goes that the spline takes to: the
+// box's ends stay, and rounding moves nothing out of the box. NaN stays.
+func within[T bijector.Float](to, from, edge T) T {
+	if from == edge || from == -edge {
+		return from
+	}
+	return min(max(to, -edge), edge)
+}
+
 func (r rationalQuadratic[T]) Forward(y, x []T, f Feature[T], logDet []float64) {
 	s := r.locate(x, f, false)
+	edge := edge[T](r.bound)
 	for i, v := range x {
 		if !r.inside(float64(v)) {
 			y[i] = v
@@ -207,7 +230,7 @@ func (r rationalQuadratic[T]) Forward(y, x []T, f Feature[T], logDet []float64) 
 		}
 		p := piece{s.height[i] / s.width[i], s.start[i], s.end[i]}
 		num, den, inner := p.at(unit((float64(v) - s.left[i]) / s.width[i]))
-		y[i] = T(s.bottom[i] + s.height[i]*(num/den))
+		y[i] = within(T(s.bottom[i]+s.height[i]*(num/den)), v, edge)
 		m := p.s / den
 		logDet[i] += math.Log(m * m * inner)
 	}
@@ -215,6 +238,7 @@ func (r rationalQuadratic[T]) Forward(y, x []T, f Feature[T], logDet []float64) 
 
 func (r rationalQuadratic[T]) Inverse(x, y []T, f Feature[T], logDet []float64) {
 	s := r.locate(y, f, true)
+	edge := edge[T](r.bound)
 	for i, v := range y {
 		if !r.inside(float64(v)) {
 			x[i] = v
@@ -223,7 +247,7 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f Feature[T], logDet []float64) 
 		p := piece{s.height[i] / s.width[i], s.start[i], s.end[i]}
 		q := p.root(float64(v)-s.bottom[i], s.height[i])
 		_, den, inner := p.at(q)
-		x[i] = T(s.left[i] + s.width[i]*q)
+		x[i] = within(T(s.left[i]+s.width[i]*q), v, edge)
 		m := p.s / den
 		logDet[i] -= math.Log(m * m * inner)
 	}
