@@ -124,7 +124,7 @@ func ExampleNewLatent() {
 	}
 	// Both would be trained here: the autoencoder on images, then the flow on
 	// their embeddings.
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](4))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](4))
 	model, err := autoencoder.NewLatent(ae, nil, flow)
 	if err != nil {
 		log.Fatal(err)

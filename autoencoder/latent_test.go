@@ -16,7 +16,7 @@ import (
 
 func flowOf(dim, context int) *distribution.Flow[float64] {
 	chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: dim, ContextDim: context, Layers: 3, Hidden: []int{8}, Seed: 4}))
-	return distribution.NewFlow(chain, distribution.NewNormal[float64](dim))
+	return distribution.NewFlow(chain, distribution.StandardNormal[float64](dim))
 }
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(6, 7)) }
@@ -118,7 +118,7 @@ func TestLatent(t *testing.T) {
 func TestLatentErrors(t *testing.T) {
 	conv := must(NewConv[float64](ConvSpec{Height: 6, Width: 5, Channels: []int{3}, Embedding: 2, Seed: 1}))
 	flow := flowOf(2, 0)
-	bad := distribution.NewFlow(flow.Layer(), distribution.NewNormal[float64](3))
+	bad := distribution.NewFlow(flow.Layer(), distribution.StandardNormal[float64](3))
 	for name, c := range map[string]struct {
 		e    Encoder
 		d    Decoder

@@ -62,7 +62,7 @@ func ExampleNewAffine_inverse() {
 		return
 	}
 	iaf := bijector.Invert[float64](maf)
-	flow := distribution.NewFlow(iaf, distribution.NewNormal[float64](3))
+	flow := distribution.NewFlow(iaf, distribution.StandardNormal[float64](3))
 	draws, _ := flow.Sample(rand.New(rand.NewPCG(1, 2)), 5)
 	logp, _ := flow.LogProb(draws)
 	fmt.Println(draws.Shape(), logp.Shape())

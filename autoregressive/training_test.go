@@ -86,7 +86,7 @@ func gaussian(data, test *tensor.Dense) float64 {
 // fit trains a flow and returns its mean negative log-density of test.
 func fit(t *testing.T, chain *bijector.Chain[float32], data, test *tensor.Dense, o train.Options) (*distribution.Flow[float32], float64) {
 	t.Helper()
-	flow := distribution.NewFlow[float32](chain, distribution.NewNormal[float32](chain.Dim()))
+	flow := distribution.NewFlow[float32](chain, distribution.StandardNormal[float32](chain.Dim()))
 	o.Validation, o.Workers = train.Tensor(test), 1
 	report, err := train.Fit(context.Background(), flow, train.Tensor(data), o)
 	if err != nil {
@@ -201,7 +201,7 @@ func TestConditionalFeature(t *testing.T) {
 	}
 	xs, cs := tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(x)), tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(c))
 	chain := must(autoregressive.MAF[float32](autoregressive.Recipe{Dim: 1, ContextDim: 1, Layers: 3, Hidden: []int{32, 32}, Norm: "none", Seed: 1}))
-	flow := distribution.NewFlow[float32](chain, distribution.NewNormal[float32](1))
+	flow := distribution.NewFlow[float32](chain, distribution.StandardNormal[float32](1))
 	report, err := train.Fit(context.Background(), flow, train.Tensor(xs).Given(cs), train.Options{Epochs: 20, Rate: 5e-3, Schedule: train.Cosine{}, Workers: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func NewFlow[T bijector.Float]() (*distribution.Flow[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[T](dim)), nil
+	return distribution.NewFlow(chain, distribution.StandardNormal[T](dim)), nil
 }
 
 // NewPlainFlow is a flow of the same couplings with nothing between them:
@@ -44,7 +44,7 @@ func NewPlainFlow[T bijector.Float]() (*distribution.Flow[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[T](dim)), nil
+	return distribution.NewFlow(chain, distribution.StandardNormal[T](dim)), nil
 }
 
 // need ends a benchmark whose model could not be made.
@@ -94,8 +94,11 @@ func NICETraining(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.NewLogistic[float32](d))
-	fit(b, flow, newRing(Normal[float32](rows, d), nil, Batch*b.N))
+	base, err := distribution.NewLogistic[float32](distribution.LogisticSpec{Dim: d})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fit(b, distribution.NewFlow(chain, base), newRing(Normal[float32](rows, d), nil, Batch*b.N))
 }
 
 // each runs f for the customary batch sizes.

@@ -30,7 +30,7 @@ func Scaling(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				flow := distribution.NewFlow(chain, distribution.NewNormal[float32](r.Dim))
+				flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](r.Dim))
 				fitBatch(b, flow, newRing(Normal[float32](10000, r.Dim), nil, rows*b.N), rows)
 			})
 		}

@@ -22,8 +22,8 @@ func noAllocations[T bijector.Float](t *testing.T) {
 	w := bijector.NewWorkers(2)
 	defer w.Close()
 	for i, base := range []Base[T]{
-		must(NormalOf[T](NormalSpec{Dim: 3, Learned: true})),
-		must(LogisticOf[T](LogisticSpec{Dim: 3, Learned: true})),
+		must(NewNormal[T](NormalSpec{Dim: 3, Learned: true})),
+		must(NewLogistic[T](LogisticSpec{Dim: 3, Learned: true})),
 	} {
 		chain := must(bijector.NewChain[T](newBend[T](3, 1, 1), newBend[T](3, 1, 2)))
 		var embedding bijector.Map[T]

@@ -34,13 +34,13 @@ type family struct {
 
 var families = []family{{
 	name: "normal",
-	f32:  func(s NormalSpec) (Base[float32], error) { return NormalOf[float32](s) },
-	f64:  func(s NormalSpec) (Base[float64], error) { return NormalOf[float64](s) },
+	f32:  func(s NormalSpec) (Base[float32], error) { return NewNormal[float32](s) },
+	f64:  func(s NormalSpec) (Base[float64], error) { return NewNormal[float64](s) },
 	one:  func(loc, scale float64) reference { return distuv.Normal{Mu: loc, Sigma: scale} },
 }, {
 	name: "logistic",
-	f32:  func(s NormalSpec) (Base[float32], error) { return LogisticOf[float32](LogisticSpec(s)) },
-	f64:  func(s NormalSpec) (Base[float64], error) { return LogisticOf[float64](LogisticSpec(s)) },
+	f32:  func(s NormalSpec) (Base[float32], error) { return NewLogistic[float32](LogisticSpec(s)) },
+	f64:  func(s NormalSpec) (Base[float64], error) { return NewLogistic[float64](LogisticSpec(s)) },
 	one:  func(loc, scale float64) reference { return distuv.Logistic{Mu: loc, S: scale} },
 }}
 
@@ -109,13 +109,13 @@ func TestLogProbFarAway(t *testing.T) {
 		base    Base[float64]
 		z, want float64
 	}{
-		{NewNormal[float64](1), 1e100, -0.5e200},
-		{NewNormal[float64](1), -1e200, -inf},
-		{NewLogistic[float64](1), 1e3, -1e3},
-		{NewLogistic[float64](1), -1e300, -1e300},
-		{NewLogistic[float64](1), 40, -40 - 2*math.Log1p(math.Exp(-40))},
-		{must(NormalOf[float64](NormalSpec{Dim: 1, Scale: []float64{1e-300}})), 0, 300*math.Log(10) - math.Log(2*math.Pi)/2},
-		{must(NormalOf[float64](NormalSpec{Dim: 1, Scale: []float64{1e300}})), 1e300, -300*math.Log(10) - math.Log(2*math.Pi)/2 - 0.5},
+		{StandardNormal[float64](1), 1e100, -0.5e200},
+		{StandardNormal[float64](1), -1e200, -inf},
+		{must(NewLogistic[float64](LogisticSpec{Dim: 1})), 1e3, -1e3},
+		{must(NewLogistic[float64](LogisticSpec{Dim: 1})), -1e300, -1e300},
+		{must(NewLogistic[float64](LogisticSpec{Dim: 1})), 40, -40 - 2*math.Log1p(math.Exp(-40))},
+		{must(NewNormal[float64](NormalSpec{Dim: 1, Scale: []float64{1e-300}})), 0, 300*math.Log(10) - math.Log(2*math.Pi)/2},
+		{must(NewNormal[float64](NormalSpec{Dim: 1, Scale: []float64{1e300}})), 1e300, -300*math.Log(10) - math.Log(2*math.Pi)/2 - 0.5},
 	} {
 		z, logp := bijector.NewMat[float64](1, 1), make([]float64, 1)
 		z.Data[0] = c.z
@@ -228,16 +228,9 @@ func TestBaseSpecs(t *testing.T) {
 			{Dim: 1, Scale: []float64{math.Inf(1)}},
 			{Dim: 1, Scale: []float64{5e-324}},
 		} {
-			base, err := fam.f64(s)
-			if !errors.Is(err, bijector.ErrSpec) {
-				t.Errorf("%s of %+v: error %v, want ErrSpec", fam.name, s, err)
+			if base, err := fam.f64(s); !reflect.ValueOf(base).IsNil() || !errors.Is(err, bijector.ErrSpec) {
+				t.Errorf("%s of %+v: %v and error %v, want ErrSpec alone", fam.name, s, base, err)
 			}
-			if err := NewFlow[float64](newBend[float64](1, 0, 1), base).Check(); !errors.Is(err, bijector.ErrSpec) {
-				t.Errorf("a flow over %s of %+v: Check says %v, want ErrSpec", fam.name, s, err)
-			}
-			base.NewBasePass(bijector.PassOptions{MaxBatch: 1})
-			base.NewBaseGradPass(bijector.PassOptions{MaxBatch: 1})
-			base.Params()
 		}
 		for _, s := range specs {
 			base := must(fam.f64(s))
@@ -248,21 +241,41 @@ func TestBaseSpecs(t *testing.T) {
 			}
 		}
 	}
-	if _, ok := NewLogistic[float32](2).Spec().(LogisticSpec); !ok {
+	if _, ok := must(NewLogistic[float32](LogisticSpec{Dim: 2})).Spec().(LogisticSpec); !ok {
 		t.Error("the spec of a Logistic is no LogisticSpec")
+	}
+}
+
+// StandardNormal is what NewNormal makes of its spec, and where dim makes no
+// distribution it says so, and asks for no memory.
+func TestStandardNormal(t *testing.T) {
+	if got, want := StandardNormal[float32](3), must(NewNormal[float32](NormalSpec{Dim: 3})); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for _, dim := range []int{0, -1, 1 << 40} {
+		base := StandardNormal[float64](dim)
+		if err := base.Validate(); !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("%d dimensions: Validate says %v, want ErrSpec", dim, err)
+		}
+		if err := NewFlow[float64](newBend[float64](1, 0, 1), base).Check(); !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("a flow over %d dimensions: Check says %v, want ErrSpec", dim, err)
+		}
+		base.NewBasePass(bijector.PassOptions{MaxBatch: 1})
+		base.NewBaseGradPass(bijector.PassOptions{MaxBatch: 1})
+		base.Params()
 	}
 }
 
 // A base keeps no slice of its maker's, and says when training ruined it.
 func TestBaseState(t *testing.T) {
 	s := NormalSpec{Dim: 1, Loc: []float64{2}, Scale: []float64{3}}
-	n := must(NormalOf[float64](s))
+	n := must(NewNormal[float64](s))
 	s.Loc[0], s.Scale[0] = 9, 9
 	n.Spec().(NormalSpec).Loc[0] = 9
 	if got := n.Spec().(NormalSpec); got.Loc[0] != 2 || got.Scale[0] != 3 || n.loc[0] != 2 || n.scale[0] != 3 {
 		t.Errorf("the caller's slices reach the base: %+v, %v, %v", got, n.loc, n.scale)
 	}
-	learned := must(LogisticOf[float32](LogisticSpec{Dim: 2, Learned: true}))
+	learned := must(NewLogistic[float32](LogisticSpec{Dim: 2, Learned: true}))
 	for _, p := range learned.Params() {
 		p.Data[1] = float32(math.Inf(-1))
 		if err := learned.Validate(); !errors.Is(err, bijector.ErrNonFinite) {
@@ -278,12 +291,10 @@ func TestBaseState(t *testing.T) {
 // A location that float32 does not hold makes no learned base.
 func TestBaseOverflow(t *testing.T) {
 	s := NormalSpec{Dim: 1, Loc: []float64{1e300}, Scale: []float64{2}, Learned: true}
-	n, err := NormalOf[float32](s)
-	if !errors.Is(err, bijector.ErrSpec) {
+	if _, err := NewNormal[float32](s); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("a learned location 1e300 in float32: %v, want ErrSpec", err)
 	}
-	n.NewBaseGradPass(bijector.PassOptions{MaxBatch: 1})
-	if _, err := NormalOf[float64](s); err != nil {
+	if _, err := NewNormal[float64](s); err != nil {
 		t.Error(err)
 	}
 }

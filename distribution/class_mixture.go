@@ -45,17 +45,19 @@ type ClassMixtureSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
-// NewClassMixture makes a ClassMixture from its spec. A spec that describes
-// none is an ErrSpec; the ClassMixture returned beside it answers every use
-// with that error.
+// NewClassMixture makes a ClassMixture from its spec. A spec that describes no
+// distribution is an ErrSpec.
 func NewClassMixture[T bijector.Float](s ClassMixtureSpec) (*ClassMixture[T], error) {
 	k := s.Components
 	if k == 0 {
 		k = 1
 	}
-	m := &ClassMixture[T]{spec: s, gaussians: newGaussians[T]("class mixture", s.Dim, s.Classes, k, s.Spread, s.Seed)}
-	m.conditional = m.err == nil
-	return m, m.err
+	g, err := newGaussians[T]("class mixture", s.Dim, s.Classes, k, s.Spread, s.Seed)
+	if err != nil {
+		return nil, err
+	}
+	g.conditional = true
+	return &ClassMixture[T]{spec: s, gaussians: g}, nil
 }
 
 // ContextDim is the number of classes.

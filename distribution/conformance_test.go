@@ -29,16 +29,16 @@ var classes = distributiontest.Options{Draws: 200_000, Context: func(rng *rand.R
 
 func TestBasesConform(t *testing.T) {
 	normal := func(s distribution.NormalSpec) func(*testing.T) {
-		return conforms("normal", distribution.NormalOf[float32], distribution.NormalOf[float64], s)
+		return conforms("normal", distribution.NewNormal[float32], distribution.NewNormal[float64], s)
 	}
 	logistic := func(s distribution.LogisticSpec) func(*testing.T) {
-		return conforms("logistic", distribution.LogisticOf[float32], distribution.LogisticOf[float64], s)
+		return conforms("logistic", distribution.NewLogistic[float32], distribution.NewLogistic[float64], s)
 	}
 	student := func(s distribution.StudentTSpec) func(*testing.T) {
-		return conforms("student t", distribution.StudentTOf[float32], distribution.StudentTOf[float64], s)
+		return conforms("student t", distribution.NewStudentT[float32], distribution.NewStudentT[float64], s)
 	}
 	uniform := func(s distribution.UniformSpec) func(*testing.T) {
-		return conforms("uniform", distribution.UniformOf[float32], distribution.UniformOf[float64], s)
+		return conforms("uniform", distribution.NewUniform[float32], distribution.NewUniform[float64], s)
 	}
 	mixture := func(s distribution.MixtureSpec, opts ...distributiontest.Options) func(*testing.T) {
 		return conforms("mixture", distribution.NewMixture[float32], distribution.NewMixture[float64], s, opts...)
@@ -47,7 +47,7 @@ func TestBasesConform(t *testing.T) {
 		return conforms("class mixture", distribution.NewClassMixture[float32], distribution.NewClassMixture[float64], s, classes)
 	}
 	independent := func(s distribution.IndependentSpec) func(*testing.T) {
-		return conforms("independent", distribution.IndependentOf[float32], distribution.IndependentOf[float64], s)
+		return conforms("independent", distribution.NewIndependent[float32], distribution.NewIndependent[float64], s)
 	}
 	for _, run := range []func(*testing.T){
 		normal(distribution.NormalSpec{Dim: 1}),

@@ -21,7 +21,7 @@ func realNVP[T bijector.Float](t *testing.T, dim int) *distribution.Flow[T] {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := distribution.NewFlow(chain, distribution.NewNormal[T](dim))
+	f := distribution.NewFlow(chain, distribution.StandardNormal[T](dim))
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, p := range f.Params() {
 		for i := range p.Data {

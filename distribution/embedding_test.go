@@ -88,7 +88,7 @@ func (p *movedPass[T]) Grads() [][]T { return p.grad.Grads() }
 func embeddedFlow[T bijector.Float]() *Flow[T] {
 	net := must(nn.NewMLP[T](nn.MLPSpec{In: 3, Out: 2, Hidden: []int{5}, Activation: "tanh", Seed: 3}))
 	chain := must(bijector.NewChain[T](newBend[T](2, 2, 1), newBend[T](2, 2, 2)))
-	base := moved[T]{must(NormalOf[T](NormalSpec{Dim: 2, Learned: true})), 2}
+	base := moved[T]{must(NewNormal[T](NormalSpec{Dim: 2, Learned: true})), 2}
 	return NewConditional[T](chain, base, net)
 }
 
@@ -160,7 +160,7 @@ func TestEmbeddingGradient(t *testing.T) {
 func TestEmbeddingWorkers(t *testing.T) {
 	const n = 200
 	net := must(nn.NewMLP[float32](nn.MLPSpec{In: 3, Out: 2, Hidden: []int{100, 100}, Seed: 3}))
-	f := NewConditional[float32](newBend[float32](2, 2, 1), moved[float32]{NewNormal[float32](2), 2}, net)
+	f := NewConditional[float32](newBend[float32](2, 2, 1), moved[float32]{StandardNormal[float32](2), 2}, net)
 	x, cond := must(bijector.MatOf[float32](rowsOf[float32](n, 2), 2)), must(bijector.MatOf[float32](rowsOf[float32](n, 3), 3))
 	run := func(w *bijector.Workers) ([]float64, [][]float32) {
 		loss := make([]float64, 2*n)
@@ -281,7 +281,7 @@ func TestEmbeddingRefuses(t *testing.T) {
 	narrow := must(nn.NewMLP[float64](nn.MLPSpec{In: 3, Out: 1}))
 	for name, g := range map[string]*Flow[float64]{
 		"another width": NewConditional(f.Layer(), f.Base(), bijector.Map[float64](narrow)),
-		"unconditional": NewConditional[float64](newBend[float64](2, 0, 1), NewNormal[float64](2), narrow),
+		"unconditional": NewConditional[float64](newBend[float64](2, 0, 1), StandardNormal[float64](2), narrow),
 	} {
 		if err := g.Check(); !errors.Is(err, bijector.ErrContext) || !strings.Contains(err.Error(), "makes 1 context features") {
 			t.Errorf("%s: %v", name, err)

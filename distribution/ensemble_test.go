@@ -21,9 +21,9 @@ import (
 // trio is a mixture of three unlike flows: the second has an embedding, the
 // third is unconditional.
 func trio[T bijector.Float](m Mixing) *Ensemble[T] {
-	a := NewFlow[T](newBend[T](2, 3, 4), must(LogisticOf[T](LogisticSpec{Dim: 2, Learned: true})))
+	a := NewFlow[T](newBend[T](2, 3, 4), must(NewLogistic[T](LogisticSpec{Dim: 2, Learned: true})))
 	b := embeddedFlow[T]()
-	c := NewFlow[T](newBend[T](2, 0, 5), must(NormalOf[T](NormalSpec{Dim: 2, Loc: []float64{1, -1}})))
+	c := NewFlow[T](newBend[T](2, 0, 5), must(NewNormal[T](NormalSpec{Dim: 2, Loc: []float64{1, -1}})))
 	return must(NewEnsemble(m, a, b, c))
 }
 
@@ -87,8 +87,8 @@ func TestEnsembleFarAway(t *testing.T) {
 		return must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 1}))
 	}
 	e := must(NewEnsemble(Mixing{},
-		NewFlow[float64](id(), NewNormal[float64](1)),
-		NewFlow[float64](id(), must(NormalOf[float64](NormalSpec{Dim: 1, Loc: []float64{1}})))))
+		NewFlow[float64](id(), StandardNormal[float64](1)),
+		NewFlow[float64](id(), must(NewNormal[float64](NormalSpec{Dim: 1, Loc: []float64{1}})))))
 	got := must(e.LogProb(bijector.TensorOf([]float64{60, -1e200}, 2, 1))).Float64s()
 	want := -math.Log(2*math.Pi)/2 - 59.*59/2 - math.Ln2 + math.Log1p(math.Exp(59.*59/2-60.*60/2))
 	if !near(got[0], want, 1e-12) || !math.IsInf(got[1], -1) {
@@ -115,7 +115,7 @@ func TestLogSumExp(t *testing.T) {
 
 // box is a base whose support is a box, for tests of -Inf in training.
 func box(lo, hi float64) *Flow[float64] {
-	u := must(UniformOf[float64](UniformSpec{Dim: 1, Lo: []float64{lo}, Hi: []float64{hi}}))
+	u := must(NewUniform[float64](UniformSpec{Dim: 1, Lo: []float64{lo}, Hi: []float64{hi}}))
 	return NewFlow[float64](must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 1})), Base[float64](u))
 }
 
@@ -151,7 +151,7 @@ func TestEnsembleGradient(t *testing.T) {
 // integrated over a grid.
 func TestEnsembleDraws(t *testing.T) {
 	shift := func(by float64) *Flow[float64] {
-		base := must(NormalOf[float64](NormalSpec{Dim: 1, Loc: []float64{by}, Scale: []float64{0.5 + math.Abs(by)}}))
+		base := must(NewNormal[float64](NormalSpec{Dim: 1, Loc: []float64{by}, Scale: []float64{0.5 + math.Abs(by)}}))
 		return NewFlow[float64](newBend[float64](1, 0, uint64(by*by)), Base[float64](base))
 	}
 	e := must(NewEnsemble(Mixing{Weights: []float64{1, 2, 1}}, shift(-2), shift(0), shift(1)))
@@ -289,7 +289,7 @@ func TestEnsembleNonFinite(t *testing.T) {
 
 func TestEnsembleRefuses(t *testing.T) {
 	f, g := flowOf[float64](2, 0), flowOf[float64](2, 1)
-	shared := NewFlow(f.Layer(), Base[float64](NewNormal[float64](2)))
+	shared := NewFlow(f.Layer(), Base[float64](StandardNormal[float64](2)))
 	for name, c := range map[string]struct {
 		m     Mixing
 		flows []*Flow[float64]
@@ -327,7 +327,7 @@ func TestEnsembleRefuses(t *testing.T) {
 		"redraws":         {second(given.WithRedraws(-1).Sample(rng, 1)), bijector.ErrSpec},
 		"into nothing":    {given.SampleInto(nil, rng), bijector.ErrShape},
 		"check":           {e.WithTemperature(math.NaN()).Check(), bijector.ErrSpec},
-		"without a grad.": {must(NewEnsemble(Mixing{}, NewFlow[float64](plain{newBend[float64](2, 0, 1)}, NewNormal[float64](2)))).Check(), bijector.ErrNotTrainable},
+		"without a grad.": {must(NewEnsemble(Mixing{}, NewFlow[float64](plain{newBend[float64](2, 0, 1)}, StandardNormal[float64](2)))).Check(), bijector.ErrNotTrainable},
 	} {
 		if !errors.Is(c.got, c.want) {
 			t.Errorf("%s: %v, want %v", name, c.got, c.want)
@@ -361,7 +361,7 @@ func TestEnsembleState(t *testing.T) {
 		t.Error(err)
 	}
 	layer := &told{bend: newBend[float64](2, 0, 1), valid: bijector.ErrNonFinite}
-	e = must(NewEnsemble(Mixing{}, flowOf[float64](2, 0), NewFlow[float64](layer, NewNormal[float64](2))))
+	e = must(NewEnsemble(Mixing{}, flowOf[float64](2, 0), NewFlow[float64](layer, StandardNormal[float64](2))))
 	e.Changed()
 	e.Calibrate(bijector.NewMat[float64](2, 5), bijector.Mat[float64]{}, true, nil)
 	if err := e.Validate(); layer.changed != 1 || layer.calibrated != 1 || !errors.Is(err, bijector.ErrNonFinite) || !strings.Contains(err.Error(), "flow 1") {

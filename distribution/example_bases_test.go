@@ -16,8 +16,8 @@ import (
 )
 
 // Two Student t features, whose degrees of freedom are learned with the layers.
-func ExampleStudentTOf() {
-	base, err := distribution.StudentTOf[float32](distribution.StudentTSpec{
+func ExampleNewStudentT_tails() {
+	base, err := distribution.NewStudentT[float32](distribution.StudentTSpec{
 		Dim: 2, DF: []float64{2, 10}, Learned: true, LearnedDF: true,
 	})
 	if err != nil {
@@ -35,7 +35,10 @@ func ExampleStudentTOf() {
 // With one degree of freedom, the Cauchy distribution: an outlier of 1,000
 // costs 15 nats, and not half a million.
 func ExampleNewStudentT() {
-	base := distribution.NewStudentT[float64](1, 1)
+	base, err := distribution.NewStudentT[float64](distribution.StudentTSpec{Dim: 1, DF: []float64{1}})
+	if err != nil {
+		log.Fatal(err)
+	}
 	pass := base.NewBasePass(bijector.PassOptions{MaxBatch: 2})
 	z := bijector.NewMat[float64](1, 2)
 	copy(z.Feature(0), []float64{0, 1000})
@@ -51,7 +54,11 @@ func ExampleNewUniform() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(sigmoid, distribution.NewUniform[float64](2))
+	base, err := distribution.NewUniform[float64](distribution.UniformSpec{Dim: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	flow := distribution.NewFlow(sigmoid, base)
 	logp, err := flow.LogProb(tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float64{0, 0})))
 	if err != nil {
 		log.Fatal(err)
@@ -61,8 +68,8 @@ func ExampleNewUniform() {
 }
 
 // Outside the box the log-density is -Inf, which is no error.
-func ExampleUniformOf() {
-	base, err := distribution.UniformOf[float64](distribution.UniformSpec{Dim: 1, Lo: []float64{-2}, Hi: []float64{2}})
+func ExampleNewUniform_bounds() {
+	base, err := distribution.NewUniform[float64](distribution.UniformSpec{Dim: 1, Lo: []float64{-2}, Hi: []float64{2}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -113,25 +120,29 @@ func ExampleNewClassMixture() {
 }
 
 // gonum's distributions, one a feature, as a base that is saved by their names.
-func ExampleNewIndependent() {
-	base := distribution.NewIndependent[float64](
+func ExampleIndependentOf() {
+	base, err := distribution.IndependentOf[float64](
 		distuv.Laplace{Mu: 0, Scale: 2},
 		distuv.Gamma{Alpha: 3, Beta: 1},
 	)
+	if err != nil {
+		log.Fatal(err)
+	}
 	text, err := json.Marshal(base.Spec())
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(string(text))
-	fmt.Println(distribution.NewIndependent[float64](distuv.Gamma{Alpha: -1, Beta: 1}).Validate())
+	_, err = distribution.IndependentOf[float64](distuv.Gamma{Alpha: -1, Beta: 1})
+	fmt.Println(err)
 	// Output:
 	// {"dim":2,"marginals":[{"kind":"laplace","params":[0,2]},{"kind":"gamma","params":[3,1]}]}
 	// distribution: marginal 0: gamma with alpha -1, want it finite and positive: invalid spec
 }
 
 // One kind for all features.
-func ExampleIndependentOf() {
-	base, err := distribution.IndependentOf[float32](distribution.IndependentSpec{
+func ExampleNewIndependent() {
+	base, err := distribution.NewIndependent[float32](distribution.IndependentSpec{
 		Dim:       3,
 		Marginals: []distribution.MarginalSpec{{Kind: "gumbel", Params: []float64{0, 1}}},
 	})
@@ -140,7 +151,7 @@ func ExampleIndependentOf() {
 	}
 	fmt.Println(base.Dim())
 
-	_, err = distribution.IndependentOf[float32](distribution.IndependentSpec{
+	_, err = distribution.NewIndependent[float32](distribution.IndependentSpec{
 		Dim:       3,
 		Marginals: []distribution.MarginalSpec{{Kind: "gaussian"}},
 	})

@@ -22,7 +22,7 @@ func smallNVP(seed uint64) *distribution.Flow[float32] {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[float32](2))
+	return distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
 }
 
 // Data in two pieces of unlike size: flows that are trained together share
@@ -85,7 +85,7 @@ func ExampleFlow_Posterior() {
 // A flow that was stretched too far overflows in some of its draws. They are
 // an error, or are made again.
 func ExampleFlow_WithRedraws() {
-	base, err := distribution.NormalOf[float32](distribution.NormalSpec{Dim: 1, Scale: []float64{60}})
+	base, err := distribution.NewNormal[float32](distribution.NormalSpec{Dim: 1, Scale: []float64{60}})
 	if err != nil {
 		log.Fatal(err)
 	}

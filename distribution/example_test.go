@@ -24,7 +24,11 @@ func ExampleFlow_LogProb() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.NewLogistic[float64](2))
+	base, err := distribution.NewLogistic[float64](distribution.LogisticSpec{Dim: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	flow := distribution.NewFlow(chain, base)
 
 	x := tensor.New(tensor.WithShape(3, 2), tensor.WithBacking([]float64{0, 0, 1, -1, 50, 80}))
 	logp, err := flow.LogProb(x)
@@ -45,7 +49,7 @@ func ExampleFlow_Sample() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](4))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](4))
 
 	draws, err := flow.Sample(rand.New(rand.NewPCG(1, 2)), 1000)
 	if err != nil {
@@ -65,7 +69,7 @@ func ExampleFlow_Given() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](4))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](4))
 
 	class := make([]float32, 10)
 	class[3] = 1 // one-hot
@@ -88,7 +92,7 @@ func ExampleFlow_LogProbInto() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(scale, distribution.NewNormal[float32](2))
+	flow := distribution.NewFlow(scale, distribution.StandardNormal[float32](2))
 
 	logp := make([]float64, 1)
 	row := tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float32{0, 2}))
@@ -105,7 +109,7 @@ func ExampleFlow_WithTemperature() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(scale, distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow(scale, distribution.StandardNormal[float64](2))
 
 	mode, err := flow.WithTemperature(0).Sample(rand.New(rand.NewPCG(1, 2)), 1)
 	if err != nil {
@@ -121,7 +125,7 @@ func ExampleFlow_SampleWithLogProb() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(scale, distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow(scale, distribution.StandardNormal[float64](2))
 
 	x, logp, err := flow.SampleWithLogProb(rand.New(rand.NewPCG(1, 2)), 100)
 	if err != nil {
@@ -133,8 +137,8 @@ func ExampleFlow_SampleWithLogProb() {
 
 // A normal base with a mean and a standard deviation of its own for each
 // feature, from which training goes on.
-func ExampleNormalOf() {
-	base, err := distribution.NormalOf[float32](distribution.NormalSpec{
+func ExampleNewNormal() {
+	base, err := distribution.NewNormal[float32](distribution.NormalSpec{
 		Dim: 2, Loc: []float64{5, -5}, Scale: []float64{1, 0.1}, Learned: true,
 	})
 	if err != nil {
@@ -143,7 +147,7 @@ func ExampleNormalOf() {
 	for _, p := range base.Params() {
 		fmt.Println(p.Name, p.Shape)
 	}
-	_, err = distribution.NormalOf[float32](distribution.NormalSpec{Dim: 2, Scale: []float64{1, 0}})
+	_, err = distribution.NewNormal[float32](distribution.NormalSpec{Dim: 2, Scale: []float64{1, 0}})
 	fmt.Println(err)
 	// Output:
 	// loc [2]
@@ -152,19 +156,22 @@ func ExampleNormalOf() {
 }
 
 // The standard normal that most flows stand on.
-func ExampleNewNormal() {
-	base := distribution.NewNormal[float64](3)
+func ExampleStandardNormal() {
+	base := distribution.StandardNormal[float64](3)
 	fmt.Println(base.Dim(), len(base.Params()), base.Validate())
-	fmt.Println(distribution.NewNormal[float64](0).Validate())
+	fmt.Println(distribution.StandardNormal[float64](0).Validate())
 	// Output:
 	// 3 0 <nil>
-	// distribution: a normal of 0 dimensions, want 1 to 1048576: invalid spec
+	// distribution: a base of 0 dimensions, want 1 to 1048576: invalid spec
 }
 
 // The log-density of the standard logistic distribution is -2 log 2 at its
 // mode, and falls by 1 for each unit far from it.
 func ExampleNewLogistic() {
-	base := distribution.NewLogistic[float64](1)
+	base, err := distribution.NewLogistic[float64](distribution.LogisticSpec{Dim: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
 	pass := base.NewBasePass(bijector.PassOptions{MaxBatch: 3})
 	z := bijector.NewMat[float64](1, 3)
 	copy(z.Feature(0), []float64{0, 100, 101})
@@ -175,8 +182,8 @@ func ExampleNewLogistic() {
 }
 
 // A wider logistic base.
-func ExampleLogisticOf() {
-	base, err := distribution.LogisticOf[float64](distribution.LogisticSpec{Dim: 2, Scale: []float64{3, 3}})
+func ExampleNewLogistic_scale() {
+	base, err := distribution.NewLogistic[float64](distribution.LogisticSpec{Dim: 2, Scale: []float64{3, 3}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -195,7 +202,7 @@ func ExampleNewConditional() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewConditional[float32](chain, distribution.NewNormal[float32](3), embedding)
+	flow := distribution.NewConditional[float32](chain, distribution.StandardNormal[float32](3), embedding)
 
 	context := tensor.New(tensor.WithShape(1, 100), tensor.Of(tensor.Float32))
 	draws, err := flow.Given(context).Sample(rand.New(rand.NewPCG(1, 2)), 5)
@@ -213,7 +220,7 @@ func ExampleFlow_Gonum() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float64](2)) // wider than the target
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float64](2)) // wider than the target
 	proposal, err := flow.Gonum(rand.NewPCG(1, 2))
 	if err != nil {
 		log.Fatal(err)

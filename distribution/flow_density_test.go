@@ -32,17 +32,17 @@ func flowOf[T bijector.Float](dim, context int) *Flow[T] {
 	for j := range dim {
 		loc[j], scale[j] = 0.25*float64(j), 1.5
 	}
-	return NewFlow[T](layer, must(NormalOf[T](NormalSpec{Dim: dim, Loc: loc, Scale: scale, Learned: true})))
+	return NewFlow[T](layer, must(NewNormal[T](NormalSpec{Dim: dim, Loc: loc, Scale: scale, Learned: true})))
 }
 
 // The density integrates to 1, whatever the layer does to space.
 func TestDensityIntegratesToOne(t *testing.T) {
 	for name, base := range map[string]func(int) Base[float64]{
 		"normal": func(d int) Base[float64] {
-			return must(NormalOf[float64](NormalSpec{Dim: d, Loc: []float64{0.3, 1}[:d], Scale: []float64{1.5, 0.7}[:d]}))
+			return must(NewNormal[float64](NormalSpec{Dim: d, Loc: []float64{0.3, 1}[:d], Scale: []float64{1.5, 0.7}[:d]}))
 		},
 		"logistic": func(d int) Base[float64] {
-			return must(LogisticOf[float64](LogisticSpec{Dim: d, Loc: []float64{0.3, 1}[:d], Scale: []float64{0.5, 0.7}[:d]}))
+			return must(NewLogistic[float64](LogisticSpec{Dim: d, Loc: []float64{0.3, 1}[:d], Scale: []float64{0.5, 0.7}[:d]}))
 		},
 	} {
 		for _, context := range []float64{0, 1.3} {
@@ -170,12 +170,12 @@ func TestNonFiniteRows(t *testing.T) {
 // A density that no number holds is an answer; a latent that overflowed is an
 // error, although its log-density would be the same -Inf.
 func TestMinusInfinityIsAnAnswer(t *testing.T) {
-	f := NewFlow[float64](newBend[float64](1, 0, 1), NewNormal[float64](1))
+	f := NewFlow[float64](newBend[float64](1, 0, 1), StandardNormal[float64](1))
 	logp, err := f.LogProb(tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float64{0, 600})))
 	if err != nil || !math.IsInf(logp.Float64s()[1], -1) || math.IsInf(logp.Float64s()[0], 0) {
 		t.Errorf("far outside: %v, %v, want -Inf and no error", logp, err)
 	}
-	g := NewFlow[float32](newBend[float32](1, 0, 1), NewNormal[float32](1))
+	g := NewFlow[float32](newBend[float32](1, 0, 1), StandardNormal[float32](1))
 	logp, err = g.LogProb(tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float32{0, 200})))
 	var row *bijector.RowError
 	if !errors.As(err, &row) || row.What != "result" || row.Row != 1 || !math.IsNaN(float64(logp.Float32s()[1])) {
@@ -203,7 +203,7 @@ func (p fussyPass) Forward(z, x, cond bijector.Mat[float64], logDet []float64) {
 
 // Layers never see a NaN of the user's.
 func TestLayersAreSparedNaN(t *testing.T) {
-	f := NewFlow[float64](fussy{newBend[float64](2, 1, 1)}, NewNormal[float64](2))
+	f := NewFlow[float64](fussy{newBend[float64](2, 1, 1)}, StandardNormal[float64](2))
 	x, context := rowsOf[float64](5, 2), rowsOf[float64](5, 1)
 	x.Float64s()[3], context.Float64s()[4] = math.NaN(), math.Inf(1)
 	logp, err := f.Given(context).LogProb(x)
@@ -245,10 +245,10 @@ func TestInputErrors(t *testing.T) {
 		"context nil":             {g.Given(nil), x, bijector.ErrContext},
 		"context rows":            {g.Given(rowsOf[float64](3, 2)), x, bijector.ErrContext},
 		"context width":           {g.Given(rowsOf[float64](4, 1)), x, bijector.ErrContext},
-		"no layer":                {NewFlow[float64](nil, NewNormal[float64](3)), x, bijector.ErrSpec},
+		"no layer":                {NewFlow[float64](nil, StandardNormal[float64](3)), x, bijector.ErrSpec},
 		"no base":                 {NewFlow[float64](newBend[float64](3, 0, 1), nil), x, bijector.ErrSpec},
-		"bad base":                {NewFlow[float64](newBend[float64](3, 0, 1), NewNormal[float64](0)), x, bijector.ErrSpec},
-		"base's width":            {NewFlow[float64](newBend[float64](3, 0, 1), NewLogistic[float64](2)), x, bijector.ErrShape},
+		"bad base":                {NewFlow[float64](newBend[float64](3, 0, 1), StandardNormal[float64](0)), x, bijector.ErrSpec},
+		"base's width":            {NewFlow[float64](newBend[float64](3, 0, 1), must(NewLogistic[float64](LogisticSpec{Dim: 2}))), x, bijector.ErrShape},
 	} {
 		if out, err := c.f.LogProb(c.x); !errors.Is(err, c.want) || out != nil {
 			t.Errorf("%s: LogProb returns %v, %v, want %v", name, out, err, c.want)

@@ -22,7 +22,7 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 2)) }
 // the other direction of the layer.
 func TestSampleWithLogProb(t *testing.T) {
 	layer := must(bijector.NewChain[float64](newBend[float64](3, 0, 1), newBend[float64](3, 0, 2)))
-	for _, base := range []Base[float64]{NewNormal[float64](3), NewLogistic[float64](3)} {
+	for _, base := range []Base[float64]{StandardNormal[float64](3), must(NewLogistic[float64](LogisticSpec{Dim: 3}))} {
 		for _, temperature := range []float64{1, 0.5} {
 			f := NewFlow(layer, base).WithTemperature(temperature)
 			for _, n := range sizes {
@@ -84,8 +84,8 @@ func TestBaseSamplesFollowTheirLaw(t *testing.T) {
 func TestFlowSamplesFollowTheDensity(t *testing.T) {
 	const edge, step = 12, 0.001
 	for _, base := range []Base[float64]{
-		must(NormalOf[float64](NormalSpec{Dim: 1, Loc: []float64{0.5}, Scale: []float64{1.5}})),
-		must(LogisticOf[float64](LogisticSpec{Dim: 1, Loc: []float64{0.5}, Scale: []float64{0.7}})),
+		must(NewNormal[float64](NormalSpec{Dim: 1, Loc: []float64{0.5}, Scale: []float64{1.5}})),
+		must(NewLogistic[float64](LogisticSpec{Dim: 1, Loc: []float64{0.5}, Scale: []float64{0.7}})),
 	} {
 		f := NewFlow[float64](newBend[float64](1, 1, 3), base).Given(bijector.TensorOf([]float64{0.8}, 1, 1))
 		var grid []float64
@@ -202,8 +202,8 @@ func TestSampleErrors(t *testing.T) {
 		"context, unconditional":  {f.Given(rowsOf[float64](1, 2)), rng, 1, bijector.ErrContext},
 		"conditional, no context": {g, rng, 1, bijector.ErrContext},
 		"context rows":            {g.Given(rowsOf[float64](3, 2)), rng, 4, bijector.ErrContext},
-		"base's width":            {NewFlow[float64](newBend[float64](3, 0, 1), NewNormal[float64](2)), rng, 1, bijector.ErrShape},
-		"bad base":                {NewFlow[float64](newBend[float64](3, 0, 1), NewNormal[float64](-2)), rng, 1, bijector.ErrSpec},
+		"base's width":            {NewFlow[float64](newBend[float64](3, 0, 1), StandardNormal[float64](2)), rng, 1, bijector.ErrShape},
+		"bad base":                {NewFlow[float64](newBend[float64](3, 0, 1), StandardNormal[float64](-2)), rng, 1, bijector.ErrSpec},
 	} {
 		if x, err := c.f.Sample(c.rng, c.n); !errors.Is(err, c.want) || x != nil {
 			t.Errorf("%s: Sample returns %v, %v, want %v", name, x, err, c.want)
@@ -227,7 +227,7 @@ func TestSampleErrors(t *testing.T) {
 // Draws that overflow are counted and the others stay.
 func TestNonFiniteDraws(t *testing.T) {
 	layer := bijector.Invert[float64](newBend[float64](2, 0, 1)) // draws are sinh of the latent
-	base := must(NormalOf[float64](NormalSpec{Dim: 2, Scale: []float64{1, 700}}))
+	base := must(NewNormal[float64](NormalSpec{Dim: 2, Scale: []float64{1, 700}}))
 	f := NewFlow[float64](layer, base)
 	const n = 300
 	x, logp, err := f.SampleWithLogProb(newRand(1), n)

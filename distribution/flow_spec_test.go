@@ -28,7 +28,7 @@ func (workshop) Base(n bijector.Node) (Base[float64], error) {
 	if n.Name != "normal" {
 		return nil, bijector.ErrSpec
 	}
-	return NormalOf[float64](n.Spec.(NormalSpec))
+	return NewNormal[float64](n.Spec.(NormalSpec))
 }
 
 func TestBuildFlow(t *testing.T) {
@@ -71,12 +71,12 @@ func TestFlowState(t *testing.T) {
 	if _, ok := s.Bijector.Spec.(bijector.ChainSpec); !ok || !reflect.DeepEqual(s.Base.Spec, f.Base().Spec()) {
 		t.Errorf("spec %+v", s)
 	}
-	text := string(must(json.Marshal(NewFlow[float64](newBend[float64](1, 0, 1), NewNormal[float64](1)).Spec())))
+	text := string(must(json.Marshal(NewFlow[float64](newBend[float64](1, 0, 1), StandardNormal[float64](1)).Spec())))
 	if want := `{"bijector":{"type":"","spec":{"Dim":1,"Context":0}},"base":{"type":"","spec":{"dim":1}}}`; text != want {
 		t.Errorf("spec %s, want %s", text, want)
 	}
 	counts := must(bijector.NewChain[float64](newBend[float64](2, 0, 1), bijector.Layer[float64](must(bijector.NewActNorm[float64](bijector.ActNormSpec{Dim: 2})))))
-	for _, b := range NewFlow[float64](counts, NewNormal[float64](2)).Buffers() {
+	for _, b := range NewFlow[float64](counts, StandardNormal[float64](2)).Buffers() {
 		if b.Name[:11] != "bijector.1." {
 			t.Errorf("buffer %s, want it behind bijector.1.", b.Name)
 		}

@@ -80,9 +80,9 @@ func smallRows(n, d int) *tensor.Dense {
 func TestStepGradient(t *testing.T) {
 	const dim = 3
 	for _, base := range []Base[float64]{
-		must(NormalOf[float64](NormalSpec{Dim: dim, Loc: []float64{0.1, -1, 2}, Scale: []float64{1.5, 0.8, 2}, Learned: true})),
-		must(LogisticOf[float64](LogisticSpec{Dim: dim, Learned: true})),
-		NewNormal[float64](dim),
+		must(NewNormal[float64](NormalSpec{Dim: dim, Loc: []float64{0.1, -1, 2}, Scale: []float64{1.5, 0.8, 2}, Learned: true})),
+		must(NewLogistic[float64](LogisticSpec{Dim: dim, Learned: true})),
+		StandardNormal[float64](dim),
 	} {
 		layer := must(bijector.NewChain[float64](newBend[float64](dim, 1, 1), newBend[float64](dim, 1, 2)))
 		f := NewFlow[float64](layer, base)
@@ -123,12 +123,12 @@ func TestCheck(t *testing.T) {
 		want error
 		says string
 	}{
-		"dimensions":  {NewFlow[float64](layer, NewNormal[float64](4)), bijector.ErrShape, "3 features"},
-		"no gradient": {NewFlow[float64](plain{layer}, NewNormal[float64](3)), bijector.ErrNotTrainable, "plain"},
-		"in a chain":  {NewFlow[float64](must(bijector.NewChain[float64](newBend[float64](3, 2, 1), plain{layer})), NewNormal[float64](3)), bijector.ErrNotTrainable, "layer 1"},
-		"temperature": {NewFlow[float64](layer, NewNormal[float64](3)).WithTemperature(-1), bijector.ErrSpec, "-1"},
-		"base":        {NewFlow[float64](layer, NewNormal[float64](-1)), bijector.ErrSpec, "-1 dimensions"},
-		"context":     {NewFlow[float64](layer, conditional{NewNormal[float64](3)}), bijector.ErrContext, "2 context"},
+		"dimensions":  {NewFlow[float64](layer, StandardNormal[float64](4)), bijector.ErrShape, "3 features"},
+		"no gradient": {NewFlow[float64](plain{layer}, StandardNormal[float64](3)), bijector.ErrNotTrainable, "plain"},
+		"in a chain":  {NewFlow[float64](must(bijector.NewChain[float64](newBend[float64](3, 2, 1), plain{layer})), StandardNormal[float64](3)), bijector.ErrNotTrainable, "layer 1"},
+		"temperature": {NewFlow[float64](layer, StandardNormal[float64](3)).WithTemperature(-1), bijector.ErrSpec, "-1"},
+		"base":        {NewFlow[float64](layer, StandardNormal[float64](-1)), bijector.ErrSpec, "-1 dimensions"},
+		"context":     {NewFlow[float64](layer, conditional{StandardNormal[float64](3)}), bijector.ErrContext, "2 context"},
 		"nil":         {NewFlow[float64](nil, nil), bijector.ErrSpec, "without a layer"},
 	} {
 		err := c.f.Check()
@@ -168,7 +168,7 @@ func (p conditionalPass) LogProb(z, cond bijector.Mat[float64], logp []float64) 
 
 // A conditional base under an unconditional layer makes a conditional flow.
 func TestConditionalBase(t *testing.T) {
-	f := NewFlow[float64](newBend[float64](3, 0, 1), conditional{NewNormal[float64](3)})
+	f := NewFlow[float64](newBend[float64](3, 0, 1), conditional{StandardNormal[float64](3)})
 	x := rowsOf[float64](1, 3)
 	if _, err := f.LogProb(x); f.ContextDim() != 7 || !errors.Is(err, bijector.ErrContext) {
 		t.Errorf("%d context features, LogProb without says %v", f.ContextDim(), err)
@@ -203,7 +203,7 @@ func (c *told) Calibrate(x, _ bijector.Mat[float64], start bool, _ *bijector.Wor
 
 func TestFlowTellsItsParts(t *testing.T) {
 	layer := &told{bend: newBend[float64](2, 0, 1)}
-	f := NewFlow[float64](layer, NewNormal[float64](2))
+	f := NewFlow[float64](layer, StandardNormal[float64](2))
 	f.Changed()
 	f.Calibrate(bijector.NewMat[float64](2, 5), bijector.Mat[float64]{}, true, nil)
 	if layer.changed != 1 || layer.calibrated != 1 {
@@ -213,7 +213,7 @@ func TestFlowTellsItsParts(t *testing.T) {
 	if err := f.Validate(); !errors.Is(err, bijector.ErrNonFinite) {
 		t.Errorf("Validate says %v", err)
 	}
-	base := must(NormalOf[float64](NormalSpec{Dim: 2, Learned: true}))
+	base := must(NewNormal[float64](NormalSpec{Dim: 2, Learned: true}))
 	g := NewFlow[float64](newBend[float64](2, 0, 1), base)
 	base.Params()[0].Data[1] = math.NaN()
 	if err := g.Validate(); !errors.Is(err, bijector.ErrNonFinite) {

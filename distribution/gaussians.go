@@ -21,29 +21,24 @@ type gaussians[T bijector.Float] struct {
 	conditional              bool // the context weighs the classes
 	logits                   []T  // (classes, components); none for 1 component
 	loc, logScale            []T  // (classes, components, dim)
-	err                      error
 }
 
-// newGaussians draws the locations. For what makes no mixture it returns a
-// state of no memory with err set.
-func newGaussians[T bijector.Float](name string, dim, classes, components int, spread float64, seed uint64) gaussians[T] {
-	none := gaussians[T]{dim: dim, classes: classes}
-	switch n := float64(dim) * float64(classes) * float64(components); {
-	case dim < 1 || dim > maxDim:
-		none.err = fmt.Errorf("distribution: a %s of %d dimensions, want 1 to %d: %w", name, dim, maxDim, bijector.ErrSpec)
-	case classes < 1 || components < 1 || n > maxMixture:
-		none.err = fmt.Errorf("distribution: a %s of %d classes of %d components of %d dimensions, want at least 1 of each, and at most %d in all: %w", name, classes, components, dim, maxMixture, bijector.ErrSpec)
-	case !(spread >= 0 && spread <= math.MaxFloat32):
-		none.err = fmt.Errorf("distribution: the locations of a %s with a spread of %v, want a positive one, or 0 for 1: %w", name, spread, bijector.ErrSpec)
+// newGaussians draws the locations.
+func newGaussians[T bijector.Float](name string, dim, classes, components int, spread float64, seed uint64) (g gaussians[T], err error) {
+	if err := checkDim(name, dim); err != nil {
+		return g, err
 	}
-	if none.err != nil {
-		return none
+	if all := float64(dim) * float64(classes) * float64(components); classes < 1 || components < 1 || all > maxMixture {
+		return g, fmt.Errorf("distribution: a %s of %d classes of %d components of %d dimensions, want at least 1 of each, and at most %d in all: %w", name, classes, components, dim, maxMixture, bijector.ErrSpec)
+	}
+	if !(spread >= 0 && spread <= math.MaxFloat32) {
+		return g, fmt.Errorf("distribution: the locations of a %s with a spread of %v, want a positive one, or 0 for 1: %w", name, spread, bijector.ErrSpec)
 	}
 	if spread == 0 {
 		spread = 1
 	}
 	n := classes * components
-	g := gaussians[T]{dim: dim, classes: classes, components: components, loc: make([]T, n*dim), logScale: make([]T, n*dim)}
+	g = gaussians[T]{dim: dim, classes: classes, components: components, loc: make([]T, n*dim), logScale: make([]T, n*dim)}
 	if components > 1 {
 		g.logits = make([]T, n)
 	}
@@ -51,7 +46,7 @@ func newGaussians[T bijector.Float](name string, dim, classes, components int, s
 	for i := range g.loc {
 		g.loc[i] = T(spread * rng.NormFloat64())
 	}
-	return g
+	return g, nil
 }
 
 // Dim is the number of features.
@@ -63,9 +58,6 @@ func (g *gaussians[T]) Buffers() []bijector.Buffer { return nil }
 // params are the parameters, of which lead are the dimensions in front of a
 // component's.
 func (g *gaussians[T]) params(lead ...int) []bijector.Param[T] {
-	if g.err != nil {
-		return nil
-	}
 	var all []bijector.Param[T]
 	if g.logits != nil {
 		all = append(all, bijector.Param[T]{Name: "logits", Shape: append(lead[:len(lead):len(lead)], g.components), Data: g.logits, NoDecay: true})
@@ -76,13 +68,9 @@ func (g *gaussians[T]) params(lead ...int) []bijector.Param[T] {
 		bijector.Param[T]{Name: "log_scale", Shape: shape, Data: g.logScale, NoDecay: true})
 }
 
-// Validate returns nil where this is a distribution, and otherwise an ErrSpec
-// for a spec that makes none, or an ErrNonFinite for a parameter that has
-// become unusable.
+// Validate returns nil, or an ErrNonFinite for a parameter that has become
+// unusable.
 func (g *gaussians[T]) Validate() error {
-	if g.err != nil {
-		return g.err
-	}
 	for _, p := range g.params() {
 		for i, v := range p.Data {
 			if p.Name == "log_scale" && !(math.Abs(float64(v)) <= maxLogScale) {

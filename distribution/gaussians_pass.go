@@ -31,19 +31,16 @@ type gaussiansPass[T bijector.Float] struct {
 }
 
 func newGaussiansPass[T bijector.Float](g *gaussians[T], o bijector.PassOptions) *gaussiansPass[T] {
-	n, classes := g.classes*g.components, g.classes
-	if g.err != nil {
-		n, classes = 0, 0 // nothing of a refused size is allocated
-	}
+	n := g.classes * g.components
 	p := &gaussiansPass[T]{
 		of: g, workers: o.Workers,
 		weight: make([]float64, n), constant: make([]float64, n), inv: make([]float64, len(g.loc)),
 		joint: bijector.NewMat[float64](n, o.MaxBatch),
 		term:  make([]float64, o.MaxBatch), top: make([]float64, o.MaxBatch), total: make([]float64, o.MaxBatch),
-		prob: make([]float64, classes),
+		prob: make([]float64, g.classes),
 	}
 	if g.conditional {
-		p.prior = bijector.NewMat[float64](classes, o.MaxBatch)
+		p.prior = bijector.NewMat[float64](g.classes, o.MaxBatch)
 	}
 	p.forward = p.forwardSamples
 	return p
@@ -271,9 +268,6 @@ func newGaussiansGradPass[T bijector.Float](g *gaussians[T], o bijector.PassOpti
 	n := len(p.weight)
 	p.resp, p.mass = bijector.NewMat[float64](n, o.MaxBatch), make([]float64, n)
 	p.samples, p.parameters = p.backwardSamples, p.backwardParameters
-	if g.err != nil {
-		return p
-	}
 	if g.logits != nil {
 		p.dlogits = make([]T, n)
 		p.grads = append(p.grads, p.dlogits)

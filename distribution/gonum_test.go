@@ -82,7 +82,7 @@ func testGonum[T bijector.Float](t *testing.T) {
 	if !panics(func() { g.Rand(nil) }) {
 		t.Error("Rand draws without a source")
 	}
-	over := must(NewFlow[T](bijector.Invert[T](newBend[T](2, 0, 1)), must(NormalOf[T](NormalSpec{Dim: 2, Scale: []float64{1e6, 1e6}}))).Gonum(src()))
+	over := must(NewFlow[T](bijector.Invert[T](newBend[T](2, 0, 1)), must(NewNormal[T](NormalSpec{Dim: 2, Scale: []float64{1e6, 1e6}}))).Gonum(src()))
 	if v := over.Rand(nil); !math.IsNaN(v[0]) {
 		t.Errorf("a draw that overflows is %v", v)
 	}

@@ -52,7 +52,6 @@ type Scorer interface {
 type Independent[T bijector.Float] struct {
 	dim       int
 	marginals []marginal // one for all features, or one each
-	err       error      // why this is no distribution
 }
 
 // IndependentSpec describes an Independent.
@@ -64,41 +63,36 @@ type IndependentSpec struct {
 	Marginals []MarginalSpec `json:"marginals"`
 }
 
-// NewIndependent returns the distribution whose feature j is distributed like
-// dists[j]. What makes no distribution, such as a distuv.Gamma without a
-// shape, is an error of Validate and of every method of a Flow over it.
-func NewIndependent[T bijector.Float](dists ...Univariate) *Independent[T] {
-	d := &Independent[T]{dim: len(dists), err: checkMarginals(len(dists), len(dists))}
-	for j, u := range dists {
-		m, err := marginalOf(u)
-		if err != nil {
-			d.err = fmt.Errorf("distribution: marginal %d: %w", j, err)
-			break
-		}
-		d.marginals = append(d.marginals, m)
-	}
-	return d
+// NewIndependent makes an Independent from its spec. A spec that describes no
+// distribution is an ErrSpec.
+func NewIndependent[T bijector.Float](s IndependentSpec) (*Independent[T], error) {
+	return newIndependent[T](s.Dim, s.Marginals, newMarginal)
 }
 
-// IndependentOf makes an Independent from its spec. A spec that describes none
-// is an ErrSpec; the Independent returned beside it answers every use with
-// that error.
-func IndependentOf[T bijector.Float](s IndependentSpec) (*Independent[T], error) {
-	d := &Independent[T]{dim: s.Dim, err: checkMarginals(s.Dim, len(s.Marginals))}
-	for j, m := range s.Marginals {
-		made, err := newMarginal(m)
-		if err != nil {
-			d.err = fmt.Errorf("distribution: marginal %d: %w", j, err)
-			break
-		}
-		d.marginals = append(d.marginals, made)
+// IndependentOf makes the distribution whose feature j is distributed like
+// dists[j]. What makes no distribution, such as a distuv.Gamma without a
+// shape, is an ErrSpec.
+func IndependentOf[T bijector.Float](dists ...Univariate) (*Independent[T], error) {
+	return newIndependent[T](len(dists), dists, marginalOf)
+}
+
+func newIndependent[T bijector.Float, M any](dim int, marginals []M, of func(M) (marginal, error)) (*Independent[T], error) {
+	if err := checkMarginals(dim, len(marginals)); err != nil {
+		return nil, err
 	}
-	return d, d.err
+	d := &Independent[T]{dim: dim, marginals: make([]marginal, len(marginals))}
+	for j, m := range marginals {
+		var err error
+		if d.marginals[j], err = of(m); err != nil {
+			return nil, fmt.Errorf("distribution: marginal %d: %w", j, err)
+		}
+	}
+	return d, nil
 }
 
 func checkMarginals(dim, n int) error {
-	if dim < 1 || dim > maxDim {
-		return fmt.Errorf("distribution: an independent distribution of %d dimensions, want 1 to %d: %w", dim, maxDim, bijector.ErrSpec)
+	if err := checkDim("product of marginals", dim); err != nil {
+		return err
 	}
 	if n != 1 && n != dim {
 		return fmt.Errorf("distribution: %d marginals for %d dimensions, want one for all or one for each: %w", n, dim, bijector.ErrSpec)
@@ -130,9 +124,6 @@ func (d *Independent[T]) Spec() any {
 	}
 	return s
 }
-
-// Validate returns nil, or an ErrSpec for what makes no distribution.
-func (d *Independent[T]) Validate() error { return d.err }
 
 // CheckTrainable returns nil where all marginals have a gradient, and otherwise
 // an ErrNotTrainable that names the first without.

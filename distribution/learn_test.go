@@ -38,11 +38,11 @@ func learn[T bijector.Float](t *testing.T) {
 		last func() bijector.Layer[T] // into the base's support
 		base distribution.Base[T]
 	}{
-		"student t":     {none, sound(distribution.StudentTOf[T](distribution.StudentTSpec{Dim: 2, Learned: true, LearnedDF: true}))},
-		"uniform":       {func() bijector.Layer[T] { return sound(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: 2})) }, distribution.NewUniform[T](2)},
+		"student t":     {none, sound(distribution.NewStudentT[T](distribution.StudentTSpec{Dim: 2, Learned: true, LearnedDF: true}))},
+		"uniform":       {func() bijector.Layer[T] { return sound(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: 2})) }, sound(distribution.NewUniform[T](distribution.UniformSpec{Dim: 2}))},
 		"mixture":       {none, sound(distribution.NewMixture[T](distribution.MixtureSpec{Dim: 2, Seed: 3}))},
 		"class mixture": {none, sound(distribution.NewClassMixture[T](distribution.ClassMixtureSpec{Dim: 2, Classes: 3, Components: 2}))},
-		"independent":   {func() bijector.Layer[T] { return sound(bijector.NewSoftplus[T](bijector.SoftplusSpec{Dim: 2})) }, distribution.NewIndependent[T](distuv.Gamma{Alpha: 2, Beta: 1}, distuv.LogNormal{Sigma: 1})},
+		"independent":   {func() bijector.Layer[T] { return sound(bijector.NewSoftplus[T](bijector.SoftplusSpec{Dim: 2})) }, sound(distribution.IndependentOf[T](distuv.Gamma{Alpha: 2, Beta: 1}, distuv.LogNormal{Sigma: 1}))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			layers := sound(coupling.RealNVP[T](coupling.Recipe{Dim: 2, Layers: 2, Hidden: []int{8}, Seed: 1})).Members()
@@ -107,7 +107,7 @@ func learn[T bijector.Float](t *testing.T) {
 func TestUnnamedMarginalIsNotSaved(t *testing.T) {
 	type own struct{ distuv.Normal }
 	flow := distribution.NewFlow[float64](sound(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 1})),
-		distribution.NewIndependent[float64](own{distuv.Normal{Sigma: 1}}))
+		sound(distribution.IndependentOf[float64](own{distuv.Normal{Sigma: 1}})))
 	if err := registry.Write(&bytes.Buffer{}, flow); !errors.Is(err, registry.ErrUnknownLayer) {
 		t.Errorf("a flow over a marginal without a name: %v, want ErrUnknownLayer", err)
 	}

@@ -28,20 +28,17 @@ type locationScale[T bijector.Float] struct {
 	loc     []float64 // fixed; nil: 0
 	scale   []float64 // fixed; nil: 1
 	params  struct{ loc, logScale []T }
-	err     error // why this is no distribution
 }
 
-// newLocationScale copies what the spec says. For a spec that says nothing
-// valid it returns a state of no memory with err set.
-func newLocationScale[T bijector.Float](name string, s NormalSpec) locationScale[T] {
-	none := locationScale[T]{dim: s.Dim}
-	if none.err = checkNormalSpec(name, s); none.err != nil {
-		return none
+// newLocationScale copies what the spec says.
+func newLocationScale[T bijector.Float](name string, s NormalSpec) (d locationScale[T], err error) {
+	if err := checkNormalSpec(name, s); err != nil {
+		return d, err
 	}
-	d := locationScale[T]{dim: s.Dim, learned: s.Learned}
+	d = locationScale[T]{dim: s.Dim, learned: s.Learned}
 	if !s.Learned {
 		d.loc, d.scale = slices.Clone(s.Loc), slices.Clone(s.Scale)
-		return d
+		return d, nil
 	}
 	d.params.loc, d.params.logScale = make([]T, s.Dim), make([]T, s.Dim)
 	for j, v := range s.Loc {
@@ -51,15 +48,22 @@ func newLocationScale[T bijector.Float](name string, s NormalSpec) locationScale
 		d.params.logScale[j] = T(math.Log(v))
 	}
 	if err := d.Validate(); err != nil {
-		none.err = fmt.Errorf("%w: the %s's spec does not fit into %T: %w", err, name, *new(T), bijector.ErrSpec)
-		return none
+		return d, fmt.Errorf("%w: the %s's spec does not fit into %T: %w", err, name, *new(T), bijector.ErrSpec)
 	}
-	return d
+	return d, nil
+}
+
+// checkDim returns an ErrSpec for a number of features that no base has.
+func checkDim(name string, dim int) error {
+	if dim < 1 || dim > maxDim {
+		return fmt.Errorf("distribution: a %s of %d dimensions, want 1 to %d: %w", name, dim, maxDim, bijector.ErrSpec)
+	}
+	return nil
 }
 
 func checkNormalSpec(name string, s NormalSpec) error {
-	if s.Dim < 1 || s.Dim > maxDim {
-		return fmt.Errorf("distribution: a %s of %d dimensions, want 1 to %d: %w", name, s.Dim, maxDim, bijector.ErrSpec)
+	if err := checkDim(name, s.Dim); err != nil {
+		return err
 	}
 	if n := len(s.Loc); n != 0 && n != s.Dim {
 		return fmt.Errorf("distribution: a %s of %d dimensions with %d locations, want %d, or none for 0: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec)
@@ -102,11 +106,11 @@ func (d *locationScale[T]) Params() []bijector.Param[T] {
 func (d *locationScale[T]) Buffers() []bijector.Buffer { return nil }
 
 // Validate returns nil where this is a distribution, and otherwise an ErrSpec
-// for a spec that makes none, or an ErrNonFinite for a learned location or
-// scale that has become unusable.
+// for a number of features that makes none, or an ErrNonFinite for a learned
+// location or scale that has become unusable.
 func (d *locationScale[T]) Validate() error {
-	if d.err != nil {
-		return d.err
+	if err := checkDim("base", d.dim); err != nil {
+		return err
 	}
 	for j, v := range d.params.loc {
 		if v-v != 0 {

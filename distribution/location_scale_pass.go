@@ -48,7 +48,7 @@ type locationScalePass[T bijector.Float] struct {
 
 func newLocationScalePass[T bijector.Float](d *locationScale[T], of standard, o bijector.PassOptions) *locationScalePass[T] {
 	n := d.dim
-	if d.err != nil {
+	if checkDim("base", n) != nil {
 		n = 0 // nothing of a refused size is allocated
 	}
 	p := &locationScalePass[T]{

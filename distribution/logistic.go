@@ -41,22 +41,14 @@ type LogisticSpec struct {
 	Learned bool `json:"learned,omitempty"`
 }
 
-// NewLogistic returns the standard logistic distribution of dim features. A
-// dim below 1 makes none: Validate, and every method of a Flow over it, say
-// so.
-func NewLogistic[T bijector.Float](dim int) *Logistic[T] {
-	l, _ := LogisticOf[T](LogisticSpec{Dim: dim})
-	return l
-}
-
-// LogisticOf makes a Logistic from its spec. A spec that describes none is an
-// ErrSpec; the Logistic returned beside it answers every use with that error.
-func LogisticOf[T bijector.Float](s LogisticSpec) (*Logistic[T], error) {
-	l := &Logistic[T]{
-		spec:          LogisticSpec(NormalSpec(s).clone()),
-		locationScale: newLocationScale[T]("logistic", NormalSpec(s)),
+// NewLogistic makes a Logistic from its spec. A spec that describes no
+// distribution is an ErrSpec.
+func NewLogistic[T bijector.Float](s LogisticSpec) (*Logistic[T], error) {
+	d, err := newLocationScale[T]("logistic", NormalSpec(s))
+	if err != nil {
+		return nil, err
 	}
-	return l, l.err
+	return &Logistic[T]{spec: LogisticSpec(NormalSpec(s).clone()), locationScale: d}, nil
 }
 
 // Spec is the LogisticSpec. That of a learned one holds the values it started

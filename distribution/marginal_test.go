@@ -100,7 +100,7 @@ func TestMarginalsEqualGonum(t *testing.T) {
 // it is 0.
 func TestMarginalsAtTheirBounds(t *testing.T) {
 	for _, u := range ofGonum {
-		base := NewIndependent[float64](u)
+		base := must(IndependentOf[float64](u))
 		m := base.at(0)
 		at := []float64{m.lo, m.hi, m.lo - 1, m.hi + 1, math.Nextafter(m.lo, -9), math.Nextafter(m.hi, math.Inf(1))}
 		z, logp := bijector.NewMat[float64](1, len(at)), make([]float64, len(at))
@@ -139,33 +139,26 @@ func TestIndependentSpecs(t *testing.T) {
 		one("gaussian", 0, 1), one(""), one("normal"), one("normal", 0, 1, 2), one("normal", 0, 0), one("normal", math.NaN(), 1),
 		one("gamma", 1, math.Inf(1)), one("uniform", 1, 1), one("uniform", 2, 1), one("triangle", 0, 1, 2), one("triangle", 1, 1, 1), one("triangle", 0, 1, -1),
 	} {
-		base, err := IndependentOf[float64](s)
-		if !errors.Is(err, bijector.ErrSpec) || !errors.Is(base.Validate(), bijector.ErrSpec) {
-			t.Errorf("%+v: %v, want ErrSpec", s, err)
+		if base, err := NewIndependent[float64](s); base != nil || !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("%+v: %v and error %v, want ErrSpec alone", s, base, err)
 		}
-		if err := NewFlow[float64](newBend[float64](1, 0, 1), base).Check(); !errors.Is(err, bijector.ErrSpec) {
-			t.Errorf("a flow over %+v: %v, want ErrSpec", s, err)
-		}
-		base.NewBasePass(bijector.PassOptions{MaxBatch: 1})
-		base.NewBaseGradPass(bijector.PassOptions{MaxBatch: 1})
-		base.Spec()
 	}
-	_, err := IndependentOf[float64](one("gaussian", 0, 1))
+	_, err := NewIndependent[float64](one("gaussian", 0, 1))
 	for _, name := range MarginalKinds() {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%q does not list %s", err, name)
 		}
 	}
 	for _, u := range []Univariate{nil, distuv.Normal{}, distuv.Gamma{Alpha: -1, Beta: 1}, distuv.Uniform{}, distuv.Weibull{}} {
-		if base := NewIndependent[float64](u); !errors.Is(base.Validate(), bijector.ErrSpec) {
-			t.Errorf("%#v: %v, want ErrSpec", u, base.Validate())
+		if base, err := IndependentOf[float64](u); base != nil || !errors.Is(err, bijector.ErrSpec) {
+			t.Errorf("%#v: %v and error %v, want ErrSpec alone", u, base, err)
 		}
 	}
-	if err := NewIndependent[float64]().Validate(); !errors.Is(err, bijector.ErrSpec) {
+	if _, err := IndependentOf[float64](); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("no marginals: %v, want ErrSpec", err)
 	}
 	s := IndependentSpec{Dim: 2, Marginals: []MarginalSpec{{"laplace", []float64{1, 2}}}}
-	base := must(IndependentOf[float64](s))
+	base := must(NewIndependent[float64](s))
 	s.Marginals[0].Params[0] = 9
 	base.Spec().(IndependentSpec).Marginals[0].Params[0] = 9
 	if got := base.Spec(); !reflect.DeepEqual(got, IndependentSpec{2, []MarginalSpec{{"laplace", []float64{1, 2}}}}) {
@@ -184,7 +177,7 @@ func (b bare) Quantile(p float64) float64 { return b.of.Quantile(p) }
 func TestIndependentFromOutside(t *testing.T) {
 	inner := distuv.Normal{Mu: 1, Sigma: 2}
 	layer := newBend[float64](1, 0, 1)
-	with, without := NewIndependent[float64](scored{inner}), NewIndependent[float64](bare{inner})
+	with, without := must(IndependentOf[float64](scored{inner})), must(IndependentOf[float64](bare{inner}))
 	if err := NewFlow[float64](layer, with).Check(); err != nil {
 		t.Error(err)
 	}
@@ -195,7 +188,7 @@ func TestIndependentFromOutside(t *testing.T) {
 	if with.Spec() != nil || without.Spec() != nil {
 		t.Error("a distribution that has no name has a spec")
 	}
-	want := NewFlow[float64](layer, NewIndependent[float64](inner))
+	want := NewFlow[float64](layer, must(IndependentOf[float64](inner)))
 	x := rowsOf[float64](50, 1)
 	equal(t, "LogProb", must(f.LogProb(x)), must(want.LogProb(x)))
 	if got := must(f.Sample(rand.New(rand.NewPCG(1, 2)), 10)); got.Shape()[0] != 10 {
@@ -213,8 +206,8 @@ func TestIndependentFromOutside(t *testing.T) {
 // Rounding to float32 takes no draw out of the support.
 func TestDrawsStayInTheirSupport(t *testing.T) {
 	for name, base := range map[string]Base[float32]{
-		"uniform":     must(UniformOf[float32](UniformSpec{Dim: 1, Lo: []float64{0.1}, Hi: []float64{0.1 + 3e-8}})),
-		"independent": must(IndependentOf[float32](IndependentSpec{Dim: 1, Marginals: []MarginalSpec{{"uniform", []float64{0.1, 0.1 + 3e-8}}}})),
+		"uniform":     must(NewUniform[float32](UniformSpec{Dim: 1, Lo: []float64{0.1}, Hi: []float64{0.1 + 3e-8}})),
+		"independent": must(NewIndependent[float32](IndependentSpec{Dim: 1, Marginals: []MarginalSpec{{"uniform", []float64{0.1, 0.1 + 3e-8}}}})),
 	} {
 		p := base.NewBasePass(bijector.PassOptions{MaxBatch: 1000})
 		z, logp := bijector.NewMat[float32](1, 1000), make([]float64, 1000)

@@ -42,15 +42,18 @@ type MixtureSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
-// NewMixture makes a Mixture from its spec. A spec that describes none is an
-// ErrSpec; the Mixture returned beside it answers every use with that error.
+// NewMixture makes a Mixture from its spec. A spec that describes no
+// distribution is an ErrSpec.
 func NewMixture[T bijector.Float](s MixtureSpec) (*Mixture[T], error) {
 	k := s.Components
 	if k == 0 {
 		k = 8
 	}
-	m := &Mixture[T]{spec: s, gaussians: newGaussians[T]("mixture", s.Dim, 1, k, s.Spread, s.Seed)}
-	return m, m.err
+	g, err := newGaussians[T]("mixture", s.Dim, 1, k, s.Spread, s.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return &Mixture[T]{spec: s, gaussians: g}, nil
 }
 
 // ContextDim is 0: the distribution is unconditional.

@@ -45,18 +45,23 @@ func (s NormalSpec) clone() NormalSpec {
 	return s
 }
 
-// NewNormal returns the standard normal of dim features. A dim below 1 makes
-// none: Validate, and every method of a Flow over it, say so.
-func NewNormal[T bijector.Float](dim int) *Normal[T] {
-	n, _ := NormalOf[T](NormalSpec{Dim: dim})
-	return n
+// NewNormal makes a Normal from its spec. A spec that describes no
+// distribution is an ErrSpec.
+func NewNormal[T bijector.Float](s NormalSpec) (*Normal[T], error) {
+	d, err := newLocationScale[T]("normal", s)
+	if err != nil {
+		return nil, err
+	}
+	return &Normal[T]{spec: s.clone(), locationScale: d}, nil
 }
 
-// NormalOf makes a Normal from its spec. A spec that describes none is an
-// ErrSpec; the Normal returned beside it answers every use with that error.
-func NormalOf[T bijector.Float](s NormalSpec) (*Normal[T], error) {
-	n := &Normal[T]{spec: s.clone(), locationScale: newLocationScale[T]("normal", s)}
-	return n, n.err
+// StandardNormal is the normal of dim features with mean 0 and deviation 1,
+// fixed: NewNormal of NormalSpec{Dim: dim}, short enough to stand in the call
+// that makes a flow. It has no error to return, since a flow compares dim with
+// its layer's; a dim that no layer has, below 1, is an ErrSpec of Validate and
+// of the flow.
+func StandardNormal[T bijector.Float](dim int) *Normal[T] {
+	return &Normal[T]{spec: NormalSpec{Dim: dim}, locationScale: locationScale[T]{dim: dim}}
 }
 
 // Spec is the NormalSpec. That of a learned one holds the values it started

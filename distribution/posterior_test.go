@@ -103,7 +103,7 @@ func wide[T bijector.Float](x *tensor.Dense) []float64 {
 // underflow.
 func TestPosteriorFarAway(t *testing.T) {
 	shift := must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 1}))
-	f := NewFlow[float64](shift, Base[float64](moved[float64]{NewNormal[float64](1), 1}))
+	f := NewFlow[float64](shift, Base[float64](moved[float64]{StandardNormal[float64](1), 1}))
 	c := Classes{Contexts: bijector.TensorOf([]float64{0, 1}, 2, 1), Log: true}
 	got := must(f.Posterior(bijector.TensorOf([]float64{100, -0.3}, 2, 1), c)).Float64s()
 	for i, x := range []float64{100, -0.3} {
@@ -133,7 +133,7 @@ func TestPosteriorNonFinite(t *testing.T) {
 			}
 		}
 	}
-	within := must(NewEnsemble(Mixing{}, box(0, 1), NewFlow[float64](newBend[float64](1, 2, 1), must(UniformOf[float64](UniformSpec{Dim: 1})))))
+	within := must(NewEnsemble(Mixing{}, box(0, 1), NewFlow[float64](newBend[float64](1, 2, 1), must(NewUniform[float64](UniformSpec{Dim: 1})))))
 	got, err := within.Posterior(bijector.TensorOf([]float64{0.5, -1e3}, 2, 1), Classes{})
 	var r *bijector.RowError
 	if !errors.As(err, &r) || r.What != "result" || r.Row != 1 || !math.IsNaN(got.Float64s()[2]) {

@@ -18,7 +18,7 @@ import (
 // there is no x.
 func overflowing() *Flow[float64] {
 	layer := bijector.Invert[float64](newBend[float64](2, 1, 1))
-	return NewFlow[float64](layer, must(NormalOf[float64](NormalSpec{Dim: 2, Scale: []float64{1, 700}})))
+	return NewFlow[float64](layer, must(NewNormal[float64](NormalSpec{Dim: 2, Scale: []float64{1, 700}})))
 }
 
 // Redraws replace the rows that are not finite, and no others.
@@ -55,7 +55,7 @@ func TestRedraws(t *testing.T) {
 // normal cut off where sinh overflows.
 func TestRedrawsFollowTheirLaw(t *testing.T) {
 	b := newBend[float64](1, 0, 1)
-	f := NewFlow[float64](bijector.Invert[float64](b), must(NormalOf[float64](NormalSpec{Dim: 1, Scale: []float64{700}})))
+	f := NewFlow[float64](bijector.Invert[float64](b), must(NewNormal[float64](NormalSpec{Dim: 1, Scale: []float64{700}})))
 	const n = 20_000
 	draws := slices.Clone(must(f.WithRedraws(100).Sample(newRand(1), n)).Float64s())
 	e := math.Exp(b.l[0])

@@ -75,30 +75,17 @@ func (s StudentTSpec) clone() StudentTSpec {
 	return s
 }
 
-// NewStudentT returns the standard Student t distribution of dim features with
-// df degrees of freedom in each. A dim below 1, or a df that is none, makes no
-// distribution: Validate, and every method of a Flow over it, say so.
-func NewStudentT[T bijector.Float](dim int, df float64) *StudentT[T] {
-	s := StudentTSpec{Dim: dim, DF: []float64{df}}
-	if dim >= 1 && dim <= maxDim {
-		s.DF = slices.Repeat(s.DF, dim)
+// NewStudentT makes a StudentT from its spec. A spec that describes no
+// distribution is an ErrSpec.
+func NewStudentT[T bijector.Float](s StudentTSpec) (*StudentT[T], error) {
+	d, err := newLocationScale[T]("Student t", NormalSpec{Dim: s.Dim, Loc: s.Loc, Scale: s.Scale, Learned: s.Learned})
+	if err != nil {
+		return nil, err
 	}
-	t, _ := StudentTOf[T](s)
-	return t
-}
-
-// StudentTOf makes a StudentT from its spec. A spec that describes none is an
-// ErrSpec; the StudentT returned beside it answers every use with that error.
-func StudentTOf[T bijector.Float](s StudentTSpec) (*StudentT[T], error) {
-	t := &StudentT[T]{spec: s.clone()}
-	t.locationScale = newLocationScale[T]("Student t", NormalSpec{Dim: s.Dim, Loc: s.Loc, Scale: s.Scale, Learned: s.Learned})
-	if t.err == nil {
-		t.err = checkDF(s)
+	if err := checkDF(s); err != nil {
+		return nil, err
 	}
-	if t.err != nil {
-		t.locationScale = locationScale[T]{dim: s.Dim, err: t.err}
-		return t, t.err
-	}
+	t := &StudentT[T]{spec: s.clone(), locationScale: d}
 	if !s.LearnedDF {
 		t.df = slices.Clone(s.DF)
 		return t, nil
@@ -139,9 +126,8 @@ func (t *StudentT[T]) Params() []bijector.Param[T] {
 	return all
 }
 
-// Validate returns nil where this is a distribution, and otherwise an ErrSpec
-// for a spec that makes none, or an ErrNonFinite for a learned parameter that
-// has become unusable.
+// Validate returns nil, or an ErrNonFinite for a learned parameter that has
+// become unusable.
 func (t *StudentT[T]) Validate() error {
 	if err := t.locationScale.Validate(); err != nil {
 		return err
@@ -179,11 +165,7 @@ type standardT[T bijector.Float] struct {
 }
 
 func newStandardT[T bijector.Float](t *StudentT[T]) *standardT[T] {
-	n := t.dim
-	if t.err != nil {
-		n = 0
-	}
-	s := &standardT[T]{of: t, df: make([]float64, n), norm: make([]float64, n)}
+	s := &standardT[T]{of: t, df: make([]float64, t.dim), norm: make([]float64, t.dim)}
 	for j := range s.df {
 		s.df[j] = defaultDF
 	}

@@ -28,7 +28,6 @@ import (
 type Uniform[T bijector.Float] struct {
 	spec   UniformSpec
 	volume float64 // its logarithm
-	err    error   // why this is no distribution
 }
 
 // UniformSpec describes a Uniform.
@@ -58,21 +57,13 @@ func (s *UniformSpec) bounds(j int) (lo, hi float64) {
 	return lo, hi
 }
 
-// NewUniform returns the uniform distribution on the unit box of dim features.
-// A dim below 1 makes none: Validate, and every method of a Flow over it, say
-// so.
-func NewUniform[T bijector.Float](dim int) *Uniform[T] {
-	u, _ := UniformOf[T](UniformSpec{Dim: dim})
-	return u
-}
-
-// UniformOf makes a Uniform from its spec. A spec that describes none is an
-// ErrSpec; the Uniform returned beside it answers every use with that error.
-func UniformOf[T bijector.Float](s UniformSpec) (*Uniform[T], error) {
-	u := &Uniform[T]{spec: s.clone()}
-	if u.err = checkUniform[T](s); u.err != nil {
-		return u, u.err
+// NewUniform makes a Uniform from its spec. A spec that describes no
+// distribution is an ErrSpec.
+func NewUniform[T bijector.Float](s UniformSpec) (*Uniform[T], error) {
+	if err := checkUniform[T](s); err != nil {
+		return nil, err
 	}
+	u := &Uniform[T]{spec: s.clone()}
 	if len(s.Lo)+len(s.Hi) > 0 {
 		for j := range s.Dim {
 			lo, hi := s.bounds(j)
@@ -83,8 +74,8 @@ func UniformOf[T bijector.Float](s UniformSpec) (*Uniform[T], error) {
 }
 
 func checkUniform[T bijector.Float](s UniformSpec) error {
-	if s.Dim < 1 || s.Dim > maxDim {
-		return fmt.Errorf("distribution: a uniform of %d dimensions, want 1 to %d: %w", s.Dim, maxDim, bijector.ErrSpec)
+	if err := checkDim("uniform", s.Dim); err != nil {
+		return err
 	}
 	if n := len(s.Lo); n != 0 && n != s.Dim {
 		return fmt.Errorf("distribution: a uniform of %d dimensions with %d lower bounds, want %d, or none for 0: %w", s.Dim, n, s.Dim, bijector.ErrSpec)
@@ -133,9 +124,6 @@ func (u *Uniform[T]) Buffers() []bijector.Buffer { return nil }
 
 // Spec is the UniformSpec.
 func (u *Uniform[T]) Spec() any { return u.spec.clone() }
-
-// Validate returns nil, or an ErrSpec for a spec that makes no distribution.
-func (u *Uniform[T]) Validate() error { return u.err }
 
 // NewBasePass returns a pass that scores and draws.
 func (u *Uniform[T]) NewBasePass(bijector.PassOptions) BasePass[T] { return uniformPass[T]{u} }

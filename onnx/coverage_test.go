@@ -50,7 +50,7 @@ func TestEveryLayer(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		f := distribution.NewFlow(l, distribution.NewNormal[float64](4))
+		f := distribution.NewFlow(l, distribution.StandardNormal[float64](4))
 		for _, d := range []onnx.Direction{onnx.Forward, onnx.Inverse} {
 			if err := onnx.Export(new(bytes.Buffer), f, d); err != nil {
 				t.Errorf("%s, direction %d: %v", name, d, err)
@@ -112,7 +112,7 @@ func TestEveryMap(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		f := distribution.NewFlow[float64](c, distribution.NewNormal[float64](4))
+		f := distribution.NewFlow[float64](c, distribution.StandardNormal[float64](4))
 		if err := onnx.Export(new(bytes.Buffer), f, onnx.Forward); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

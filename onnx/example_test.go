@@ -17,7 +17,7 @@ func ExampleExport() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](4))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](4))
 
 	var density, sampler bytes.Buffer // or files
 	if err := onnx.Export(&density, flow, onnx.Forward); err != nil {

@@ -96,7 +96,7 @@ func realNVP(t *testing.T, context int) *distribution.Flow[float64] {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[float64](4))
+	return distribution.NewFlow(chain, distribution.StandardNormal[float64](4))
 }
 
 func TestInputsAndOutputs(t *testing.T) {
@@ -205,7 +205,7 @@ func identity(t *testing.T) bijector.Layer[float64] {
 }
 
 func TestOutsideLayers(t *testing.T) {
-	f := distribution.NewFlow[float64](turn{identity(t)}, distribution.NewNormal[float64](4))
+	f := distribution.NewFlow[float64](turn{identity(t)}, distribution.StandardNormal[float64](4))
 	for d, op := range map[onnx.Direction]string{onnx.Forward: "Sin", onnx.Inverse: "Cos"} {
 		var ops []string
 		for _, n := range texts(t, graphOf(t, export(t, f, d)), 1) {
@@ -219,7 +219,7 @@ func TestOutsideLayers(t *testing.T) {
 
 func TestWhatCannotBeExported(t *testing.T) {
 	var b bytes.Buffer
-	err := onnx.Export(&b, distribution.NewFlow[float64](swirl{identity(t)}, distribution.NewNormal[float64](4)), onnx.Forward)
+	err := onnx.Export(&b, distribution.NewFlow[float64](swirl{identity(t)}, distribution.StandardNormal[float64](4)), onnx.Forward)
 	if !errors.Is(err, onnx.ErrUnsupported) || !strings.Contains(err.Error(), "swirl") {
 		t.Errorf("an unknown layer: %v, want ErrUnsupported with its type", err)
 	}
@@ -229,7 +229,7 @@ func TestWhatCannotBeExported(t *testing.T) {
 	if err := onnx.Export(&b, realNVP(t, 0), 7); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("direction 7: %v, want ErrSpec", err)
 	}
-	broken := distribution.NewFlow[float64](identity(t), distribution.NewNormal[float64](3))
+	broken := distribution.NewFlow[float64](identity(t), distribution.StandardNormal[float64](3))
 	if err := onnx.Export(&b, broken, onnx.Forward); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("a flow whose parts do not fit: %v, want ErrShape", err)
 	}

@@ -47,13 +47,13 @@ func builtins() *table {
 	sized(leaf("autoregressive.spline", autoregressive.NewSpline[float32], autoregressive.NewSpline[float64]), maskedSplineValues)
 	sized(mapEntry("autoregressive.made", autoregressive.NewMADE[float32], autoregressive.NewMADE[float64]), madeValues)
 
-	t.add(baseEntry("distribution.normal", distribution.NormalOf[float32], distribution.NormalOf[float64]))
-	t.add(baseEntry("distribution.logistic", distribution.LogisticOf[float32], distribution.LogisticOf[float64]))
-	sized(baseEntry("distribution.studentt", distribution.StudentTOf[float32], distribution.StudentTOf[float64]), studentTValues)
-	sized(baseEntry("distribution.uniform", distribution.UniformOf[float32], distribution.UniformOf[float64]), noValues)
+	t.add(baseEntry("distribution.normal", distribution.NewNormal[float32], distribution.NewNormal[float64]))
+	t.add(baseEntry("distribution.logistic", distribution.NewLogistic[float32], distribution.NewLogistic[float64]))
+	sized(baseEntry("distribution.studentt", distribution.NewStudentT[float32], distribution.NewStudentT[float64]), studentTValues)
+	sized(baseEntry("distribution.uniform", distribution.NewUniform[float32], distribution.NewUniform[float64]), noValues)
 	sized(baseEntry("distribution.mixture", distribution.NewMixture[float32], distribution.NewMixture[float64]), mixtureValues)
 	sized(baseEntry("distribution.classmixture", distribution.NewClassMixture[float32], distribution.NewClassMixture[float64]), classMixtureValues)
-	sized(baseEntry("distribution.independent", distribution.IndependentOf[float32], distribution.IndependentOf[float64]), noValues)
+	sized(baseEntry("distribution.independent", distribution.NewIndependent[float32], distribution.NewIndependent[float64]), noValues)
 	t.add(newEntry[distribution.FlowSpec, *distribution.Flow[float32], *distribution.Flow[float64]](flows, "distribution.flow", flowOf[float32], flowOf[float64]))
 
 	sized(encoderEntry("autoencoder.conv", autoencoder.NewConv[float32], autoencoder.NewConv[float64]), convValues)

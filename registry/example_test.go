@@ -69,7 +69,7 @@ func ExampleSave() {
 		fmt.Println(err)
 		return
 	}
-	flow := distribution.NewFlow[float32](chain, distribution.NewNormal[float32](2))
+	flow := distribution.NewFlow[float32](chain, distribution.StandardNormal[float32](2))
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		fmt.Println(err)
@@ -96,7 +96,7 @@ func ExampleSave() {
 // A model may come from anywhere, such as a file that is embedded in the
 // program.
 func ExampleReadFlow() {
-	flow := distribution.NewFlow[float64](mustScale(2), distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow[float64](mustScale(2), distribution.StandardNormal[float64](2))
 	var embedded bytes.Buffer
 	if err := registry.Write(&embedded, flow); err != nil {
 		fmt.Println(err)
@@ -169,7 +169,7 @@ func ExampleNewLatent() {
 }
 
 func ExampleMarshalSpec() {
-	flow := distribution.NewFlow[float64](mustScale(2), distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow[float64](mustScale(2), distribution.StandardNormal[float64](2))
 	spec, err := registry.MarshalSpec(flow)
 	fmt.Println(string(spec), err)
 	// Output: {"bijector":{"type":"bijector.scale","spec":{"dim":2}},"base":{"type":"distribution.normal","spec":{"dim":2}}} <nil>
@@ -198,7 +198,7 @@ func ExampleLoadEnsemble() {
 			fmt.Println(err)
 			return
 		}
-		flows = append(flows, distribution.NewFlow(chain, distribution.NewNormal[float32](2)))
+		flows = append(flows, distribution.NewFlow(chain, distribution.StandardNormal[float32](2)))
 	}
 	ensemble, err := distribution.NewEnsemble(distribution.Mixing{Weights: []float64{3, 1}}, flows...)
 	if err != nil {

@@ -28,7 +28,7 @@ func testImageFlow[T bijector.Float](t *testing.T) {
 		must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: 64, Pixels: 16})),
 		bijector.Invert[T](must(bijector.NewSqueeze[T](bijector.SqueezeSpec{Channels: 1, Height: 8, Width: 8}))),
 		scales))
-	flow := distribution.NewFlow[T](chain, distribution.NewNormal[T](64))
+	flow := distribution.NewFlow[T](chain, distribution.StandardNormal[T](64))
 	stir[T](flow, 8)
 	file := path(t)
 	if err := registry.Save(file, flow); err != nil {

@@ -69,7 +69,7 @@ func bigFlow[T bijector.Float]() *distribution.Flow[T] {
 		})),
 		must(bijector.NewScale[T](bijector.ScaleSpec{Dim: d, FromData: true})),
 	}
-	base := must(distribution.NormalOf[T](distribution.NormalSpec{Dim: d, Loc: []float64{1, 2, 3, 4}, Learned: true}))
+	base := must(distribution.NewNormal[T](distribution.NormalSpec{Dim: d, Loc: []float64{1, 2, 3, 4}, Learned: true}))
 	f := distribution.NewFlow(bijector.Layer[T](must(bijector.NewChain(layers...))), distribution.Base[T](base))
 	stir[T](f, 7)
 	return f
@@ -81,12 +81,12 @@ func smallFlow[T bijector.Float]() *distribution.Flow[T] {
 		must(coupling.NewAffine[T](coupling.AffineSpec{Dim: 2, Hidden: []int{2}, Seed: 5})),
 		must(bijector.NewPermute[T](bijector.PermuteSpec{Dim: 2, Kind: "reverse"})),
 	))
-	return distribution.NewFlow(bijector.Layer[T](chain), distribution.Base[T](must(distribution.LogisticOf[T](distribution.LogisticSpec{Dim: 2}))))
+	return distribution.NewFlow(bijector.Layer[T](chain), distribution.Base[T](must(distribution.NewLogistic[T](distribution.LogisticSpec{Dim: 2}))))
 }
 
 func latent[T bijector.Float](e autoencoder.Encoder, dim int) *autoencoder.Latent[T] {
 	chain := must(coupling.RealNVP[T](coupling.Recipe{Dim: dim, Layers: 2, Hidden: []int{6}, Seed: 4}))
-	return must(autoencoder.NewLatent(e, nil, distribution.NewFlow(bijector.Layer[T](chain), distribution.Base[T](distribution.NewNormal[T](dim)))))
+	return must(autoencoder.NewLatent(e, nil, distribution.NewFlow(bijector.Layer[T](chain), distribution.Base[T](distribution.StandardNormal[T](dim)))))
 }
 
 // batch is n rows of d values around 0.
@@ -129,5 +129,5 @@ func sameBits(t *testing.T, what string, a, b *tensor.Dense) {
 // wideFlow makes a file of about 5 MB.
 func wideFlow() *distribution.Flow[float32] {
 	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 200, Layers: 2, Hidden: []int{600, 600}}))
-	return distribution.NewFlow(bijector.Layer[float32](chain), distribution.Base[float32](distribution.NewNormal[float32](200)))
+	return distribution.NewFlow(bijector.Layer[float32](chain), distribution.Base[float32](distribution.StandardNormal[float32](200)))
 }

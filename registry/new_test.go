@@ -199,7 +199,7 @@ func TestMarshalSpec(t *testing.T) {
 		t.Error("FromNode made another layer")
 	}
 	want := `{"type":"distribution.normal","spec":{"dim":2}}`
-	if got := must(registry.MarshalSpec(distribution.NewNormal[float32](2))); string(got) != want {
+	if got := must(registry.MarshalSpec(distribution.StandardNormal[float32](2))); string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -220,7 +220,7 @@ func TestMarshalSpecRefuses(t *testing.T) {
 	chain := must(bijector.NewChain[float32](shift, Stranger{must(NewShift[float32](ShiftSpec{Dim: 2}))}))
 	_, err := registry.MarshalSpec(chain)
 	wantError(t, "not registered", err, registry.ErrUnknownLayer, "registry_test.StrangerSpec", "register it with registry.Register before saving", "Layers[1]")
-	base := distribution.Base[float32](distribution.NewNormal[float32](2))
+	base := distribution.Base[float32](distribution.StandardNormal[float32](2))
 	_, err = registry.MarshalSpec(distribution.NewFlow(bijector.Layer[float32](chain), base))
 	wantError(t, "within a flow", err, registry.ErrUnknownLayer, "StrangerSpec")
 

@@ -68,7 +68,7 @@ func TestRegisterPanics(t *testing.T) {
 		"a nil container": {func() {
 			RegisterContainer("own.layer", bijector.BuildChain[float32], none(bijector.BuildChain[float64]))
 		}, "nil constructor"},
-		"a nil base":               {func() { RegisterBase("own.base", distribution.NormalOf[float32], none(distribution.NormalOf[float64])) }, "nil constructor"},
+		"a nil base":               {func() { RegisterBase("own.base", distribution.NewNormal[float32], none(distribution.NewNormal[float64])) }, "nil constructor"},
 		"a nil map":                {func() { RegisterMap("own.map", coupling.NewMLP[float32], none(coupling.NewMLP[float64])) }, "nil constructor"},
 		"a nil encoder":            {func() { RegisterEncoder("own.encoder", none(autoencoder.NewPCA[float32]), autoencoder.NewPCA[float64]) }, "nil constructor"},
 		"a nil decoder":            {func() { RegisterDecoder("own.decoder", none(autoencoder.NewPCA[float32]), autoencoder.NewPCA[float64]) }, "nil constructor"},
@@ -156,7 +156,7 @@ func TestConcurrentRegistration(t *testing.T) {
 			go func() {
 				defer wg.Done()
 				New[float32]("bijector.permute", []byte(`{"dim":3}`))
-				MarshalSpec(distribution.NewNormal[float32](2))
+				MarshalSpec(distribution.StandardNormal[float32](2))
 			}()
 		}
 		wg.Wait()

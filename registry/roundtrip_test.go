@@ -69,7 +69,7 @@ func testFlow[T bijector.Float](t *testing.T) {
 // An embedding of contexts is a part of its flow.
 func TestEmbeddingRoundTrip(t *testing.T) {
 	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 4, ContextDim: 3, Layers: 2, Hidden: []int{6}}))
-	f := distribution.NewConditional[float32](chain, distribution.NewNormal[float32](4),
+	f := distribution.NewConditional[float32](chain, distribution.StandardNormal[float32](4),
 		must(coupling.NewMLP[float32](coupling.MLPSpec{In: 2, Out: 3, Hidden: []int{5}})))
 	stir[float32](f, 3)
 	file := path(t)
@@ -102,7 +102,7 @@ func TestEnsembleRoundTrip(t *testing.T) {
 
 func testEnsemble[T bijector.Float](t *testing.T) {
 	for _, m := range []distribution.Mixing{{}, {Weights: []float64{2, 1}, Learned: true}} {
-		second := distribution.NewFlow(bijector.Layer[T](must(coupling.RealNVP[T](coupling.Recipe{Dim: 4, Layers: 2, Hidden: []int{6}}))), distribution.Base[T](distribution.NewNormal[T](4)))
+		second := distribution.NewFlow(bijector.Layer[T](must(coupling.RealNVP[T](coupling.Recipe{Dim: 4, Layers: 2, Hidden: []int{6}}))), distribution.Base[T](distribution.StandardNormal[T](4)))
 		e := must(distribution.NewEnsemble(m, bigFlow[T](), second))
 		stir[T](e, 5)
 		file := path(t)
@@ -143,7 +143,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 	wantError(t, "a base for a flow", err, registry.ErrUnknownLayer, "flow 0", "distribution.normal")
 	_, err = registry.NewEnsemble[T]([]byte(`{"members": []}`))
 	wantError(t, "an unknown field", err, bijector.ErrSpec, "members")
-	base := distribution.Base[T](distribution.NewNormal[T](2))
+	base := distribution.Base[T](distribution.StandardNormal[T](2))
 	inner := must(bijector.NewChain[T](bijector.Invert[T](must(NewShift[T](ShiftSpec{Dim: 2})))))
 	fine := must(distribution.NewEnsemble(distribution.Mixing{}, distribution.NewFlow(bijector.Layer[T](inner), base)))
 	if err := registry.Save(path(t), fine); err != nil {
@@ -153,7 +153,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 
 // A flow of an ensemble that cannot be saved is named.
 func TestEnsembleOfStateless(t *testing.T) {
-	base := distribution.Base[float32](distribution.NewNormal[float32](2))
+	base := distribution.Base[float32](distribution.StandardNormal[float32](2))
 	layer := bijector.Layer[float32](Stateless{must(NewShift[float32](ShiftSpec{Dim: 2}))})
 	e := must(distribution.NewEnsemble(distribution.Mixing{}, distribution.NewFlow(layer, base)))
 	wantError(t, "a layer without state", registry.Save(path(t), e), bijector.ErrSpec, "flow 0: bijector", "registry_test.Stateless")

@@ -89,7 +89,7 @@ func testFlow(t testing.TB, seed uint64) *distribution.Flow[float32] {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return distribution.NewFlow(bijector.Layer[float32](chain), distribution.Base[float32](distribution.NewNormal[float32](20)))
+	return distribution.NewFlow(bijector.Layer[float32](chain), distribution.Base[float32](distribution.StandardNormal[float32](20)))
 }
 
 // TestInterruptedSave kills a save at each of its steps: the old model stays
@@ -153,7 +153,7 @@ func TestSaveRefuses(t *testing.T) {
 	if err := Save(path, permute); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("no permutation: %v", err)
 	}
-	normal := distribution.Base[float64](distribution.NewNormal[float64](2))
+	normal := distribution.Base[float64](distribution.StandardNormal[float64](2))
 	for what, model := range map[string]any{
 		"nil":                  nil,
 		"a nil flow":           (*distribution.Flow[float32])(nil),

@@ -17,7 +17,7 @@ func someFlow[T bijector.Float](context int) *distribution.Flow[T] {
 	if err != nil {
 		panic(err)
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[T](6))
+	return distribution.NewFlow(chain, distribution.StandardNormal[T](6))
 }
 
 func someRows[T bijector.Float](n, d int) *TensorSource {
@@ -45,7 +45,7 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 		{"one worker", someRows[T](250, 6), 0, Options{Workers: 1}},
 		{"sgd, clipped", someRows[T](250, 6), 0, Options{Optimizer: SGD{Momentum: 0.9}, ClipNorm: 1e-3}},
 		{"averaged", someRows[T](250, 6), 0, Options{Average: 0.99}},
-		{"reverse", newBaseDraws[T](distribution.NewNormal[T](6), 250, 1), 0, Options{}},
+		{"reverse", newBaseDraws[T](distribution.StandardNormal[T](6), 250, 1), 0, Options{}},
 		{"split", part, 0, Options{Schedule: Warmup{Steps: 3, Then: Cosine{}}}},
 		{"context", someRows[T](250, 6).Given(someRows[T](250, 2).x), 2, Options{Optimizer: Adam{WeightDecay: 0.1, Decoupled: true}}},
 	} {
@@ -60,7 +60,7 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 		}
 		var m bijector.Objective[T] = someFlow[T](c.context)
 		if draws, ok := c.data.(*baseDraws[T]); ok {
-			flow := distribution.NewFlow[T](bijector.Invert(someFlow[T](0).Layer()), distribution.NewNormal[T](draws.dim))
+			flow := distribution.NewFlow[T](bijector.Invert(someFlow[T](0).Layer()), distribution.StandardNormal[T](draws.dim))
 			m = &reverse[T]{Flow: flow, target: TargetFunc(draws.dim, func(g, x []float64) (logp float64) {
 				for j, v := range x {
 					g[j] = -v

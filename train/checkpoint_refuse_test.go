@@ -36,7 +36,7 @@ func TestResumeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := bits(flow)
-	wide := distribution.NewFlow(must(coupling.RealNVP[float64](coupling.Recipe{Dim: 3, Layers: 3, Hidden: []int{9}})), distribution.NewNormal[float64](3))
+	wide := distribution.NewFlow(must(coupling.RealNVP[float64](coupling.Recipe{Dim: 3, Layers: 3, Hidden: []int{9}})), distribution.StandardNormal[float64](3))
 	for _, c := range []struct {
 		what   string
 		model  bijector.Objective[float64]

@@ -42,7 +42,7 @@ func (p spikyPass) Step(x, cond bijector.Mat[float64], loss []float64) {
 // someFlow is a Real NVP in three features.
 func someFlow[T bijector.Float](norm string, context int, seed uint64) *distribution.Flow[T] {
 	chain := must(coupling.RealNVP[T](coupling.Recipe{Dim: 3, ContextDim: context, Layers: 3, Hidden: []int{8}, Norm: norm, Seed: seed}))
-	return distribution.NewFlow(chain, distribution.NewNormal[T](3))
+	return distribution.NewFlow(chain, distribution.StandardNormal[T](3))
 }
 
 // resumable are runs of every kind of state.

@@ -39,7 +39,7 @@ func columns[T bijector.Float](n, d int, f func(i int, x []float64)) *tensor.Den
 func fitOnce[T bijector.Float](x *tensor.Dense, o train.Options) (*distribution.Flow[T], *train.Report, error) {
 	d := x.Shape()[1]
 	chain := must(coupling.RealNVP[T](coupling.Recipe{Dim: d, Layers: 2, Hidden: []int{4}}))
-	flow := distribution.NewFlow(chain, distribution.NewNormal[T](d))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[T](d))
 	if o.Epochs == 0 {
 		o.Epochs = 1
 	}
@@ -127,7 +127,7 @@ func TestDegenerateDataOfOtherModels(t *testing.T) {
 // One feature: autoregressive flows take it, constant ones are refused.
 func TestOneFeature(t *testing.T) {
 	chain := must(autoregressive.MAF[float64](autoregressive.Recipe{Dim: 1, Layers: 2}))
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float64](1))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float64](1))
 	x := columns[float64](500, 1, func(_ int, x []float64) { x[0] = 3 + 2*x[0] })
 	report, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{Epochs: 30, Rate: 1e-2})
 	if err != nil {

@@ -51,7 +51,7 @@ func TestDiagnoseALinearFlow(t *testing.T) {
 		if !svd.Factorize(jacobian, mat.SVDNone) {
 			t.Fatal("no singular values")
 		}
-		got := diagnose(t, distribution.NewFlow[float64](lu, distribution.NewNormal[float64](d)), train.Tensor(gauss[float64](700, d, 1)))
+		got := diagnose(t, distribution.NewFlow[float64](lu, distribution.StandardNormal[float64](d)), train.Tensor(gauss[float64](700, d, 1)))
 		near(t, "gain", got.Gain, svd.Values(nil)[0], 1e-5)
 		if got.Rows != 700 || got.GainRows != 256 || !got.Healthy() || got.RoundTrip > 1e-9 || got.Saturated != 0 {
 			t.Errorf("%d features: %+v", d, got)
@@ -66,7 +66,7 @@ func TestDiagnoseAWideFlow(t *testing.T) {
 	for i := range scale.Params()[0].Data {
 		scale.Params()[0].Data[i] = -math.Log(50) // x = 50 z
 	}
-	got := diagnose(t, distribution.NewFlow[float64](scale, distribution.NewNormal[float64](d)), train.Tensor(gauss[float64](20, d, 1)))
+	got := diagnose(t, distribution.NewFlow[float64](scale, distribution.StandardNormal[float64](d)), train.Tensor(gauss[float64](20, d, 1)))
 	near(t, "gain", got.Gain, 50, 1e-6)
 }
 
@@ -80,7 +80,7 @@ func exploding[T bijector.Float](scale string, weight float64) *distribution.Flo
 		}
 	}
 	chain.Changed()
-	return distribution.NewFlow(chain, distribution.NewNormal[T](2))
+	return distribution.NewFlow(chain, distribution.StandardNormal[T](2))
 }
 
 func TestDiagnoseAnExplodingFlow(t *testing.T) {
@@ -128,7 +128,7 @@ func TestDiagnoseAnExplodingFlow(t *testing.T) {
 
 func TestDiagnoseNamesRowsThatAreNotFinite(t *testing.T) {
 	// Far out, tanh is 1 and has no inverse.
-	f := distribution.NewFlow[float32](must(bijector.NewTanh[float32](bijector.TanhSpec{Dim: 2})), distribution.NewNormal[float32](2))
+	f := distribution.NewFlow[float32](must(bijector.NewTanh[float32](bijector.TanhSpec{Dim: 2})), distribution.StandardNormal[float32](2))
 	got := diagnose(t, f, train.Tensor(dense[float32](300, 2, func(i, _ int) float64 { return 0.1 + float64(i/217)*50 })))
 	if got.NonFinite != 83 || got.FirstNonFinite != 217 || got.Healthy() || !strings.Contains(got.String(), "first is row 217") {
 		t.Errorf("%+v", got)
@@ -146,7 +146,7 @@ func TestDiagnoseSaturation(t *testing.T) {
 	if calm.Saturated != 0 || !(at.Saturated > 0.2 && at.Saturated < 0.8) || free.Saturated != 0 {
 		t.Errorf("%g, %g and %g of the rows are saturated", calm.Saturated, at.Saturated, free.Saturated)
 	}
-	back := distribution.NewFlow[float64](bijector.Invert(wild.Layer()), distribution.NewNormal[float64](2))
+	back := distribution.NewFlow[float64](bijector.Invert(wild.Layer()), distribution.StandardNormal[float64](2))
 	z := must(wild.Forward(gauss[float64](500, 2, 1)))
 	again := diagnose(t, back, train.Tensor(z))
 	near(t, "share seen from the other side", again.Saturated, at.Saturated, 2e-3)
@@ -154,7 +154,7 @@ func TestDiagnoseSaturation(t *testing.T) {
 
 func TestDiagnoseWithContext(t *testing.T) {
 	chain := must(autoregressive.MAF[float64](autoregressive.Recipe{Dim: 3, ContextDim: 1, Layers: 2, Hidden: []int{16}}))
-	f := distribution.NewFlow(chain, distribution.NewNormal[float64](3))
+	f := distribution.NewFlow(chain, distribution.StandardNormal[float64](3))
 	d := diagnose(t, f, train.Tensor(gauss[float64](150, 3, 1)).Given(gauss[float64](150, 1, 2)))
 	if d.Rows != 150 || d.GainRows != 150 || !d.Healthy() || !(d.Gain > 0) {
 		t.Errorf("%+v", d)

@@ -33,7 +33,7 @@ func smallFlow() *distribution.Flow[float32] {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[float32](2))
+	return distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
 }
 
 // A flow learns a density: it ends near the entropy of what it was shown, and
@@ -71,7 +71,7 @@ func ExampleFitReverse() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow[float64](bijector.Invert[float64](chain), distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow[float64](bijector.Invert[float64](chain), distribution.StandardNormal[float64](2))
 	_, err = train.FitReverse(context.Background(), flow, ridge, 5000, train.Options{
 		Rate: 1e-2, Schedule: train.Cosine{}, ClipNorm: 10,
 	})
@@ -120,7 +120,7 @@ func ExampleEvaluate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float64](2))
 	x := tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float64{0, 0, 1, -1}))
 	loss, err := train.Evaluate(context.Background(), flow, train.Tensor(x))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 func realNVP[T bijector.Float](r coupling.Recipe) *distribution.Flow[T] {
-	return distribution.NewFlow(must(coupling.RealNVP[T](r)), distribution.NewNormal[T](r.Dim))
+	return distribution.NewFlow(must(coupling.RealNVP[T](r)), distribution.StandardNormal[T](r.Dim))
 }
 
 // The negative log-likelihood of new rows comes down to that of the density
@@ -157,7 +157,7 @@ func TestBatchNormHoldsThePopulationsMoments(t *testing.T) {
 		}}},
 	} {
 		chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: d, Layers: 3, Hidden: []int{8}, Seed: 1}))
-		flow := distribution.NewFlow(chain, distribution.NewNormal[float64](d))
+		flow := distribution.NewFlow(chain, distribution.StandardNormal[float64](d))
 		o.Epochs, o.Batch, o.Rate = 3, 64, 1e-2
 		var ctx context.Context
 		ctx, cancel = context.WithCancel(context.Background())
@@ -195,7 +195,7 @@ func TestBatchNormHoldsThePopulationsMoments(t *testing.T) {
 func TestActNormStartsOnce(t *testing.T) {
 	x := dense[float64](100, 2, func(i, j int) float64 { return 10 + float64((i+j*(i/10))%10)*float64(j+1) })
 	norm := must(bijector.NewActNorm[float64](bijector.ActNormSpec{Dim: 2}))
-	flow := distribution.NewFlow(must(bijector.NewChain[float64](norm)), distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow(must(bijector.NewChain[float64](norm)), distribution.StandardNormal[float64](2))
 	first := math.NaN()
 	fit := func() {
 		_, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{
@@ -221,7 +221,7 @@ func TestActNormStartsOnce(t *testing.T) {
 
 func TestFlowsThatCannotBeUsed(t *testing.T) {
 	chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: 3, Layers: 1}))
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float64](2))
 	x := train.Tensor(gauss[float64](5, 3, 1))
 	if report, err := train.Fit(context.Background(), flow, x, train.Options{}); err == nil || report != nil {
 		t.Error("Fit takes a flow whose base has another width")
@@ -230,7 +230,7 @@ func TestFlowsThatCannotBeUsed(t *testing.T) {
 		t.Error("Evaluate takes a flow whose base has another width")
 	}
 	// What cannot be trained can be evaluated.
-	inverted := distribution.NewFlow[float64](bijector.Invert[float64](chain), distribution.NewNormal[float64](3))
+	inverted := distribution.NewFlow[float64](bijector.Invert[float64](chain), distribution.StandardNormal[float64](3))
 	if _, err := train.Fit(context.Background(), inverted, x, train.Options{}); err == nil {
 		t.Error("Fit takes a layer without a gradient")
 	}

@@ -70,7 +70,7 @@ func targets() []known {
 // drawer is a flow that draws by the forward direction of a Real NVP.
 func drawingFlow[T bijector.Float](dim int, norm string) *distribution.Flow[T] {
 	chain := must(coupling.RealNVP[T](coupling.Recipe{Dim: dim, Layers: 4, Hidden: []int{16}, Norm: norm, Seed: 1}))
-	return distribution.NewFlow[T](bijector.Invert[T](chain), distribution.NewNormal[T](dim))
+	return distribution.NewFlow[T](bijector.Invert[T](chain), distribution.StandardNormal[T](dim))
 }
 
 func TestTargetsAreTheirGradients(t *testing.T) {
@@ -105,7 +105,7 @@ func TestFitReverse(t *testing.T) {
 			flow := drawingFlow[float64](k.Dim(), norm)
 			if k.name == "correlated normal" { // an inverse autoregressive flow
 				maf := must(autoregressive.MAF[float64](autoregressive.Recipe{Dim: 2, Layers: 2, Hidden: []int{16}, Seed: 1}))
-				flow = distribution.NewFlow[float64](bijector.Invert[float64](maf), distribution.NewNormal[float64](2))
+				flow = distribution.NewFlow[float64](bijector.Invert[float64](maf), distribution.StandardNormal[float64](2))
 			}
 			report, err := train.FitReverse(context.Background(), flow, k, 6000, train.Options{
 				Epochs: k.epochs, Rate: 1e-2, Schedule: train.Cosine{}, Average: 0.95, ValidationFraction: 0.1, ClipNorm: 10,
@@ -217,8 +217,8 @@ func TestReverseRepeats(t *testing.T) {
 func TestReverseRefuses(t *testing.T) {
 	chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: 2, Layers: 2}))
 	given := must(coupling.RealNVP[float64](coupling.Recipe{Dim: 2, ContextDim: 1, Layers: 2}))
-	normal := distribution.NewNormal[float64](2)
-	learned := must(distribution.NormalOf[float64](distribution.NormalSpec{Dim: 2, Learned: true}))
+	normal := distribution.StandardNormal[float64](2)
+	learned := must(distribution.NewNormal[float64](distribution.NormalSpec{Dim: 2, Learned: true}))
 	good := distribution.NewFlow[float64](bijector.Invert[float64](chain), normal)
 	target := targets()[0]
 	for what, c := range map[string]struct {
@@ -248,7 +248,7 @@ func TestReverseRefuses(t *testing.T) {
 
 // The weights of a flow that is the target, and of draws that are not.
 func TestImportanceWeights(t *testing.T) {
-	flow := distribution.NewFlow[float64](must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 2})), distribution.NewNormal[float64](2))
+	flow := distribution.NewFlow[float64](must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 2})), distribution.StandardNormal[float64](2))
 	normal := train.TargetFunc(2, func(_, x []float64) float64 { return -(x[0]*x[0]+x[1]*x[1])/2 + 7 })
 	rng := func() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 	s, err := train.ImportanceWeights(flow, normal, rng(), 500)

@@ -48,7 +48,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](2))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
 
 	x := banana(4000)
 	before, err := train.Evaluate(context.Background(), flow, train.Tensor(x))

@@ -89,7 +89,7 @@ func newFlow(s size) (*distribution.Flow[float32], error) {
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[float32](s.dim)), nil
+	return distribution.NewFlow(chain, distribution.StandardNormal[float32](s.dim)), nil
 }
 
 // trainStep is the median time of a training step.

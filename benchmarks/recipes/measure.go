@@ -38,7 +38,7 @@ func average(ctx context.Context, v variant, d data, a arguments, more func(*dis
 		if err != nil {
 			return r, err
 		}
-		f := distribution.NewFlow(chain, distribution.NewNormal[float32](d.dim))
+		f := distribution.NewFlow(chain, distribution.StandardNormal[float32](d.dim))
 		var steps stepTimes
 		o := trainOptions(a.epochs, v.decay, seed)
 		o.Observer = &steps

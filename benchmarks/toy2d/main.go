@@ -112,7 +112,7 @@ func fit(m model, data *tensor.Dense, epochs int) (*distribution.Flow[float32], 
 	if err != nil {
 		return nil, err
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](2))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
 	_, err = train.Fit(context.Background(), flow, train.Tensor(data), train.Options{
 		Epochs: epochs, Batch: 250, Rate: 2e-3, Schedule: train.Cosine{}, Seed: 1,
 	})

@@ -88,7 +88,7 @@ func ExampleWriteDemo() {
 		return
 	}
 	var file bytes.Buffer
-	if err := torch.WriteDemo(&file, distribution.NewFlow(chain, distribution.NewNormal[float32](4))); err != nil {
+	if err := torch.WriteDemo(&file, distribution.NewFlow(chain, distribution.StandardNormal[float32](4))); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -40,7 +40,7 @@ func normal[T bijector.Float](dim int, loc, scale []float64) (distribution.Base[
 	if !constant(scale, 1) {
 		s.Scale = scale
 	}
-	base, err := distribution.NormalOf[T](s)
+	base, err := distribution.NewNormal[T](s)
 	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}

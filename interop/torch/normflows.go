@@ -69,7 +69,7 @@ func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*distribution.Fl
 		}
 		layers = append(layers, l)
 	}
-	base, err := distribution.NormalOf[T](distribution.NormalSpec{Dim: dim, Learned: true})
+	base, err := distribution.NewNormal[T](distribution.NormalSpec{Dim: dim, Learned: true})
 	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}

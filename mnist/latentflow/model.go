@@ -84,7 +84,7 @@ func newFlow(c *config, classes int) (*distribution.Flow[float32], error) {
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.NewNormal[float32](c.Embedding)), nil
+	return distribution.NewFlow(chain, distribution.StandardNormal[float32](c.Embedding)), nil
 }
 
 // embedded is a set's embeddings with their context.

@@ -93,11 +93,11 @@ func newModel(c *config, m marginals) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &model{nice: overLogistic(chain), twin: overLogistic(twin), heads: heads}, nil
-}
-
-func overLogistic(chain *bijector.Chain[float32]) *distribution.Flow[float32] {
-	return distribution.NewFlow(chain, distribution.NewLogistic[float32](chain.Dim()))
+	base, err := distribution.NewLogistic[float32](distribution.LogisticSpec{Dim: dim})
+	if err != nil {
+		return nil, err
+	}
+	return &model{nice: distribution.NewFlow(chain, base), twin: distribution.NewFlow(twin, base), heads: heads}, nil
 }
 
 // last is the weight and the bias of a map's last layer.

@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, tests int, s command.Streams) error
 	if err != nil {
 		return err
 	}
-	flow := distribution.NewFlow(chain, distribution.NewNormal[float32](chain.Dim()))
+	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](chain.Dim()))
 	if err := command.MakeDir(c.out); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func flows[T bijector.Float]() []namedFlow[T] {
 	over := func(l bijector.Layer[T], base distribution.Base[T]) *distribution.Flow[T] {
 		return trained(distribution.NewFlow(l, base))
 	}
-	standard := distribution.NewNormal[T](dim)
+	standard := distribution.StandardNormal[T](dim)
 	recipe := coupling.Recipe{Dim: dim, ContextDim: classes, Layers: 3, Hidden: []int{8, 8}, Seed: 1}
 	var all []namedFlow[T]
 	for _, scale := range []string{"learned-tanh", "tanh", "softclamp", "softsign", "sigmoid", "exp"} {
@@ -111,17 +111,17 @@ func flows[T bijector.Float]() []namedFlow[T] {
 	masked := autoregressive.Recipe{Dim: dim, ContextDim: classes, Layers: 2, Hidden: []int{8, 8}, Seed: 1}
 	free := recipe
 	free.ContextDim, free.Activation = 0, "tanh"
-	learned := must(distribution.NormalOf[T](distribution.NormalSpec{Dim: dim, Learned: true}))
+	learned := must(distribution.NewNormal[T](distribution.NormalSpec{Dim: dim, Learned: true}))
 	all = append(
 		all,
-		namedFlow[T]{"nice", over(must(coupling.NICE[T](free)), distribution.NewLogistic[T](dim))},
+		namedFlow[T]{"nice", over(must(coupling.NICE[T](free)), must(distribution.NewLogistic[T](distribution.LogisticSpec{Dim: dim})))},
 		namedFlow[T]{"nsf", over(must(coupling.NSF[T](recipe)), standard)},
 		namedFlow[T]{"glow", over(must(coupling.Glow[T](recipe)), must(distribution.NewMixture[T](distribution.MixtureSpec{Dim: dim, Components: 3})))},
 		namedFlow[T]{"layers", over(layers[T](), learned)},
 		namedFlow[T]{"maf", over(must(autoregressive.MAF[T](masked)), must(distribution.NewClassMixture[T](distribution.ClassMixtureSpec{Dim: dim, Classes: classes, Components: 2})))},
-		namedFlow[T]{"autoregressive-nsf", over(must(autoregressive.NSF[T](masked)), must(distribution.StudentTOf[T](distribution.StudentTSpec{Dim: dim, LearnedDF: true})))},
-		namedFlow[T]{"image", over(image[T](), distribution.NewNormal[T](64))},
-		namedFlow[T]{"box", over(must(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: dim})), must(distribution.UniformOf[T](distribution.UniformSpec{Dim: dim, Hi: []float64{1, 2, 1, 2, 0.7}})))},
+		namedFlow[T]{"autoregressive-nsf", over(must(autoregressive.NSF[T](masked)), must(distribution.NewStudentT[T](distribution.StudentTSpec{Dim: dim, LearnedDF: true})))},
+		namedFlow[T]{"image", over(image[T](), distribution.StandardNormal[T](64))},
+		namedFlow[T]{"box", over(must(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: dim})), must(distribution.NewUniform[T](distribution.UniformSpec{Dim: dim, Hi: []float64{1, 2, 1, 2, 0.7}})))},
 	)
 	embedding := must(coupling.NewMLP[T](coupling.MLPSpec{In: classes, Out: 2, Hidden: []int{6}}))
 	seen := recipe
