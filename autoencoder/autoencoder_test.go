@@ -36,6 +36,8 @@ func models[T bijector.Float]() map[string]*Autoencoder[T] {
 	return map[string]*Autoencoder[T]{
 		"conv":          must(NewConv[T](ConvSpec{Height: 6, Width: 5, Channels: []int{3, 4}, Embedding: 2, Seed: 1})),
 		"conv bias":     must(NewConv[T](ConvSpec{Height: 5, InChannels: 2, Channels: []int{9}, Embedding: 3, Bias: true, Seed: 2})),
+		"conv encoder":  must(NewConv[T](ConvSpec{Height: 5, Channels: []int{3, 4}, Embedding: 2, EncoderBias: true, Seed: 4})),
+		"conv decoder":  must(NewConv[T](ConvSpec{Height: 5, Channels: []int{3, 4}, Embedding: 2, DecoderBias: true, Seed: 5})),
 		"conv deep":     must(NewConv[T](ConvSpec{Height: 9, Width: 12, Channels: []int{2, 3, 2}, Embedding: 2, Seed: 3})),
 		"dense":         must(NewDense[T](DenseSpec{In: 9, Hidden: []int{7, 5}, Embedding: 2, Seed: 1})),
 		"dense, affine": must(NewDense[T](DenseSpec{In: 9, Embedding: 2, Seed: 1})),

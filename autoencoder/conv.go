@@ -23,9 +23,11 @@ type ConvSpec struct {
 	Channels []int `json:"channels,omitempty"`
 	// Embedding is the number of values of an embedding, 0 means 20.
 	Embedding int `json:"embedding,omitempty"`
-	// Bias gives the convolutions of both directions a bias. The affine maps
-	// always have one.
-	Bias bool `json:"bias,omitempty"`
+	// Bias gives the convolutions of both directions a bias, EncoderBias and
+	// DecoderBias those of one direction. The affine maps always have one.
+	Bias        bool `json:"bias,omitempty"`
+	EncoderBias bool `json:"encoder_bias,omitempty"`
+	DecoderBias bool `json:"decoder_bias,omitempty"`
 	// Seed of the initial weights.
 	Seed uint64 `json:"seed,omitempty"`
 }
@@ -53,6 +55,9 @@ func (s ConvSpec) withDefaults() ConvSpec {
 	}
 	if s.Embedding == 0 {
 		s.Embedding = 20
+	}
+	if s.Bias || s.EncoderBias && s.DecoderBias { // one spec for one model
+		s.Bias, s.EncoderBias, s.DecoderBias = true, false, false
 	}
 	return s
 }
@@ -111,7 +116,7 @@ func convEncoder[T bijector.Float](s ConvSpec, rng *rand.Rand) (*nn.Sequential[T
 		c, err := nn.NewConv2D[T](nn.ConvSpec{
 			InChannels: in.c, Height: in.h, Width: in.w, OutChannels: out,
 			Kernel: convKernel, Stride: convStride, Padding: convPadding,
-			Bias: s.Bias, ReLU: true, InChannelsLast: i > 0, OutChannelsLast: true,
+			Bias: s.Bias || s.EncoderBias, ReLU: true, InChannelsLast: i > 0, OutChannelsLast: true,
 		}, rng)
 		if err != nil {
 			return nil, nil, err
@@ -142,7 +147,7 @@ func convDecoder[T bijector.Float](s ConvSpec, sizes []size, rng *rand.Rand) (*n
 			Kernel: convKernel, Stride: convStride, Padding: convPadding,
 			// An odd side 2k-1 comes from k by itself, an even one needs a row more.
 			OutputPaddingH: 1 - out.h%2, OutputPaddingW: 1 - out.w%2,
-			Bias: s.Bias, ReLU: i > 1, InChannelsLast: true, OutChannelsLast: i > 1,
+			Bias: s.Bias || s.DecoderBias, ReLU: i > 1, InChannelsLast: true, OutChannelsLast: i > 1,
 		}, rng)
 		if err != nil {
 			return nil, err

@@ -180,3 +180,34 @@ func TestSpec(t *testing.T) {
 		t.Errorf("dense: %+v", s)
 	}
 }
+
+// TestBiases: each direction has a bias of its own, and one spec for it.
+func TestBiases(t *testing.T) {
+	for _, c := range []struct {
+		asked, kept      ConvSpec
+		encoder, decoder bool
+	}{
+		{ConvSpec{}, ConvSpec{}, false, false},
+		{ConvSpec{Bias: true}, ConvSpec{Bias: true}, true, true},
+		{ConvSpec{EncoderBias: true}, ConvSpec{EncoderBias: true}, true, false},
+		{ConvSpec{DecoderBias: true}, ConvSpec{DecoderBias: true}, false, true},
+		{ConvSpec{EncoderBias: true, DecoderBias: true}, ConvSpec{Bias: true}, true, true},
+		{ConvSpec{Bias: true, DecoderBias: true}, ConvSpec{Bias: true}, true, true},
+	} {
+		a := must(NewConv[float64](c.asked))
+		has := map[string]bool{}
+		for _, p := range a.Params() {
+			has[p.Name] = true
+		}
+		for i, encoder := range []string{"encoder.0.bias", "encoder.1.bias"} {
+			decoder := []string{"decoder.1.bias", "decoder.2.bias"}[i]
+			if has[encoder] != c.encoder || has[decoder] != c.decoder {
+				t.Errorf("%+v: %s is %v, %s is %v; want %v and %v", c.asked, encoder, has[encoder], decoder, has[decoder], c.encoder, c.decoder)
+			}
+		}
+		s := a.Spec().(ConvSpec)
+		if s.Bias != c.kept.Bias || s.EncoderBias != c.kept.EncoderBias || s.DecoderBias != c.kept.DecoderBias {
+			t.Errorf("%+v: the spec is %+v", c.asked, s)
+		}
+	}
+}

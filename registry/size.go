@@ -189,8 +189,8 @@ func denseValues(s any) float64 {
 	return mlp(in, a.Hidden, e) + mlp(e, back, in)
 }
 
-// convValues counts the kernels of 3x3, which both directions have, and the
-// affine maps between the smallest image and the embedding.
+// convValues counts the kernels of 3x3, which both directions have, their
+// biases, and the affine maps between the smallest image and the embedding.
 func convValues(s any) float64 {
 	a := s.(autoencoder.ConvSpec)
 	channels := a.Channels
@@ -202,6 +202,12 @@ func convValues(s any) float64 {
 	n, in := 0.0, float64(or(a.InChannels, 1))
 	for _, c := range channels {
 		n += 2 * 9 * in * float64(c)
+		if a.Bias || a.EncoderBias {
+			n += float64(c)
+		}
+		if a.Bias || a.DecoderBias { // of the way back, to in channels
+			n += in
+		}
 		in = float64(c)
 		h, w = h-h/2, w-w/2
 	}

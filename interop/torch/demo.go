@@ -4,7 +4,6 @@ package torch
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
@@ -27,15 +26,18 @@ type DemoOptions struct {
 //     context (c) and then all d features, the moved ones as zeros, and gives
 //     2d values, first s and then t, for z = m*x + (1-m)*(x*exp(tanh(s)) + t).
 //     Its hidden sizes wrap in the demo: hidden=[200] builds in -> 200 -> 200
-//     -> out. The shapes say it all, also c = in - d.
+//     -> out. The shapes say it all, also c = in - d. Where there is a network
+//     "flows.<k>.t" too (single_function=False), s gives s alone and t gives t,
+//     d values each: the two become one of twice the width.
 //   - A permutation has "flows.<k>.p" and its inverse "flows.<k>.invp", for
 //     z = x[:, p].
 //   - Batch norm has "flows.<k>.log_gamma", ".beta", ".running_mean" and
 //     ".running_var" (d each), for
 //     z = exp(log_gamma) * (x - mean) / sqrt(var + eps) + beta.
 //
-// The base distribution has mean "prior_mean" and variance "prior_var", or is
-// the standard normal where the state has neither.
+// The base distribution has mean "prior_mean" and deviation "prior_var", which
+// is what the demo uses it for in spite of its name, or is the standard normal
+// where the state has neither.
 //
 // Weights that a mask makes zero are left out: the network of a coupling here
 // sees the kept features alone, and computes s and t of the moved ones.
@@ -69,12 +71,13 @@ func Demo[T bijector.Float](s *State, o DemoOptions) (*distribution.Flow[T], err
 		if mean, err = r.floats("prior_mean", dim); err != nil {
 			return nil, err
 		}
-		variance, err := r.variance("prior_var", dim)
-		if err != nil {
+		if deviation, err = r.floats("prior_var", dim); err != nil {
 			return nil, err
 		}
-		for _, v := range variance {
-			deviation = append(deviation, math.Sqrt(v))
+		for i, v := range deviation {
+			if !(v > 0) {
+				return nil, r.fault("prior_var", bijector.ErrSpec, "value %d is %v, want a deviation above 0", i, v)
+			}
 		}
 	}
 	base, err := normal[T](dim, mean, deviation)
@@ -92,9 +95,14 @@ func demoCoupling[T bijector.Float](r *reader, at string, d, context int, activa
 		return nil, 0, err
 	}
 	kept, moved := split(keep)
-	net, err := r.perceptron(at + "s.")
+	net, err := r.perceptron(at+"s.", true)
 	if err != nil {
 		return nil, 0, err
+	}
+	if r.under(at + "t.") {
+		if net, err = r.withShifts(net, at+"t.", d); err != nil {
+			return nil, 0, err
+		}
 	}
 	first, last := net[0], net[len(net)-1]
 	if c = first.in - d; c < 0 || context != anySize && c != context {
@@ -115,6 +123,23 @@ func demoCoupling[T bijector.Float](r *reader, at string, d, context int, activa
 		Dim: d, ContextDim: c, Mask: maskOf(d, kept), Scale: "tanh",
 	}, mlp[T](net, activation))
 	return l, c, err
+}
+
+// withShifts is the network of s with that of t, "t.0" and so on, beside it.
+func (r *reader) withShifts(s []layer, at string, d int) ([]layer, error) {
+	t, err := r.perceptron(at, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(t) != len(s) || t[0].in != s[0].in {
+		return nil, r.width(t[0], "a network of %d layers and %d inputs, as that of s", len(s), s[0].in)
+	}
+	for _, l := range []layer{s[len(s)-1], t[len(t)-1]} {
+		if l.out != d {
+			return nil, r.width(l, "%d outputs, where s and t have networks of their own", d)
+		}
+	}
+	return beside(s, t), nil
 }
 
 func demoBatchNorm[T bijector.Float](r *reader, at string, dim int, eps float64) (bijector.Layer[T], error) {

@@ -24,8 +24,9 @@ type DemoAutoencoderOptions struct {
 // "convt1" and "convt2", with a ReLU after each but linear1 and convt2, and the
 // sigmoid of the last for a decoded image. Kernels are 3x3 with stride 2,
 // padding 1 and, transposed, output padding 1, so that sides are multiples of
-// 4. The convolutions all have a bias or none has. Channels, embedding and the
-// images' area follow from the shapes.
+// 4. The demo's transposed convolutions have a bias and its convolutions have
+// not; either pair may have one or lack it. Channels, embedding and the images'
+// area follow from the shapes.
 //
 // The mapping reorders weights as autoencoder.NewConv documents its own.
 func DemoAutoencoder[T bijector.Float](s *State, o DemoAutoencoderOptions) (*autoencoder.Autoencoder[T], error) {
@@ -57,7 +58,8 @@ func DemoAutoencoder[T bijector.Float](s *State, o DemoAutoencoderOptions) (*aut
 
 // SaveDemoAutoencoder writes an autoencoder as the state of the demo's: see
 // DemoAutoencoder. It is a Conv with two convolutions, for images whose sides
-// are multiples of 4; another is ErrSpec.
+// are multiples of 4; another is ErrSpec. The demo's class loads it where the
+// convolutions have no bias; transposed ones without a bias get zeros.
 func SaveDemoAutoencoder[T bijector.Float](path string, a *autoencoder.Autoencoder[T]) error {
 	items, err := demoAutoencoderItems(a)
 	if err != nil {
@@ -86,12 +88,21 @@ func demoAutoencoderItems[T bijector.Float](a *autoencoder.Autoencoder[T]) ([]sa
 	if err := checkEmbedding(s); err != nil {
 		return nil, err
 	}
+	state := s
+	state.DecoderBias = true
+	params, own := a.Params(), demoParts(s)
 	var items []safetensors.Item
-	for i, p := range demoParts(s) {
-		data := a.Params()[i].Data
-		out := make([]T, len(data))
-		for j, v := range data {
-			out[p.source(j)] = v
+	for _, p := range demoParts(state) {
+		n := 1
+		for _, axis := range p.shape {
+			n *= axis
+		}
+		out := make([]T, n)
+		if len(own) > 0 && own[0].name == p.name {
+			for j, v := range params[0].Data {
+				out[p.source(j)] = v
+			}
+			params, own = params[1:], own[1:]
 		}
 		items = append(items, safetensors.Item{Name: p.name, Shape: p.shape, Data: out})
 	}
@@ -115,7 +126,8 @@ func demoConvSpec(r *reader, height int) (s autoencoder.ConvSpec, err error) {
 		return s, err
 	}
 	s = autoencoder.ConvSpec{
-		InChannels: conv1[1], Channels: []int{conv1[0], conv2[0]}, Embedding: linear1[0], Bias: r.has("conv1.bias"),
+		InChannels: conv1[1], Channels: []int{conv1[0], conv2[0]}, Embedding: linear1[0],
+		EncoderBias: r.has("conv1.bias"), DecoderBias: r.has("convt1.bias"),
 	}
 	pixels := linear1[1] / conv2[0] // of the smallest image
 	h, w := height/4, 0
@@ -156,14 +168,14 @@ func demoParts(s autoencoder.ConvSpec) []part {
 	// feature is where an image has its value j of the order (pixel, channel).
 	feature := func(j int) int { return j%b*pixels + j/b }
 	var parts []part
-	conv := func(name string, rows, columns, out int) {
+	conv := func(name string, rows, columns, out int, bias bool) {
 		parts = append(parts, part{name + ".weight", []int{rows, columns, 3, 3}, kernelSource(rows, columns)})
-		if s.Bias {
+		if bias {
 			parts = append(parts, part{name + ".bias", []int{out}, same})
 		}
 	}
-	conv("conv1", a, s.InChannels, a)
-	conv("conv2", b, a, b)
+	conv("conv1", a, s.InChannels, a, s.Bias || s.EncoderBias)
+	conv("conv2", b, a, b, s.Bias || s.EncoderBias)
 	parts = append(
 		parts,
 		part{"linear1.weight", []int{e, b * pixels}, func(j int) int { return j%e*b*pixels + feature(j/e) }},
@@ -171,8 +183,8 @@ func demoParts(s autoencoder.ConvSpec) []part {
 		part{"linear2.weight", []int{b * pixels, e}, func(j int) int { return feature(j/e)*e + j%e }},
 		part{"linear2.bias", []int{b * pixels}, feature},
 	)
-	conv("convt1", b, a, a)
-	conv("convt2", a, s.InChannels, s.InChannels)
+	conv("convt1", b, a, a, s.Bias || s.DecoderBias)
+	conv("convt2", a, s.InChannels, s.InChannels, s.Bias || s.DecoderBias)
 	return parts
 }
 

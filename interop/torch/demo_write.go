@@ -210,14 +210,14 @@ func (o *demoWriter[T]) batchNorm(b *bijector.BatchNorm[T]) error {
 	return nil
 }
 
-// prior adds mean and variance of the base distribution.
+// prior adds mean and deviation of the base distribution.
 func (o *demoWriter[T]) prior(base distribution.Base[T]) error {
 	n, ok := base.(*distribution.Normal[T])
 	if !ok {
 		return fmt.Errorf("torch: the base distribution is a %T, the demo's a normal: %w", base, bijector.ErrSpec)
 	}
 	s := n.Spec().(distribution.NormalSpec)
-	mean, variance := make([]T, o.dim), make([]T, o.dim)
+	mean, deviation := make([]T, o.dim), make([]T, o.dim)
 	for j := range mean {
 		loc, scale := 0.0, 1.0
 		switch {
@@ -231,12 +231,12 @@ func (o *demoWriter[T]) prior(base distribution.Base[T]) error {
 				scale = s.Scale[j]
 			}
 		}
-		mean[j], variance[j] = T(loc), T(scale*scale)
+		mean[j], deviation[j] = T(loc), T(scale)
 	}
 	o.items = append(
 		o.items,
 		safetensors.Item{Name: "prior_mean", Shape: []int{o.dim}, Data: mean},
-		safetensors.Item{Name: "prior_var", Shape: []int{o.dim}, Data: variance},
+		safetensors.Item{Name: "prior_var", Shape: []int{o.dim}, Data: deviation},
 	)
 	return nil
 }

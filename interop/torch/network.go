@@ -5,6 +5,7 @@ package torch
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
@@ -18,9 +19,9 @@ type layer struct {
 	b       []float64
 }
 
-// linear takes the weight and bias of a torch.nn.Linear. A width of anySize is
-// whatever the weight has.
-func (r *reader) linear(name string, in, out int) (layer, error) {
+// linear takes the weight and bias of a torch.nn.Linear; without a bias, that
+// is zero. A width of anySize is whatever the weight has.
+func (r *reader) linear(name string, in, out int, bias bool) (layer, error) {
 	l := layer{name: name + ".weight"}
 	var err error
 	if l.w, err = r.floats(l.name, out, in); err != nil {
@@ -28,17 +29,21 @@ func (r *reader) linear(name string, in, out int) (layer, error) {
 	}
 	shape := r.state.tensors[l.name].shape
 	l.out, l.in = shape[0], shape[1]
+	if !bias {
+		l.b = make([]float64, l.out)
+		return l, nil
+	}
 	l.b, err = r.floats(name+".bias", l.out)
 	return l, err
 }
 
 // perceptron takes the linear layers prefix + "0", "2", "4" and so on, between
-// which a torch.nn.Sequential has its activations.
-func (r *reader) perceptron(prefix string) ([]layer, error) {
+// which a torch.nn.Sequential has its activations. All have a bias or none has.
+func (r *reader) perceptron(prefix string, bias bool) ([]layer, error) {
 	var net []layer
 	in := anySize
 	for i := 0; i == 0 || r.has(fmt.Sprintf("%s%d.weight", prefix, i)); i += 2 {
-		l, err := r.linear(fmt.Sprint(prefix, i), in, anySize)
+		l, err := r.linear(fmt.Sprint(prefix, i), in, anySize, bias)
 		if err != nil {
 			return nil, err
 		}
@@ -81,6 +86,29 @@ func reorder(net []layer, columns, rows []int) {
 	net[0] = net[0].columns(columns)
 	last := len(net) - 1
 	net[last] = net[last].rows(rows)
+}
+
+// beside is the network whose outputs are those of a and then those of b, of as
+// many layers and the same inputs.
+func beside(a, b []layer) []layer {
+	var net []layer
+	for i := range a {
+		p, q := a[i], b[i]
+		l := layer{name: p.name, in: p.in + q.in, out: p.out + q.out, b: slices.Concat(p.b, q.b)}
+		right := p.in // the first column that b reads
+		if i == 0 {
+			l.in, right = p.in, 0
+		}
+		l.w = make([]float64, l.out*l.in)
+		for j := range p.out {
+			copy(l.w[j*l.in:], p.w[j*p.in:][:p.in])
+		}
+		for j := range q.out {
+			copy(l.w[(p.out+j)*l.in+right:], q.w[j*q.in:][:q.in])
+		}
+		net = append(net, l)
+	}
+	return net
 }
 
 // span is lo, lo+1, ..., hi-1.

@@ -120,21 +120,21 @@ func ascending(indices []int) []int {
 
 // residualNet takes a ResidualNet with n inputs.
 func (r *reader) residualNet(at string, n int) ([]layer, error) {
-	first, err := r.linear(at+"initial_layer", n, anySize)
+	first, err := r.linear(at+"initial_layer", n, anySize, true)
 	if err != nil {
 		return nil, err
 	}
 	net, h := []layer{first}, first.out
 	for i := 0; i == 0 || r.under(fmt.Sprint(at, "blocks.", i, ".")); i++ {
 		for j := range 2 {
-			l, err := r.linear(fmt.Sprint(at, "blocks.", i, ".linear_layers.", j), h, h)
+			l, err := r.linear(fmt.Sprint(at, "blocks.", i, ".linear_layers.", j), h, h, true)
 			if err != nil {
 				return nil, err
 			}
 			net = append(net, l)
 		}
 	}
-	last, err := r.linear(at+"final_layer", h, anySize)
+	last, err := r.linear(at+"final_layer", h, anySize, true)
 	return append(net, last), err
 }
 

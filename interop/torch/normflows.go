@@ -43,9 +43,11 @@ type NormFlowsOptions struct {
 //     and "flows.<k>.data_dep_init_done", which must be 1.
 //   - DiagGaussian has "q0.loc" and "q0.log_scale" (1, d). It is a learned
 //     distribution.Normal here.
+//   - What the target density keeps, "p." and any name, is no part of the flow.
 //
-// The state of scale_map="sigmoid" looks the same and is another flow: it has no
-// mapping.
+// Some settings leave no trace, and their state would be read as another flow:
+// the coupling's scale_map other than "exp" and split_mode other than "channel",
+// the MLP's output_fn, and its leaky other than 0. They have no mapping.
 func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*distribution.Flow[T], error) {
 	r := newReader[T](s)
 	loc, err := r.floats("q0.loc", 1, anySize)
@@ -75,6 +77,7 @@ func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*distribution.Fl
 	}
 	convert(base.Params()[0].Data, loc)
 	convert(base.Params()[1].Data, logScale)
+	r.ignoreUnder("p.")
 	return assemble[T](r, layers, base)
 }
 
@@ -138,7 +141,7 @@ func normflowsLayer[T bijector.Float](r *reader, at string, d int, activation st
 }
 
 func normflowsCoupling[T bijector.Float](r *reader, at string, d int, activation string) (bijector.Layer[T], error) {
-	net, err := r.perceptron(at)
+	net, err := r.perceptron(at, true)
 	if err != nil {
 		return nil, err
 	}

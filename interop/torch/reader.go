@@ -58,6 +58,15 @@ func (r *reader) length(names ...string) int {
 // ignore takes a tensor, if it is there, that says nothing new.
 func (r *reader) ignore(name string) { r.taken[name] = true }
 
+// ignoreUnder takes every tensor whose name begins with prefix.
+func (r *reader) ignoreUnder(prefix string) {
+	for name := range r.state.tensors {
+		if strings.HasPrefix(name, prefix) {
+			r.ignore(name)
+		}
+	}
+}
+
 // any size is allowed for an axis of anySize.
 const anySize = -1
 

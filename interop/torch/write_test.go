@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/safetensors"
 	"github.com/bijou-flow/bijou/interop/torch"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
@@ -49,14 +52,14 @@ func testWriteDemo[T bijector.Float](t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"demo", "demo_context_64"} {
+	for _, name := range []string{"demo", "demo_context_64", "demo_two_networks"} {
 		p := readParity(t, "testdata/"+name+".json")
 		f := read[T](t, p, must(torch.Open("testdata/"+name+".safetensors")))
 		var b bytes.Buffer
 		s := again(t, &b, torch.WriteDemo(&b, f))
 		same(name, flowResults(p, f), flowResults(p, read[T](t, p, s)))
 	}
-	for _, name := range []string{"autoencoder", "autoencoder_plain_64"} {
+	for _, name := range []string{"autoencoder", "autoencoder_64", "autoencoder_biased", "autoencoder_plain_64"} {
 		p := readParity(t, "testdata/"+name+".json")
 		a := must(torch.DemoAutoencoder[T](must(torch.Open("testdata/"+name+".safetensors")), torch.DemoAutoencoderOptions{}))
 		var b bytes.Buffer
@@ -138,7 +141,7 @@ func testWriteTrained[T bijector.Float](t *testing.T, dir string) {
 		}
 	}
 	p := readParity(t, "testdata/autoencoder.json")
-	a := must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 8, Channels: []int{3, 5}, Embedding: 4, Bias: true, Seed: 1}))
+	a := must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 8, Channels: []int{3, 5}, Embedding: 4, Seed: 1}))
 	if err := torch.SaveDemoAutoencoder(filepath.Join(dir, "autoencoder_"+kind+".safetensors"), a); err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +150,45 @@ func testWriteTrained[T bijector.Float](t *testing.T, dir string) {
 	for k, v := range coderResults(p, must(torch.DemoAutoencoder[T](s, torch.DemoAutoencoderOptions{}))) {
 		if !slices.Equal(v, out[k]) {
 			t.Errorf("autoencoder: %s differs", k)
+		}
+	}
+}
+
+// TestPublishedAutoencoder reads and writes the names and shapes of the demo's
+// own autoencoder: convolutions without a bias, transposed ones with it.
+func TestPublishedAutoencoder(t *testing.T) {
+	published := []safetensors.Item{
+		{Name: "conv1.weight", Shape: []int{32, 1, 3, 3}},
+		{Name: "conv2.weight", Shape: []int{64, 32, 3, 3}},
+		{Name: "linear1.weight", Shape: []int{20, 3136}},
+		{Name: "linear1.bias", Shape: []int{20}},
+		{Name: "linear2.weight", Shape: []int{3136, 20}},
+		{Name: "linear2.bias", Shape: []int{3136}},
+		{Name: "convt1.weight", Shape: []int{64, 32, 3, 3}},
+		{Name: "convt1.bias", Shape: []int{32}},
+		{Name: "convt2.weight", Shape: []int{32, 1, 3, 3}},
+		{Name: "convt2.bias", Shape: []int{1}},
+	}
+	shapes := func(items []safetensors.Item) map[string]string {
+		all := map[string]string{}
+		for _, it := range items {
+			all[it.Name] = fmt.Sprint(it.Shape)
+		}
+		return all
+	}
+	for i := range published {
+		resize(published[i].Shape...)(&published[i])
+	}
+	a := must(torch.DemoAutoencoder[float32](stateOf(t, published), torch.DemoAutoencoderOptions{}))
+	if a.Dim() != 784 || a.Embedding() != 20 {
+		t.Errorf("from %d pixels to %d values, want 784 to 20", a.Dim(), a.Embedding())
+	}
+	// What is made here goes out in those shapes too, whichever bias it has not.
+	for _, a := range []*autoencoder.Autoencoder[float32]{a, must(autoencoder.NewConv[float32](autoencoder.ConvSpec{}))} {
+		file := filepath.Join(t.TempDir(), "a.safetensors")
+		must(0, torch.SaveDemoAutoencoder(file, a))
+		if got, want := shapes(itemsOf(t, file)), shapes(published); !maps.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
 		}
 	}
 }

@@ -29,7 +29,8 @@ type ZukoOptions struct {
 //     That sees the kept features and then the context (c), and gives for each
 //     moved feature in turn b and a, for z = x*exp(s) + b with
 //     s = a / (1 + |a / log(slope)|): the scale "softsign" here. With one value
-//     for each, it is univariate=AdditiveTransform, z = x + b.
+//     for each, it is univariate=AdditiveTransform, z = x + b. A network of
+//     bias=False has weights alone.
 //   - The base distribution has mean "base.loc" and deviation "base.scale"
 //     (before zuko 1.3 "base._0" and "base._1").
 func Zuko[T bijector.Float](s *State, o ZukoOptions) (*distribution.Flow[T], error) {
@@ -75,7 +76,7 @@ func zukoCoupling[T bijector.Float](r *reader, at string, d, context int, o Zuko
 		return nil, 0, err
 	}
 	kept, moved := split(keep)
-	net, err := r.perceptron(at + "hyper.")
+	net, err := r.perceptron(at+"hyper.", r.has(at+"hyper.0.bias"))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -12,6 +12,8 @@ const array = { float32: Float32Array, float64: Float64Array }
 const unknown = {
   'conv-encoder-float64': 'Conv',
   'conv-decoder-float64': 'Conv',
+  'conv-decoder-bias-encoder-float64': 'Conv',
+  'conv-decoder-bias-decoder-float64': 'Conv',
   'realnvp-softclamp-forward-float64': 'Atan',
   'realnvp-softclamp-inverse-float64': 'Atan',
   'image-forward-float64': 'Conv',

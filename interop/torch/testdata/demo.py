@@ -2,29 +2,36 @@
 what interop/torch reads and writes.
 
 A Real NVP of couplings that keep where a mask is 1, each with a permutation
-and a batch norm after it, and a convolutional autoencoder.
+and a batch norm after it, and a convolutional autoencoder. Names, shapes,
+which layers have a bias, and what each number is used for follow the published
+classes (LinearRNVP and AutoEncoder), as do defaults unless said otherwise.
 """
-import math
-
 import torch
 from torch import nn
 
 
 class Coupling(nn.Module):
-    def __init__(self, dim, context, hidden, mask):
+    def __init__(self, dim, context, hidden, mask, single):
         super().__init__()
         self.register_buffer("mask", mask)
+        self.single = single
+        self.s = self.network(dim + context, hidden, 2 * dim if single else dim)
+        if not single:
+            self.t = self.network(dim + context, hidden, dim)
+
+    @staticmethod
+    def network(width, hidden, out):
         # The hidden sizes wrap: [200] makes in -> 200 -> 200 -> out.
-        layers = [nn.Linear(dim + context, hidden[0]), nn.ReLU()]
+        layers = [nn.Linear(width, hidden[0]), nn.ReLU()]
         for i in range(len(hidden)):
             layers += [nn.Linear(hidden[i - 1], hidden[i]), nn.ReLU()]
-        self.s = nn.Sequential(*layers, nn.Linear(hidden[-1], 2 * dim))
+        return nn.Sequential(*layers, nn.Linear(hidden[-1], out))
 
     def parameters_of(self, x, context):
         x = x * self.mask
         if context is not None:
             x = torch.cat([context, x], 1)
-        s, t = self.s(x).chunk(2, 1)
+        s, t = self.s(x).chunk(2, 1) if self.single else (self.s(x), self.t(x))
         return torch.tanh(s) * (1 - self.mask), t * (1 - self.mask)
 
     def forward(self, x, context):
@@ -69,12 +76,14 @@ class BatchNorm(nn.Module):
 
 
 class RealNVP(nn.Module):
-    def __init__(self, dim, context=0, layers=3, hidden=(100,)):
+    def __init__(self, dim, context=0, layers=3, hidden=(100,), single=True):
+        """single is single_function, False by default in the class and True
+        where the demo uses it."""
         super().__init__()
         mask = torch.arange(dim) % 2
         self.flows = nn.ModuleList()
         for _ in range(layers):
-            self.flows += [Coupling(dim, context, list(hidden), mask.to(torch.get_default_dtype())),
+            self.flows += [Coupling(dim, context, list(hidden), mask.to(torch.get_default_dtype()), single),
                            Permutation(dim), BatchNorm(dim)]
         self.register_buffer("prior_mean", torch.zeros(dim))
         self.register_buffer("prior_var", torch.ones(dim))
@@ -92,23 +101,23 @@ class RealNVP(nn.Module):
         return z
 
     def log_prob(self, x, context=None):
+        # Normal's second argument is a deviation, whatever the buffer's name.
         z, log_det = self(x, context)
-        u = (z - self.prior_mean) ** 2 / self.prior_var
-        return log_det - 0.5 * (u + torch.log(2 * math.pi * self.prior_var)).sum(1)
+        return log_det + torch.distributions.Normal(self.prior_mean, self.prior_var).log_prob(z).sum(1)
 
 
 class Autoencoder(nn.Module):
-    def __init__(self, side=28, channels=(32, 64), embedding=20, bias=True):
+    def __init__(self, side=28, channels=(32, 64), embedding=20, encoder_bias=False, decoder_bias=True):
         super().__init__()
         a, b = channels
         self.small = (b, side // 4, side // 4)
         features = b * (side // 4) ** 2
-        self.conv1 = nn.Conv2d(1, a, 3, stride=2, padding=1, bias=bias)
-        self.conv2 = nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias)
+        self.conv1 = nn.Conv2d(1, a, 3, stride=2, padding=1, bias=encoder_bias)
+        self.conv2 = nn.Conv2d(a, b, 3, stride=2, padding=1, bias=encoder_bias)
         self.linear1 = nn.Linear(features, embedding)
         self.linear2 = nn.Linear(embedding, features)
-        self.convt1 = nn.ConvTranspose2d(b, a, 3, stride=2, padding=1, output_padding=1, bias=bias)
-        self.convt2 = nn.ConvTranspose2d(a, 1, 3, stride=2, padding=1, output_padding=1, bias=bias)
+        self.convt1 = nn.ConvTranspose2d(b, a, 3, stride=2, padding=1, output_padding=1, bias=decoder_bias)
+        self.convt2 = nn.ConvTranspose2d(a, 1, 3, stride=2, padding=1, output_padding=1, bias=decoder_bias)
 
     def encode(self, x):
         return self.linear1(torch.relu(self.conv2(torch.relu(self.conv1(x)))).flatten(1))

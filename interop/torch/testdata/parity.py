@@ -101,7 +101,7 @@ def run_normflows(m, v):
     return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"]), "inverse": m.forward(v["u"])}
 
 
-def normflows_stack(dim, layers, scale=True, between="swap"):
+def normflows_stack(dim, layers, scale=True, between="swap", target=None):
     kept = (dim + 1) // 2
     flows = []
     for _ in range(layers):
@@ -111,28 +111,33 @@ def normflows_stack(dim, layers, scale=True, between="swap"):
         if between == "shuffle":
             flows.append(nf.flows.ActNorm(dim))
             flows[-1].data_dep_init_done = torch.tensor(1.0)
-    return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows)
+    return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows, target)
 
 
 def main():
     torch.set_num_threads(1)
     write("demo", "demo", lambda: demo.RealNVP(5, layers=2, hidden=[8]), run_demo, rows(5))
     write("demo_context_64", "demo", lambda: demo.RealNVP(6, 3, layers=3, hidden=[8]), run_demo, rows(6, 3))
+    write("demo_two_networks", "demo", lambda: demo.RealNVP(5, 2, layers=2, hidden=[8, 8], single=False), run_demo, rows(5, 2))
     images = torch.rand(3, 64, generator=torch.Generator().manual_seed(4)).view(3, 1, 8, 8)
     codes = torch.randn(3, 4, generator=torch.Generator().manual_seed(5))
-    for name, bias in (("autoencoder", True), ("autoencoder_plain_64", False)):
-        write(name, "autoencoder", lambda: demo.Autoencoder(8, (3, 5), 4, bias), run_autoencoder, {"x": images, "u": codes})
+    # The demo's own, and with biases that it has not.
+    for name, biases in (("autoencoder", (False, True)), ("autoencoder_64", (False, True)),
+                         ("autoencoder_biased", (True, True)), ("autoencoder_plain_64", (False, False))):
+        write(name, "autoencoder", lambda: demo.Autoencoder(8, (3, 5), 4, *biases), run_autoencoder, {"x": images, "u": codes})
     write("zuko", "zuko", lambda: zuko.flows.RealNVP(5, transforms=3, randmask=True, hidden_features=(8, 7)), run_zuko, rows(5))
     write("zuko_context_64", "zuko", lambda: zuko.flows.NICE(4, 2, transforms=2, hidden_features=(8, 8), activation=torch.nn.Tanh),
           run_zuko, rows(4, 2), {"activation": "tanh"})
     write("zuko_additive", "zuko", lambda: zuko.flows.NICE(
         4, 2, transforms=2, hidden_features=(8,), univariate=zuko.transforms.AdditiveTransform, shapes=[()]), run_zuko, rows(4, 2))
+    write("zuko_plain", "zuko", lambda: zuko.flows.RealNVP(4, transforms=2, hidden_features=(8, 7), bias=False), run_zuko, rows(4))
     write("nflows", "nflows", lambda: nflows.flows.SimpleRealNVP(5, 8, 3, 2), run_nflows, rows(5))
     write("nflows_norm_64", "nflows", lambda: nflows.flows.SimpleRealNVP(
         4, 8, 2, 1, activation=torch.tanh, batch_norm_between_layers=True), run_nflows, rows(4), {"activation": "tanh"})
     write("nflows_additive", "nflows", lambda: nflows.flows.SimpleRealNVP(3, 8, 2, 1, use_volume_preserving=True), run_nflows, rows(3))
     write("normflows", "normflows", lambda: normflows_stack(5, 3), run_normflows, rows(5))
     write("normflows_shuffle_64", "normflows", lambda: normflows_stack(4, 2, between="shuffle"), run_normflows, rows(4))
+    write("normflows_target", "normflows", lambda: normflows_stack(2, 2, target=nf.distributions.TwoMoons()), run_normflows, rows(2))
     write("normflows_additive", "normflows", lambda: normflows_stack(3, 2, scale=False), run_normflows, rows(3))
 
 
