@@ -54,12 +54,33 @@ func (s ConvSpec) withDefaults() ConvSpec {
 		s.Channels = []int{32, 64}
 	}
 	if s.Embedding == 0 {
-		s.Embedding = 20
+		s.Embedding = defaultEmbedding
 	}
 	if s.Bias || s.EncoderBias && s.DecoderBias { // one spec for one model
 		s.Bias, s.EncoderBias, s.DecoderBias = true, false, false
 	}
 	return s
+}
+
+// Values is the number of values that are saved: the kernels, which both
+// directions have, their biases, and the affine maps between the smallest image
+// and the embedding. See registry.Sizer.
+func (s ConvSpec) Values() float64 {
+	s = s.withDefaults()
+	n, in := 0.0, float64(s.InChannels)
+	for _, c := range s.Channels {
+		n += 2 * convKernel * convKernel * in * float64(c)
+		if s.Bias || s.EncoderBias {
+			n += float64(c)
+		}
+		if s.Bias || s.DecoderBias { // of the way back, to in channels
+			n += in
+		}
+		in = float64(c)
+		s.Height, s.Width = s.Height-s.Height/convStride, s.Width-s.Width/convStride
+	}
+	smallest, embedding := in*float64(s.Height)*float64(s.Width), float64(s.Embedding)
+	return n + nn.PerceptronValues(smallest, nil, embedding) + nn.PerceptronValues(embedding, nil, smallest)
 }
 
 // NewConv makes a convolutional autoencoder. The encoder is a convolution and

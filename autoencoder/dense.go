@@ -1,6 +1,7 @@
 package autoencoder
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -20,20 +21,33 @@ type DenseSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
+// defaultEmbedding is the number of values of an embedding where a spec has
+// none.
+const defaultEmbedding = 20
+
+// Values is the number of values that are saved: see registry.Sizer.
+func (s DenseSpec) Values() float64 {
+	in, embedding := float64(s.In), float64(cmp.Or(s.Embedding, defaultEmbedding))
+	return nn.PerceptronValues(in, s.Hidden, embedding) + nn.PerceptronValues(embedding, s.backwards(), in)
+}
+
+// backwards are the widths of the decoder's hidden layers.
+func (s DenseSpec) backwards() []int {
+	back := slices.Clone(s.Hidden)
+	slices.Reverse(back)
+	return back
+}
+
 // NewDense makes a fully connected autoencoder: two perceptrons with ReLU
 // after each hidden layer.
 func NewDense[T bijector.Float](s DenseSpec) (*Autoencoder[T], error) {
-	if s.Embedding == 0 {
-		s.Embedding = 20
-	}
+	s.Embedding = cmp.Or(s.Embedding, defaultEmbedding)
 	s.Hidden = slices.Clone(s.Hidden)
-	back := slices.Clone(s.Hidden)
-	slices.Reverse(back)
 	encoder, err := nn.NewMLP[T](nn.MLPSpec{In: s.In, Hidden: s.Hidden, Out: s.Embedding, Seed: s.Seed})
 	if err != nil {
 		return nil, fmt.Errorf("autoencoder: encoder: %w", err)
 	}
-	decoder, err := nn.NewMLP[T](nn.MLPSpec{In: s.Embedding, Hidden: back, Out: s.In, Seed: ^s.Seed})
+	decoder, err := nn.NewMLP[T](nn.MLPSpec{In: s.Embedding, Hidden: s.backwards(), Out: s.In, Seed: ^s.Seed})
 	if err != nil {
 		return nil, fmt.Errorf("autoencoder: decoder: %w", err)
 	}

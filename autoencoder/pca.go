@@ -1,6 +1,7 @@
 package autoencoder
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -22,6 +23,13 @@ type PCASpec struct {
 	// Whiten gives every embedding value variance 1.
 	Whiten bool `json:"whiten,omitempty"`
 }
+
+// embedding is the spec's, or its default.
+func (s PCASpec) embedding() int { return cmp.Or(s.Embedding, min(defaultEmbedding, s.In)) }
+
+// Values is the number of values that are saved, or a little less: see
+// registry.Sizer.
+func (s PCASpec) Values() float64 { return float64(s.In) * float64(s.embedding()) }
 
 // PCA embeds rows by their principal components (Pearson 1901, Hotelling
 // 1933): with the mean m and the k leading eigenvectors V of the covariance of
@@ -54,9 +62,7 @@ type pcaMaps[T bijector.Float] struct {
 
 // NewPCA makes a PCA without components.
 func NewPCA[T bijector.Float](s PCASpec) (*PCA[T], error) {
-	if s.Embedding == 0 {
-		s.Embedding = min(20, s.In)
-	}
+	s.Embedding = s.embedding()
 	const most = 1 << 14
 	if s.In < 1 || s.In > most || s.Embedding < 1 || s.Embedding > s.In {
 		return nil, fmt.Errorf("autoencoder: %d components of %d values, want 1 to %d values and no more components: %w", s.Embedding, s.In, most, bijector.ErrSpec)

@@ -51,6 +51,11 @@ type AffineSpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s AffineSpec) Values() float64 {
+	return layerValues(s.Dim, s.ContextDim, s.Hidden, 2)
+}
+
 // NewAffine makes an Affine. It returns ErrSpec for a spec that describes none,
 // and ErrShape for an order of another number of features.
 func NewAffine[T bijector.Float](s AffineSpec) (*Affine[T], error) {

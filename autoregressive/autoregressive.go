@@ -61,6 +61,19 @@ type Parts[T bijector.Float] struct {
 	OutScale   float64 // shrinks the net's initial last layer; 0 means 1
 }
 
+// defaultHidden are the hidden widths where a spec has none.
+var defaultHidden = []int{100, 100}
+
+// layerValues counts the order and the net that computes params values for
+// each feature; masked weights are saved too.
+func layerValues(dim, context int, hidden []int, params float64) float64 {
+	if len(hidden) == 0 {
+		hidden = defaultHidden
+	}
+	d := float64(dim)
+	return d + nn.PerceptronValues(d+float64(context), hidden, params*d)
+}
+
 // New puts a layer together. It returns ErrSpec for parts that make none, and
 // ErrShape for an order of another number of features.
 func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
@@ -68,7 +81,7 @@ func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
 		return nil, fmt.Errorf("autoregressive: Parts without a transform: %w", bijector.ErrSpec)
 	}
 	if len(p.Hidden) == 0 {
-		p.Hidden = []int{100, 100}
+		p.Hidden = defaultHidden
 	}
 	net, err := nn.NewMADE[T](nn.MADESpec{
 		Features: p.Dim, Context: p.ContextDim, Params: p.Transform.Params(),

@@ -3,6 +3,7 @@
 package autoregressive
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -47,6 +48,14 @@ type SplineSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 	// OutScale shrinks the net's initial last layer; 0 means 1.
 	OutScale float64 `json:"out_scale,omitempty"`
+}
+
+// defaultBins are those of coupling.SplineSpec.
+const defaultBins = 8
+
+// Values is the number of values that are saved: see registry.Sizer.
+func (s SplineSpec) Values() float64 {
+	return layerValues(s.Dim, s.ContextDim, s.Hidden, 3*float64(cmp.Or(s.Bins, defaultBins))-1)
 }
 
 // NewSpline makes a Spline. It returns ErrSpec for a spec that describes none,

@@ -19,6 +19,9 @@ type ActNormSpec struct {
 	Pixels int `json:"pixels,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s ActNormSpec) Values() float64 { return 2 * float64(s.Dim) / float64(max(s.Pixels, 1)) }
+
 // ActNorm scales and shifts each feature,
 //
 //	z = exp(s) x + b,  x = exp(-s) (z - b),  log|det dz/dx| = sum_j s_j,

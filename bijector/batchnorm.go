@@ -22,6 +22,9 @@ type BatchNormSpec struct {
 	Unbiased bool `json:"unbiased,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s BatchNormSpec) Values() float64 { return 4 * float64(s.Dim) / float64(max(s.Pixels, 1)) }
+
 // BatchNorm normalises each feature and gives it a trained scale and mean,
 //
 //	z = exp(log_gamma) (x - mean) / sqrt(var + eps) + beta

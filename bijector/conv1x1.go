@@ -14,6 +14,9 @@ type Conv1x1Spec struct {
 	Seed  uint64 `json:"seed,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s Conv1x1Spec) Values() float64 { return LUSpec{Dim: s.Channels}.Values() }
+
 // Conv1x1 is the invertible 1x1 convolution: the channels of each pixel are
 // multiplied by one matrix,
 //

@@ -17,6 +17,9 @@ type LogitSpec struct {
 	Alpha float64 `json:"alpha,omitempty"`
 }
 
+// Values is 0: nothing is saved. See registry.Sizer.
+func (LogitSpec) Values() float64 { return 0 }
+
 // Logit stretches the unit interval over the real line,
 //
 //	z = log(y / (1 - y)) with y = alpha + (1 - 2 alpha) x

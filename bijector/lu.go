@@ -25,6 +25,10 @@ type LUSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
+// Values is the number of values that are saved, those of the two factors, the
+// bias and the permutation: see registry.Sizer.
+func (s LUSpec) Values() float64 { return (float64(s.Dim) + 2) * float64(s.Dim) }
+
 // LU is an invertible linear map whose log-det is a sum,
 //
 //	z = W x + b with W = P L U,  x = U^-1 L^-1 P^-1 (z - b)

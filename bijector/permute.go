@@ -26,6 +26,9 @@ type PermuteSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s PermuteSpec) Values() float64 { return float64(s.Dim) }
+
 // Permute is a fixed permutation p of the features,
 //
 //	z[j] = x[p[j]],  x[p[j]] = z[j],  log|det dz/dx| = 0

@@ -24,6 +24,9 @@ type ScaleSpec struct {
 	FromData bool `json:"from_data,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s ScaleSpec) Values() float64 { return float64(s.Dim) }
+
 // Scale multiplies each feature by a positive factor,
 //
 //	z = exp(s) x,  x = exp(-s) z,  log|det dz/dx| = sum_j s_j

@@ -17,6 +17,9 @@ type ShiftSpec struct {
 	FromData bool `json:"from_data,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s ShiftSpec) Values() float64 { return float64(s.Dim) }
+
 // Shift moves each feature by a trained number,
 //
 //	z = x + b,  x = z - b,  log|det dz/dx| = 0

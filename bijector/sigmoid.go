@@ -10,6 +10,9 @@ type SigmoidSpec struct {
 	Dim int `json:"dim"` // features
 }
 
+// Values is 0: nothing is saved. See registry.Sizer.
+func (SigmoidSpec) Values() float64 { return 0 }
+
 // Sigmoid squeezes the real line into the unit interval,
 //
 //	z = 1 / (1 + exp(-x)),  x = log(z) - log(1 - z)

@@ -10,6 +10,9 @@ type SoftplusSpec struct {
 	Dim int `json:"dim"` // features
 }
 
+// Values is 0: nothing is saved. See registry.Sizer.
+func (SoftplusSpec) Values() float64 { return 0 }
+
 // Softplus bends the real line onto the positive half,
 //
 //	z = log(1 + exp(x)),  x = z + log(1 - exp(-z))

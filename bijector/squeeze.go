@@ -17,6 +17,9 @@ type SqueezeSpec struct {
 	Width    int `json:"width"`  // even
 }
 
+// Values is 0: nothing is saved. See registry.Sizer.
+func (SqueezeSpec) Values() float64 { return 0 }
+
 // Squeeze makes four channels of half the height and width out of each one,
 //
 //	z[4c + 2u + v, i, j] = x[c, 2i + u, 2j + v] for u and v of 0 and 1,

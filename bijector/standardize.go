@@ -15,6 +15,9 @@ type StandardizeSpec struct {
 	Dim int `json:"dim"` // features
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s StandardizeSpec) Values() float64 { return 2 * float64(s.Dim) }
+
 // Standardize brings each feature of the training data to mean 0 and variance
 // 1,
 //

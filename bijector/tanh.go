@@ -10,6 +10,9 @@ type TanhSpec struct {
 	Dim int `json:"dim"` // features
 }
 
+// Values is 0: nothing is saved. See registry.Sizer.
+func (TanhSpec) Values() float64 { return 0 }
+
 // Tanh squeezes the real line into the interval from -1 to 1,
 //
 //	z = tanh(x),  x = atanh(z)

@@ -42,6 +42,11 @@ type AdditiveSpec struct {
 	Conditioner *bijector.Node `json:"conditioner,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s AdditiveSpec) Values() float64 {
+	return couplingValues(s.Dim, s.ContextDim, s.Mask, s.Hidden, 1, s.Conditioner)
+}
+
 // NewAdditive makes an Additive with a perceptron for a conditioner. It
 // returns ErrSpec for a spec that describes none.
 func NewAdditive[T bijector.Float](s AdditiveSpec) (*Additive[T], error) {

@@ -67,6 +67,11 @@ type AffineSpec struct {
 	Conditioner *bijector.Node `json:"conditioner,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s AffineSpec) Values() float64 {
+	return couplingValues(s.Dim, s.ContextDim, s.Mask, s.Hidden, 2, s.Conditioner)
+}
+
 // NewAffine makes an Affine with a perceptron for a conditioner. It returns
 // ErrSpec for a spec that describes none.
 func NewAffine[T bijector.Float](s AffineSpec) (*Affine[T], error) {

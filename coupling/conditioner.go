@@ -60,6 +60,20 @@ func Residual[T bijector.Float](s ResidualSpec) func(in, out int) (bijector.Map[
 // defaultHidden are the hidden widths where a spec has none.
 var defaultHidden = []int{100, 100}
 
+// couplingValues counts the mask and the perceptron that computes params values
+// for each moved feature. A conditioner that the spec names counts when it is
+// made.
+func couplingValues(dim, context int, m MaskSpec, hidden []int, params float64, conditioner *bijector.Node) float64 {
+	if conditioner != nil {
+		return float64(dim)
+	}
+	if len(hidden) == 0 {
+		hidden = defaultHidden
+	}
+	kept, moved := m.sizes(dim)
+	return float64(dim) + nn.PerceptronValues(kept+float64(context), hidden, params*moved)
+}
+
 // perceptron returns the constructor of the default conditioner.
 func perceptron[T bijector.Float](s MLPSpec) func(in, out int) (bijector.Map[T], error) {
 	return func(in, out int) (bijector.Map[T], error) {

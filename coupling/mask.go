@@ -61,6 +61,30 @@ func (s MaskSpec) image(dim int) error {
 	return nil
 }
 
+// sizes are the numbers of features that are kept and moved, where the mask is
+// one at all. They are told without making it, so they may be one short of the
+// larger number.
+func (s MaskSpec) sizes(dim int) (kept, moved float64) {
+	kept, moved = float64(dim/2), float64(dim/2)
+	switch {
+	case s.Keep != nil:
+		kept = 0
+		for _, k := range s.Keep {
+			if k == 1 {
+				kept++
+			}
+		}
+		moved = float64(dim) - kept
+	case s.Kind == "channel":
+		kept = float64(s.Channels/2) * float64(s.Height) * float64(s.Width)
+		moved = float64(dim) - kept
+	}
+	if s.Invert {
+		return moved, kept
+	}
+	return kept, moved
+}
+
 // mask returns the mask of dim features, 1 where one is kept.
 func (s MaskSpec) mask(dim int) ([]int64, error) {
 	if dim < 2 || dim > maxDim {

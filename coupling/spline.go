@@ -3,6 +3,7 @@
 package coupling
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -77,6 +78,11 @@ type SplineSpec struct {
 	Conditioner *bijector.Node `json:"conditioner,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s SplineSpec) Values() float64 {
+	return couplingValues(s.Dim, s.ContextDim, s.Mask, s.Hidden, 3*float64(cmp.Or(s.Bins, defaultBins))-1, s.Conditioner)
+}
+
 // NewSpline makes a Spline with a perceptron for a conditioner. It returns
 // ErrSpec for a spec that describes none.
 func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
@@ -143,9 +149,7 @@ const (
 // newQuadratic reads a spec's numbers.
 func newQuadratic(s SplineSpec) (quadratic, error) {
 	var q quadratic
-	if q.bins = s.Bins; s.Bins == 0 {
-		q.bins = defaultBins
-	}
+	q.bins = cmp.Or(s.Bins, defaultBins)
 	if q.bins < 2 || q.bins > maxBins {
 		return q, fmt.Errorf("coupling: a spline of %d bins, want 2 to %d: %w", s.Bins, maxBins, bijector.ErrSpec)
 	}

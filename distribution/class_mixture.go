@@ -2,7 +2,11 @@
 
 package distribution
 
-import "github.com/bijou-flow/bijou/bijector"
+import (
+	"cmp"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
 
 // ClassMixture is a distribution for each of C classes, a normal one or a
 // mixture of K normal ones, all learned, of which the context is the weighting:
@@ -45,14 +49,18 @@ type ClassMixtureSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
+// components is the spec's, or its default.
+func (s ClassMixtureSpec) components() int { return cmp.Or(s.Components, 1) }
+
+// Values is the number of values that are saved: see registry.Sizer.
+func (s ClassMixtureSpec) Values() float64 {
+	return float64(s.Classes) * gaussiansValues(s.Dim, s.components())
+}
+
 // NewClassMixture makes a ClassMixture from its spec. A spec that describes no
 // distribution is an ErrSpec.
 func NewClassMixture[T bijector.Float](s ClassMixtureSpec) (*ClassMixture[T], error) {
-	k := s.Components
-	if k == 0 {
-		k = 1
-	}
-	g, err := newGaussians[T]("class mixture", s.Dim, s.Classes, k, s.Spread, s.Seed)
+	g, err := newGaussians[T]("class mixture", s.Dim, s.Classes, s.components(), s.Spread, s.Seed)
 	if err != nil {
 		return nil, err
 	}

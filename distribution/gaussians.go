@@ -23,6 +23,16 @@ type gaussians[T bijector.Float] struct {
 	loc, logScale            []T  // (classes, components, dim)
 }
 
+// gaussiansValues counts the locations and scales of a class, and the weights
+// where there are several components.
+func gaussiansValues(dim, components int) float64 {
+	n := 2 * float64(dim)
+	if components > 1 {
+		n++
+	}
+	return n * float64(components)
+}
+
 // newGaussians draws the locations.
 func newGaussians[T bijector.Float](name string, dim, classes, components int, spread float64, seed uint64) (g gaussians[T], err error) {
 	if err := checkDim(name, dim); err != nil {

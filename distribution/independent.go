@@ -63,6 +63,9 @@ type IndependentSpec struct {
 	Marginals []MarginalSpec `json:"marginals"`
 }
 
+// Values is 0: nothing is saved. See registry.Sizer.
+func (IndependentSpec) Values() float64 { return 0 }
+
 // NewIndependent makes an Independent from its spec. A spec that describes no
 // distribution is an ErrSpec.
 func NewIndependent[T bijector.Float](s IndependentSpec) (*Independent[T], error) {

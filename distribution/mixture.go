@@ -2,7 +2,11 @@
 
 package distribution
 
-import "github.com/bijou-flow/bijou/bijector"
+import (
+	"cmp"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
 
 // Mixture is a mixture of K normal distributions of independent dimensions,
 // all learned:
@@ -42,14 +46,16 @@ type MixtureSpec struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
+// components is the spec's, or its default.
+func (s MixtureSpec) components() int { return cmp.Or(s.Components, 8) }
+
+// Values is the number of values that are saved: see registry.Sizer.
+func (s MixtureSpec) Values() float64 { return gaussiansValues(s.Dim, s.components()) }
+
 // NewMixture makes a Mixture from its spec. A spec that describes no
 // distribution is an ErrSpec.
 func NewMixture[T bijector.Float](s MixtureSpec) (*Mixture[T], error) {
-	k := s.Components
-	if k == 0 {
-		k = 8
-	}
-	g, err := newGaussians[T]("mixture", s.Dim, 1, k, s.Spread, s.Seed)
+	g, err := newGaussians[T]("mixture", s.Dim, 1, s.components(), s.Spread, s.Seed)
 	if err != nil {
 		return nil, err
 	}

@@ -70,6 +70,18 @@ type StudentTSpec struct {
 	LearnedDF bool `json:"learned_df,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s StudentTSpec) Values() float64 {
+	n := 0
+	if s.Learned {
+		n += 2
+	}
+	if s.LearnedDF {
+		n++
+	}
+	return float64(n) * float64(s.Dim)
+}
+
 func (s StudentTSpec) clone() StudentTSpec {
 	s.DF, s.Loc, s.Scale = slices.Clone(s.DF), slices.Clone(s.Loc), slices.Clone(s.Scale)
 	return s

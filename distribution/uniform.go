@@ -40,6 +40,9 @@ type UniformSpec struct {
 	Hi []float64 `json:"hi,omitempty"`
 }
 
+// Values is 0: nothing is saved. See registry.Sizer.
+func (UniformSpec) Values() float64 { return 0 }
+
 func (s UniformSpec) clone() UniformSpec {
 	s.Lo, s.Hi = slices.Clone(s.Lo), slices.Clone(s.Hi)
 	return s

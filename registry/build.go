@@ -98,7 +98,7 @@ func build[T bijector.Float, P any](b *builder[T], kind Kind, n bijector.Node) (
 		return p, fmt.Errorf("%s: %w", e.name, err)
 	}
 	// Not <=, so that a NaN is refused.
-	if need := e.size(spec); !(need <= b.left) {
+	if need := valuesOf(spec); !(need <= b.left) {
 		return p, fmt.Errorf("%s: a spec of %.3g values, where %.3g are left: %w", e.name, need, b.left, ErrTooLarge)
 	} else {
 		b.left -= max(need, 0)
@@ -122,14 +122,10 @@ func makerOf[T bijector.Float, P any](e *entry) maker[T, P] {
 	return e.new64.(maker[T, P])
 }
 
-// size is what Values or the built-in's own formula says, 0 where neither is
-// there.
-func (e *entry) size(spec any) float64 {
+// valuesOf is what the spec says of itself, 0 for one that says nothing.
+func valuesOf(spec any) float64 {
 	if s, ok := spec.(Sizer); ok {
 		return s.Values()
-	}
-	if e.values != nil {
-		return e.values(spec)
 	}
 	return 0
 }

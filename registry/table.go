@@ -41,7 +41,6 @@ type entry struct {
 	decode func(raw []byte) (any, error) // JSON to a value of the spec's type
 	// new32 and new64 are makers of the kind's part in float32 and float64.
 	new32, new64 any
-	values       func(spec any) float64 // see Sizer
 }
 
 // table finds entries by name and by the type of their spec. Names and spec

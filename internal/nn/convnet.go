@@ -3,6 +3,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 
@@ -35,6 +36,18 @@ type ConvNetSpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 }
 
+// defaultChannels is the number of channels within; that of blocks is a
+// Residual's.
+const defaultChannels = 32
+
+// Values is the number of values that are saved, which are 3x3 and 1x1 kernels
+// and the lengths and biases of their channels: see registry.Sizer.
+func (s ConvNetSpec) Values() float64 {
+	h, blocks := float64(cmp.Or(s.Hidden, defaultChannels)), float64(cmp.Or(s.Blocks, defaultBlocks))
+	in, out := float64(s.InChannels)+float64(s.ContextDim), float64(s.OutChannels)
+	return (9*in+2)*h + blocks*(10*h+3)*h + (h+2)*out
+}
+
 // ConvNet is a residual network of convolutions with normed weights,
 //
 //	h_0 = W_i * x + b_i,
@@ -57,12 +70,7 @@ type ConvNet[T bijector.Float] struct {
 // returns ErrSpec for sizes below 1 or too large and for an unknown
 // checkerboard.
 func NewConvNet[T bijector.Float](s ConvNetSpec) (*ConvNet[T], error) {
-	if s.Hidden == 0 {
-		s.Hidden = 32
-	}
-	if s.Blocks == 0 {
-		s.Blocks = 2
-	}
+	s.Hidden, s.Blocks = cmp.Or(s.Hidden, defaultChannels), cmp.Or(s.Blocks, defaultBlocks)
 	if s.Blocks < 1 || s.Blocks > maxBlocks {
 		return nil, fmt.Errorf("nn: a residual network of %d blocks, want 1 to %d: %w", s.Blocks, maxBlocks, bijector.ErrSpec)
 	}

@@ -28,6 +28,13 @@ type MADESpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 }
 
+// Values is the number of values that are saved, masked weights included: see
+// registry.Sizer.
+func (s MADESpec) Values() float64 {
+	d := float64(s.Features)
+	return PerceptronValues(d+float64(s.Context), s.Hidden, float64(s.Params)*d)
+}
+
 // MADE is a masked autoencoder for distribution estimation (Germain et al.
 // 2015, arXiv 1502.03509, section 4): a perceptron of D = Features features
 // whose outputs for feature j depend on the context and on the features before

@@ -25,6 +25,22 @@ type MLPSpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 }
 
+// Values is the number of values that are saved: see registry.Sizer.
+func (s MLPSpec) Values() float64 {
+	return PerceptronValues(float64(s.In), s.Hidden, float64(s.Out))
+}
+
+// PerceptronValues is the number of weights and biases between layers of these
+// widths, in float64, where no product overflows.
+func PerceptronValues(in float64, hidden []int, out float64) float64 {
+	n := 0.0
+	for _, h := range hidden {
+		n += (in + 1) * float64(h)
+		in = float64(h)
+	}
+	return n + (in+1)*out
+}
+
 // MLP is y = W_L a(... a(W_1 x + b_1) ...) + b_L with the activation a between
 // layers and none after the last.
 //

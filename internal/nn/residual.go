@@ -3,6 +3,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 
@@ -26,6 +27,17 @@ type ResidualSpec struct {
 	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
 	// a flow near the identity.
 	OutScale float64 `json:"out_scale,omitempty"`
+}
+
+const (
+	defaultHidden = 100
+	defaultBlocks = 2
+)
+
+// Values is the number of values that are saved: see registry.Sizer.
+func (s ResidualSpec) Values() float64 {
+	h, blocks := float64(cmp.Or(s.Hidden, defaultHidden)), float64(cmp.Or(s.Blocks, defaultBlocks))
+	return (float64(s.In)+1)*h + 2*blocks*(h+1)*h + (h+1)*float64(s.Out)
 }
 
 // Residual is a perceptron with connections around its blocks,
@@ -55,12 +67,7 @@ const (
 // NewResidual makes a residual perceptron with weights drawn from the spec's
 // seed.
 func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
-	if s.Hidden == 0 {
-		s.Hidden = 100
-	}
-	if s.Blocks == 0 {
-		s.Blocks = 2
-	}
+	s.Hidden, s.Blocks = cmp.Or(s.Hidden, defaultHidden), cmp.Or(s.Blocks, defaultBlocks)
 	if err := checkSizes(s.In, s.Hidden, s.Out); err != nil {
 		return nil, err
 	}
