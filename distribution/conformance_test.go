@@ -68,8 +68,10 @@ func TestBasesConform(t *testing.T) {
 		class(distribution.ClassMixtureSpec{Dim: 2, Classes: 2, Components: 2, Spread: 2}),
 		class(distribution.ClassMixtureSpec{Dim: 20, Classes: 10, Components: 3}),
 		independent(distribution.IndependentSpec{Dim: 1, Marginals: []distribution.MarginalSpec{{Kind: "laplace", Params: []float64{1, 2}}}}),
-		independent(distribution.IndependentSpec{Dim: 2, Marginals: []distribution.MarginalSpec{{Kind: "gumbel", Params: []float64{1, 2}}, {Kind: "weibull", Params: []float64{2, 3}}}}),
-		independent(distribution.IndependentSpec{Dim: 3, Marginals: []distribution.MarginalSpec{{Kind: "beta", Params: []float64{2, 3}}}}),
+		independent(distribution.IndependentSpec{Dim: 2, Marginals: []distribution.MarginalSpec{{Kind: "normal", Params: []float64{1, 2}}, {Kind: "weibull", Params: []float64{2, 3}}}}),
+		independent(distribution.IndependentSpec{Dim: 1, Marginals: []distribution.MarginalSpec{{Kind: "weibull", Params: []float64{1.5, 0.2}}}}),
+		independent(distribution.IndependentSpec{Dim: 1, Marginals: []distribution.MarginalSpec{{Kind: "exponential", Params: []float64{2}}}}),
+		independent(distribution.IndependentSpec{Dim: 3, Marginals: []distribution.MarginalSpec{{Kind: "uniform", Params: []float64{2, 3}}}}),
 	} {
 		run(t)
 	}

@@ -86,7 +86,7 @@ func (g *gaussians[T]) Validate() error {
 			if p.Name == "log_scale" && !(math.Abs(float64(v)) <= maxLogScale) {
 				return fmt.Errorf("distribution: log-scale %d of a mixture is %v, want one of magnitude up to %d: %w", i, v, maxLogScale, bijector.ErrNonFinite)
 			}
-			if v-v != 0 {
+			if !isFinite(v) {
 				return fmt.Errorf("distribution: %s %d of a mixture is %v, want a finite value: %w", p.Name, i, v, bijector.ErrNonFinite)
 			}
 		}

@@ -4,30 +4,11 @@ package distribution
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
 )
-
-// Univariate is a distribution of one dimension as a base needs it. The
-// continuous distributions of gonum's stat/distuv are such.
-type Univariate interface {
-	// LogProb is the log-density at x, in nats: -Inf outside the support.
-	LogProb(x float64) float64
-	// Quantile is the inverse of the distribution function, for p from 0 to
-	// 1. Quantile(0) and Quantile(1) are the bounds of the support, an
-	// interval.
-	Quantile(p float64) float64
-}
-
-// Scorer is an optional interface of a Univariate, without which it cannot be
-// trained over.
-type Scorer interface {
-	// ScoreInput is the derivative of LogProb at x.
-	ScoreInput(x float64) float64
-}
 
 // Independent is a distribution of independent dimensions, each fixed and of
 // any kind:
@@ -37,18 +18,16 @@ type Scorer interface {
 // (the factorial prior of Dinh et al. 2015, arXiv 1410.8516, section 2). Its
 // support is the box of the supports; outside, log p is -Inf and the gradient
 // of that dimension 0. It has no parameters. A flow over it ends in a layer
-// whose image is the box, such as bijector.Softplus for a gamma distribution,
-// or meets rows that it cannot score.
+// whose image is the box, such as bijector.Softplus for an exponential
+// distribution, or meets rows that it cannot score.
 //
-// The kinds that MarginalSpec lists have a gradient of their own, are saved and
-// loaded, and may be given as gonum's types. A Univariate of another type needs
-// a ScoreInput to be trained over, and cannot be saved.
+// The kinds that MarginalSpec lists are saved and loaded, and may be given as
+// gonum's types. A Univariate of another type cannot be saved.
 //
-// Draws are quantiles of uniforms, where there is nothing faster, rounded to T
-// within the support. Not all kinds have a mode: temperature multiplies the
-// deviation from the median, so that up to 1 the draws stay within the
-// support, and may leave it above. The cost is a marginal's density a value: a
-// logarithm or two for most kinds.
+// Draws are quantiles of uniforms, rounded to T within the support. Not all
+// kinds have a mode: temperature multiplies the deviation from the median, so
+// that up to 1 the draws stay within the support, and may leave it above. The
+// cost is a marginal's density a value: a logarithm or two.
 type Independent[T bijector.Float] struct {
 	dim       int
 	marginals []marginal // one for all features, or one each
@@ -73,8 +52,8 @@ func NewIndependent[T bijector.Float](s IndependentSpec) (*Independent[T], error
 }
 
 // IndependentOf makes the distribution whose feature j is distributed like
-// dists[j]. What makes no distribution, such as a distuv.Gamma without a
-// shape, is an ErrSpec.
+// dists[j]. What makes no distribution, such as a distuv.Weibull without a
+// scale, is an ErrSpec.
 func IndependentOf[T bijector.Float](dists ...Univariate) (*Independent[T], error) {
 	return newIndependent[T](len(dists), dists, marginalOf)
 }
@@ -88,6 +67,9 @@ func newIndependent[T bijector.Float, M any](dim int, marginals []M, of func(M) 
 		var err error
 		if d.marginals[j], err = of(m); err != nil {
 			return nil, fmt.Errorf("distribution: marginal %d: %w", j, err)
+		}
+		if err := checkSupport[T](d.marginals[j].lo, d.marginals[j].hi); err != nil {
+			return nil, fmt.Errorf("distribution: the support of marginal %d: %w", j, err)
 		}
 	}
 	return d, nil
@@ -115,8 +97,7 @@ func (d *Independent[T]) Params() []bijector.Param[T] { return nil }
 // Buffers: there are none. The marginals are part of the spec.
 func (d *Independent[T]) Buffers() []bijector.Buffer { return nil }
 
-// Spec is the IndependentSpec, or nil where a marginal is of no kind that has
-// one.
+// Spec is the IndependentSpec, or nil where a marginal has no name.
 func (d *Independent[T]) Spec() any {
 	s := IndependentSpec{Dim: d.dim}
 	for _, m := range d.marginals {
@@ -126,17 +107,6 @@ func (d *Independent[T]) Spec() any {
 		s.Marginals = append(s.Marginals, MarginalSpec{m.spec.Kind, slices.Clone(m.spec.Params)})
 	}
 	return s
-}
-
-// CheckTrainable returns nil where all marginals have a gradient, and otherwise
-// an ErrNotTrainable that names the first without.
-func (d *Independent[T]) CheckTrainable() error {
-	for j, m := range d.marginals {
-		if m.score == nil {
-			return fmt.Errorf("distribution: marginal %d (%T) has no ScoreInput and is none of %v: %w", j, m.of, MarginalKinds(), bijector.ErrNotTrainable)
-		}
-	}
-	return nil
 }
 
 // at is the marginal of feature j.
@@ -152,12 +122,8 @@ func (d *Independent[T]) NewBasePass(o bijector.PassOptions) BasePass[T] {
 	return newIndependentPass(d, o)
 }
 
-// NewBaseGradPass returns a pass that differentiates. It panics where
-// CheckTrainable returns an error.
+// NewBaseGradPass returns a pass that differentiates.
 func (d *Independent[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
-	if d.CheckTrainable() != nil {
-		panic("distribution: NewBaseGradPass of marginals without a gradient; CheckTrainable says which")
-	}
 	return newIndependentPass(d, o)
 }
 
@@ -200,11 +166,7 @@ func (p *independentPass[T]) forwardSamples(lo, hi int) {
 	for j := range p.z.D {
 		m := p.of.at(j)
 		for i, t := range p.z.Feature(j)[lo:hi] {
-			if v := float64(t); v < m.lo || v > m.hi {
-				p.logp[lo+i] += math.Inf(-1)
-			} else {
-				p.logp[lo+i] += m.logProb(v)
-			}
+			p.logp[lo+i] += m.logProb(float64(t))
 		}
 	}
 }
@@ -241,8 +203,8 @@ func (p *independentPass[T]) backwardSamples(lo, hi int) {
 		m, d := p.of.at(j), p.dz.Feature(j)[lo:hi]
 		for i, t := range p.z.Feature(j)[lo:hi] {
 			d[i] = 0
-			if v := float64(t); !(v < m.lo || v > m.hi) {
-				d[i] = T(p.dlogp[lo+i] * m.score(v))
+			if q := m.score(float64(t)); q != 0 {
+				d[i] = T(p.dlogp[lo+i] * q)
 			}
 		}
 	}

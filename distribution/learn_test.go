@@ -42,7 +42,7 @@ func learn[T bijector.Float](t *testing.T) {
 		"uniform":       {func() bijector.Layer[T] { return sound(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: 2})) }, sound(distribution.NewUniform[T](distribution.UniformSpec{Dim: 2}))},
 		"mixture":       {none, sound(distribution.NewMixture[T](distribution.MixtureSpec{Dim: 2, Seed: 3}))},
 		"class mixture": {none, sound(distribution.NewClassMixture[T](distribution.ClassMixtureSpec{Dim: 2, Classes: 3, Components: 2}))},
-		"independent":   {func() bijector.Layer[T] { return sound(bijector.NewSoftplus[T](bijector.SoftplusSpec{Dim: 2})) }, sound(distribution.IndependentOf[T](distuv.Gamma{Alpha: 2, Beta: 1}, distuv.LogNormal{Sigma: 1}))},
+		"independent":   {func() bijector.Layer[T] { return sound(bijector.NewSoftplus[T](bijector.SoftplusSpec{Dim: 2})) }, sound(distribution.IndependentOf[T](distuv.Weibull{K: 2, Lambda: 1}, distuv.Exponential{Rate: 1}))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			layers := sound(coupling.RealNVP[T](coupling.Recipe{Dim: 2, Layers: 2, Hidden: []int{8}, Seed: 1})).Members()
@@ -110,5 +110,21 @@ func TestUnnamedMarginalIsNotSaved(t *testing.T) {
 		sound(distribution.IndependentOf[float64](own{distuv.Normal{Sigma: 1}})))
 	if err := registry.Write(&bytes.Buffer{}, flow); !errors.Is(err, registry.ErrUnknownLayer) {
 		t.Errorf("a flow over a marginal without a name: %v, want ErrUnknownLayer", err)
+	}
+}
+
+// untrainable is a base that lacks a gradient.
+type untrainable struct{ *distribution.Normal[float64] }
+
+func (untrainable) CheckTrainable() error { return bijector.ErrNotTrainable }
+
+func TestBaseWithoutGradientIsNotTrained(t *testing.T) {
+	layer := sound(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 1}))
+	normal := distribution.StandardNormal[float64](1)
+	if err := distribution.NewFlow[float64](layer, normal).Check(); err != nil {
+		t.Error(err)
+	}
+	if err := distribution.NewFlow[float64](layer, untrainable{normal}).Check(); !errors.Is(err, bijector.ErrNotTrainable) {
+		t.Errorf("a flow over a base without a gradient: %v, want ErrNotTrainable", err)
 	}
 }

@@ -53,6 +53,9 @@ func newLocationScale[T bijector.Float](name string, s NormalSpec) (d locationSc
 	return d, nil
 }
 
+// isFinite says that v is neither NaN nor infinite.
+func isFinite[T bijector.Float](v T) bool { return v-v == 0 }
+
 // checkDim returns an ErrSpec for a number of features that no base has.
 func checkDim(name string, dim int) error {
 	if dim < 1 || dim > maxDim {
@@ -72,7 +75,7 @@ func checkNormalSpec(name string, s NormalSpec) error {
 		return fmt.Errorf("distribution: a %s of %d dimensions with %d scales, want %d, or none for 1: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec)
 	}
 	for j, v := range s.Loc {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !isFinite(v) {
 			return fmt.Errorf("distribution: location %d of a %s is %v, want a finite one: %w", j, name, v, bijector.ErrSpec)
 		}
 	}
@@ -113,7 +116,7 @@ func (d *locationScale[T]) Validate() error {
 		return err
 	}
 	for j, v := range d.params.loc {
-		if v-v != 0 {
+		if !isFinite(v) {
 			return fmt.Errorf("distribution: learned location %d is %v, want a finite one: %w", j, v, bijector.ErrNonFinite)
 		}
 	}

@@ -91,12 +91,21 @@ func checkUniform[T bijector.Float](s UniformSpec) error {
 	}
 	for j := range s.Dim {
 		lo, hi := s.bounds(j)
-		if !(hi-lo > 0) || math.IsInf(hi-lo, 0) {
+		if !(hi-lo > 0) || !isFinite(hi-lo) {
 			return fmt.Errorf("distribution: bounds %d of a uniform are %v and %v, want finite ones with the lower first, whose difference is finite: %w", j, lo, hi, bijector.ErrSpec)
 		}
-		if a, b := roundUp[T](lo), roundDown[T](hi); !(a < b) {
-			return fmt.Errorf("distribution: %T holds fewer than two values between bounds %d of a uniform, %v and %v: %w", a, j, lo, hi, bijector.ErrSpec)
+		if err := checkSupport[T](lo, hi); err != nil {
+			return fmt.Errorf("distribution: bounds %d of a uniform: %w", j, err)
 		}
+	}
+	return nil
+}
+
+// checkSupport returns an ErrSpec where T holds fewer than two values from lo
+// to hi.
+func checkSupport[T bijector.Float](lo, hi float64) error {
+	if a, b := roundUp[T](lo), roundDown[T](hi); !(a < b) {
+		return fmt.Errorf("%T holds fewer than two values from %v to %v: %w", a, lo, hi, bijector.ErrSpec)
 	}
 	return nil
 }
