@@ -65,7 +65,7 @@ func NewPCA[T bijector.Float](s PCASpec) (*PCA[T], error) {
 	s.Embedding = s.embedding()
 	const most = 1 << 14
 	if s.In < 1 || s.In > most || s.Embedding < 1 || s.Embedding > s.In {
-		return nil, fmt.Errorf("autoencoder: %d components of %d values, want 1 to %d values and no more components: %w", s.Embedding, s.In, most, bijector.ErrSpec)
+		return nil, fmt.Errorf("autoencoder: %d components of %d values, want 1 to %d values and no more components: %w: %w", s.Embedding, s.In, most, bijector.ErrSpec, bijector.ErrShape)
 	}
 	p := &PCA[T]{
 		spec:       s,

@@ -54,7 +54,7 @@ func NewChain[T Float](layers ...Layer[T]) (*Chain[T], error) {
 		}
 		if n := l.ContextDim(); n > 0 {
 			if c.context > 0 && n != c.context {
-				return nil, fmt.Errorf("bijector: layer %d (%T) takes %d context features, an earlier one %d: %w", i, l, n, c.context, ErrContext)
+				return nil, fmt.Errorf("bijector: layer %d (%T) takes %d context features, an earlier one %d: %w: %w", i, l, n, c.context, ErrContext, ErrShape)
 			}
 			c.context = n
 		}

@@ -15,7 +15,7 @@ func channelsOf(layer string, dim, pixels int) (int, error) {
 		return 0, err
 	}
 	if pixels < 0 || pixels > 0 && dim%pixels != 0 {
-		return 0, fmt.Errorf("bijector: %s of %d features in channels of %d, want a divisor of %d, or 0 for 1: %w", layer, dim, pixels, dim, ErrSpec)
+		return 0, fmt.Errorf("bijector: %s of %d features in channels of %d, want a divisor of %d, or 0 for 1: %w: %w", layer, dim, pixels, dim, ErrSpec, ErrShape)
 	}
 	return dim / max(pixels, 1), nil
 }

@@ -8,12 +8,14 @@ import (
 // Sentinels that every error of the library about a user's input wraps: test
 // for them with errors.Is.
 var (
-	// ErrShape: a tensor, mask or spec has the wrong size.
+	// ErrShape: a tensor, mask, list or spec has the wrong size. What says more
+	// about it, such as ErrContext or ErrSpec, may be beside it.
 	ErrShape = errors.New("wrong shape")
 	// ErrDType: a tensor's element type is not the model's.
 	ErrDType = errors.New("wrong element type")
 	// ErrContext: a conditional model got no context, or an unconditional one
-	// got some.
+	// got some; beside ErrShape, the context has the wrong width or number of
+	// rows.
 	ErrContext = errors.New("context mismatch")
 	// ErrNonFinite: a value is NaN or infinite where none may be.
 	ErrNonFinite = errors.New("non-finite value")

@@ -47,7 +47,7 @@ func NewPart[T Float](dim, lo, hi int, layer Layer[T]) (*Part[T], error) {
 		return nil, err
 	}
 	if lo < 0 || hi > dim || lo >= hi {
-		return nil, fmt.Errorf("bijector: a part from feature %d to %d of %d features: %w", lo, hi, dim, ErrSpec)
+		return nil, fmt.Errorf("bijector: a part from feature %d to %d of %d features: %w: %w", lo, hi, dim, ErrSpec, ErrShape)
 	}
 	if layer.Dim() != hi-lo {
 		return nil, fmt.Errorf("bijector: a part of features %d to %d needs a layer of %d features, %T has %d: %w", lo, hi, hi-lo, layer, layer.Dim(), ErrShape)

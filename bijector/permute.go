@@ -69,7 +69,7 @@ func NewPermute[T Float](s PermuteSpec) (*Permute[T], error) {
 		}
 	case "given":
 		if len(s.Indices) != s.Dim {
-			return nil, fmt.Errorf("bijector: a permutation of %d features has %d indices: %w", s.Dim, len(s.Indices), ErrSpec)
+			return nil, fmt.Errorf("bijector: a permutation of %d features has %d indices: %w: %w", s.Dim, len(s.Indices), ErrSpec, ErrShape)
 		}
 		for j, k := range s.Indices {
 			p.indices[j] = int64(k)

@@ -45,7 +45,7 @@ func NewSqueeze[T Float](s SqueezeSpec) (*Squeeze[T], error) {
 		return nil, err
 	}
 	if s.Height%2 != 0 || s.Width%2 != 0 {
-		return nil, fmt.Errorf("bijector: a squeeze of images of %dx%d, want even sides: %w", s.Height, s.Width, ErrSpec)
+		return nil, fmt.Errorf("bijector: a squeeze of images of %dx%d, want even sides: %w: %w", s.Height, s.Width, ErrSpec, ErrShape)
 	}
 	return &Squeeze[T]{spec: s, order: sync.OnceValue(func() *Permute[T] { return squeezed[T](s) })}, nil
 }

@@ -146,7 +146,7 @@ func ContextOf[T Float](context *tensor.Dense, n, d int) (Context[T], error) {
 		return Context[T]{}, fmt.Errorf("context: %w", err)
 	}
 	if r.d != d || r.n != 1 && r.n != n {
-		return Context[T]{}, fmt.Errorf("bijou: the context has shape (%d, %d), want (%d, %d), or (1, %d) for all rows: %w", r.n, r.d, n, d, d, ErrContext)
+		return Context[T]{}, fmt.Errorf("bijou: the context has shape (%d, %d), want (%d, %d), or (1, %d) for all rows: %w: %w", r.n, r.d, n, d, d, ErrContext, ErrShape)
 	}
 	return Context[T]{rows: r, d: d}, nil
 }

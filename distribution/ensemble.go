@@ -86,7 +86,7 @@ func NewEnsemble[T bijector.Float](m Mixing, flows ...*Flow[T]) (*Ensemble[T], e
 		}
 		if c := f.contextDim; c > 0 {
 			if e.contextDim > 0 && c != e.contextDim {
-				return nil, fmt.Errorf("distribution: flow %d of the ensemble takes %d context features, one before it %d, want the same number: %w", k, c, e.contextDim, bijector.ErrContext)
+				return nil, fmt.Errorf("distribution: flow %d of the ensemble takes %d context features, one before it %d, want the same number: %w: %w", k, c, e.contextDim, bijector.ErrContext, bijector.ErrShape)
 			}
 			e.contextDim = c
 		}

@@ -72,7 +72,7 @@ func NewConditional[T bijector.Float](layer bijector.Layer[T], base Base[T], emb
 	if embedding != nil {
 		p.contextDim = embedding.In()
 		if out := embedding.Out(); p.err == nil && out != p.seenDim {
-			p.err = fmt.Errorf("distribution: the embedding (%T) makes %d context features, layer and base take %d, want the same number: %w", embedding, out, p.seenDim, bijector.ErrContext)
+			p.err = fmt.Errorf("distribution: the embedding (%T) makes %d context features, layer and base take %d, want the same number: %w: %w", embedding, out, p.seenDim, bijector.ErrContext, bijector.ErrShape)
 		}
 	}
 	return &Flow[T]{parts: p, drawing: drawing{temperature: 1}}
@@ -94,7 +94,7 @@ func agree[T bijector.Float](layer bijector.Layer[T], base Base[T]) (dim, contex
 		return dim, context, fmt.Errorf("distribution: the layer (%T) has %d features and the base (%T) %d, want the same number: %w", layer, dim, base, base.Dim(), bijector.ErrShape)
 	}
 	if l, b := layer.ContextDim(), base.ContextDim(); l > 0 && b > 0 && l != b {
-		return dim, context, fmt.Errorf("distribution: the layer (%T) takes %d context features and the base (%T) %d, want the same number: %w", layer, l, base, b, bijector.ErrContext)
+		return dim, context, fmt.Errorf("distribution: the layer (%T) takes %d context features and the base (%T) %d, want the same number: %w: %w", layer, l, base, b, bijector.ErrContext, bijector.ErrShape)
 	}
 	return dim, context, nil
 }

@@ -80,7 +80,7 @@ func checkMarginals(dim, n int) error {
 		return err
 	}
 	if n != 1 && n != dim {
-		return fmt.Errorf("distribution: %d marginals for %d dimensions, want one for all or one for each: %w", n, dim, bijector.ErrSpec)
+		return fmt.Errorf("distribution: %d marginals for %d dimensions, want one for all or one for each: %w: %w", n, dim, bijector.ErrSpec, bijector.ErrShape)
 	}
 	return nil
 }

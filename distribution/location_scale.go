@@ -69,10 +69,10 @@ func checkNormalSpec(name string, s NormalSpec) error {
 		return err
 	}
 	if n := len(s.Loc); n != 0 && n != s.Dim {
-		return fmt.Errorf("distribution: a %s of %d dimensions with %d locations, want %d, or none for 0: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec)
+		return fmt.Errorf("distribution: a %s of %d dimensions with %d locations, want %d, or none for 0: %w: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec, bijector.ErrShape)
 	}
 	if n := len(s.Scale); n != 0 && n != s.Dim {
-		return fmt.Errorf("distribution: a %s of %d dimensions with %d scales, want %d, or none for 1: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec)
+		return fmt.Errorf("distribution: a %s of %d dimensions with %d scales, want %d, or none for 1: %w: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec, bijector.ErrShape)
 	}
 	for j, v := range s.Loc {
 		if !isFinite(v) {

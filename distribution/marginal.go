@@ -109,7 +109,7 @@ func newMarginal(s MarginalSpec) (m marginal, err error) {
 		return m, fmt.Errorf("the kind %q is unknown, want one of %s: %w", s.Kind, strings.Join(known, ", "), bijector.ErrSpec)
 	}
 	if len(s.Params) != len(k.params) {
-		return m, fmt.Errorf("%s with %d parameters, want %d (%s): %w", s.Kind, len(s.Params), len(k.params), strings.Join(k.params, ", "), bijector.ErrSpec)
+		return m, fmt.Errorf("%s with %d parameters, want %d (%s): %w: %w", s.Kind, len(s.Params), len(k.params), strings.Join(k.params, ", "), bijector.ErrSpec, bijector.ErrShape)
 	}
 	for i, v := range s.Params {
 		name, positive := strings.CutPrefix(k.params[i], "positive ")

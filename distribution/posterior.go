@@ -121,7 +121,7 @@ func classContexts[T bijector.Float](given *tensor.Dense, dim int) ([]*tensor.De
 			return nil, fmt.Errorf("contexts of the classes: %w", err)
 		}
 		if rows.Dim() != dim {
-			return nil, fmt.Errorf("distribution: the contexts of the classes have %d features, the model takes %d: %w", rows.Dim(), dim, bijector.ErrContext)
+			return nil, fmt.Errorf("distribution: the contexts of the classes have %d features, the model takes %d: %w: %w", rows.Dim(), dim, bijector.ErrContext, bijector.ErrShape)
 		}
 		n, m = rows.Len(), bijector.NewMat[T](dim, rows.Len())
 		if first, bad := rows.Load(m, 0); bad > 0 {
@@ -146,7 +146,7 @@ func classContexts[T bijector.Float](given *tensor.Dense, dim int) ([]*tensor.De
 func logWeightsOf(weights []float64, n int, whose string) ([]float64, error) {
 	logs := make([]float64, n)
 	if len(weights) != n && len(weights) != 0 {
-		return nil, fmt.Errorf("distribution: %d weights, want one for each %s, %d of them: %w", len(weights), whose, n, bijector.ErrSpec)
+		return nil, fmt.Errorf("distribution: %d weights, want one for each %s, %d of them: %w: %w", len(weights), whose, n, bijector.ErrSpec, bijector.ErrShape)
 	}
 	for k, v := range weights {
 		if logs[k] = math.Log(v); !(v > 0) || math.IsInf(v, 1) {

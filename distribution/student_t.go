@@ -114,7 +114,7 @@ func NewStudentT[T bijector.Float](s StudentTSpec) (*StudentT[T], error) {
 
 func checkDF(s StudentTSpec) error {
 	if n := len(s.DF); n != 0 && n != s.Dim {
-		return fmt.Errorf("distribution: a Student t of %d dimensions with degrees of freedom for %d, want %d, or none for %d: %w", s.Dim, n, s.Dim, defaultDF, bijector.ErrSpec)
+		return fmt.Errorf("distribution: a Student t of %d dimensions with degrees of freedom for %d, want %d, or none for %d: %w: %w", s.Dim, n, s.Dim, defaultDF, bijector.ErrSpec, bijector.ErrShape)
 	}
 	for j, v := range s.DF {
 		if !(math.Abs(math.Log(v)) <= maxLogDF) {

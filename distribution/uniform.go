@@ -81,10 +81,10 @@ func checkUniform[T bijector.Float](s UniformSpec) error {
 		return err
 	}
 	if n := len(s.Lo); n != 0 && n != s.Dim {
-		return fmt.Errorf("distribution: a uniform of %d dimensions with %d lower bounds, want %d, or none for 0: %w", s.Dim, n, s.Dim, bijector.ErrSpec)
+		return fmt.Errorf("distribution: a uniform of %d dimensions with %d lower bounds, want %d, or none for 0: %w: %w", s.Dim, n, s.Dim, bijector.ErrSpec, bijector.ErrShape)
 	}
 	if n := len(s.Hi); n != 0 && n != s.Dim {
-		return fmt.Errorf("distribution: a uniform of %d dimensions with %d upper bounds, want %d, or none for 1: %w", s.Dim, n, s.Dim, bijector.ErrSpec)
+		return fmt.Errorf("distribution: a uniform of %d dimensions with %d upper bounds, want %d, or none for 1: %w: %w", s.Dim, n, s.Dim, bijector.ErrSpec, bijector.ErrShape)
 	}
 	if len(s.Lo)+len(s.Hi) == 0 {
 		return nil

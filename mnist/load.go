@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/bijou-flow/bijou/bijector"
 )
 
 //go:embed data/*.gz
@@ -86,8 +88,8 @@ func load(files fs.FS, dir string, trust int) (train, test *Set, err error) {
 	var sets [2]*Set
 	for half := range sets {
 		if n, m := images[half].Len(), len(labels[half]); n != m {
-			return nil, nil, fmt.Errorf("mnist: %s has %d images and %s has %d labels, want as many: %w",
-				names[2*half], n, names[2*half+1], m, ErrFormat)
+			return nil, nil, fmt.Errorf("mnist: %s has %d images and %s has %d labels, want as many: %w: %w",
+				names[2*half], n, names[2*half+1], m, ErrFormat, bijector.ErrShape)
 		}
 		if sets[half], err = NewSet(images[half], labels[half]); err != nil {
 			return nil, nil, err
@@ -95,8 +97,8 @@ func load(files fs.FS, dir string, trust int) (train, test *Set, err error) {
 	}
 	train, test = sets[0], sets[1]
 	if train.height != test.height || train.width != test.width {
-		return nil, nil, fmt.Errorf("mnist: %s has images of %d x %d and %s of %d x %d, want one size: %w",
-			names[0], train.height, train.width, names[2], test.height, test.width, ErrFormat)
+		return nil, nil, fmt.Errorf("mnist: %s has images of %d x %d and %s of %d x %d, want one size: %w: %w",
+			names[0], train.height, train.width, names[2], test.height, test.width, ErrFormat, bijector.ErrShape)
 	}
 	train.classes = max(train.classes, test.classes)
 	test.classes = train.classes

@@ -4,6 +4,7 @@
 package mnist
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -62,6 +63,9 @@ func (c *Conditional) Read(rows []int, x, context *tensor.Dense) error {
 		return err
 	}
 	if err := checkDense("context", context, len(rows), c.ContextDim()); err != nil {
+		if errors.Is(err, bijector.ErrShape) {
+			err = fmt.Errorf("%w: %w", err, bijector.ErrContext)
+		}
 		return err
 	}
 	c.set.fill(rows, x)

@@ -155,7 +155,7 @@ func decodeValue(raw []byte, v reflect.Value) error {
 		if kind == reflect.Slice {
 			v.Set(reflect.MakeSlice(typ, n, n))
 		} else if n != v.Len() {
-			return fmt.Errorf("a list of %d, want %d: %w", n, v.Len(), bijector.ErrSpec)
+			return fmt.Errorf("a list of %d, want %d: %w: %w", n, v.Len(), bijector.ErrSpec, bijector.ErrShape)
 		}
 		return elements(raw, func(i int, value []byte) error { return decodeValue(value, v.Index(i)) })
 	case reflect.Map:

@@ -36,8 +36,9 @@ type LoadOptions struct {
 // ErrChecksum; one written by a later version of the library ErrVersion; one of
 // the other element type ErrDType; one whose parts are not registered
 // ErrUnknownLayer; tensors that are missing, left over or of another shape than
-// the spec asks for ErrMismatch; NaN and infinities among the parameters
-// ErrNonFinite. o is LoadOptions, at most one.
+// the spec asks for ErrMismatch, those of another shape bijector.ErrShape too;
+// NaN and infinities among the parameters ErrNonFinite. o is LoadOptions, at
+// most one.
 func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*distribution.Flow[T], error) {
 	return loadFile(path, func(r io.Reader, size int64) (*distribution.Flow[T], error) {
 		return readFlow[T](r, size, o)
@@ -255,6 +256,7 @@ func readState[T bijector.Float](h *safetensors.Header, r io.Reader, s bijector.
 	}
 	file, _ := h.Get(keyDType)
 	var faults []string
+	fault := ErrMismatch
 	found := map[string]bool{}
 	for _, t := range h.Tensors {
 		found[t.Name] = true
@@ -263,6 +265,7 @@ func readState[T bijector.Float](h *safetensors.Header, r io.Reader, s bijector.
 			faults = append(faults, fmt.Sprintf("%q is in the file and not in the model", clip(t.Name)))
 		case !slices.Equal(s.shape, t.Shape()):
 			faults = append(faults, fmt.Sprintf("%q has shape %s, want %v", clip(t.Name), clip(fmt.Sprint(t.Shape())), s.shape))
+			fault = fmt.Errorf("%w: %w", ErrMismatch, bijector.ErrShape)
 		case !s.accepts(t.DType, file):
 			faults = append(faults, fmt.Sprintf("%q holds %v, which a %T of a %s model is not read from", clip(t.Name), t.DType, s.values(), file))
 		}
@@ -273,7 +276,7 @@ func readState[T bijector.Float](h *safetensors.Header, r io.Reader, s bijector.
 		}
 	}
 	if len(faults) > 0 {
-		return mismatch(faults)
+		return mismatch(faults, fault)
 	}
 	vr := &safetensors.ValueReader{R: r}
 	for _, t := range h.Tensors {
@@ -315,13 +318,13 @@ func readParam[T bijector.Float](vr *safetensors.ValueReader, t safetensors.Tens
 	return nil
 }
 
-// mismatch reports the first few faults, in a fixed order.
-func mismatch(faults []string) error {
+// mismatch reports the first few faults, in a fixed order, as err.
+func mismatch(faults []string, err error) error {
 	const most = 5
 	slices.Sort(faults)
 	n := len(faults)
 	if n > most {
 		faults = append(faults[:most], fmt.Sprintf("and %d more", n-most))
 	}
-	return fmt.Errorf("%s: %w", strings.Join(faults, "; "), ErrMismatch)
+	return fmt.Errorf("%s: %w", strings.Join(faults, "; "), err)
 }

@@ -202,8 +202,12 @@ func readItems(h *safetensors.Header, r io.Reader, items []safetensors.Item) (re
 		if !ok {
 			return nil, fmt.Errorf("%.80q is in the checkpoint and not in this run: %w", t.Name, ErrResume)
 		}
-		if !slices.Equal(it.Shape, t.Shape()) || t.DType != dtypeOf(it.Data) {
-			return nil, fmt.Errorf("%q is %v of %v in the checkpoint, and %v of %v in this run: %w", t.Name, t.DType, t.Shape(), dtypeOf(it.Data), it.Shape, ErrResume)
+		if sameShape := slices.Equal(it.Shape, t.Shape()); !sameShape || t.DType != dtypeOf(it.Data) {
+			err := ErrResume
+			if !sameShape {
+				err = fmt.Errorf("%w: %w", ErrResume, bijector.ErrShape)
+			}
+			return nil, fmt.Errorf("%q is %v of %v in the checkpoint, and %v of %v in this run: %w", t.Name, t.DType, t.Shape(), dtypeOf(it.Data), it.Shape, err)
 		}
 		delete(wanted, t.Name)
 	}

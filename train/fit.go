@@ -52,7 +52,7 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	}
 	if o.ValidationFraction > 0 {
 		if data.Len() < 2 {
-			return nil, fmt.Errorf("train: one row cannot be split into training and validation: %w", ErrOptions)
+			return nil, fmt.Errorf("train: one row cannot be split into training and validation: %w: %w", ErrOptions, bijector.ErrShape)
 		}
 		data, o.Validation = split(data, o.ValidationFraction, o.Seed)
 	} else if o.Validation != nil {

@@ -88,12 +88,11 @@ func weigh(s *Importance, logw []float64, top float64) *Importance {
 
 // widen copies a tensor of T.
 func widen(dst []float64, src *tensor.Dense) {
-	switch v := src.Data().(type) {
-	case []float64:
-		copy(dst, v)
-	case []float32:
-		for i, f := range v {
-			dst[i] = float64(f)
-		}
+	if src.Dtype() == tensor.Float64 {
+		copy(dst, src.Float64s())
+		return
+	}
+	for i, f := range src.Float32s() {
+		dst[i] = float64(f)
 	}
 }

@@ -160,7 +160,7 @@ func checkTensors[T bijector.Float](what string, s *TensorSource) error {
 		return sourceErr("context of the "+what, err)
 	}
 	if c.Len() != x.Len() {
-		return fmt.Errorf("train: the %s has %d rows and its context %d, want a row for each: %w", what, x.Len(), c.Len(), bijector.ErrContext)
+		return fmt.Errorf("train: the %s has %d rows and its context %d, want a row for each: %w: %w", what, x.Len(), c.Len(), bijector.ErrContext, bijector.ErrShape)
 	}
 	return nil
 }
@@ -196,6 +196,6 @@ func checkSource[T bijector.Float](what string, s Source, dim, context int) erro
 	case context == 0:
 		return fmt.Errorf("train: the %s has a context of %d values and the model is unconditional: %w", what, c, bijector.ErrContext)
 	default:
-		return fmt.Errorf("train: the context of the %s has %d values, the model takes %d: %w", what, c, context, bijector.ErrContext)
+		return fmt.Errorf("train: the context of the %s has %d values, the model takes %d: %w: %w", what, c, context, bijector.ErrContext, bijector.ErrShape)
 	}
 }

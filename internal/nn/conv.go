@@ -124,7 +124,7 @@ func (s ConvSpec) geometry(transposed bool) (geometry, error) {
 		}
 	}
 	if out.h < 1 || out.w < 1 {
-		return geometry{}, fmt.Errorf("nn: a kernel of %d with padding %d leaves nothing of an image of %dx%d: %w", s.Kernel, s.Padding, s.Height, s.Width, bijector.ErrSpec)
+		return geometry{}, fmt.Errorf("nn: a kernel of %d with padding %d leaves nothing of an image of %dx%d: %w: %w", s.Kernel, s.Padding, s.Height, s.Width, bijector.ErrSpec, bijector.ErrShape)
 	}
 	if in.size() > maxFeatures || out.size() > maxFeatures || float64(in.c)*float64(out.c)*float64(s.Kernel*s.Kernel) > maxWeights {
 		return geometry{}, fmt.Errorf("nn: a convolution from %v to %v is too large: %w", in, out, bijector.ErrSpec)

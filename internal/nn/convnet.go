@@ -118,7 +118,7 @@ func (s ConvNetSpec) checkPixels() error {
 		return fmt.Errorf("nn: checkerboard %q, want \"odd\", \"even\" or none: %w", s.Checkerboard, bijector.ErrSpec)
 	}
 	if seen, asked := s.pixels(); seen == 0 || asked == 0 {
-		return fmt.Errorf("nn: a checkerboard on images of %dx%d has pixels of one kind alone: %w", s.Height, s.Width, bijector.ErrSpec)
+		return fmt.Errorf("nn: a checkerboard on images of %dx%d has pixels of one kind alone: %w: %w", s.Height, s.Width, bijector.ErrSpec, bijector.ErrShape)
 	}
 	return nil
 }

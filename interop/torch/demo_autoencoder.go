@@ -83,7 +83,7 @@ func demoAutoencoderItems[T bijector.Float](a *autoencoder.Autoencoder[T]) ([]sa
 		return nil, fmt.Errorf("torch: the autoencoder is a %T, want a convolutional one: %w", a.Spec(), bijector.ErrSpec)
 	}
 	if len(s.Channels) != 2 || s.Height%4 != 0 || s.Width%4 != 0 {
-		return nil, fmt.Errorf("torch: the autoencoder has %d convolutions of %dx%d images, the demo's 2 of sides that are multiples of 4: %w", len(s.Channels), s.Height, s.Width, bijector.ErrSpec)
+		return nil, fmt.Errorf("torch: the autoencoder has %d convolutions of %dx%d images, the demo's 2 of sides that are multiples of 4: %w: %w", len(s.Channels), s.Height, s.Width, bijector.ErrSpec, bijector.ErrShape)
 	}
 	if err := checkEmbedding(s); err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func demoConvSpec(r *reader, height int) (s autoencoder.ConvSpec, err error) {
 // differently.
 func checkEmbedding(s autoencoder.ConvSpec) error {
 	if n := s.Channels[1] * (s.Height / 4) * (s.Width / 4); s.Embedding > n {
-		return fmt.Errorf("torch: an embedding of %d values, want at most the %d that it is computed from: %w", s.Embedding, n, bijector.ErrSpec)
+		return fmt.Errorf("torch: an embedding of %d values, want at most the %d that it is computed from: %w: %w", s.Embedding, n, bijector.ErrSpec, bijector.ErrShape)
 	}
 	return nil
 }
