@@ -73,9 +73,16 @@ func (t *targetFunc) LogProb(logp, gradient, x []float64) {
 //
 // An epoch is so many draws, cut into batches as Fit cuts rows; they are new in
 // every epoch, and depend on Options.Seed and their place alone. Options,
-// report, checkpoints and the rest are Fit's. Losses are those above, -log Z
-// at best; ValidationFraction sets draws apart, new in every epoch too.
-// Validation is for data and is refused.
+// report, checkpoints and the rest are Fit's. ValidationFraction sets draws
+// apart, new in every epoch too. Validation is for data and is refused.
+//
+// Losses are means over draws of what is above in the brackets. Their
+// expectation is -log Z at best, where q is p, for the validation loss always
+// and for the training loss where each draw is mapped by itself. Batch norm
+// maps a batch by its own moments while it trains, which fit those draws better
+// than any others, so that training losses may be lower than -log Z: a batch
+// norm over n normal draws by about 1/n a feature. What tells is the validation
+// loss, which takes the moments of all draws trained on, or ImportanceWeights.
 //
 // q covers the modes it finds and may miss others: ImportanceWeights tells how
 // well the fit serves.

@@ -146,6 +146,31 @@ func TestFitReverse(t *testing.T) {
 
 // The gradient of the mean loss, against differences of the loss over the same
 // draws, by way of one step of plain descent.
+// TestReverseLossWithBatchNorm: the flow and the target are one normal, of
+// log Z = 0. In evaluation the loss is that. In training it is below by
+// (log(n/2) - psi((n-1)/2))/2 a feature, 0.0524 for n = 20: the moments are
+// those of the n draws themselves.
+func TestReverseLossWithBatchNorm(t *testing.T) {
+	const dim, n = 4, 20
+	target := train.TargetFunc(dim, func(gradient, x []float64) (logp float64) {
+		for j, v := range x {
+			gradient[j] = -v
+			logp -= (v*v + math.Log(2*math.Pi)) / 2
+		}
+		return logp
+	})
+	norm := must(bijector.NewBatchNorm[float64](bijector.BatchNormSpec{Dim: dim}))
+	flow := distribution.NewFlow[float64](bijector.Invert[float64](norm), distribution.StandardNormal[float64](dim))
+	report, err := train.FitReverse(context.Background(), flow, target, 50_000, train.Options{
+		Epochs: 1, Batch: n, Rate: 1e-12, ValidationFraction: 0.2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "training loss", report.Loss(), -dim*0.0524, 0.004)
+	near(t, "validation loss", report.Epochs[0].Validation, 0, 1e-3)
+}
+
 func TestReverseGradient(t *testing.T) {
 	k := targets()[1]
 	const rate, h = 1e-3, 1e-5
