@@ -10,6 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/nn"
 )
 
@@ -34,16 +35,11 @@ import (
 //
 // A kind of layer embeds an *Autoregressive made by New and adds a method Spec.
 type Autoregressive[T bijector.Float] struct {
-	transform coupling.Elementwise[T]
-	net       *nn.MADE[T]
-	context   int
-	order     []int64 // what is saved; a loader may write anything here
-	features  []int   // the order, always a permutation
-	params    int     // of a feature, those of the net
-	constants int     // and those that all samples share
-	shared    []T     // (features in their order, constants)
-	work      int     // multiply-adds of the net for a sample, about
-	tensors   bijector.Tensors[T]
+	layer    *conditioned.Layer[T, coupling.Feature[T]]
+	net      *nn.MADE[T]
+	order    []int64 // what is saved; a loader may write anything here
+	features []int   // the order, always a permutation
+	tensors  bijector.Tensors[T]
 }
 
 // Parts are what an autoregressive layer is made of.
@@ -61,17 +57,11 @@ type Parts[T bijector.Float] struct {
 	OutScale   float64 // shrinks the net's initial last layer; 0 means 1
 }
 
-// defaultHidden are the hidden widths where a spec has none.
-var defaultHidden = []int{100, 100}
-
 // layerValues counts the order and the net that computes params values for
 // each feature; masked weights are saved too.
 func layerValues(dim, context int, hidden []int, params float64) float64 {
-	if len(hidden) == 0 {
-		hidden = defaultHidden
-	}
 	d := float64(dim)
-	return d + nn.PerceptronValues(d+float64(context), hidden, params*d)
+	return d + nn.PerceptronValues(d+float64(context), conditioned.Hidden(hidden), params*d)
 }
 
 // New puts a layer together. It returns ErrSpec for parts that make none, and
@@ -80,31 +70,18 @@ func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
 	if p.Transform == nil {
 		return nil, fmt.Errorf("autoregressive: Parts without a transform: %w", bijector.ErrSpec)
 	}
-	if len(p.Hidden) == 0 {
-		p.Hidden = defaultHidden
-	}
 	net, err := nn.NewMADE[T](nn.MADESpec{
 		Features: p.Dim, Context: p.ContextDim, Params: p.Transform.Params(),
-		Hidden: p.Hidden, Activation: p.Activation, Seed: p.Seed, OutScale: p.OutScale,
+		Hidden: conditioned.Hidden(p.Hidden), Activation: p.Activation, Seed: p.Seed, OutScale: p.OutScale,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("autoregressive: %w", err)
 	}
-	a := &Autoregressive[T]{transform: p.Transform, net: net, context: p.ContextDim, params: p.Transform.Params()}
+	a := &Autoregressive[T]{net: net, features: make([]int, p.Dim)}
 	if a.order, err = p.Order.order(p.Dim); err != nil {
 		return nil, err
 	}
-	initial := p.Transform.Shared()
-	a.constants = len(initial)
-	for range p.Dim {
-		for _, v := range initial {
-			a.shared = append(a.shared, T(v))
-		}
-	}
-	a.work = net.Out()
-	for _, p := range net.Params() {
-		a.work += len(p.Data)
-	}
+	a.layer = conditioned.New[T, coupling.Feature[T]](p.Transform, net, p.ContextDim, a.features, a.features, nil)
 	a.Changed()
 	return a, nil
 }
@@ -113,7 +90,7 @@ func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
 func (a *Autoregressive[T]) Dim() int { return len(a.order) }
 
 // ContextDim is the number of context features, 0 for an unconditional layer.
-func (a *Autoregressive[T]) ContextDim() int { return a.context }
+func (a *Autoregressive[T]) ContextDim() int { return a.layer.ContextDim() }
 
 // Forward maps data to latent.
 func (a *Autoregressive[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
@@ -137,13 +114,7 @@ func (a *Autoregressive[T]) Conditioner() bijector.Map[T] { return a.net }
 // Params are the net's, with "net." in front, and where the transform has
 // shared parameters "shared", of shape (features, shared): a row for each
 // feature, in their order.
-func (a *Autoregressive[T]) Params() []bijector.Param[T] {
-	ps := bijector.PrefixParams("net", a.net.Params())
-	if len(a.shared) > 0 {
-		ps = append(ps, bijector.Param[T]{Name: "shared", Shape: []int{len(a.order), a.constants}, Data: a.shared})
-	}
-	return ps
-}
+func (a *Autoregressive[T]) Params() []bijector.Param[T] { return a.layer.Params() }
 
 // Buffers is "order", the features in their order.
 func (a *Autoregressive[T]) Buffers() []bijector.Buffer {
@@ -154,9 +125,8 @@ func (a *Autoregressive[T]) Buffers() []bijector.Buffer {
 // none is not taken over; Validate says so.
 func (a *Autoregressive[T]) Changed() {
 	if a.Validate() == nil {
-		a.features = a.features[:0]
-		for _, k := range a.order {
-			a.features = append(a.features, int(k))
+		for i, k := range a.order {
+			a.features[i] = int(k)
 		}
 	}
 	a.net.Changed()
@@ -165,3 +135,15 @@ func (a *Autoregressive[T]) Changed() {
 // Validate returns an error where an order that was loaded does not name each
 // feature once.
 func (a *Autoregressive[T]) Validate() error { return checkOrder(a.order) }
+
+// NewPass returns an evaluation pass. Where the transform has bounds, the pass
+// is bijector.Saturating.
+func (a *Autoregressive[T]) NewPass(o bijector.PassOptions) bijector.Pass[T] {
+	steps := a.net.NewSteps(o)
+	return a.layer.NewPass(o, steps, steps.Step)
+}
+
+// NewGradPass returns a training pass.
+func (a *Autoregressive[T]) NewGradPass(o bijector.PassOptions) bijector.GradPass[T] {
+	return a.layer.NewGradPass(o)
+}

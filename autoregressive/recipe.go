@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 )
 
 // Recipe describes a stack of autoregressive layers with whatever goes between
@@ -47,9 +48,6 @@ type Recipe struct {
 	// Seed of all that is drawn: weights and orders.
 	Seed uint64
 }
-
-// maxLayers bounds a recipe's layers.
-const maxLayers = 1 << 12
 
 // MAF makes a masked autoregressive flow: affine autoregressive layers
 //
@@ -112,8 +110,8 @@ func (r Recipe) withDefaults(norm string) Recipe {
 
 // stack makes the chain of a recipe.
 func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) (bijector.Layer[T], error)) (*bijector.Chain[T], error) {
-	if r.Layers < 1 || r.Layers > maxLayers {
-		return nil, fmt.Errorf("autoregressive: a recipe of %d layers, want 1 to %d: %w", r.Layers, maxLayers, bijector.ErrSpec)
+	if r.Layers < 1 || r.Layers > conditioned.MaxLayers {
+		return nil, fmt.Errorf("autoregressive: a recipe of %d layers, want 1 to %d: %w", r.Layers, conditioned.MaxLayers, bijector.ErrSpec)
 	}
 	first, err := bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: r.Dim})
 	if err != nil {
@@ -123,7 +121,7 @@ func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) 
 	rng := rand.New(rand.NewPCG(r.Seed, 0x6d616672656369))
 	for i := range r.Layers {
 		if i > 0 {
-			n, err := between[T](r)
+			n, err := conditioned.Norm[T]("autoregressive", r.Norm, bijector.BatchNormSpec{Dim: r.Dim})
 			if err != nil {
 				return nil, err
 			}
@@ -135,7 +133,7 @@ func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) 
 		if err != nil {
 			return nil, err
 		}
-		l, err := layer(order, seed(rng))
+		l, err := layer(order, conditioned.Seed(rng))
 		if err != nil {
 			return nil, err
 		}
@@ -143,9 +141,6 @@ func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) 
 	}
 	return bijector.NewChain(layers...)
 }
-
-// seed draws a seed of 53 bits, which every reader of JSON keeps exactly.
-func seed(rng *rand.Rand) uint64 { return rng.Uint64() >> 11 }
 
 // order is that of the i-th layer.
 func (r Recipe) order(i int, rng *rand.Rand) (OrderSpec, error) {
@@ -156,20 +151,7 @@ func (r Recipe) order(i int, rng *rand.Rand) (OrderSpec, error) {
 		}
 		return OrderSpec{}, nil
 	case "random":
-		return OrderSpec{Kind: "random", Seed: seed(rng)}, nil
+		return OrderSpec{Kind: "random", Seed: conditioned.Seed(rng)}, nil
 	}
 	return OrderSpec{}, fmt.Errorf("autoregressive: a recipe with order %q, want reverse or random: %w", r.Order, bijector.ErrSpec)
-}
-
-// between makes the layer between two autoregressive ones, or nil.
-func between[T bijector.Float](r Recipe) (bijector.Layer[T], error) {
-	switch r.Norm {
-	case "batch":
-		return bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: r.Dim})
-	case "act":
-		return bijector.NewActNorm[T](bijector.ActNormSpec{Dim: r.Dim})
-	case "none":
-		return nil, nil
-	}
-	return nil, fmt.Errorf("autoregressive: norm %q, want batch, act or none: %w", r.Norm, bijector.ErrSpec)
 }

@@ -48,10 +48,10 @@ type AffineSpec struct {
 	// log 1000 (zuko's slope of 1e-3).
 	Clamp float64 `json:"clamp,omitempty"`
 	// Reverse swaps the moved features' way, from z to x instead of from x to
-	// z: z_moved = (x_moved - t) exp(-s), log|det dz/dx| = -sum s. Both ways
-	// express the same maps where s has no bounds, at the price of another
-	// parametrisation; the reverse one is that of flows written from latent to
-	// data, such as normflows'.
+	// z: z_moved = (x_moved - t) exp(-s), log|det dz/dx| = -sum s. This is the
+	// parametrisation of flows written from latent to data, such as normflows',
+	// whose weights interop/torch reads. bijector.Invert of an Affine computes
+	// the same, but has no gradients: with Reverse the coupling also trains.
 	Reverse bool `json:"reverse,omitempty"`
 	// Hidden are the widths of the conditioner's hidden layers; none means
 	// 100 and 100.
@@ -195,6 +195,19 @@ func (l scaleShift[T]) backward(dtheta bijector.Mat[T], ds []float64, f Feature[
 	}
 	l.slope(ds, kept)
 	kernel.Narrow(dtheta.Feature(0), ds)
+}
+
+// Saturated: see Elementwise. A learned factor moves the bound and not what is
+// near it.
+func (l scaleShift[T]) Saturated(f Feature[T], hit []bool) {
+	s, kept := f.Scratch.Feature(rowExp), f.Scratch.Feature(rowKept)
+	for i, r := range f.Theta.Feature(0) {
+		kept[i] = float64(r)
+	}
+	l.value(s, kept)
+	for i, v := range s {
+		hit[i] = hit[i] || l.atBound(v)
+	}
 }
 
 // reverseScaleShift is y = (x - t) exp(-a s(r)), the inverse of scaleShift,

@@ -3,10 +3,10 @@
 package coupling
 
 import (
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 )
 
 // between makes what stands between the couplings of a recipe, one after the
@@ -23,7 +23,7 @@ func (b *between[T]) order(previous *MaskSpec, last bool) (bijector.Layer[T], er
 	r := b.recipe
 	switch {
 	case r.Order == "lu":
-		return bijector.NewLU[T](bijector.LUSpec{Dim: r.Dim, Seed: seed(b.rng)})
+		return bijector.NewLU[T](bijector.LUSpec{Dim: r.Dim, Seed: conditioned.Seed(b.rng)})
 	case r.Order == "random":
 		return permute[T](b.rng.Perm(r.Dim))
 	case r.Order == "balanced" && previous != nil && !last:
@@ -43,13 +43,5 @@ func permute[T bijector.Float](order []int) (bijector.Layer[T], error) {
 // norm makes the norm of a coupling, or nil.
 func (b *between[T]) norm() (bijector.Layer[T], error) {
 	r := b.recipe
-	switch r.Norm {
-	case "batch":
-		return bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: r.Dim, Eps: r.Eps, Unbiased: r.Unbiased})
-	case "act":
-		return bijector.NewActNorm[T](bijector.ActNormSpec{Dim: r.Dim})
-	case "none":
-		return nil, nil
-	}
-	return nil, fmt.Errorf("coupling: norm %q, want batch, act or none: %w", r.Norm, bijector.ErrSpec)
+	return conditioned.Norm[T]("coupling", r.Norm, bijector.BatchNormSpec{Dim: r.Dim, Eps: r.Eps, Unbiased: r.Unbiased})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/bijector/bijectortest"
@@ -85,6 +86,22 @@ func TestReverse(t *testing.T) {
 	x := rows(5, 0.3, -1, 2, 0.5, 1)
 	if d := cmp.Diff(must(there.Forward(x)).Float64s(), must(back.Inverse(x)).Float64s(), cmpopts.EquateApprox(0, 1e-14)); d != "" {
 		t.Errorf("Forward and the reverse one's Inverse differ:\n%s", d)
+	}
+	// What the field is for: an inverted coupling is the same map, and does not train.
+	inverted := bijector.Invert[float64](there)
+	for name, f := range map[string]func(bijector.Transform) (*tensor.Dense, error){
+		"z":       func(b bijector.Transform) (*tensor.Dense, error) { return b.Forward(x) },
+		"log-det": func(b bijector.Transform) (*tensor.Dense, error) { return b.LogDetJacobian(x) },
+	} {
+		if d := cmp.Diff(must(f(inverted)).Float64s(), must(f(back)).Float64s(), cmpopts.EquateApprox(0, 1e-14)); d != "" {
+			t.Errorf("%s of the inverted and of the reverse coupling differ:\n%s", name, d)
+		}
+	}
+	if bijector.CheckTrainable[float64](inverted) == nil {
+		t.Error("an inverted coupling trains, so that Reverse has lost its reason")
+	}
+	if err := bijector.CheckTrainable[float64](back); err != nil {
+		t.Errorf("a reverse coupling does not train: %v", err)
 	}
 }
 

@@ -1,5 +1,5 @@
-// The skeleton of all couplings: split by the mask, run the conditioner, move
-// features one by one, merge.
+// The skeleton of all couplings: a mask says which features the conditioner
+// reads and which the transform moves.
 
 package coupling
 
@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 )
 
 // Coupling is a coupling layer,
@@ -28,18 +29,12 @@ import (
 //
 // A kind of coupling embeds a *Coupling made by New and adds a method Spec.
 type Coupling[T bijector.Float] struct {
-	transform Elementwise[T]
-	net       bijector.Map[T]
-	context   int
-	image     [3]int  // channels, height and width, where the mask is over images
-	mask      []int64 // 1: kept
-	kept      []int
-	moved     []int
-	params    int // of a moved feature, those of the net
-	constants int // and those that all samples share
-	shared    []T // (moved, constants)
-	work      int // multiply-adds of the net for a sample, about
-	tensors   bijector.Tensors[T]
+	layer       *conditioned.Layer[T, Feature[T]]
+	net         bijector.Map[T]
+	image       [3]int  // channels, height and width, where the mask is over images
+	mask        []int64 // 1: kept
+	kept, moved []int
+	tensors     bijector.Tensors[T]
 }
 
 // Parts are what a coupling is made of.
@@ -70,10 +65,10 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 	if p.Transform.Params() < 1 {
 		return nil, fmt.Errorf("coupling: %T has %d parameters, want 1 at least: %w", p.Transform, p.Transform.Params(), bijector.ErrSpec)
 	}
-	c := &Coupling[T]{transform: p.Transform, context: p.ContextDim, mask: mask, params: p.Transform.Params()}
-	c.image = [3]int{p.Mask.Channels, p.Mask.Height, p.Mask.Width}
+	c := &Coupling[T]{mask: mask, image: [3]int{p.Mask.Channels, p.Mask.Height, p.Mask.Width}}
 	c.kept, c.moved = split(mask, nil, nil)
-	in, out := c.context+len(c.kept), c.params*len(c.moved)
+	params := p.Transform.Params()
+	in, out := p.ContextDim+len(c.kept), params*len(c.moved)
 	if c.net, err = p.Conditioner(in, out); err != nil {
 		return nil, fmt.Errorf("coupling: conditioner: %w", err)
 	}
@@ -82,29 +77,10 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 	}
 	if c.net.In() != in || c.net.Out() != out {
 		return nil, fmt.Errorf("coupling: the conditioner maps %d features to %d, want %d (context %d, kept %d) to %d (%d for each of %d moved): %w",
-			c.net.In(), c.net.Out(), in, c.context, len(c.kept), out, c.params, len(c.moved), bijector.ErrShape)
+			c.net.In(), c.net.Out(), in, p.ContextDim, len(c.kept), out, params, len(c.moved), bijector.ErrShape)
 	}
-	initial := p.Transform.Shared()
-	c.constants = len(initial)
-	c.shared = make([]T, len(c.moved)*c.constants)
-	for i := range c.shared {
-		c.shared[i] = T(initial[i%c.constants])
-	}
-	c.work = out + workOf(c.net)
+	c.layer = conditioned.New[T, Feature[T]](p.Transform, c.net, p.ContextDim, c.kept, c.moved, c.kept)
 	return c, nil
-}
-
-// workOf is about the number of multiply-adds of a map for a sample: as many
-// as it has parameters, unless it says otherwise.
-func workOf[T bijector.Float](net bijector.Map[T]) int {
-	if w, ok := net.(interface{ Work() int }); ok {
-		return w.Work()
-	}
-	work := 0
-	for _, p := range net.Params() {
-		work += len(p.Data)
-	}
-	return work
 }
 
 // Dim is the number of features.
@@ -112,7 +88,7 @@ func (c *Coupling[T]) Dim() int { return len(c.mask) }
 
 // ContextDim is the number of context features, 0 for an unconditional
 // coupling.
-func (c *Coupling[T]) ContextDim() int { return c.context }
+func (c *Coupling[T]) ContextDim() int { return c.layer.ContextDim() }
 
 // InShape is the size of the images that the mask is for, or 0, 0, 0.
 func (c *Coupling[T]) InShape() (ch, h, w int) { return c.image[0], c.image[1], c.image[2] }
@@ -137,13 +113,7 @@ func (c *Coupling[T]) Conditioner() bijector.Map[T] { return c.net }
 // Params are the conditioner's, with "net." in front, and where the transform
 // has shared parameters "shared", of shape (moved, shared): a row for each
 // moved feature.
-func (c *Coupling[T]) Params() []bijector.Param[T] {
-	ps := bijector.PrefixParams("net", c.net.Params())
-	if len(c.shared) > 0 {
-		ps = append(ps, bijector.Param[T]{Name: "shared", Shape: []int{len(c.moved), c.constants}, Data: c.shared})
-	}
-	return ps
-}
+func (c *Coupling[T]) Params() []bijector.Param[T] { return c.layer.Params() }
 
 // Buffers are "mask", 1 where a feature is kept, and the conditioner's with
 // "net." in front.
@@ -157,6 +127,7 @@ func (c *Coupling[T]) Buffers() []bijector.Buffer {
 func (c *Coupling[T]) Changed() {
 	if c.checkMask() == nil {
 		c.kept, c.moved = split(c.mask, c.kept[:0], c.moved[:0])
+		c.layer.Arrange(c.kept, c.moved, c.kept)
 	}
 	if ch, ok := c.net.(bijector.Changer); ok {
 		ch.Changed()
@@ -181,4 +152,15 @@ func (c *Coupling[T]) checkMask() error {
 		err = fmt.Errorf("coupling: the mask keeps %d features, the conditioner was made for %d: %w", kept, len(c.kept), bijector.ErrShape)
 	}
 	return err
+}
+
+// NewPass returns an evaluation pass. Where the transform has bounds, the pass
+// is bijector.Saturating.
+func (c *Coupling[T]) NewPass(o bijector.PassOptions) bijector.Pass[T] {
+	return c.layer.NewPass(o, c.net.NewMapPass(o), nil)
+}
+
+// NewGradPass returns a training pass, which is a bijector.Reverser.
+func (c *Coupling[T]) NewGradPass(o bijector.PassOptions) bijector.GradPass[T] {
+	return c.layer.NewReversiblePass(o)
 }

@@ -14,6 +14,14 @@ import "github.com/bijou-flow/bijou/bijector"
 // moved features of one, and cannot tell which. They are called for different
 // rows at once, so they keep what they need in Feature.Scratch and not in the
 // receiver. Arithmetic belongs in float64, whatever T is.
+//
+// A transform that scales within bounds may have one more method,
+//
+//	Saturated(f Feature[T], hit []bool)
+//
+// which sets hit[i] where the parameters of value i put its scale within a
+// hundredth of a bound and leaves the others, and may write to the scratch. The
+// layer's passes then tell of saturated samples as bijector.Saturating.
 type Elementwise[T bijector.Float] interface {
 	// Params is how many of a moved feature's parameters the conditioner
 	// computes, for each sample.
@@ -32,8 +40,9 @@ type Elementwise[T bijector.Float] interface {
 	Inverse(x, y []T, f Feature[T], logDet []float64)
 	// Backward is the vector-Jacobian product of the latest Forward. With dy
 	// and dLogDet the loss's gradients with respect to y and to logDet, it
-	// overwrites dx (which may be dy) and dtheta, whose rows are Theta's. It may be called again and must then find in the
-	// scratch what it found there before.
+	// overwrites dx (which may be dy) and dtheta, whose rows are Theta's. It
+	// may be called again and must then find in the scratch what it found there
+	// before.
 	Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f Feature[T], dLogDet []float64)
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 )
 
 // ImageRecipe describes a Real NVP on images; RealNVPImage makes a chain of it.
@@ -68,8 +69,8 @@ func RealNVPImage[T bijector.Float](r ImageRecipe) (*bijector.Chain[T], error) {
 	if r.Alpha == 0 {
 		r.Alpha = 0.05
 	}
-	if r.Scales < 1 || r.Couplings < 1 || r.Scales > maxLayers || r.Couplings > maxLayers {
-		return nil, fmt.Errorf("coupling: a recipe of %d scales of %d couplings, want 1 to %d: %w", r.Scales, r.Couplings, maxLayers, bijector.ErrSpec)
+	if r.Scales < 1 || r.Couplings < 1 || r.Scales > conditioned.MaxLayers || r.Couplings > conditioned.MaxLayers {
+		return nil, fmt.Errorf("coupling: a recipe of %d scales of %d couplings, want 1 to %d: %w", r.Scales, r.Couplings, conditioned.MaxLayers, bijector.ErrSpec)
 	}
 	b := imageBuilder[T]{recipe: r, rng: rand.New(rand.NewPCG(r.Seed, 0x696d616765))}
 	if r.Alpha > 0 {
@@ -127,28 +128,18 @@ func (b *imageBuilder[T]) couple(n int, mask MaskSpec) error {
 	r, dim := b.recipe, mask.Channels*mask.Height*mask.Width
 	for range n {
 		c, err := NewAffineWith(AffineSpec{Dim: dim, ContextDim: r.ContextDim, Mask: mask, Scale: r.Scale, Clamp: r.Clamp},
-			ConvNet[T](mask, ConvNetSpec{Hidden: r.Hidden, Blocks: r.Blocks, Seed: seed(b.rng), OutScale: r.OutScale}))
+			ConvNet[T](mask, ConvNetSpec{Hidden: r.Hidden, Blocks: r.Blocks, Seed: conditioned.Seed(b.rng), OutScale: r.OutScale}))
 		if err != nil {
 			return err
 		}
 		b.layers = append(b.layers, c)
 		mask.Invert = !mask.Invert
-		switch r.Norm {
-		case "batch":
-			l, err := bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: dim, Pixels: mask.Height * mask.Width})
-			if err != nil {
-				return err
-			}
-			b.layers = append(b.layers, l)
-		case "act":
-			l, err := bijector.NewActNorm[T](bijector.ActNormSpec{Dim: dim, Pixels: mask.Height * mask.Width})
-			if err != nil {
-				return err
-			}
-			b.layers = append(b.layers, l)
-		case "none":
-		default:
-			return fmt.Errorf("coupling: norm %q, want batch, act or none: %w", r.Norm, bijector.ErrSpec)
+		norm, err := conditioned.Norm[T]("coupling", r.Norm, bijector.BatchNormSpec{Dim: dim, Pixels: mask.Height * mask.Width})
+		if err != nil {
+			return err
+		}
+		if norm != nil {
+			b.layers = append(b.layers, norm)
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 )
 
 // Recipe describes a stack of couplings with whatever goes between them. NICE,
@@ -83,9 +84,6 @@ type Recipe struct {
 	Seed uint64
 }
 
-// maxLayers bounds a recipe's couplings.
-const maxLayers = 1 << 12
-
 // kind is what tells one recipe from another.
 type kind[T bijector.Float] struct {
 	name           string
@@ -139,8 +137,8 @@ func (k kind[T]) check(r Recipe) error {
 		return fmt.Errorf("coupling: a %s recipe for one feature: a coupling keeps one feature and moves another; use autoregressive.MAF or autoregressive.NSF, which take any number: %w", k.name, bijector.ErrSpec)
 	case r.Dim < 1 || r.Dim > maxDim:
 		return fmt.Errorf("coupling: a %s recipe for %d features, want 2 to %d: %w", k.name, r.Dim, maxDim, bijector.ErrSpec)
-	case r.Layers < 1 || r.Layers > maxLayers:
-		return fmt.Errorf("coupling: a recipe of %d layers, want 1 to %d: %w", r.Layers, maxLayers, bijector.ErrSpec)
+	case r.Layers < 1 || r.Layers > conditioned.MaxLayers:
+		return fmt.Errorf("coupling: a recipe of %d layers, want 1 to %d: %w", r.Layers, conditioned.MaxLayers, bijector.ErrSpec)
 	case !k.affine && (r.Scale != "" || r.Clamp != 0):
 		return fmt.Errorf("coupling: a %s recipe with a scale (%q, clamp %g), which its couplings do not have: %w", k.name, r.Scale, r.Clamp, bijector.ErrSpec)
 	case !k.spline && (r.Bins != 0 || r.Bound != 0):
@@ -174,7 +172,7 @@ func (k kind[T]) stack(r Recipe) ([]bijector.Layer[T], error) {
 			add(b.norm())
 			add(b.order(previous, false))
 		}
-		add(k.couple(r, mask, seed(b.rng)))
+		add(k.couple(r, mask, conditioned.Seed(b.rng)))
 		previous = &mask
 		if !k.first {
 			add(b.order(previous, i == r.Layers-1))
@@ -205,9 +203,6 @@ func (r Recipe) masks() ([]MaskSpec, error) {
 	}
 	return nil, fmt.Errorf("coupling: order %q, want balanced, lu, alternate or random: %w", r.Order, bijector.ErrSpec)
 }
-
-// seed draws a seed of 53 bits, which every reader of JSON keeps exactly.
-func seed(rng *rand.Rand) uint64 { return rng.Uint64() >> 11 }
 
 // conditioner is the constructor of the residual perceptrons that a recipe
 // asks for, or nil for plain ones.

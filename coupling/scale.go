@@ -137,3 +137,20 @@ func (l logScale) slope(ds, kept []float64) {
 	case scaleExp:
 	}
 }
+
+// atBound reports whether a log-scale is within a hundredth of its bound: of
+// the lower one, for sigmoid, whose upper one leaves a feature as it is. A
+// learned factor moves the bound and not what is near it.
+func (l logScale) atBound(s float64) bool {
+	const near = 0.99
+	switch l.kind {
+	case scaleTanh:
+		return math.Abs(s) > near
+	case scaleSoftclamp, scaleSoftsign:
+		return math.Abs(s) > near*l.clamp
+	case scaleSigmoid:
+		return s < near*math.Log(sigmoidFloor)
+	case scaleExp:
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+// Evaluation: both directions, all features at once or one after the other.
+
+package conditioned
+
+import "github.com/bijou-flow/bijou/bijector"
+
+// NewPass returns an evaluation pass. net evaluates the layer's net at once. A
+// net that reads what is moved also goes step by step: step sets the outputs of
+// the j-th moved feature, for j = 0, 1, 2, ... in turn, from the context and
+// the features before it, and Inverse goes by it. A step of nil means that the
+// net reads what is kept, so that Inverse evaluates it as Forward does.
+func (l *Layer[T, F]) NewPass(o bijector.PassOptions, net bijector.MapPass[T], step func(y, x bijector.Mat[T], j, lo, hi int)) bijector.Pass[T] {
+	p := &pass[T, F]{
+		batch:   newBatch(l, o, net),
+		step:    step,
+		scratch: bijector.NewMat[float64](l.transform.Scratch(), max(o.MaxBatch, len(l.moved))),
+		row:     make([]T, len(l.moved)),
+		terms:   make([]float64, len(l.moved)),
+	}
+	p.atOnce, p.inTurn = p.samples, p.steps
+	return p
+}
+
+// pass evaluates a layer.
+type pass[T bijector.Float, F Args[T]] struct {
+	batch[T, F]
+	step           func(y, x bijector.Mat[T], j, lo, hi int)
+	scratch        bijector.Mat[float64] // the features' in turn
+	row            []T                   // the moved features of a single sample
+	terms          []float64             // and their log-dets
+	atOnce, inTurn func(lo, hi int)
+	inverse        bool // the current call's direction
+}
+
+func (p *pass[T, F]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
+	p.call(z, x, cond, logDet)
+	p.inverse = false
+	p.share(x.N, p.atOnce)
+}
+
+func (p *pass[T, F]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
+	p.call(x, z, cond, logDet)
+	p.inverse = true
+	if p.step != nil {
+		p.share(z.N, p.inTurn)
+		return
+	}
+	p.share(z.N, p.atOnce)
+}
+
+// samples moves all features, with parameters computed at once.
+func (p *pass[T, F]) samples(lo, hi int) {
+	theta := p.parameters(p.in, lo, hi)
+	p.keep(p.out, p.in, lo, hi)
+	if theta.Stride == 1 {
+		p.single(theta)
+		return
+	}
+	scratch, logDet := p.scratch.Resize(p.in.N).Samples(lo, hi), p.logDet[lo:hi]
+	for j, k := range p.moved {
+		p.move(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], args[T, F](p.of(theta, j, lo, hi), scratch), logDet)
+	}
+}
+
+// single moves all features of a single sample at once: a transform cannot
+// tell the features of a sample from the samples of a feature, and one call on
+// a row is several times as fast as a call for each value.
+func (p *pass[T, F]) single(theta bijector.Mat[T]) {
+	for j, k := range p.moved {
+		p.row[j] = p.in.Data[k*p.in.Stride]
+	}
+	clear(p.terms)
+	p.move(p.row, p.row, p.across(theta), p.terms)
+	for j, k := range p.moved {
+		p.out.Data[k*p.out.Stride] = p.row[j]
+		p.logDet[0] += p.terms[j]
+	}
+}
+
+// across are the arguments of a row of a single sample's moved features.
+func (p *pass[T, F]) across(theta bijector.Mat[T]) F {
+	m := len(p.moved)
+	return args[T, F](bijector.Mat[T]{Data: theta.Data, D: theta.D / m, N: m, Stride: m}, p.scratch.Resize(m))
+}
+
+// move applies the transform in the direction of the current call.
+func (p *pass[T, F]) move(out, in []T, f F, logDet []float64) {
+	if p.inverse {
+		p.transform.Inverse(out, in, f, logDet)
+	} else {
+		p.transform.Forward(out, in, f, logDet)
+	}
+}
+
+// steps moves the features back one after the other: what is known of x is
+// what the next feature's parameters depend on.
+func (p *pass[T, F]) steps(lo, hi int) {
+	n := p.in.N
+	u, theta := p.u.Resize(n), p.theta.Resize(n)
+	scratch, logDet := p.scratch.Resize(n).Samples(lo, hi), p.logDet[lo:hi]
+	p.condition(u, lo, hi)
+	p.constant(theta, lo, hi)
+	for j, k := range p.moved {
+		x := p.out.Feature(k)[lo:hi]
+		p.step(p.computed(theta), u, j, lo, hi)
+		p.transform.Inverse(x, p.in.Feature(k)[lo:hi], args[T, F](p.of(theta, j, lo, hi), scratch), logDet)
+		copy(u.Feature(p.context + j)[lo:hi], x)
+	}
+}
+
+// saturating is an optional interface of transforms with bounds, which
+// coupling.Elementwise describes.
+type saturating[F any] interface {
+	Saturated(f F, hit []bool)
+}
+
+// Saturated is bijector.Saturating for transforms with bounds. Others have no
+// such samples.
+func (p *pass[T, F]) Saturated(hit []bool) {
+	s, ok := p.transform.(saturating[F])
+	if !ok || p.in.N == 0 {
+		return
+	}
+	theta := p.theta.Resize(p.in.N)
+	if theta.Stride == 1 { // a single sample: its moved features lie in a row
+		of := make([]bool, len(p.moved))
+		s.Saturated(p.across(theta), of)
+		for _, h := range of {
+			hit[0] = hit[0] || h
+		}
+		return
+	}
+	scratch := p.scratch.Resize(p.in.N)
+	for j := range p.moved {
+		s.Saturated(args[T, F](p.of(theta, j, 0, p.in.N), scratch), hit)
+	}
+}

@@ -1,0 +1,41 @@
+// Defaults that both kinds of layers have, and what their recipes have in
+// common.
+
+package conditioned
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
+
+// MaxLayers bounds a recipe's layers.
+const MaxLayers = 1 << 12
+
+// Hidden are the widths of a net's hidden layers, 100 and 100 where a spec has
+// none.
+func Hidden(widths []int) []int {
+	if len(widths) == 0 {
+		return []int{100, 100}
+	}
+	return widths
+}
+
+// Seed draws a seed of 53 bits, which every reader of JSON keeps exactly.
+func Seed(rng *rand.Rand) uint64 { return rng.Uint64() >> 11 }
+
+// Norm makes the norm of a package's recipe: "batch", as s says, "act", of the
+// same features and pixels, or nil for "none". It returns ErrSpec for another
+// name.
+func Norm[T bijector.Float](pkg, name string, s bijector.BatchNormSpec) (bijector.Layer[T], error) {
+	switch name {
+	case "batch":
+		return bijector.NewBatchNorm[T](s)
+	case "act":
+		return bijector.NewActNorm[T](bijector.ActNormSpec{Dim: s.Dim, Pixels: s.Pixels})
+	case "none":
+		return nil, nil
+	}
+	return nil, fmt.Errorf("%s: norm %q, want batch, act or none: %w", pkg, name, bijector.ErrSpec)
+}
