@@ -41,7 +41,7 @@ type AffineSpec struct {
 	// Clamp is the bound of softclamp and of softsign: see there too.
 	Clamp float64 `json:"clamp,omitempty"`
 	// Hidden are the widths of the net's hidden layers; none means 100 and
-	// 100. See NewMADE for widths below Dim.
+	// 100. See MADESpec for widths below Dim.
 	Hidden []int `json:"hidden,omitempty"`
 	// Activation of the net: "relu" (the default) or "tanh".
 	Activation string `json:"activation,omitempty"`

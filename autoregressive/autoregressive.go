@@ -108,8 +108,8 @@ func (a *Autoregressive[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, erro
 }
 
 // Conditioner is the net, whose inputs are the context and then the features in
-// their order.
-func (a *Autoregressive[T]) Conditioner() bijector.Map[T] { return a.net }
+// their order. See NewMADE.
+func (a *Autoregressive[T]) Conditioner() bijector.Map[T] { return made[T]{a.net} }
 
 // Params are the net's, with "net." in front, and where the transform has
 // shared parameters "shared", of shape (features, shared): a row for each

@@ -40,7 +40,7 @@ type SplineSpec struct {
 	MinHeight float64 `json:"min_height,omitempty"`
 	MinSlope  float64 `json:"min_slope,omitempty"`
 	// Hidden are the widths of the net's hidden layers; none means 100 and
-	// 100. See NewMADE for widths below Dim.
+	// 100. See MADESpec for widths below Dim.
 	Hidden []int `json:"hidden,omitempty"`
 	// Activation of the net: "relu" (the default) or "tanh".
 	Activation string `json:"activation,omitempty"`

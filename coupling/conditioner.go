@@ -6,11 +6,28 @@ import (
 	"fmt"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/nn"
 )
 
 // MLPSpec describes a multilayer perceptron, the default conditioner.
-type MLPSpec = nn.MLPSpec
+type MLPSpec struct {
+	In  int `json:"in"`  // input features, at least 1
+	Out int `json:"out"` // output features, at least 1
+	// Hidden are the widths of the hidden layers, in order; none makes the
+	// map affine.
+	Hidden []int `json:"hidden"`
+	// Activation after each hidden layer: "relu" (the default) or "tanh".
+	Activation string `json:"activation,omitempty"`
+	// Seed of the initial weights.
+	Seed uint64 `json:"seed,omitempty"`
+	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
+	// a flow near the identity.
+	OutScale float64 `json:"out_scale,omitempty"`
+}
+
+// Values is the number of values that are saved: see registry.Sizer.
+func (s MLPSpec) Values() float64 { return nn.MLPSpec(s).Values() }
 
 // NewMLP makes a perceptron, to be used as a conditioner by itself or within
 // one,
@@ -19,13 +36,44 @@ type MLPSpec = nn.MLPSpec
 //
 // with the activation a between layers and none after the last (the couplings'
 // networks of Dinh et al. 2015, arXiv 1410.8516, are such). Weights and biases
-// start from U(-1/sqrt(in), 1/sqrt(in)), the last layer's times OutScale.
-// Every x is in the domain; the cost of a sample is a multiply-add a weight.
-// It returns ErrSpec for a width below 1 and for an unknown activation.
-func NewMLP[T bijector.Float](s MLPSpec) (*nn.MLP[T], error) { return nn.NewMLP[T](s) }
+// start from U(-1/sqrt(in), 1/sqrt(in)), the last layer's times OutScale. Its
+// Params are "0.weight" (out, in), "0.bias" (out), "1.weight" and so on, its
+// Spec the MLPSpec. Every x is in the domain; the cost of a sample is a
+// multiply-add a weight. It returns ErrSpec for a width below 1 and for an
+// unknown activation.
+func NewMLP[T bijector.Float](s MLPSpec) (bijector.Map[T], error) {
+	m, err := nn.NewMLP[T](nn.MLPSpec(s))
+	if err != nil {
+		return nil, err
+	}
+	return mlp[T]{m}, nil
+}
+
+// mlp is the network under its public spec.
+type mlp[T bijector.Float] struct{ *nn.MLP[T] }
+
+func (m mlp[T]) Spec() any { return MLPSpec(m.MLP.Spec().(nn.MLPSpec)) }
 
 // ResidualSpec describes a residual perceptron.
-type ResidualSpec = nn.ResidualSpec
+type ResidualSpec struct {
+	In  int `json:"in"`  // input features, at least 1
+	Out int `json:"out"` // output features, at least 1
+	// Hidden is the width of all hidden layers; 0 means 100.
+	Hidden int `json:"hidden,omitempty"`
+	// Blocks is their number; 0 means 2.
+	Blocks int `json:"blocks,omitempty"`
+	// Activation before both layers of a block: "relu" (the default) or
+	// "tanh".
+	Activation string `json:"activation,omitempty"`
+	// Seed of the initial weights.
+	Seed uint64 `json:"seed,omitempty"`
+	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
+	// a flow near the identity.
+	OutScale float64 `json:"out_scale,omitempty"`
+}
+
+// Values is the number of values that are saved: see registry.Sizer.
+func (s ResidualSpec) Values() float64 { return nn.ResidualSpec(s).Values() }
 
 // NewResidual makes a residual perceptron, as in nflows: blocks of two layers
 // that add to what they read, without dropout or batch norm,
@@ -35,13 +83,24 @@ type ResidualSpec = nn.ResidualSpec
 //	y   = W_f h_Blocks + b_f
 //
 // (He et al. 2016, arXiv 1603.05027, figure 4e). V and d start within 0.001 of
-// 0, so that the blocks are nearly the identity. Every x is in the domain; the
-// cost of a sample is (In + Out + 2 Blocks Hidden) Hidden multiply-adds. It
-// returns ErrSpec for a width or a number of blocks below 1 and for an unknown
-// activation.
-func NewResidual[T bijector.Float](s ResidualSpec) (*nn.Residual[T], error) {
-	return nn.NewResidual[T](s)
+// 0, so that the blocks are nearly the identity. Its Params are the weight
+// (out, in) and the bias (out) of "initial", "blocks.0.0", "blocks.0.1" and so
+// on, and "final"; its Spec is the ResidualSpec with width and number of blocks
+// filled in. Every x is in the domain; the cost of a sample is (In + Out +
+// 2 Blocks Hidden) Hidden multiply-adds. It returns ErrSpec for a width or a
+// number of blocks below 1 and for an unknown activation.
+func NewResidual[T bijector.Float](s ResidualSpec) (bijector.Map[T], error) {
+	r, err := nn.NewResidual[T](nn.ResidualSpec(s))
+	if err != nil {
+		return nil, err
+	}
+	return residualNet[T]{r}, nil
 }
+
+// residualNet is the network under its public spec.
+type residualNet[T bijector.Float] struct{ *nn.Residual[T] }
+
+func (r residualNet[T]) Spec() any { return ResidualSpec(r.Residual.Spec().(nn.ResidualSpec)) }
 
 // Residual returns the constructor of a residual perceptron for a coupling,
 // which gives In and Out: hand it to NewAffineWith and its like. As with every
@@ -49,16 +108,9 @@ func NewResidual[T bijector.Float](s ResidualSpec) (*nn.Residual[T], error) {
 func Residual[T bijector.Float](s ResidualSpec) func(in, out int) (bijector.Map[T], error) {
 	return func(in, out int) (bijector.Map[T], error) {
 		s.In, s.Out = in, out
-		r, err := NewResidual[T](s)
-		if err != nil {
-			return nil, err
-		}
-		return r, nil
+		return NewResidual[T](s)
 	}
 }
-
-// defaultHidden are the hidden widths where a spec has none.
-var defaultHidden = []int{100, 100}
 
 // couplingValues counts the mask and the perceptron that computes params values
 // for each moved feature. A conditioner that the spec names counts when it is
@@ -67,25 +119,15 @@ func couplingValues(dim, context int, m MaskSpec, hidden []int, params float64, 
 	if conditioner != nil {
 		return float64(dim)
 	}
-	if len(hidden) == 0 {
-		hidden = defaultHidden
-	}
 	kept, moved := m.sizes(dim)
-	return float64(dim) + nn.PerceptronValues(kept+float64(context), hidden, params*moved)
+	return float64(dim) + nn.PerceptronValues(kept+float64(context), conditioned.Hidden(hidden), params*moved)
 }
 
 // perceptron returns the constructor of the default conditioner.
 func perceptron[T bijector.Float](s MLPSpec) func(in, out int) (bijector.Map[T], error) {
 	return func(in, out int) (bijector.Map[T], error) {
-		s.In, s.Out = in, out
-		if len(s.Hidden) == 0 {
-			s.Hidden = defaultHidden
-		}
-		m, err := NewMLP[T](s)
-		if err != nil {
-			return nil, err // not m: a nil *MLP is no nil Map
-		}
-		return m, nil
+		s.In, s.Out, s.Hidden = in, out, conditioned.Hidden(s.Hidden)
+		return NewMLP[T](s)
 	}
 }
 

@@ -32,7 +32,7 @@ func autoregress[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok
 	default:
 		return nil, nil, false
 	}
-	net := a.Conditioner().(*nn.MADE[T])
+	net := nn.Inner(a.Conditioner()).(*nn.MADE[T])
 	order := make([]int, d)
 	for i, k := range a.Buffers()[0].Data.([]int64) {
 		order[i] = int(k)

@@ -17,7 +17,7 @@ type Map interface {
 
 // network is the image of x under a map.
 func network[T bijector.Float](g *Graph, m bijector.Map[T], x Value) Value {
-	switch m := m.(type) {
+	switch m := nn.Inner(m).(type) {
 	case Map:
 		return m.ExportMap(g, x)
 	case *nn.MLP[T]:

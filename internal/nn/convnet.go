@@ -11,29 +11,16 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// ConvNetSpec describes a residual convolutional network.
+// ConvNetSpec describes a residual convolutional network: see
+// coupling.ConvNetSpec, which has the same fields.
 type ConvNetSpec struct {
-	InChannels  int `json:"in_channels"`  // of the images that go in
-	OutChannels int `json:"out_channels"` // of those that come out
-	Height      int `json:"height"`
-	Width       int `json:"width"`
-	// ContextDim is the number of features in front of the image. Each becomes
-	// a channel with one value at all pixels.
-	ContextDim int `json:"context_dim,omitempty"`
-	// Checkerboard is for images of which every other pixel is missing: "odd"
-	// takes the pixels (y, x) with y+x odd, channel by channel, and gives
-	// those with y+x even; "even" is the reverse. Missing pixels count as
-	// zeros. The default takes and gives whole images.
-	Checkerboard string `json:"checkerboard,omitempty"`
-	// Hidden is the number of channels within; 0 means 32.
-	Hidden int `json:"hidden,omitempty"`
-	// Blocks is the number of residual blocks; 0 means 2.
-	Blocks int `json:"blocks,omitempty"`
-	// Seed of the initial weights.
-	Seed uint64 `json:"seed,omitempty"`
-	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
-	// a flow near the identity.
-	OutScale float64 `json:"out_scale,omitempty"`
+	InChannels, OutChannels int
+	Height, Width           int
+	ContextDim              int
+	Checkerboard            string
+	Hidden, Blocks          int
+	Seed                    uint64
+	OutScale                float64
 }
 
 // defaultChannels is the number of channels within; that of blocks is a

@@ -11,21 +11,14 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// MADESpec describes a masked perceptron.
+// MADESpec describes a masked perceptron: see autoregressive.MADESpec, which
+// has the same fields.
 type MADESpec struct {
-	Features int `json:"features"`          // D, at least 1
-	Context  int `json:"context,omitempty"` // features of the context, which come first
-	Params   int `json:"params"`            // outputs for each feature
-	// Hidden are the widths of the hidden layers, in order; none makes the
-	// map affine.
-	Hidden []int `json:"hidden"`
-	// Activation after each hidden layer: "relu" (the default) or "tanh".
-	Activation string `json:"activation,omitempty"`
-	// Seed of the initial weights.
-	Seed uint64 `json:"seed,omitempty"`
-	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
-	// a flow near the identity.
-	OutScale float64 `json:"out_scale,omitempty"`
+	Features, Context, Params int
+	Hidden                    []int
+	Activation                string
+	Seed                      uint64
+	OutScale                  float64
 }
 
 // Values is the number of values that are saved, masked weights included: see

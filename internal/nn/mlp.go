@@ -3,29 +3,24 @@ package nn
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// MLPSpec describes a multilayer perceptron.
+// MLPSpec describes a multilayer perceptron: see coupling.MLPSpec, which has
+// the same fields.
 type MLPSpec struct {
-	In  int `json:"in"`
-	Out int `json:"out"`
-	// Hidden are the widths of the hidden layers, in order; none makes the
-	// map affine.
-	Hidden []int `json:"hidden"`
-	// Activation after each hidden layer: "relu" (the default) or "tanh".
-	Activation string `json:"activation,omitempty"`
-	// Seed of the initial weights.
-	Seed uint64 `json:"seed,omitempty"`
-	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
-	// a flow near the identity.
-	OutScale float64 `json:"out_scale,omitempty"`
+	In, Out    int
+	Hidden     []int
+	Activation string
+	Seed       uint64
+	OutScale   float64
 }
 
-// Values is the number of values that are saved: see registry.Sizer.
+// Values is the number of values that are saved.
 func (s MLPSpec) Values() float64 {
 	return PerceptronValues(float64(s.In), s.Hidden, float64(s.Out))
 }
@@ -65,6 +60,7 @@ func NewMLP[T bijector.Float](s MLPSpec) (*MLP[T], error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Hidden = slices.Clone(s.Hidden)
 	m := &MLP[T]{spec: s, tanh: tanh}
 	rng := rand.New(rand.NewPCG(s.Seed, 0x6d6c70))
 	for i := range sizes[1:] {

@@ -11,22 +11,14 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// ResidualSpec describes a residual perceptron.
+// ResidualSpec describes a residual perceptron: see coupling.ResidualSpec,
+// which has the same fields.
 type ResidualSpec struct {
-	In  int `json:"in"`
-	Out int `json:"out"`
-	// Hidden is the width of all hidden layers; 0 means 100.
-	Hidden int `json:"hidden,omitempty"`
-	// Blocks is their number; 0 means 2.
-	Blocks int `json:"blocks,omitempty"`
-	// Activation before both layers of a block: "relu" (the default) or
-	// "tanh".
-	Activation string `json:"activation,omitempty"`
-	// Seed of the initial weights.
-	Seed uint64 `json:"seed,omitempty"`
-	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
-	// a flow near the identity.
-	OutScale float64 `json:"out_scale,omitempty"`
+	In, Out        int
+	Hidden, Blocks int
+	Activation     string
+	Seed           uint64
+	OutScale       float64
 }
 
 const (
@@ -34,7 +26,7 @@ const (
 	defaultBlocks = 2
 )
 
-// Values is the number of values that are saved: see registry.Sizer.
+// Values is the number of values that are saved.
 func (s ResidualSpec) Values() float64 {
 	h, blocks := float64(cmp.Or(s.Hidden, defaultHidden)), float64(cmp.Or(s.Blocks, defaultBlocks))
 	return (float64(s.In)+1)*h + 2*blocks*(h+1)*h + (h+1)*float64(s.Out)

@@ -124,7 +124,7 @@ func (o *demoWriter[T]) coupling(c *coupling.Affine[T]) error {
 	if s.Scale != "tanh" || s.Reverse {
 		return fmt.Errorf("its scale is %q (reverse: %v), the demo's tanh: %w", s.Scale, s.Reverse, bijector.ErrSpec)
 	}
-	net, ok := c.Conditioner().(*nn.MLP[T])
+	net, ok := nn.Inner(c.Conditioner()).(*nn.MLP[T])
 	if !ok {
 		return fmt.Errorf("its conditioner is a %T, the demo's a perceptron: %w", c.Conditioner(), bijector.ErrSpec)
 	}
