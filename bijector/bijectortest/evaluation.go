@@ -1,13 +1,11 @@
-package bijectortest
-
 // The contract of Pass: what it writes, what it leaves alone, and what its
 // results may depend on.
+
+package bijectortest
 
 import (
 	"fmt"
 	"math"
-	"sync"
-	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
@@ -185,41 +183,30 @@ func checkWorkers[T bijector.Float](f *fixture[T]) error {
 	for _, n := range []int{17, f.bigBatch()} {
 		for _, d := range f.directions(n, 29) {
 			out, logDet := d.result(f.layer, bijector.PassOptions{MaxBatch: n})
-			for k := 1; k <= 3; k++ {
-				w := bijector.NewWorkers(k)
+			err := conform.EachWorkers(func(w *bijector.Workers, k int) error {
 				got, ld := d.result(f.layer, bijector.PassOptions{MaxBatch: n, Workers: w})
-				w.Close()
-				err := conform.FirstError(conform.Mats("output", got, out, conform.Exact), conform.Slices("logDet", ld, logDet, conform.Exact))
-				if err != nil {
-					return conform.Prefix(err, "%s of %d samples with %d workers must give the bits of none", d.name, n, k)
-				}
+				return conform.Prefix(conform.FirstError(conform.Mats("output", got, out, conform.Exact), conform.Slices("logDet", ld, logDet, conform.Exact)),
+					"%s of %d samples with %d workers must give the bits of none", d.name, n, k)
+			})
+			if err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// checkConcurrent runs a pass a goroutine; the race detector sees the rest.
+// checkConcurrent runs a pass a goroutine.
 func checkConcurrent[T bijector.Float](f *fixture[T]) error {
-	errs := make([]error, 4)
-	var wg sync.WaitGroup
-	for g := range errs {
+	return conform.Concurrent(func() func() error {
 		dirs := f.directions(33, 30)
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			defer func() {
-				if r := recover(); r != nil {
-					errs[g] = fmt.Errorf("the layer panicked beside three other passes: %v", r)
-				}
-			}()
+		return func() (err error) {
 			for _, d := range dirs {
-				errs[g] = conform.FirstError(errs[g], d.stable(f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})))
+				err = conform.FirstError(err, d.stable(f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})))
 			}
-		}()
-	}
-	wg.Wait()
-	return conform.FirstError(errs...)
+			return err
+		}
+	})
 }
 
 // stable asks a pass for the same result again and again.
@@ -229,28 +216,21 @@ func (d direction[T]) stable(p bijector.Pass[T]) error {
 		got, ld := d.resultOf(p)
 		err := conform.FirstError(conform.Mats("output", got, out, conform.Exact), conform.Slices("logDet", ld, logDet, conform.Exact))
 		if err != nil {
-			return conform.Prefix(err, "%s beside three other passes", d.name)
+			return conform.Prefix(err, "%s", d.name)
 		}
 	}
 	return nil
 }
 
 func checkAllocations[T bijector.Float](f *fixture[T]) error {
-	if conform.Raced {
-		return nil
-	}
-	w := bijector.NewWorkers(2)
-	defer w.Close()
-	for _, o := range []bijector.PassOptions{{MaxBatch: 64}, {MaxBatch: 64, Workers: w}} {
+	return conform.Allocations(64, func(o bijector.PassOptions) map[string]func() {
+		calls := map[string]func(){}
 		for _, d := range f.directions(64, 31) {
-			p := f.layer.NewPass(o)
-			out, logDet := conform.Outputs[T](f.d, 64), make([]float64, 64)
-			if n := testing.AllocsPerRun(5, func() { d.run(p, out, d.in, d.cond, logDet) }); n > 0 {
-				return fmt.Errorf("%s allocates %v times a call (workers: %d); make buffers and closures in NewPass", d.name, n, o.Workers.Count())
-			}
+			p, out, logDet := f.layer.NewPass(o), conform.Outputs[T](f.d, 64), make([]float64, 64)
+			calls[d.name] = func() { d.run(p, out, d.in, d.cond, logDet) }
 		}
-	}
-	return nil
+		return calls
+	})
 }
 
 // checkCalibrate asks that Calibrate leaves its input alone, and does the same
@@ -282,7 +262,7 @@ func checkCalibrate[T bijector.Float](f *fixture[T]) error {
 		}
 		z, logDet := forward(l, probe, probeCond)
 		for i, v := range logDet {
-			if v-v != 0 {
+			if !conform.IsFinite(v) {
 				return fmt.Errorf("after Calibrate the log-det of row %d is %v", i, v)
 			}
 		}

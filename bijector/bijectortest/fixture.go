@@ -1,7 +1,7 @@
-package bijectortest
-
 // The layer under test: away from its initial weights, calibrated, and with
 // data to run it on.
+
+package bijectortest
 
 import (
 	"fmt"
@@ -32,38 +32,34 @@ func newSuite[A bijector.Layer[float32], B bijector.Layer[float64]](new32 func()
 	if len(opts) > 0 {
 		o = opts[0]
 	}
-	f32, err := newFixture(o, func() (bijector.Layer[float32], error) { return new32() })
+	s, err := conform.NewPair("layer",
+		func() (*fixture[float32], error) {
+			return newFixture(o, func() (bijector.Layer[float32], error) { return new32() })
+		},
+		func() (*fixture[float64], error) {
+			return newFixture(o, func() (bijector.Layer[float64], error) { return new64() })
+		})
 	if err != nil {
-		return nil, fmt.Errorf("float32: %w", err)
+		return nil, err
 	}
-	f64, err := newFixture(o, func() (bijector.Layer[float64], error) { return new64() })
-	if err != nil {
-		return nil, fmt.Errorf("float64: %w", err)
-	}
-	if f32.d != f64.d || f32.c != f64.c || f32.trainable != f64.trainable {
-		return nil, fmt.Errorf("the two constructors make different layers: %d and %d features, %d and %d context features, trainable %v and %v",
-			f32.d, f64.d, f32.c, f64.c, f32.trainable, f64.trainable)
-	}
-	f64.disturb()
-	if err := copyState(f32.layer, f64.layer); err != nil {
+	s.F64.disturb()
+	if err := copyState(s.F32.layer, s.F64.layer); err != nil {
 		return nil, fmt.Errorf("from float64 to float32: %w", err)
 	}
-	return &suite{f32, f64}, nil
+	return s, nil
 }
 
 func newFixture[T bijector.Float](o Options, fresh func() (bijector.Layer[T], error)) (*fixture[T], error) {
 	l, err := fresh()
 	if err != nil {
-		return nil, fmt.Errorf("the constructor failed: %w", err)
+		return nil, err
 	}
-	f := &fixture[T]{o: o, fresh: fresh, layer: l, d: l.Dim(), c: l.ContextDim(), trainable: bijector.CheckTrainable(l) == nil}
-	if f.d < 1 || f.d > 64 {
-		return nil, fmt.Errorf("a Dim of %d; make the suite a layer of 1 to 64 features", f.d)
-	}
-	if f.c < 0 {
-		return nil, fmt.Errorf("a ContextDim of %d, want 0 or more", f.c)
-	}
-	return f, nil
+	return &fixture[T]{o: o, fresh: fresh, layer: l, d: l.Dim(), c: l.ContextDim(), trainable: bijector.CheckTrainable(l) == nil}, nil
+}
+
+// Dims are what both precisions have in common.
+func (f *fixture[T]) Dims() conform.Dims {
+	return conform.Dims{Features: f.d, Context: f.c, Trainable: f.trainable}
 }
 
 // disturb calibrates the layer as the start of training would, adds noise to
@@ -122,36 +118,17 @@ func (f *fixture[T]) data(n int, stream uint64) (x, cond bijector.Mat[T]) {
 		}
 	}
 	if context == nil {
-		context = func(rng *rand.Rand, c []float64) {
-			for j := range c {
-				c[j] = rng.NormFloat64()
-			}
-		}
+		context = conform.Normal
 	}
-	fill(x, rng, sample)
-	fill(cond, rng, context)
+	conform.Fill(x, rng, sample)
+	conform.Fill(cond, rng, context)
 	return x, cond
-}
-
-// fill draws the samples of m, rounded to float32.
-func fill[T bijector.Float](m bijector.Mat[T], rng *rand.Rand, row func(*rand.Rand, []float64)) {
-	v := make([]float64, m.D)
-	for i := range m.N {
-		row(rng, v)
-		for j := range v {
-			m.Feature(j)[i] = T(float32(v[j]))
-		}
-	}
 }
 
 // normals is a batch of standard normals.
 func normals[T bijector.Float](rng *rand.Rand, d, n int) bijector.Mat[T] {
 	m := bijector.NewMat[T](d, n)
-	fill(m, rng, func(rng *rand.Rand, x []float64) {
-		for j := range x {
-			x[j] = rng.NormFloat64()
-		}
-	})
+	conform.Fill(m, rng, conform.Normal)
 	return m
 }
 

@@ -1,8 +1,8 @@
-package bijectortest
-
 // Backward against numeric derivatives of the training pass's own Forward:
 // batch norm's output in training depends on the whole batch, so rows cannot
 // be treated one by one.
+
+package bijectortest
 
 import (
 	"fmt"
@@ -49,32 +49,20 @@ func (s *step[T]) forward() {
 // backward returns new gradients for dz and dLogDet.
 func (s *step[T]) backward(dz bijector.Mat[T], dLogDet []float64) (dx, dcond bijector.Mat[T], grads [][]T) {
 	dx, dcond = conform.Outputs[T](s.x.D, s.x.N), bijector.NewMat[T](s.cond.D, s.cond.N)
-	for _, g := range s.pass.Grads() {
-		clear(g)
-	}
+	conform.ZeroGrads(s.pass.Grads())
 	s.pass.Backward(dx, dcond, dz, s.x, s.z, s.cond, dLogDet)
-	return dx, dcond, copyGrads(s.pass.Grads())
-}
-
-func copyGrads[T bijector.Float](grads [][]T) [][]T {
-	all := make([][]T, len(grads))
-	for i, g := range grads {
-		all[i] = append([]T(nil), g...)
-	}
-	return all
+	return dx, dcond, conform.CloneGrads(s.pass.Grads())
 }
 
 // dLogDets draws the gradient of a loss with respect to the log-dets.
 func dLogDets(rng *rand.Rand, n int) []float64 {
 	v := make([]float64, n)
-	for i := range v {
-		v[i] = rng.NormFloat64()
-	}
+	conform.Normal(rng, v)
 	return v
 }
 
 func checkGradients(s *suite) error {
-	f := s.f64
+	f := s.F64
 	if !f.trainable {
 		return nil
 	}
@@ -103,8 +91,8 @@ func gradientsOf(f *fixture[float64], n int) error {
 		w.dx, w.dcond, w.grads = s.backward(w.dz, w.dLogDet)
 	}
 	ps := params(l)
-	if len(s.pass.Grads()) != len(ps) {
-		return fmt.Errorf("there are %d Grads and %d Params", len(s.pass.Grads()), len(ps))
+	if err := conform.GradSizes(s.pass.Grads(), ps); err != nil {
+		return err
 	}
 	for j := range f.d {
 		for i := range n {
@@ -127,9 +115,6 @@ func gradientsOf(f *fixture[float64], n int) error {
 		}
 	}
 	for k, p := range ps {
-		if len(s.pass.Grads()[k]) != len(p.Data) {
-			return fmt.Errorf("gradient %d has %d values, its parameter %q has %d", k, len(s.pass.Grads()[k]), p.Name, len(p.Data))
-		}
 		scale := func(w *weights) float64 { return rms(w.grads[k]) }
 		for _, e := range entries(rng, len(p.Data)) {
 			got := func(w *weights) float64 { return w.grads[k][e] }

@@ -57,51 +57,40 @@ func Run[A bijector.Layer[float32], B bijector.Layer[float64]](t *testing.T, new
 }
 
 // suite is a layer under test in both precisions, with the same weights.
-type suite struct {
-	f32 *fixture[float32]
-	f64 *fixture[float64]
-}
-
-// check is one property.
-type check = conform.Check[*suite]
+type suite = conform.Pair[*fixture[float32], *fixture[float64]]
 
 // checks are all properties, cheapest to understand first.
-func checks() []check {
-	all := []check{
+func checks() conform.Checks[*fixture[float32], *fixture[float64]] {
+	all := conform.Checks[*fixture[float32], *fixture[float64]]{
 		{Name: "state/specs", Run: checkSpecs},
 		{Name: "logdet/forward", Run: checkForwardJacobian},
 		{Name: "logdet/inverse", Run: checkInverseJacobian},
 		{Name: "precision", Run: checkPrecision},
 		{Name: "gradient", Run: checkGradients},
 	}
-	both := func(name string, a func(*fixture[float32]) error, b func(*fixture[float64]) error) {
-		all = append(all,
-			check{Name: name + "/float32", Run: func(s *suite) error { return a(s.f32) }},
-			check{Name: name + "/float64", Run: func(s *suite) error { return b(s.f64) }})
-	}
-	both("state/names", checkState[float32], checkState[float64])
-	both("state/alias", checkAlias[float32], checkAlias[float64])
-	both("state/copy", checkCopy[float32], checkCopy[float64])
-	both("round trip", checkRoundTrip[float32], checkRoundTrip[float64])
-	both("logdet/added", checkLogDetAdded[float32], checkLogDetAdded[float64])
-	both("in place", checkInPlace[float32], checkInPlace[float64])
-	both("views", checkViews[float32], checkViews[float64])
-	both("rows", checkRows[float32], checkRows[float64])
-	both("nan", checkNaN[float32], checkNaN[float64])
-	both("sizes", checkSizes[float32], checkSizes[float64])
-	both("context", checkContext[float32], checkContext[float64])
-	both("calibrate", checkCalibrate[float32], checkCalibrate[float64])
-	both("workers", checkWorkers[float32], checkWorkers[float64])
-	both("concurrent", checkConcurrent[float32], checkConcurrent[float64])
-	both("allocations", checkAllocations[float32], checkAllocations[float64])
-	both("training/forward", checkTrainingForward[float32], checkTrainingForward[float64])
-	both("training/accumulate", checkAccumulate[float32], checkAccumulate[float64])
-	both("training/in place", checkBackwardInPlace[float32], checkBackwardInPlace[float64])
-	both("training/views", checkTrainingViews[float32], checkTrainingViews[float64])
-	both("training/sizes", checkTrainingSizes[float32], checkTrainingSizes[float64])
-	both("training/workers", checkTrainingWorkers[float32], checkTrainingWorkers[float64])
-	both("training/allocations", checkTrainingAllocations[float32], checkTrainingAllocations[float64])
-	both("tensors/agree", checkTensors[float32], checkTensors[float64])
-	both("tensors/errors", checkTensorErrors[float32], checkTensorErrors[float64])
+	all.Both("state/names", checkState[float32], checkState[float64])
+	all.Both("state/alias", checkAlias[float32], checkAlias[float64])
+	all.Both("state/copy", checkCopy[float32], checkCopy[float64])
+	all.Both("round trip", checkRoundTrip[float32], checkRoundTrip[float64])
+	all.Both("logdet/added", checkLogDetAdded[float32], checkLogDetAdded[float64])
+	all.Both("in place", checkInPlace[float32], checkInPlace[float64])
+	all.Both("views", checkViews[float32], checkViews[float64])
+	all.Both("rows", checkRows[float32], checkRows[float64])
+	all.Both("nan", checkNaN[float32], checkNaN[float64])
+	all.Both("sizes", checkSizes[float32], checkSizes[float64])
+	all.Both("context", checkContext[float32], checkContext[float64])
+	all.Both("calibrate", checkCalibrate[float32], checkCalibrate[float64])
+	all.Both("workers", checkWorkers[float32], checkWorkers[float64])
+	all.Both("concurrent", checkConcurrent[float32], checkConcurrent[float64])
+	all.Both("allocations", checkAllocations[float32], checkAllocations[float64])
+	all.Both("training/forward", checkTrainingForward[float32], checkTrainingForward[float64])
+	all.Both("training/accumulate", checkAccumulate[float32], checkAccumulate[float64])
+	all.Both("training/in place", checkBackwardInPlace[float32], checkBackwardInPlace[float64])
+	all.Both("training/views", checkTrainingViews[float32], checkTrainingViews[float64])
+	all.Both("training/sizes", checkTrainingSizes[float32], checkTrainingSizes[float64])
+	all.Both("training/workers", checkTrainingWorkers[float32], checkTrainingWorkers[float64])
+	all.Both("training/allocations", checkTrainingAllocations[float32], checkTrainingAllocations[float64])
+	all.Both("tensors/agree", checkTensors[float32], checkTensors[float64])
+	all.Both("tensors/errors", checkTensorErrors[float32], checkTensorErrors[float64])
 	return all
 }

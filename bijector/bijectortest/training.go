@@ -1,11 +1,10 @@
-package bijectortest
-
 // The contract of GradPass beside its figures: what adds up, what may alias,
 // and what results may depend on.
 
+package bijectortest
+
 import (
 	"fmt"
-	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
@@ -58,58 +57,71 @@ func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
 	return nil
 }
 
+// trained is a step that was run, with its gradients.
+type trained[T bijector.Float] struct {
+	*step[T]
+	dz        bijector.Mat[T]
+	dLogDet   []float64
+	dx, dcond bijector.Mat[T]
+	grads     [][]T
+}
+
+// train runs a new pass on n samples of stream.
+func (f *fixture[T]) train(n int, stream uint64, o bijector.PassOptions) *trained[T] {
+	x, cond := f.data(n, stream)
+	rng := f.rng(stream + 1)
+	t := &trained[T]{step: newStep(f.layer, x, cond, o), dz: normals[T](rng, f.d, n), dLogDet: dLogDets(rng, n)}
+	t.run()
+	return t
+}
+
+func (t *trained[T]) run() {
+	t.forward()
+	t.dx, t.dcond, t.grads = t.backward(t.dz, t.dLogDet)
+}
+
+// compare returns an error where t has other results than want.
+func (t *trained[T]) compare(want *trained[T], tol float64) error {
+	return conform.FirstError(
+		conform.Mats("z", t.z, want.z, tol), conform.Slices("logDet", t.logDet, want.logDet, tol),
+		conform.Mats("dx", t.dx, want.dx, tol), conform.Mats("dcond", t.dcond, want.dcond, tol), conform.Grads(t.grads, want.grads, tol))
+}
+
 // checkAccumulate starts from gradients that are not zero.
 func checkAccumulate[T bijector.Float](f *fixture[T]) error {
 	if !f.trainable {
 		return nil
 	}
 	const n = 17
-	x, cond := f.data(n, 51)
+	s, want := f.train(n, 51, bijector.PassOptions{MaxBatch: n}), f.train(n, 51, bijector.PassOptions{MaxBatch: n})
 	rng := f.rng(52)
-	s := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
-	s.forward()
-	dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-	dx, dcond, grads := s.backward(dz, dLogDet)
-
-	x0, cond0, z0, dz0 := conform.Clone(x), conform.Clone(cond), conform.Clone(s.z), conform.Clone(dz)
-	dLogDet0 := append([]float64(nil), dLogDet...)
 	gotX, gotCond := conform.Outputs[T](f.d, n), normals[T](rng, f.c, n)
-	startCond := conform.Clone(gotCond)
-	for _, g := range s.pass.Grads() {
-		for i := range g {
-			g[i] = T(rng.NormFloat64())
+	for j := range f.c {
+		for i, v := range gotCond.Feature(j) {
+			want.dcond.Feature(j)[i] += v
 		}
 	}
-	starts := copyGrads(s.pass.Grads())
+	for k, g := range s.pass.Grads() {
+		for i := range g {
+			g[i] = T(rng.NormFloat64())
+			want.grads[k][i] += g[i]
+		}
+	}
 	s.forward()
-	s.pass.Backward(gotX, gotCond, dz, x, s.z, cond, dLogDet)
+	s.pass.Backward(gotX, gotCond, s.dz, s.x, s.z, s.cond, s.dLogDet)
 	if err := conform.FirstError(
-		conform.Mats("x", x, x0, conform.Exact), conform.Mats("cond", cond, cond0, conform.Exact), conform.Mats("z", s.z, z0, conform.Exact),
-		conform.Mats("dz", dz, dz0, conform.Exact), conform.Slices("dLogDet", dLogDet, dLogDet0, conform.Exact)); err != nil {
+		conform.Mats("x", s.x, want.x, conform.Exact), conform.Mats("cond", s.cond, want.cond, conform.Exact), conform.Mats("z", s.z, want.z, conform.Exact),
+		conform.Mats("dz", s.dz, want.dz, conform.Exact), conform.Slices("dLogDet", s.dLogDet, want.dLogDet, conform.Exact)); err != nil {
 		return conform.Prefix(err, "Backward must leave what it reads unchanged")
 	}
-	if err := conform.Mats("dx", gotX, dx, conform.Exact); err != nil {
+	if err := conform.Mats("dx", gotX, want.dx, conform.Exact); err != nil {
 		return conform.Prefix(err, "Backward must overwrite dx, and not depend on what Grads and dcond held")
 	}
 	// A sum of many terms that started at another value rounds differently.
 	tol := 20 * conform.CloseIn[T]()
-	for j := range f.c {
-		for i := range n {
-			dcond.Feature(j)[i] += startCond.Feature(j)[i]
-		}
-	}
-	if err := conform.Mats("dcond", gotCond, dcond, tol); err != nil {
-		return conform.Prefix(err, "Backward must add to dcond, which was not zero")
-	}
-	for k, g := range s.pass.Grads() {
-		for i := range grads[k] {
-			grads[k][i] += starts[k][i]
-		}
-		if err := conform.Slices(fmt.Sprintf("Grads[%d]", k), g, grads[k], tol); err != nil {
-			return conform.Prefix(err, "Backward must add to Grads, which were not zero")
-		}
-	}
-	return nil
+	return conform.FirstError(
+		conform.Prefix(conform.Mats("dcond", gotCond, want.dcond, tol), "Backward must add to dcond, which was not zero"),
+		conform.Prefix(conform.Grads(s.pass.Grads(), want.grads, tol), "Backward must add to Grads, which were not zero"))
 }
 
 // checkBackwardInPlace lets dx be dz, and leaves dcond out.
@@ -118,29 +130,20 @@ func checkBackwardInPlace[T bijector.Float](f *fixture[T]) error {
 		return nil
 	}
 	const n = 17
-	x, cond := f.data(n, 53)
-	rng := f.rng(54)
-	s := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
-	s.forward()
-	dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-	dx, dcond, grads := s.backward(dz, dLogDet)
+	s := f.train(n, 53, bijector.PassOptions{MaxBatch: n})
 	for _, wanted := range []bool{true, false} {
-		d, dc := conform.Clone(dz), bijector.NewMat[T](f.c, n)
+		d, dc := conform.Clone(s.dz), bijector.NewMat[T](f.c, n)
 		if !wanted {
 			dc = bijector.Mat[T]{}
 		}
-		for _, g := range s.pass.Grads() {
-			clear(g)
-		}
+		conform.ZeroGrads(s.pass.Grads())
 		s.forward()
-		s.pass.Backward(d, dc, d, x, s.z, cond, dLogDet)
-		err := conform.Mats("dx", d, dx, conform.Exact)
+		s.pass.Backward(d, dc, d, s.x, s.z, s.cond, s.dLogDet)
+		err := conform.Mats("dx", d, s.dx, conform.Exact)
 		if wanted {
-			err = conform.FirstError(err, conform.Mats("dcond", dc, dcond, conform.Exact))
+			err = conform.FirstError(err, conform.Mats("dcond", dc, s.dcond, conform.Exact))
 		}
-		for k, g := range s.pass.Grads() {
-			err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", k), g, grads[k], conform.Exact))
-		}
+		err = conform.FirstError(err, conform.Grads(s.pass.Grads(), s.grads, conform.Exact))
 		if err != nil {
 			return conform.Prefix(err, "Backward with dx being dz (dcond wanted: %v) must give the bits of out of place", wanted)
 		}
@@ -154,32 +157,22 @@ func checkTrainingViews[T bijector.Float](f *fixture[T]) error {
 		return nil
 	}
 	const n = 17
-	x, cond := f.data(n, 55)
-	rng := f.rng(56)
-	s := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
-	s.forward()
-	dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-	dx, dcond, grads := s.backward(dz, dLogDet)
-
-	v := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
+	s := f.train(n, 55, bijector.PassOptions{MaxBatch: n})
+	v := &trained[T]{step: newStep(f.layer, s.x, s.cond, bijector.PassOptions{MaxBatch: n})}
 	var wholeZ, wholeDx, wholeDcond bijector.Mat[T]
-	v.x, _ = conform.Framed(x)
-	v.cond, _ = conform.Framed(cond)
+	v.x, _ = conform.Framed(s.x)
+	v.cond, _ = conform.Framed(s.cond)
 	v.z, wholeZ = conform.Framed(v.z)
+	v.dz, _ = conform.Framed(s.dz)
+	v.dx, wholeDx = conform.Framed(conform.Outputs[T](f.d, n))
+	v.dcond, wholeDcond = conform.Framed(bijector.NewMat[T](f.c, n))
 	v.forward()
-	gotX, wholeDx := conform.Framed(conform.Outputs[T](f.d, n))
-	gotCond, wholeDcond := conform.Framed(bijector.NewMat[T](f.c, n))
-	gotDz, _ := conform.Framed(dz)
-	v.pass.Backward(gotX, gotCond, gotDz, v.x, v.z, v.cond, dLogDet)
-	tol := 20 * conform.CloseIn[T]()
-	err := conform.FirstError(
+	v.pass.Backward(v.dx, v.dcond, v.dz, v.x, v.z, v.cond, s.dLogDet)
+	v.grads = v.pass.Grads()
+	return conform.Prefix(conform.FirstError(
 		conform.Intact("z", wholeZ, n), conform.Intact("dx", wholeDx, n), conform.Intact("dcond", wholeDcond, n),
-		conform.Mats("z", v.z, s.z, tol), conform.Slices("logDet", v.logDet, s.logDet, tol),
-		conform.Mats("dx", gotX, dx, tol), conform.Mats("dcond", gotCond, dcond, tol))
-	for k, g := range v.pass.Grads() {
-		err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", k), g, grads[k], tol))
-	}
-	return conform.Prefix(err, "GradPass on views of larger batches")
+		v.compare(s, 20*conform.CloseIn[T]())),
+		"GradPass on views of larger batches")
 }
 
 // checkTrainingSizes uses one pass for batches of different size.
@@ -187,26 +180,13 @@ func checkTrainingSizes[T bijector.Float](f *fixture[T]) error {
 	if !f.trainable {
 		return nil
 	}
-	used, _ := f.data(1, 57)
-	_, usedCond := f.data(1, 57)
-	s := newStep(f.layer, used, usedCond, bijector.PassOptions{MaxBatch: maxBatch})
+	used := f.train(1, 57, bijector.PassOptions{MaxBatch: maxBatch})
 	for _, n := range []int{17, 1, maxBatch, 2} {
-		x, cond := f.data(n, 58)
-		rng := f.rng(59)
-		dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-		s.x, s.cond, s.z, s.logDet = x, cond, conform.Outputs[T](f.d, n), make([]float64, n)
-		s.forward()
-		dx, dcond, grads := s.backward(dz, dLogDet)
-		fresh := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
-		fresh.forward()
-		wantX, wantCond, wantGrads := fresh.backward(dz, dLogDet)
-		err := conform.FirstError(
-			conform.Mats("z", s.z, fresh.z, conform.Exact), conform.Slices("logDet", s.logDet, fresh.logDet, conform.Exact),
-			conform.Mats("dx", dx, wantX, conform.Exact), conform.Mats("dcond", dcond, wantCond, conform.Exact))
-		for k := range grads {
-			err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", k), grads[k], wantGrads[k], conform.Exact))
-		}
-		if err != nil {
+		fresh := f.train(n, 58, bijector.PassOptions{MaxBatch: n})
+		again := *fresh
+		again.step = &step[T]{pass: used.pass, z: conform.Outputs[T](f.d, n), x: fresh.x, cond: fresh.cond, logDet: make([]float64, n)}
+		again.run()
+		if err := again.compare(fresh, conform.Exact); err != nil {
 			return conform.Prefix(err, "a batch of %d samples by a pass for %d that was used before, against a new pass", n, maxBatch)
 		}
 	}
@@ -219,58 +199,30 @@ func checkTrainingWorkers[T bijector.Float](f *fixture[T]) error {
 		return nil
 	}
 	for _, n := range []int{17, f.bigBatch()} {
-		x, cond := f.data(n, 60)
-		rng := f.rng(61)
-		dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-		s := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n})
-		s.forward()
-		dx, dcond, grads := s.backward(dz, dLogDet)
-		for k := 1; k <= 3; k++ {
-			w := bijector.NewWorkers(k)
-			p := newStep(f.layer, x, cond, bijector.PassOptions{MaxBatch: n, Workers: w})
-			p.forward()
-			gotX, gotCond, got := p.backward(dz, dLogDet)
-			w.Close()
-			err := conform.FirstError(
-				conform.Mats("z", p.z, s.z, conform.Exact), conform.Slices("logDet", p.logDet, s.logDet, conform.Exact),
-				conform.Mats("dx", gotX, dx, conform.Exact), conform.Mats("dcond", gotCond, dcond, conform.Exact))
-			for i := range got {
-				err = conform.FirstError(err, conform.Slices(fmt.Sprintf("Grads[%d]", i), got[i], grads[i], conform.Exact))
-			}
-			if err != nil {
-				return conform.Prefix(err, "GradPass on %d samples with %d workers must give the bits of none", n, k)
-			}
+		alone := f.train(n, 60, bijector.PassOptions{MaxBatch: n})
+		err := conform.EachWorkers(func(w *bijector.Workers, k int) error {
+			return conform.Prefix(f.train(n, 60, bijector.PassOptions{MaxBatch: n, Workers: w}).compare(alone, conform.Exact),
+				"GradPass on %d samples with %d workers must give the bits of none", n, k)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 func checkTrainingAllocations[T bijector.Float](f *fixture[T]) error {
-	if conform.Raced {
-		return nil
-	}
 	if !f.trainable {
 		return nil
 	}
-	const n = 64
-	x, cond := f.data(n, 62)
-	rng := f.rng(63)
-	dz, dLogDet := normals[T](rng, f.d, n), dLogDets(rng, n)
-	dx, dcond := conform.Outputs[T](f.d, n), bijector.NewMat[T](f.c, n)
-	w := bijector.NewWorkers(2)
-	defer w.Close()
-	for _, o := range []bijector.PassOptions{{MaxBatch: n}, {MaxBatch: n, Workers: w}} {
-		s := newStep(f.layer, x, cond, o)
-		if a := testing.AllocsPerRun(5, s.forward); a > 0 {
-			return fmt.Errorf("GradPass.Forward allocates %v times a call (workers: %d); make buffers and closures in NewGradPass", a, o.Workers.Count())
+	return conform.Allocations(64, func(o bijector.PassOptions) map[string]func() {
+		s := f.train(64, 62, o)
+		return map[string]func(){
+			"GradPass.Forward": s.forward,
+			"GradPass.Backward": func() {
+				s.forward()
+				s.pass.Backward(s.dx, s.dcond, s.dz, s.x, s.z, s.cond, s.dLogDet)
+			},
 		}
-		a := testing.AllocsPerRun(5, func() {
-			s.forward()
-			s.pass.Backward(dx, dcond, dz, s.x, s.z, s.cond, dLogDet)
-		})
-		if a > 0 {
-			return fmt.Errorf("GradPass.Backward allocates %v times a call (workers: %d); make buffers and closures in NewGradPass", a, o.Workers.Count())
-		}
-	}
-	return nil
+	})
 }

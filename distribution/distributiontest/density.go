@@ -1,12 +1,10 @@
-package distributiontest
-
 // The contract of LogProb: what it writes, what it leaves alone, and what its
 // results may depend on.
 
+package distributiontest
+
 import (
 	"fmt"
-	"math"
-	"sync"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
@@ -14,10 +12,10 @@ import (
 
 // checkPrecision compares both precisions on the same parameters and rows.
 func checkPrecision(s *suite) error {
-	z32, cond32 := s.f32.data(maxBatch, 20)
-	z64, cond64 := s.f64.data(maxBatch, 20)
+	z32, cond32 := s.F32.data(maxBatch, 20)
+	z64, cond64 := s.F64.data(maxBatch, 20)
 	return conform.Prefix(
-		conform.Slices("logp", score(s.f32.base, z32, cond32, nil), score(s.f64.base, z64, cond64, nil), 1e-4),
+		conform.Slices("logp", score(s.F32.base, z32, cond32, nil), score(s.F64.base, z64, cond64, nil), 1e-4),
 		"float32 against float64 on the same parameters")
 }
 
@@ -96,43 +94,32 @@ func checkWorkers[T bijector.Float](f *fixture[T]) error {
 	for _, n := range []int{17, f.bigBatch()} {
 		z, cond := f.data(n, 29)
 		want := score(f.base, z, cond, nil)
-		for k := 1; k <= 3; k++ {
-			w := bijector.NewWorkers(k)
-			got := score(f.base, z, cond, w)
-			w.Close()
-			if err := conform.Slices("logp", got, want, conform.Exact); err != nil {
-				return conform.Prefix(err, "LogProb of %d samples with %d workers must give the bits of none", n, k)
-			}
+		err := conform.EachWorkers(func(w *bijector.Workers, k int) error {
+			return conform.Prefix(conform.Slices("logp", score(f.base, z, cond, w), want, conform.Exact),
+				"LogProb of %d samples with %d workers must give the bits of none", n, k)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// checkConcurrent runs a pass a goroutine; the race detector sees the rest.
+// checkConcurrent runs a pass a goroutine.
 func checkConcurrent[T bijector.Float](f *fixture[T]) error {
 	z, cond := f.data(33, 30)
 	want, draws := score(f.base, z, cond, nil), f.draw(33, cond, 31, 1)
-	errs := make([]error, 4)
-	var wg sync.WaitGroup
-	for g := range errs {
+	return conform.Concurrent(func() func() error {
 		z, cond := conform.Clone(z), conform.Clone(cond)
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			defer func() {
-				if r := recover(); r != nil {
-					errs[g] = fmt.Errorf("the base panicked beside three other passes: %v", r)
-				}
-			}()
+		return func() (err error) {
 			for range 3 {
-				errs[g] = conform.FirstError(errs[g],
+				err = conform.FirstError(err,
 					conform.Slices("logp", score(f.base, z, cond, nil), want, conform.Exact),
 					conform.Mats("draws", f.draw(33, cond, 31, 1), draws, conform.Exact))
 			}
-		}()
-	}
-	wg.Wait()
-	return conform.Prefix(conform.FirstError(errs...), "beside three other passes")
+			return err
+		}
+	})
 }
 
 // finite says which draw is not, or has no density.
@@ -140,11 +127,11 @@ func finite[T bijector.Float](f *fixture[T], z, cond bijector.Mat[T]) error {
 	logp := score(f.base, z, cond, nil)
 	for i, v := range logp {
 		for j := range z.D {
-			if x := float64(z.Feature(j)[i]); x-x != 0 {
+			if x := z.Feature(j)[i]; !conform.IsFinite(x) {
 				return fmt.Errorf("feature %d of draw %d is %v", j, i, x)
 			}
 		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !conform.IsFinite(v) {
 			return fmt.Errorf("the log-density of draw %d is %v", i, v)
 		}
 	}

@@ -1,6 +1,6 @@
-package distributiontest
-
 // The contract of Sample.
+
+package distributiontest
 
 import (
 	"fmt"
@@ -62,7 +62,7 @@ func checkTemperature[T bijector.Float](f *fixture[T]) error {
 		}
 		for j := range cold.D {
 			for i, v := range cold.Feature(j) {
-				if v-v != 0 {
+				if !conform.IsFinite(v) {
 					return fmt.Errorf("feature %d of draw %d at temperature %v is %v", j, i, t, v)
 				}
 			}

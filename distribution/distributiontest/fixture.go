@@ -1,6 +1,6 @@
-package distributiontest
-
 // The base under test, away from its start, and rows to run it on.
+
+package distributiontest
 
 import (
 	"fmt"
@@ -31,47 +31,44 @@ func newSuite[A distribution.Base[float32], B distribution.Base[float64]](new32 
 	if len(opts) > 0 {
 		o = opts[0]
 	}
-	f32, err := newFixture(o, func() (distribution.Base[float32], error) { return new32() })
+	s, err := conform.NewPair("base",
+		func() (*fixture[float32], error) {
+			return newFixture(o, func() (distribution.Base[float32], error) { return new32() })
+		},
+		func() (*fixture[float64], error) {
+			return newFixture(o, func() (distribution.Base[float64], error) { return new64() })
+		})
 	if err != nil {
-		return nil, fmt.Errorf("float32: %w", err)
+		return nil, err
 	}
-	f64, err := newFixture(o, func() (distribution.Base[float64], error) { return new64() })
-	if err != nil {
-		return nil, fmt.Errorf("float64: %w", err)
-	}
-	if f32.d != f64.d || f32.c != f64.c || f32.trainable != f64.trainable {
-		return nil, fmt.Errorf("the two constructors make different bases: %d and %d features, %d and %d context features, trainable %v and %v",
-			f32.d, f64.d, f32.c, f64.c, f32.trainable, f64.trainable)
-	}
-	f32.source, f64.source = f64, f64
-	f64.disturb()
-	if err := conform.Copy[float32, float64](f32.base, f64.base); err != nil {
+	s.F32.source, s.F64.source = s.F64, s.F64
+	s.F64.disturb()
+	if err := conform.Copy[float32, float64](s.F32.base, s.F64.base); err != nil {
 		return nil, fmt.Errorf("from float64 to float32: %w", err)
 	}
-	return &suite{f32, f64}, nil
+	return s, nil
 }
 
 func newFixture[T bijector.Float](o Options, fresh func() (distribution.Base[T], error)) (*fixture[T], error) {
 	b, err := fresh()
 	if err != nil {
-		return nil, fmt.Errorf("the constructor failed: %w", err)
+		return nil, err
 	}
 	f := &fixture[T]{o: o, fresh: fresh, base: b, d: b.Dim(), c: b.ContextDim(), trainable: true}
-	if f.d < 1 || f.d > 64 {
-		return nil, fmt.Errorf("a Dim of %d; make the suite a base of 1 to 64 features", f.d)
-	}
-	if f.c < 0 {
-		return nil, fmt.Errorf("a ContextDim of %d, want 0 or more", f.c)
-	}
 	if v, ok := b.(bijector.Validator); ok {
 		if err := v.Validate(); err != nil {
-			return nil, fmt.Errorf("the constructor's base is refused by Validate: %w", err)
+			return nil, fmt.Errorf("the base is refused by Validate: %w", err)
 		}
 	}
 	if c, ok := b.(interface{ CheckTrainable() error }); ok {
 		f.trainable = c.CheckTrainable() == nil
 	}
 	return f, nil
+}
+
+// Dims are what both precisions have in common.
+func (f *fixture[T]) Dims() conform.Dims {
+	return conform.Dims{Features: f.d, Context: f.c, Trainable: f.trainable}
 }
 
 // disturb adds noise to each parameter, rounded to float32, so that the twin
@@ -106,7 +103,7 @@ func (f *fixture[T]) rows(n int, stream uint64) (z, cond bijector.Mat[T]) {
 	if f.o.Sample == nil {
 		f.base.NewBasePass(bijector.PassOptions{MaxBatch: n}).Sample(rng, z, cond, 1)
 	} else {
-		fill(z, rng, f.o.Sample)
+		conform.Fill(z, rng, f.o.Sample)
 	}
 	return z, cond
 }
@@ -114,27 +111,10 @@ func (f *fixture[T]) rows(n int, stream uint64) (z, cond bijector.Mat[T]) {
 func (f *fixture[T]) contexts(rng *rand.Rand, n int) bijector.Mat[T] {
 	cond, context := bijector.NewMat[T](f.c, n), f.o.Context
 	if context == nil {
-		context = normal
+		context = conform.Normal
 	}
-	fill(cond, rng, context)
+	conform.Fill(cond, rng, context)
 	return cond
-}
-
-func normal(rng *rand.Rand, x []float64) {
-	for j := range x {
-		x[j] = rng.NormFloat64()
-	}
-}
-
-// fill draws the samples of m.
-func fill[T bijector.Float](m bijector.Mat[T], rng *rand.Rand, row func(*rand.Rand, []float64)) {
-	v := make([]float64, m.D)
-	for i := range m.N {
-		row(rng, v)
-		for j := range v {
-			m.Feature(j)[i] = T(v[j])
-		}
-	}
 }
 
 // rounded is a batch in T, of values that float32 has.

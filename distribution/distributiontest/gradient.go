@@ -1,6 +1,6 @@
-package distributiontest
-
 // Backward against numeric derivatives of LogProb.
+
+package distributiontest
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ type step[T bijector.Float] struct {
 // newStep weighs the rows by draws of stream.
 func newStep[T bijector.Float](f *fixture[T], z, cond bijector.Mat[T], o bijector.PassOptions, stream uint64) *step[T] {
 	s := &step[T]{pass: f.base.NewBaseGradPass(o), z: z, cond: cond, dlogp: make([]float64, z.N)}
-	normal(f.rng(stream), s.dlogp)
+	conform.Normal(f.rng(stream), s.dlogp)
 	return s
 }
 
@@ -29,20 +29,10 @@ func newStep[T bijector.Float](f *fixture[T], z, cond bijector.Mat[T], o bijecto
 func (s *step[T]) run() (logp []float64, dz, dcond bijector.Mat[T], grads [][]T) {
 	logp = make([]float64, s.z.N)
 	dz, dcond = conform.Outputs[T](s.z.D, s.z.N), bijector.NewMat[T](s.cond.D, s.cond.N)
-	for _, g := range s.pass.Grads() {
-		clear(g)
-	}
+	conform.ZeroGrads(s.pass.Grads())
 	s.pass.LogProb(s.z, s.cond, logp)
 	s.pass.Backward(dz, dcond, s.z, s.cond, s.dlogp)
-	return logp, dz, dcond, copyGrads(s.pass.Grads())
-}
-
-func copyGrads[T bijector.Float](grads [][]T) [][]T {
-	all := make([][]T, len(grads))
-	for i, g := range grads {
-		all[i] = append([]T(nil), g...)
-	}
-	return all
+	return logp, dz, dcond, conform.CloneGrads(s.pass.Grads())
 }
 
 // checkGradient asks for 1e-6, relative to the gradient's size.
@@ -78,13 +68,10 @@ func gradientOf(f *fixture[float64], n int) error {
 		return err
 	}
 	ps := f.base.Params()
-	if len(grads) != len(ps) {
-		return fmt.Errorf("there are %d Grads and %d Params", len(grads), len(ps))
+	if err := conform.GradSizes(grads, ps); err != nil {
+		return err
 	}
 	for k, p := range ps {
-		if len(grads[k]) != len(p.Data) {
-			return fmt.Errorf("gradient %d has %d values, its parameter %q has %d", k, len(grads[k]), p.Name, len(p.Data))
-		}
 		for e := range p.Data {
 			numeric := f.differences(s, p.Data[e:e+1])
 			sum := func(k int) (sum float64) {
@@ -133,7 +120,7 @@ func agree(what string, got float64, numeric func(step int) float64) error {
 	var all []float64
 	for k := range conform.Steps {
 		v := numeric(k)
-		if got-got == 0 && conform.Same(got, v, 1e-6, max(math.Abs(got), math.Abs(v), 1e-2)) {
+		if conform.IsFinite(got) && conform.Same(got, v, 1e-6, max(math.Abs(got), math.Abs(v), 1e-2)) {
 			return nil
 		}
 		all = append(all, v)

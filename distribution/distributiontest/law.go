@@ -1,6 +1,6 @@
-package distributiontest
-
 // The density's integral, and the law of the draws.
+
+package distributiontest
 
 import (
 	"fmt"

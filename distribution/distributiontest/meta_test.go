@@ -1,7 +1,7 @@
-package distributiontest
-
 // The suite itself: a correct base passes, and each typical mistake in it is
 // found by the check that is meant for it.
+
+package distributiontest
 
 import (
 	"math/rand/v2"

@@ -57,45 +57,34 @@ func Run[A distribution.Base[float32], B distribution.Base[float64]](t *testing.
 }
 
 // suite is a base under test in both precisions, with the same parameters.
-type suite struct {
-	f32 *fixture[float32]
-	f64 *fixture[float64]
-}
-
-// check is one property.
-type check = conform.Check[*suite]
+type suite = conform.Pair[*fixture[float32], *fixture[float64]]
 
 // checks are all properties, cheapest to understand first.
-func checks() []check {
-	all := []check{
+func checks() conform.Checks[*fixture[float32], *fixture[float64]] {
+	all := conform.Checks[*fixture[float32], *fixture[float64]]{
 		{Name: "state/specs", Run: checkSpecs},
 		{Name: "precision", Run: checkPrecision},
-		{Name: "gradient", Run: func(s *suite) error { return checkGradient(s.f64) }},
-		{Name: "law", Run: func(s *suite) error { return checkLaw(s.f64) }},
+		{Name: "gradient", Run: func(s *suite) error { return checkGradient(s.F64) }},
+		{Name: "law", Run: func(s *suite) error { return checkLaw(s.F64) }},
 	}
-	both := func(name string, a func(*fixture[float32]) error, b func(*fixture[float64]) error) {
-		all = append(all,
-			check{Name: name + "/float32", Run: func(s *suite) error { return a(s.f32) }},
-			check{Name: name + "/float64", Run: func(s *suite) error { return b(s.f64) }})
-	}
-	both("state/names", checkState[float32], checkState[float64])
-	both("state/alias", checkAlias[float32], checkAlias[float64])
-	both("state/copy", checkCopy[float32], checkCopy[float64])
-	both("density/added", checkAdded[float32], checkAdded[float64])
-	both("density/views", checkViews[float32], checkViews[float64])
-	both("density/rows", checkRows[float32], checkRows[float64])
-	both("density/sizes", checkSizes[float32], checkSizes[float64])
-	both("density/context", checkContext[float32], checkContext[float64])
-	both("density/workers", checkWorkers[float32], checkWorkers[float64])
-	both("density/concurrent", checkConcurrent[float32], checkConcurrent[float64])
-	both("draws/repeat", checkRepeat[float32], checkRepeat[float64])
-	both("draws/views", checkDrawViews[float32], checkDrawViews[float64])
-	both("draws/temperature", checkTemperature[float32], checkTemperature[float64])
-	both("training/forward", checkTrainingForward[float32], checkTrainingForward[float64])
-	both("training/accumulate", checkAccumulate[float32], checkAccumulate[float64])
-	both("training/views", checkTrainingViews[float32], checkTrainingViews[float64])
-	both("training/sizes", checkTrainingSizes[float32], checkTrainingSizes[float64])
-	both("training/workers", checkTrainingWorkers[float32], checkTrainingWorkers[float64])
-	both("allocations", checkAllocations[float32], checkAllocations[float64])
+	all.Both("state/names", checkState[float32], checkState[float64])
+	all.Both("state/alias", checkAlias[float32], checkAlias[float64])
+	all.Both("state/copy", checkCopy[float32], checkCopy[float64])
+	all.Both("density/added", checkAdded[float32], checkAdded[float64])
+	all.Both("density/views", checkViews[float32], checkViews[float64])
+	all.Both("density/rows", checkRows[float32], checkRows[float64])
+	all.Both("density/sizes", checkSizes[float32], checkSizes[float64])
+	all.Both("density/context", checkContext[float32], checkContext[float64])
+	all.Both("density/workers", checkWorkers[float32], checkWorkers[float64])
+	all.Both("density/concurrent", checkConcurrent[float32], checkConcurrent[float64])
+	all.Both("draws/repeat", checkRepeat[float32], checkRepeat[float64])
+	all.Both("draws/views", checkDrawViews[float32], checkDrawViews[float64])
+	all.Both("draws/temperature", checkTemperature[float32], checkTemperature[float64])
+	all.Both("training/forward", checkTrainingForward[float32], checkTrainingForward[float64])
+	all.Both("training/accumulate", checkAccumulate[float32], checkAccumulate[float64])
+	all.Both("training/views", checkTrainingViews[float32], checkTrainingViews[float64])
+	all.Both("training/sizes", checkTrainingSizes[float32], checkTrainingSizes[float64])
+	all.Both("training/workers", checkTrainingWorkers[float32], checkTrainingWorkers[float64])
+	all.Both("allocations", checkAllocations[float32], checkAllocations[float64])
 	return all
 }

@@ -1,24 +1,12 @@
-package distributiontest
-
 // The contract of BaseGradPass beside its figures: what adds up, and what
 // results may depend on.
 
-import (
-	"fmt"
-	"testing"
+package distributiontest
 
+import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
 )
-
-func compareGrads[T bijector.Float](got, want [][]T, tol float64) error {
-	for k := range want {
-		if err := conform.Slices(fmt.Sprintf("Grads[%d]", k), got[k], want[k], tol); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // checkTrainingForward compares training with evaluation.
 func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
@@ -44,7 +32,7 @@ func checkAccumulate[T bijector.Float](f *fixture[T]) error {
 
 	rng := f.rng(54)
 	gotZ, gotCond := conform.Outputs[T](f.d, n), bijector.NewMat[T](f.c, n)
-	fill(gotCond, rng, normal)
+	conform.Fill(gotCond, rng, conform.Normal)
 	for j := range f.c {
 		for i, v := range gotCond.Feature(j) {
 			dcond.Feature(j)[i] += v
@@ -67,7 +55,7 @@ func checkAccumulate[T bijector.Float](f *fixture[T]) error {
 	s.pass.Backward(gotZ, gotCond, z, cond, s.dlogp)
 	tol := 20 * conform.CloseIn[T]()
 	if err := conform.FirstError(
-		conform.Slices("logp", got, logp, tol), conform.Mats("dcond", gotCond, dcond, tol), compareGrads(s.pass.Grads(), grads, tol)); err != nil {
+		conform.Slices("logp", got, logp, tol), conform.Mats("dcond", gotCond, dcond, tol), conform.Grads(s.pass.Grads(), grads, tol)); err != nil {
 		return conform.Prefix(err, "LogProb and Backward must add to logp, dcond and Grads, which were not zero")
 	}
 	if err := conform.Mats("dz", gotZ, dz, conform.Exact); err != nil {
@@ -91,9 +79,7 @@ func checkTrainingViews[T bijector.Float](f *fixture[T]) error {
 	z, cond := f.data(n, 55)
 	s := newStep(f, z, cond, bijector.PassOptions{MaxBatch: n}, 56)
 	_, dz, dcond, grads := s.run()
-	for _, g := range s.pass.Grads() {
-		clear(g)
-	}
+	conform.ZeroGrads(s.pass.Grads())
 	view, _ := conform.Framed(z)
 	given, _ := conform.Framed(cond)
 	gotZ, wholeZ := conform.Framed(conform.Outputs[T](f.d, n))
@@ -103,7 +89,7 @@ func checkTrainingViews[T bijector.Float](f *fixture[T]) error {
 	tol := 20 * conform.CloseIn[T]()
 	return conform.Prefix(conform.FirstError(
 		conform.Intact("dz", wholeZ, n), conform.Intact("dcond", wholeCond, n),
-		conform.Mats("dz", gotZ, dz, tol), conform.Mats("dcond", gotCond, dcond, tol), compareGrads(s.pass.Grads(), grads, tol)),
+		conform.Mats("dz", gotZ, dz, tol), conform.Mats("dcond", gotCond, dcond, tol), conform.Grads(s.pass.Grads(), grads, tol)),
 		"BaseGradPass on views of larger batches")
 }
 
@@ -132,7 +118,7 @@ func sameStep[T bijector.Float](got, want *step[T]) error {
 	logp0, dz0, dcond0, grads0 := want.run()
 	return conform.FirstError(
 		conform.Slices("logp", logp, logp0, conform.Exact), conform.Mats("dz", dz, dz0, conform.Exact),
-		conform.Mats("dcond", dcond, dcond0, conform.Exact), compareGrads(grads, grads0, conform.Exact))
+		conform.Mats("dcond", dcond, dcond0, conform.Exact), conform.Grads(grads, grads0, conform.Exact))
 }
 
 // checkTrainingWorkers asks for the same bits on any number of cores.
@@ -143,13 +129,12 @@ func checkTrainingWorkers[T bijector.Float](f *fixture[T]) error {
 	for _, n := range []int{17, f.bigBatch()} {
 		z, cond := f.data(n, 60)
 		alone := newStep(f, z, cond, bijector.PassOptions{MaxBatch: n}, 61)
-		for k := 1; k <= 3; k++ {
-			w := bijector.NewWorkers(k)
-			err := sameStep(newStep(f, z, cond, bijector.PassOptions{MaxBatch: n, Workers: w}, 61), alone)
-			w.Close()
-			if err != nil {
-				return conform.Prefix(err, "BaseGradPass on %d samples with %d workers must give the bits of none", n, k)
-			}
+		err := conform.EachWorkers(func(w *bijector.Workers, k int) error {
+			return conform.Prefix(sameStep(newStep(f, z, cond, bijector.PassOptions{MaxBatch: n, Workers: w}, 61), alone),
+				"BaseGradPass on %d samples with %d workers must give the bits of none", n, k)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -157,33 +142,22 @@ func checkTrainingWorkers[T bijector.Float](f *fixture[T]) error {
 
 // checkAllocations counts those of each method of both passes.
 func checkAllocations[T bijector.Float](f *fixture[T]) error {
-	if conform.Raced {
-		return nil
-	}
 	n := f.bigBatch()
 	z, cond := f.data(n, 62)
 	draws, logp, rng := conform.Outputs[T](f.d, n), make([]float64, n), f.rng(63)
-	w := bijector.NewWorkers(2)
-	defer w.Close()
-	for _, o := range []bijector.PassOptions{{MaxBatch: n}, {MaxBatch: n, Workers: w}} {
+	return conform.Allocations(n, func(o bijector.PassOptions) map[string]func() {
 		p := f.base.NewBasePass(o)
 		calls := map[string]func(){
 			"BasePass.LogProb": func() { p.LogProb(z, cond, logp) },
 			"BasePass.Sample":  func() { p.Sample(rng, draws, cond, 1) },
 		}
 		if f.trainable {
-			s := newStep(f, z, cond, o, 64)
-			dcond := bijector.NewMat[T](f.c, n)
+			s, dcond := newStep(f, z, cond, o, 64), bijector.NewMat[T](f.c, n)
 			calls["BaseGradPass"] = func() {
 				s.pass.LogProb(z, cond, logp)
 				s.pass.Backward(draws, dcond, z, cond, s.dlogp)
 			}
 		}
-		for name, call := range calls {
-			if a := testing.AllocsPerRun(5, call); a > 0 {
-				return fmt.Errorf("%s allocates %v times a call (workers: %d); make buffers and closures with the pass", name, a, o.Workers.Count())
-			}
-		}
-	}
-	return nil
+		return calls
+	})
 }

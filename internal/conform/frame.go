@@ -5,6 +5,7 @@ package conform
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
 )
@@ -17,6 +18,25 @@ func Outputs[T bijector.Float](d, n int) bijector.Mat[T] {
 		m.Data[i] = T(math.NaN())
 	}
 	return m
+}
+
+// Fill draws the samples of m, rounded to float32 so that both precisions have
+// the same.
+func Fill[T bijector.Float](m bijector.Mat[T], rng *rand.Rand, row func(*rand.Rand, []float64)) {
+	v := make([]float64, m.D)
+	for i := range m.N {
+		row(rng, v)
+		for j := range v {
+			m.Feature(j)[i] = T(float32(v[j]))
+		}
+	}
+}
+
+// Normal fills x with standard normals.
+func Normal(rng *rand.Rand, x []float64) {
+	for j := range x {
+		x[j] = rng.NormFloat64()
+	}
 }
 
 // guard is what surrounds a view.

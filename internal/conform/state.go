@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"unsafe"
 
@@ -112,6 +113,28 @@ func Copy[D, S bijector.Float](dst bijector.Stateful[D], src bijector.Stateful[S
 	if v, ok := any(dst).(bijector.Validator); ok {
 		if err := v.Validate(); err != nil {
 			return fmt.Errorf("the state of an equal one is refused by Validate: %w", err)
+		}
+	}
+	return nil
+}
+
+// Alias writes to each parameter in turn, which unchanged must notice, and
+// takes it back, which it must not.
+func Alias[T bijector.Float](s bijector.Stateful[T], rng *rand.Rand, unchanged func() error) error {
+	for _, p := range s.Params() {
+		start := append([]T(nil), p.Data...)
+		for i := range p.Data {
+			p.Data[i] += T(0.1 * rng.NormFloat64())
+		}
+		Changed(s)
+		err := unchanged()
+		copy(p.Data, start)
+		Changed(s)
+		if err == nil {
+			return fmt.Errorf("writing to parameter %q changes nothing; Data must alias what passes read", p.Name)
+		}
+		if err := unchanged(); err != nil {
+			return Prefix(err, "after parameter %q was changed and changed back", p.Name)
 		}
 	}
 	return nil
