@@ -108,9 +108,9 @@ func (d *locationScale[T]) Params() []bijector.Param[T] {
 // Buffers: there are none. Fixed locations and scales are part of the spec.
 func (d *locationScale[T]) Buffers() []bijector.Buffer { return nil }
 
-// Validate returns nil where this is a distribution, and otherwise an ErrSpec
-// for a number of features that makes none, or an ErrNonFinite for a learned
-// location or scale that has become unusable.
+// Validate returns nil, an ErrSpec for a number of features below 1 or above
+// 2^20, or an ErrNonFinite for a learned location or scale that has become
+// unusable.
 func (d *locationScale[T]) Validate() error {
 	if err := checkDim("base", d.dim); err != nil {
 		return err

@@ -219,7 +219,7 @@ func TestIndependentSpecs(t *testing.T) {
 	}
 }
 
-// lifted is a Univariate from outside, and backwards one that is none.
+// lifted is a Univariate from outside, and backwards one whose quantiles fall.
 type lifted struct{ distuv.Normal }
 
 type backwards struct{ lifted }
