@@ -1,3 +1,5 @@
+// Timing: medians of steps and of operations.
+
 package benchmarks
 
 import (
@@ -14,12 +16,13 @@ import (
 var errTooFew = errors.New("too few operations in the time; give it longer")
 
 // StepTime trains a model for about d and returns the median seconds of a
-// step of train.Fit: reading, gradient and optimiser.
-func StepTime(m bijector.Objective[float32], data train.Source, batch int, d time.Duration) (float64, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
+// step of train.Fit: reading, gradient and optimiser. Its error is that of ctx
+// where ctx ends before.
+func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Source, batch int, d time.Duration) (float64, error) {
+	timed, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	var w watch
-	_, err := train.Fit(ctx, Bare[float32]{m}, data, train.Options{
+	_, err := train.Fit(timed, Bare[float32]{m}, data, train.Options{
 		Epochs: 1 << 20, Batch: batch, Rate: 1e-5, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w,
 	})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -29,11 +32,14 @@ func StepTime(m bijector.Objective[float32], data train.Source, batch int, d tim
 }
 
 // OpTime repeats f for about d and returns its median seconds, the first tenth
-// of the time left out.
-func OpTime(f func() error, d time.Duration) (float64, error) {
+// of the time left out. Its error is that of ctx where ctx ends before.
+func OpTime(ctx context.Context, f func() error, d time.Duration) (float64, error) {
 	var times []float64
 	start := time.Now()
 	for before := start; before.Sub(start) < d || len(times) < 3; before = time.Now() {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
 		if err := f(); err != nil {
 			return 0, err
 		}

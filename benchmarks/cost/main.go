@@ -5,11 +5,10 @@
 package main
 
 import (
-	"errors"
-	"flag"
+	"context"
 	"fmt"
-	"log"
-	"os"
+	"image"
+	"io"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -22,6 +21,7 @@ import (
 	"github.com/bijou-flow/bijou/benchmarks"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -44,42 +44,70 @@ var axes = []axis{
 	{"batch", []int{16, 32, 64, 128, 256, 512, 1024}, func(v int) size { s := base; s.batch = v; return s }},
 }
 
-func main() {
-	log.SetFlags(0)
-	out := flag.String("out", "cost.png", "`file` of the plot")
-	seconds := flag.Float64("seconds", 1, "of each measurement")
-	flag.Parse()
-	d := time.Duration(*seconds * float64(time.Second))
+const about = `Measures how the time of a sample grows with depth, width, dimension, batch and
+rows.
+
+It prints two tables as Markdown, and writes a plot of both.
+
+Example: go run ./benchmarks/cost -out cost.png -seconds 0.2
+`
+
+func main() { command.Main(run) }
+
+// run is main with its surroundings as arguments; it returns the exit code.
+func run(ctx context.Context, args []string, s command.Streams) int {
+	return command.Exit("cost", cost(ctx, args, s), s)
+}
+
+func cost(ctx context.Context, args []string, s command.Streams) error {
+	var seconds float64
+	f := command.NewFlags("./benchmarks/cost", about)
+	out := f.File("out", "cost.png", "`file` of the plot", ".png")
+	f.Positive(&seconds, "seconds", 1, 3600, "`seconds` of each measurement")
+	if err := f.Parse(args, s); err != nil {
+		return err
+	}
+	panels, err := measure(ctx, time.Duration(seconds*float64(time.Second)), s.Out)
+	if err != nil {
+		return command.Early(err, "what was measured is printed, and no picture is written")
+	}
+	return out.WritePNG(s, picture(panels))
+}
+
+// measure prints all measurements, of d each, and plots them.
+func measure(ctx context.Context, d time.Duration, w io.Writer) ([]*plot.Plot, error) {
 	var panels []*plot.Plot
-	fmt.Println("| | | training, us a sample |\n|---|--:|--:|")
+	fmt.Fprintln(w, "| | | training, us a sample |\n|---|--:|--:|")
 	for _, a := range axes {
 		var xys plotter.XYs
 		for _, v := range a.values {
-			s := a.at(v)
-			step, err := trainStep(s, d)
+			at := a.at(v)
+			step, err := trainStep(ctx, at, d)
 			if err != nil {
-				log.Fatal(err)
+				return nil, err
 			}
-			us := step * 1e6 / float64(s.batch)
-			fmt.Printf("| %s | %d | %.2f |\n", a.name, v, us)
+			us := step * 1e6 / float64(at.batch)
+			fmt.Fprintf(w, "| %s | %d | %.2f |\n", a.name, v, us)
 			xys = append(xys, plotter.XY{X: float64(v), Y: us})
 		}
-		panels = append(panels, panel(a.name, "training, us a sample", xys))
+		p, err := panel(a.name, "training, us a sample", xys)
+		if err != nil {
+			return nil, err
+		}
+		panels = append(panels, p)
 	}
-	fmt.Println("\n| rows | log-density, us a row |\n|--:|--:|")
+	fmt.Fprintln(w, "\n| rows | log-density, us a row |\n|--:|--:|")
 	var xys plotter.XYs
 	for _, n := range []int{1, 10, 100, 1000, 10000, 100000} {
-		t, err := logProb(n, d)
+		t, err := logProb(ctx, n, d)
 		if err != nil {
-			log.Fatal(err)
+			return nil, err
 		}
-		fmt.Printf("| %d | %.2f |\n", n, t*1e6/float64(n))
+		fmt.Fprintf(w, "| %d | %.2f |\n", n, t*1e6/float64(n))
 		xys = append(xys, plotter.XY{X: float64(n), Y: t * 1e6 / float64(n)})
 	}
-	panels = append(panels, panel("rows", "log-density, us a row", xys))
-	if err := save(*out, panels); err != nil {
-		log.Fatal(err)
-	}
+	p, err := panel("rows", "log-density, us a row", xys)
+	return append(panels, p), err
 }
 
 func newFlow(s size) (*distribution.Flow[float32], error) {
@@ -93,28 +121,28 @@ func newFlow(s size) (*distribution.Flow[float32], error) {
 }
 
 // trainStep is the median time of a training step.
-func trainStep(s size, d time.Duration) (float64, error) {
+func trainStep(ctx context.Context, s size, d time.Duration) (float64, error) {
 	flow, err := newFlow(s)
 	if err != nil {
 		return 0, err
 	}
 	const rows = 10240
 	data := train.Tensor(benchmarks.Normal[float32](rows, s.dim)).Given(benchmarks.Labels[float32](rows))
-	return benchmarks.StepTime(flow, data, s.batch, d)
+	return benchmarks.StepTime(ctx, flow, data, s.batch, d)
 }
 
 // logProb is the median time of scoring n rows.
-func logProb(n int, d time.Duration) (float64, error) {
+func logProb(ctx context.Context, n int, d time.Duration) (float64, error) {
 	flow, err := newFlow(base)
 	if err != nil {
 		return 0, err
 	}
 	x, dst, given := benchmarks.Normal[float32](n, base.dim), make([]float64, n), flow.Given(benchmarks.Labels[float32](n))
-	return benchmarks.OpTime(func() error { return given.LogProbInto(dst, x) }, d)
+	return benchmarks.OpTime(ctx, func() error { return given.LogProbInto(dst, x) }, d)
 }
 
 // panel is one curve on logarithmic axes.
-func panel(x, y string, xys plotter.XYs) *plot.Plot {
+func panel(x, y string, xys plotter.XYs) (*plot.Plot, error) {
 	p := plot.New()
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
@@ -125,26 +153,16 @@ func panel(x, y string, xys plotter.XYs) *plot.Plot {
 	}
 	p.Y.Min, p.Y.Max = lo/2, hi*2
 	p.Add(plotter.NewGrid())
-	if err := plotutil.AddLinePoints(p, xys); err != nil {
-		log.Fatal(err)
-	}
-	return p
+	return p, plotutil.AddLinePoints(p, xys)
 }
 
-// save draws panels side by side into one PNG.
-func save(path string, panels []*plot.Plot) error {
+// picture draws panels side by side.
+func picture(panels []*plot.Plot) image.Image {
 	const side = 3.2 * vg.Inch
 	img := vgimg.New(side*vg.Length(len(panels)), side)
 	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: vg.Points(14), PadTop: 8, PadBottom: 8, PadLeft: 8, PadRight: 12}
 	for i, c := range plot.Align([][]*plot.Plot{panels}, tiles, draw.New(img))[0] {
 		panels[i].Draw(c)
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
+	return img.Image()
 }

@@ -7,9 +7,8 @@
 package main
 
 import (
-	"flag"
+	"context"
 	"fmt"
-	"log"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -18,19 +17,39 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/internal/command"
 )
 
 const dim, batch = 20, 100
 
-func main() {
-	log.SetFlags(0)
-	width := flag.Int("width", 100, "width of both hidden layers")
-	flag.Parse()
-	fmt.Println("| couplings | keeps | activations, MiB | ms a step | relative error of the gradient |\n|--:|---|--:|--:|--:|")
-	for _, layers := range []int{10, 100, 1000} {
-		chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: dim, Layers: layers, Hidden: []int{*width, *width}, OutScale: 0.1, Seed: 1})
+const about = `Measures what a training step keeps from its forward pass, under each choice of
+bijector.Memory, for flows of 10, 100 and 1,000 couplings.
+
+It prints a table as Markdown (bytes of activations, time of a step, and how far
+the gradient is from that of keeping everything), and writes no file.
+
+Example: go run ./benchmarks/memory -width 200
+`
+
+func main() { command.Main(run) }
+
+// run is main with its surroundings as arguments; it returns the exit code.
+func run(ctx context.Context, args []string, s command.Streams) int {
+	return command.Exit("memory", memory(ctx, args, []int{10, 100, 1000}, s), s)
+}
+
+func memory(ctx context.Context, args []string, depths []int, s command.Streams) error {
+	var width int
+	f := command.NewFlags("./benchmarks/memory", about)
+	f.Int(&width, "width", 100, 1, command.MaxSize, "`width` of both hidden layers")
+	if err := f.Parse(args, s); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Out, "| couplings | keeps | activations, MiB | ms a step | relative error of the gradient |\n|--:|---|--:|--:|--:|")
+	for _, layers := range depths {
+		chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: dim, Layers: layers, Hidden: []int{width, width}, OutScale: 0.1, Seed: 1})
 		if err != nil {
-			log.Fatal(err)
+			return err
 		}
 		var all []float32
 		for _, m := range []struct {
@@ -43,13 +62,17 @@ func main() {
 			{"every 30th input", bijector.Memory{Mode: bijector.Reverse, Every: 30}},
 			{"no input", bijector.Memory{Mode: bijector.Reverse, Every: 1 << 30}},
 		} {
-			r := measure(chain, m.memory)
+			r, err := measure(ctx, chain, m.memory)
+			if err != nil {
+				return command.Early(err, "what was measured is printed")
+			}
 			if all == nil {
 				all = r.gradient
 			}
-			fmt.Printf("| %d | %s | %.2f | %.1f | %.1e |\n", layers, m.name, r.mib, r.ms, distance(r.gradient, all))
+			fmt.Fprintf(s.Out, "| %d | %s | %.2f | %.1f | %.1e |\n", layers, m.name, r.mib, r.ms, distance(r.gradient, all))
 		}
 	}
+	return nil
 }
 
 // result is what one way of keeping costs.
@@ -58,8 +81,8 @@ type result struct {
 	gradient []float32
 }
 
-// measure takes steps of a chain under a Memory.
-func measure(chain *bijector.Chain[float32], m bijector.Memory) result {
+// measure takes steps of a chain under a Memory, until ctx ends.
+func measure(ctx context.Context, chain *bijector.Chain[float32], m bijector.Memory) (result, error) {
 	w := bijector.NewWorkers(0)
 	defer w.Close()
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -82,6 +105,9 @@ func measure(chain *bijector.Chain[float32], m bijector.Memory) result {
 	}
 	var times []float64
 	for range 7 {
+		if err := ctx.Err(); err != nil {
+			return result{}, err
+		}
 		for _, g := range pass.Grads() {
 			clear(g)
 		}
@@ -100,7 +126,7 @@ func measure(chain *bijector.Chain[float32], m bijector.Memory) result {
 	for _, g := range pass.Grads() {
 		r.gradient = append(r.gradient, g...)
 	}
-	return r
+	return r, nil
 }
 
 // heap is the number of bytes in use.

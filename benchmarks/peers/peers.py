@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Times bijou beside PyTorch, in turns, and prints the ratios.
-
-    benchmarks/peers/run            # installs what it can, then runs this
+"""Times bijou beside PyTorch, in turns, and prints the ratios as Markdown.
 
 Every round times each workload once in PyTorch and once in bijou, so that
 both see the same neighbours; a figure is the median over the rounds. PyTorch
 runs with one thread and with all cores, and the faster of the two counts
 against bijou on all cores. zuko takes part where it can be imported.
+
+It prints a table, and writes no file.
 """
 import argparse
 import gzip
@@ -18,9 +18,39 @@ import sys
 import tempfile
 import time
 
+
+
+def arguments():
+    p = argparse.ArgumentParser(
+        prog="benchmarks/peers/run", usage="benchmarks/peers/run [job] [flags]", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong flags, 130 interrupted.")
+    p.add_argument("binary", nargs="?", metavar="job", help="compare the main job of mnist/latentflow alone")
+    p.add_argument("-rounds", type=positive(int), default=5, help="of each workload (default 5)")
+    p.add_argument("-seconds", type=positive(float), default=1.5, help="of each measurement (default 1.5)")
+    p.add_argument("-job", help=argparse.SUPPRESS)  # the compiled mnist/latentflow
+    return p.parse_args()
+
+
+def positive(kind):
+    def read(text):
+        try:
+            if 0 < kind(text) < math.inf:
+                return kind(text)
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"{text}: want {'a whole number, 1 or more' if kind is int else 'a number above 0'}")
+
+    return read
+
+
+args = arguments()  # before torch, which takes seconds and may be missing
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-import torch  # noqa: E402
-from torch import nn  # noqa: E402
+try:
+    import torch
+    from torch import nn
+except ImportError as e:
+    sys.exit(f"benchmarks/peers/run: {e}; want Python with torch, such as Debian's python3-torch, in PYTHON or as python3")
 
 try:
     import zuko
@@ -234,33 +264,27 @@ def show(seconds):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("binary", help="the compiled command benchmarks/peers/ours")
-    p.add_argument("-rounds", type=int, default=5)
-    p.add_argument("-job", metavar="LATENTFLOW", help="the compiled command mnist/latentflow: compare the main job alone")
-    p.add_argument("-seconds", type=float, default=1.5, help="of each measurement")
-    a = p.parse_args()
     cores = len(os.sched_getaffinity(0))
-    if a.job:
+    if args.job:
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as out:
-            subprocess.run([a.job, "train", "-hidden", "100,100", "-out", out], check=True, capture_output=True)
+            subprocess.run([args.job, "train", "-hidden", "100,100", "-out", out], check=True, capture_output=True)
         took, theirs = time.perf_counter() - start, torch_job()
         print(f"main job: PyTorch {theirs:.0f} s (ten times a tenth, one thread), bijou {took:.0f} s, ratio {theirs / took:.1f}")
         return
     torch.manual_seed(0)
     jobs = list(workloads())
     got = {}
-    for r in range(a.rounds):
+    for r in range(args.rounds):
         for name, _, f in jobs:
             for threads in (1, cores):
                 torch.set_num_threads(threads)
-                got.setdefault((name, "torch", threads), []).append(timed(f, a.seconds))
-                got.setdefault((name, "bijou", threads), []).append(ours(a.binary, name, a.seconds, threads))
-        print(f"round {r + 1} of {a.rounds}", file=sys.stderr)
+                got.setdefault((name, "torch", threads), []).append(timed(f, args.seconds))
+                got.setdefault((name, "bijou", threads), []).append(ours(args.binary, name, args.seconds, threads))
+        print(f"round {r + 1} of {args.rounds}", file=sys.stderr)
     mid = {k: statistics.median(v) for k, v in got.items()}
     print(f"PyTorch {torch.__version__}" + (f", zuko {zuko.__version__}" if zuko else "") +
-          f"; medians of {a.rounds} rounds in turns\n")
+          f"; medians of {args.rounds} rounds in turns\n")
     print(f"| work | PyTorch, 1 thread | PyTorch, {cores} threads | bijou, 1 core | bijou, {cores} cores | ratio, 1 core | ratio, {cores} cores |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for name, n, _ in jobs:
@@ -271,4 +295,8 @@ def main():
         print(f"| {label} | {show(t1)} | {show(tn)} | {show(b1)} | {show(bn)} | {t1 / b1:.1f} | {best / bn:.1f} |")
 
 
-main()
+try:
+    main()
+except KeyboardInterrupt:
+    print("benchmarks/peers/run: interrupted", file=sys.stderr)
+    sys.exit(130)

@@ -6,7 +6,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -29,7 +29,7 @@ type data struct {
 	x, digits   *tensor.Dense // of the test set
 }
 
-func load(ctx context.Context, a arguments) (d data, err error) {
+func load(ctx context.Context, a arguments, log io.Writer) (d data, err error) {
 	tr, te, err := mnist.Load()
 	if err != nil {
 		return d, err
@@ -39,14 +39,12 @@ func load(ctx context.Context, a arguments) (d data, err error) {
 	}
 	var x, y *tensor.Dense
 	switch {
-	case (a.train == "") != (a.test == ""):
-		return d, fmt.Errorf("-train %q -test %q: want both or neither", a.train, a.test)
 	case a.train != "":
 		if x, err = readRows(a.train, tr.Len()); err == nil {
 			y, err = readRows(a.test, te.Len())
 		}
 	default:
-		x, y, err = embed(ctx, tr, te, a.aeEpochs)
+		x, y, err = embed(ctx, tr, te, a.aeEpochs, log)
 	}
 	if err != nil {
 		return d, err
@@ -119,7 +117,7 @@ func checkArray(h *npy.Header, n int) (shape []int, err error) {
 }
 
 // embed trains the autoencoder of mnist/latentflow and encodes both sets.
-func embed(ctx context.Context, tr, te *mnist.Set, epochs int) (x, y *tensor.Dense, err error) {
+func embed(ctx context.Context, tr, te *mnist.Set, epochs int, log io.Writer) (x, y *tensor.Dense, err error) {
 	ae, err := autoencoder.NewConv[float32](autoencoder.ConvSpec{Seed: 1})
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +128,7 @@ func embed(ctx context.Context, tr, te *mnist.Set, epochs int) (x, y *tensor.Den
 	if err != nil {
 		return nil, nil, err
 	}
-	log.Printf("an autoencoder: %d epochs, %.0f s, %.4f nats a pixel", epochs, report.Time.Seconds(), report.Loss())
+	fmt.Fprintf(log, "an autoencoder: %d epochs, %.0f s, %.4f nats a pixel\n", epochs, report.Time.Seconds(), report.Loss())
 	if x, err = ae.Encode(mnist.Pixels[float32](tr)); err != nil {
 		return nil, nil, err
 	}

@@ -13,40 +13,47 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"io"
-	"log"
-	"os"
-	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/bijou-flow/bijou/internal/command"
 )
 
-func main() {
-	log.SetFlags(0)
-	a := arguments{}
-	flag.StringVar(&a.train, "train", "", "`file` of embeddings of the training images in their order, float32 (60000, d): a .npy file, or FILE.npz:NAME; empty: train an autoencoder")
-	flag.StringVar(&a.test, "test", "", "`file` of embeddings of the test images")
-	flag.IntVar(&a.epochs, "epochs", 20, "`number` of epochs for each flow")
-	flag.IntVar(&a.aeEpochs, "ae-epochs", 10, "`number` of epochs for the autoencoder")
-	seeds := flag.String("seeds", "1", "`seeds`, with commas between: each row is the mean over them")
-	flag.StringVar(&a.only, "only", "", "`words`, with commas between: the rows whose names contain one; empty: all")
-	flag.IntVar(&a.limit, "limit", 0, "train on the first `n` images alone; 0: all")
-	flag.Parse()
-	for _, s := range strings.Split(*seeds, ",") {
-		n, err := strconv.ParseUint(s, 10, 53)
-		if err != nil {
-			log.Fatalf("-seeds: %q is no seed", s)
-		}
-		a.seeds = append(a.seeds, n)
+const about = `Trains every recipe on embeddings of MNIST, and Real NVP with every
+parametrisation of its scale.
+
+It prints two tables as Markdown, a row as soon as it is measured, and writes no
+file. Without -train and -test it trains an autoencoder first and uses its
+embeddings. Flows know the digit.
+
+Example: go run ./benchmarks/recipes -only "Real NVP" -limit 10000 -epochs 5
+`
+
+func main() { command.Main(run) }
+
+// run is main with its surroundings as arguments; it returns the exit code.
+func run(ctx context.Context, args []string, s command.Streams) int {
+	return command.Exit("recipes", recipesCommand(ctx, args, s), s)
+}
+
+func recipesCommand(ctx context.Context, args []string, s command.Streams) error {
+	var a arguments
+	f := command.NewFlags("./benchmarks/recipes", about)
+	f.String(&a.train, "train", "", "`file` of embeddings of the training images in their order, float32 (60000, d): a .npy file, or FILE.npz:NAME; empty: train an autoencoder")
+	f.String(&a.test, "test", "", "`file` of embeddings of the test images")
+	f.Int(&a.epochs, "epochs", 20, 1, command.Most, "`number` of epochs for each flow")
+	f.Int(&a.aeEpochs, "ae-epochs", 10, 1, command.Most, "`number` of epochs for the autoencoder")
+	f.Seeds(&a.seeds, "seeds", 1, "`seeds`, with commas between: each row is the mean over them")
+	f.String(&a.only, "only", "", "`words`, with commas between: the rows whose names contain one; empty: all")
+	f.Int(&a.limit, "limit", 0, 0, command.Most, "train on the first `n` images alone; 0: all")
+	if err := f.Parse(args, s); err != nil {
+		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, a, os.Stdout); err != nil {
-		log.Fatal(err)
+	if (a.train == "") != (a.test == "") {
+		return command.Usagef("-train %q -test %q: want both or neither", a.train, a.test)
 	}
+	return command.Early(a.compare(ctx, s), "what was measured is printed")
 }
 
 // arguments of the command.
@@ -61,9 +68,10 @@ func (a arguments) wanted(name string) bool {
 	return a.only == "" || slices.ContainsFunc(strings.Split(a.only, ","), func(w string) bool { return strings.Contains(name, w) })
 }
 
-// run trains all rows that are wanted and writes the tables.
-func run(ctx context.Context, a arguments, w io.Writer) error {
-	d, err := load(ctx, a)
+// compare trains all rows that are wanted and prints the tables.
+func (a arguments) compare(ctx context.Context, s command.Streams) error {
+	w := s.Out
+	d, err := load(ctx, a, s.Log)
 	if err != nil {
 		return err
 	}
@@ -73,7 +81,7 @@ func run(ctx context.Context, a arguments, w io.Writer) error {
 		if !a.wanted(v.name + " " + v.size) {
 			continue
 		}
-		r, err := average(ctx, v, d, a, nil)
+		r, err := average(ctx, v, d, a, nil, s.Log)
 		if err != nil {
 			return err
 		}
@@ -86,7 +94,7 @@ func run(ctx context.Context, a arguments, w io.Writer) error {
 		if !a.wanted("scale " + v.name) {
 			continue
 		}
-		r, err := average(ctx, v, d, a, stability)
+		r, err := average(ctx, v, d, a, stability, s.Log)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"log"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -31,7 +31,7 @@ type result struct {
 
 // average trains a variant with each seed. more adds to the figures of each
 // flow; nil: nothing, and times are taken instead.
-func average(ctx context.Context, v variant, d data, a arguments, more func(*distribution.Flow[float32], data, *result) error) (result, error) {
+func average(ctx context.Context, v variant, d data, a arguments, more func(*distribution.Flow[float32], data, *result) error, log io.Writer) (result, error) {
 	r := result{lowest: math.Inf(1), highest: math.Inf(-1)}
 	for _, seed := range a.seeds {
 		chain, err := v.chain(seed)
@@ -50,7 +50,7 @@ func average(ctx context.Context, v variant, d data, a arguments, more func(*dis
 		if err != nil {
 			return r, err
 		}
-		log.Printf("%s %s, seed %d: %.3f nats, %.0f s", v.name, v.size, seed, loss, report.Time.Seconds())
+		fmt.Fprintf(log, "%s %s, seed %d: %.3f nats, %.0f s\n", v.name, v.size, seed, loss, report.Time.Seconds())
 		n := float64(len(a.seeds))
 		r.mean += loss / n
 		r.lowest, r.highest = min(r.lowest, loss), max(r.highest, loss)

@@ -1,3 +1,5 @@
+// The distributions of points in the plane.
+
 package main
 
 import (

@@ -1,11 +1,11 @@
+// Scatter plots, heat maps, and all of them in one picture.
+
 package main
 
 import (
-	"errors"
 	"image"
 	"image/color"
 	"math"
-	"os"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette/moreland"
@@ -90,8 +90,8 @@ func heatMap(title string, flow *distribution.Flow[float32]) (*plot.Plot, error)
 	return p, nil
 }
 
-// save draws rows of panels into one PNG.
-func save(path string, rows [][]*plot.Plot) error {
+// picture draws rows of panels.
+func picture(rows [][]*plot.Plot) image.Image {
 	const side = 1.5 * vg.Inch
 	cols := len(rows[0])
 	img := vgimg.NewWith(
@@ -104,12 +104,5 @@ func save(path string, rows [][]*plot.Plot) error {
 			p.Draw(canvases[i][j])
 		}
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
+	return img.Image()
 }

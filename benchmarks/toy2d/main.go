@@ -6,9 +6,8 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"log"
+	"io"
 	"math/rand/v2"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -41,79 +41,99 @@ func recipe(layers int) coupling.Recipe {
 	return coupling.Recipe{Dim: 2, Layers: layers, Hidden: []int{64, 64}, Seed: 1}
 }
 
+const about = `Trains every kind of flow on four distributions of points in the plane.
+
+It prints a table of their negative log-likelihoods on other points, as
+Markdown, and writes a picture: data, draws and log-density side by side.
+
+Example: go run ./benchmarks/toy2d -out toy2d.png -epochs 5
+`
+
+func main() { command.Main(run) }
+
+// run is main with its surroundings as arguments; it returns the exit code.
+func run(ctx context.Context, args []string, s command.Streams) int {
+	return command.Exit("toy2d", toy2d(ctx, args, s), s)
+}
+
 // options of a run.
-type options struct {
-	points, epochs int
-	out            string
-}
+type options struct{ points, epochs int }
 
-func main() {
-	log.SetFlags(0)
+func toy2d(ctx context.Context, args []string, s command.Streams) error {
 	var o options
-	flag.StringVar(&o.out, "out", "toy2d.png", "`file` of the picture")
-	flag.IntVar(&o.points, "points", 20000, "`number` of points to train on")
-	flag.IntVar(&o.epochs, "epochs", 60, "`epochs` of each flow")
-	flag.Parse()
-	if err := run(o); err != nil {
-		log.Fatal("toy2d: ", err)
+	f := command.NewFlags("./benchmarks/toy2d", about)
+	out := f.File("out", "toy2d.png", "`file` of the picture", ".png")
+	f.Int(&o.points, "points", 20000, 2, 10_000_000, "`number` of points to train on")
+	f.Int(&o.epochs, "epochs", 60, 1, command.Most, "`epochs` of each flow")
+	if err := f.Parse(args, s); err != nil {
+		return err
 	}
-}
-
-// run trains, prints a table of test losses and draws.
-func run(o options) error {
-	fmt.Print("negative log-likelihood of other points, nats\n\n| data |")
-	for _, m := range models {
-		fmt.Printf(" %s |", m.name)
-	}
-	fmt.Println("\n|---|--:|--:|--:|--:|")
 	start := time.Now()
+	fmt.Fprint(s.Out, "negative log-likelihood of other points, nats\n\n| data |")
+	for _, m := range models {
+		fmt.Fprintf(s.Out, " %s |", m.name)
+	}
+	fmt.Fprintln(s.Out, "\n|---|--:|--:|--:|--:|")
 	var rows [][]*plot.Plot
 	for _, d := range densities {
-		data := points(d, o.points, 1)
-		first, err := scatter(d.name, data)
+		row, losses, err := fitAll(ctx, d, o, s.Log)
 		if err != nil {
-			return err
+			return command.Early(err, "what was measured is printed, and no picture is written")
 		}
-		row := []*plot.Plot{first}
-		fmt.Printf("| %s |", d.name)
-		for _, m := range models {
-			flow, err := fit(m, data, o.epochs)
-			if err != nil {
-				return fmt.Errorf("%s on %s: %w", m.name, d.name, err)
-			}
-			nll, err := train.Evaluate(context.Background(), flow, train.Tensor(points(d, o.points, 2)))
-			if err != nil {
-				return err
-			}
-			fmt.Printf(" %.3f |", nll)
-			draws, err := flow.Sample(rand.New(rand.NewPCG(3, 4)), min(o.points, drawn))
-			if err != nil {
-				return err
-			}
-			samples, err := scatter(m.name, draws)
-			if err != nil {
-				return err
-			}
-			heat, err := heatMap(fmt.Sprintf("%.2f nats", nll), flow)
-			if err != nil {
-				return err
-			}
-			row = append(row, samples, heat)
+		fmt.Fprintf(s.Out, "| %s |", d.name)
+		for _, nll := range losses {
+			fmt.Fprintf(s.Out, " %.3f |", nll)
 		}
-		fmt.Println()
+		fmt.Fprintln(s.Out)
 		rows = append(rows, row)
 	}
-	fmt.Printf("\n%.0f s\n", time.Since(start).Seconds())
-	return save(o.out, rows)
+	fmt.Fprintf(s.Out, "\n%.0f s\n", time.Since(start).Seconds())
+	return out.WritePNG(s, picture(rows))
 }
 
-func fit(m model, data *tensor.Dense, epochs int) (*distribution.Flow[float32], error) {
+// fitAll trains every model on points of a density, and returns a row of panels
+// and the models' losses on other points.
+func fitAll(ctx context.Context, d density, o options, log io.Writer) (row []*plot.Plot, losses []float64, err error) {
+	data := points(d, o.points, 1)
+	first, err := scatter(d.name, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	row = append(row, first)
+	for _, m := range models {
+		flow, err := fit(ctx, m, data, o.epochs)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s on %s: %w", m.name, d.name, err)
+		}
+		nll, err := train.Evaluate(ctx, flow, train.Tensor(points(d, o.points, 2)))
+		if err != nil {
+			return nil, nil, err
+		}
+		fmt.Fprintf(log, "%s on %s: %.3f nats\n", m.name, d.name, nll)
+		draws, err := flow.Sample(rand.New(rand.NewPCG(3, 4)), min(o.points, drawn))
+		if err != nil {
+			return nil, nil, err
+		}
+		samples, err := scatter(m.name, draws)
+		if err != nil {
+			return nil, nil, err
+		}
+		heat, err := heatMap(fmt.Sprintf("%.2f nats", nll), flow)
+		if err != nil {
+			return nil, nil, err
+		}
+		row, losses = append(row, samples, heat), append(losses, nll)
+	}
+	return row, losses, nil
+}
+
+func fit(ctx context.Context, m model, data *tensor.Dense, epochs int) (*distribution.Flow[float32], error) {
 	chain, err := m.chain()
 	if err != nil {
 		return nil, err
 	}
 	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
-	_, err = train.Fit(context.Background(), flow, train.Tensor(data), train.Options{
+	_, err = train.Fit(ctx, flow, train.Tensor(data), train.Options{
 		Epochs: epochs, Batch: 250, Rate: 2e-3, Schedule: train.Cosine{}, Seed: 1,
 	})
 	return flow, err

@@ -4,48 +4,44 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"image"
 	"math"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 )
 
-const classifyAbout = `latentflow classify: tell the classes of test images by Bayes' rule.
+const classifyAbout = `Tells the classes of test images by Bayes' rule: an image belongs to the class
+under which the flow gives its embedding the highest density.
 
-usage: latentflow classify -model FILE [-data DIR] [-out FILE.png]
+It prints the accuracy, the mean log-loss and a table of the classes taken for
+each other, and writes a picture of the forty mistakes that the model is surest
+of, each with its label and the class it was taken for.
 
-An image belongs to the class under which the flow gives its embedding the
-highest density. It prints the accuracy, the mean log-loss and a table of the
-classes taken for each other, and writes a picture of the forty mistakes that
-the model is surest of.
-
-example: latentflow classify -model out/model.safetensors -out mistakes.png
+Example: go run ./mnist/latentflow classify -model out/model.safetensors -out mistakes.png
 `
 
 func classifyCommand(ctx context.Context, args []string, s command.Streams) error {
-	f := command.NewFlags("latentflow classify")
-	model := f.String("model", "out/model.safetensors", "`file` of a trained, conditional model")
-	data := f.String("data", "", "`directory` of other IDX files; empty: MNIST")
-	out := f.String("out", "mistakes.png", "`picture` of the mistakes that the model is surest of")
-	if err := command.Parse(f, args, classifyAbout, s); err != nil {
+	var model, data string
+	f := newFlags("classify", classifyAbout)
+	f.String(&model, "model", "out/model.safetensors", "`file` of a trained, conditional model")
+	dataset.Flag(f, &data)
+	out := f.File("out", "mistakes.png", "`picture` of the mistakes that the model is surest of", ".png")
+	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	if strings.ToLower(filepath.Ext(*out)) != ".png" {
-		return command.Usagef("-out %s: want a name that ends in .png", *out)
-	}
-	m, err := loadModel(*model)
+	m, err := loadModel(model)
 	if err != nil {
 		return err
 	}
 	if m.Flow().ContextDim() == 0 {
-		return command.Usagef("-model %s: the model is unconditional and knows no classes; train one without -unconditional", *model)
+		return command.Usagef("-model %s: the model is unconditional and knows no classes; train one without -unconditional", model)
 	}
-	_, test, err := command.LoadData(*data, 0, s.Log)
+	_, test, err := dataset.Load(data, 0, s.Log)
 	if err != nil {
 		return err
 	}
@@ -53,20 +49,20 @@ func classifyCommand(ctx context.Context, args []string, s command.Streams) erro
 	if err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return command.Interrupted("nothing is written")
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	v := judge(logs, test)
-	if len(v.mistakes) > 0 {
-		if err := v.draw(*out, test); err != nil {
-			return fmt.Errorf("-out: %w", err)
-		}
+	v.print(s)
+	if len(v.mistakes) == 0 {
+		fmt.Fprintln(s.Log, "no mistakes, so no picture of them")
+		return nil
 	}
-	v.print(s, test)
-	if len(v.mistakes) > 0 {
-		fmt.Fprintln(s.Out, *out)
+	picture, err := v.draw(test)
+	if err != nil {
+		return err
 	}
-	return nil
+	return out.WritePNG(s, picture)
 }
 
 // classify are the logarithms of the classes' probabilities for each image,
@@ -120,7 +116,7 @@ func judge(logs [][]float32, set *mnist.Set) verdicts {
 }
 
 // print prints accuracy, loss and the table.
-func (v verdicts) print(s command.Streams, set *mnist.Set) {
+func (v verdicts) print(s command.Streams) {
 	n := len(v.said)
 	fmt.Fprintf(s.Out, "%d of %d test images classified as labelled: %.2f %%\n", n-len(v.mistakes), n, 100-100*float64(len(v.mistakes))/float64(n))
 	fmt.Fprintf(s.Out, "log-loss %.4f nats; an image whose class is a guess has %.4f\n", v.loss, math.Log(float64(len(v.table[0]))))
@@ -138,22 +134,17 @@ func (v verdicts) print(s command.Streams, set *mnist.Set) {
 	}
 }
 
-// draw writes a picture of the first mistakes, in rows of ten. A row's caption
-// has what was said of its images.
-func (v verdicts) draw(path string, set *mnist.Set) error {
+// draw draws the first mistakes in rows of ten, each with its label and what
+// was said of it.
+func (v verdicts) draw(set *mnist.Set) (image.Image, error) {
 	const rows = 4
 	shown := v.mistakes[:min(rows*columns, len(v.mistakes))]
-	x, err := pick(set, shown)
-	if err != nil {
-		return err
+	captions := make([]string, len(shown))
+	for i, r := range shown {
+		captions[i] = mistake(set.Label(r), v.said[r])
 	}
-	g := mnist.Grid{Cols: min(columns, len(shown)), Height: set.Height(), Width: set.Width(), Scale: 3}
-	for row := range slices.Chunk(shown, g.Cols) {
-		said := make([]string, len(row))
-		for i, r := range row {
-			said[i] = fmt.Sprint(v.said[r])
-		}
-		g.RowCaptions = append(g.RowCaptions, "taken for "+strings.Join(said, " "))
-	}
-	return g.WritePNG(path, x)
+	return drawCaptioned(mnist.Grid{Cols: min(columns, len(shown))}, set, shown, captions)
 }
+
+// mistake names one in a picture.
+func mistake(label, said int) string { return fmt.Sprintf("%d taken for %d", label, said) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"image"
 	"math"
 	"path/filepath"
 	"strings"
@@ -9,8 +10,8 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 )
 
 // TestClassify compares the report with log-densities of the model under each
@@ -87,5 +88,33 @@ func TestJudge(t *testing.T) {
 	}
 	if want := -math.Log(0.9*0.4*0.25*0.2) / 4; math.Abs(v.loss-want) > 1e-6 {
 		t.Errorf("log-loss %v, want %v", v.loss, want)
+	}
+}
+
+// TestMistakes: below each image, its label and what it was taken for.
+func TestMistakes(t *testing.T) {
+	_, test, err := mnist.LoadDir(sliceOfMNIST())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verdicts{said: make([]int, test.Len()), mistakes: []int{4, 9, 30, 2, 3, 5, 6, 7, 8, 10, 11, 12}}
+	for i := range v.said {
+		v.said[i] = (test.Label(i) + 3) % 10
+	}
+	img, err := v.draw(test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := 7*len("4 taken for 7") + 4
+	for place, i := range v.mistakes {
+		corner := image.Pt(4+place%10*(wide+4), 4+place/10*(84+15+4))
+		captionIs(t, img, image.Rect(0, 0, wide, 15).Add(corner).Add(image.Pt(0, 84)), fmt.Sprintf("%d taken for %d", test.Label(i), (test.Label(i)+3)%10))
+		for p, want := range test.Image(i) {
+			r, _, _, _ := img.At(corner.X+(wide-84)/2+p%28*3, corner.Y+p/28*3).RGBA()
+			if uint8(r>>8) != want {
+				t.Errorf("place %d is not image %d", place, i)
+				break
+			}
+		}
 	}
 }

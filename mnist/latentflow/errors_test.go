@@ -26,11 +26,11 @@ func TestWrongInput(t *testing.T) {
 	}{
 		{"no command", "", nil, 2, nil},
 		{"unknown command", "trian", nil, 2, []string{`"trian"`, "train, sample, score, classify or sweep"}},
-		{"unknown flag", "train -layer 3", nil, 2, []string{"-layer", "latentflow train -h"}},
-		{"an argument", "score model", nil, 2, []string{`"model"`, "latentflow score -h"}},
+		{"unknown flag", "train -layer 3", nil, 2, []string{"-layer", "go run ./mnist/latentflow train -h"}},
+		{"an argument", "score model", nil, 2, []string{`"model"`, "go run ./mnist/latentflow score -h"}},
 		{"a flag without its value", "train -out", nil, 2, []string{"-out"}},
 		{"a width of zero", "train -hidden 100,0", nil, 2, []string{"-hidden", `"0"`, "100,100"}},
-		{"a width that is no number", "train -hidden wide", nil, 2, []string{`"wide"`, "100,100"}},
+		{"a width that is no number", "train -hidden wide", nil, 2, []string{`-hidden "wide"`, "100,100"}},
 		{"a width beyond memory", "train -hidden 1000000000", nil, 2, []string{`"1000000000"`, "4096"}},
 		{"depths", "sweep -depths 3;6", nil, 2, []string{"-depths", `"3;6"`}},
 		{"sweep has no -layers", "sweep -layers 3", nil, 2, []string{"-layers"}},
@@ -40,11 +40,15 @@ func TestWrongInput(t *testing.T) {
 		{"scale", "train -scale relu -out DIR/new", nil, 2, []string{`"relu"`, "want one of tanh"}},
 		{"additive with a scale", "train -coupling additive -scale exp", nil, 2, []string{"-scale exp", "-coupling affine"}},
 		{"splines with a scale", "train -coupling spline -scale exp", nil, 2, []string{"-scale exp", "spline couplings"}},
-		{"decay", "train -flow-decay 2", nil, 2, []string{"-flow-decay 2", "0 to 1"}},
-		{"embedding", "train -embedding 1 -out DIR/new", nil, 2, []string{"-embedding 1", "2 to"}},
-		{"no epochs", "train -flow-epochs 0", nil, 2, []string{"-flow-epochs 0"}},
-		{"batch", "train -batch 1", nil, 2, []string{"-batch 1"}},
-		{"rate", "train -flow-rate NaN", nil, 2, []string{"-flow-rate NaN"}},
+		{"decay", "train -flow-decay 2", nil, 2, []string{"-flow-decay 2: want 0 to 1"}},
+		{"embedding", "train -embedding 1 -out DIR/new", nil, 2, []string{"-embedding 1: want 2 to 4096"}},
+		{"no epochs", "train -flow-epochs 0", nil, 2, []string{"-flow-epochs 0: want 1 or more"}},
+		{"batch", "train -batch 1", nil, 2, []string{"-batch 1: want 2 to 1,000,000"}},
+		{"rate", "train -flow-rate NaN", nil, 2, []string{"-flow-rate NaN: want a number above 0, at most 1"}},
+		{"limit below", "train -limit -5", nil, 2, []string{"-limit -5: want 0 or more\n"}},
+		{"limit of no number", "train -limit few", nil, 2, []string{`-limit "few": want a whole number, 0 or more`}},
+		{"limit beyond", "train -limit 99999999999999999999", nil, 2, []string{"want at most 1,000,000,000"}},
+		{"seed below", "train -seed -1", nil, 2, []string{"-seed -1: want a whole number, 0 or more"}},
 		{"limit of one", "train -data DATA -limit 1 -out DIR/new", nil, 1, []string{"1 training image", "at least 2"}},
 		{"no data", "train -data DIR -out DIR/new", nil, 1, []string{"-data", "DIR", "four IDX files"}},
 		{"truncated data", "train -data BAD -out DIR/new", truncatedData, 1, []string{"BAD/train-images-idx3-ubyte.gz", "truncated"}},
@@ -52,17 +56,23 @@ func TestWrongInput(t *testing.T) {
 		{"-out below a file", "sweep -data DATA -out BAD/new", file("x"), 1, []string{"-out", "BAD", "not a directory"}},
 		{"more components than images", "train -data DATA -limit 3 -encoder pca -embedding 4 -out DIR", nil, 1, []string{"3 rows", "4 components"}},
 
-		{"-n 0", "sample -model CONV -n 0 -out DIR/x.png", nil, 2, []string{"-n 0"}},
+		{"-n 0", "sample -model CONV -n 0 -out DIR/x.png", nil, 2, []string{"-n 0: want 1 or more"}},
 		{"too many for a picture", "sample -model CONV -n 1000000 -out DIR/x.png", nil, 2, []string{"-n 1000000", ".npy"}},
 		{"extension", "sample -model CONV -out DIR/x.jpg", nil, 2, []string{"x.jpg", ".png or .npy"}},
 		{"digit too large", "sample -model CONV -digit 10 -out DIR/x.png", nil, 2, []string{"-digit 10", "0 to 9"}},
-		{"digit below", "sample -model CONV -digit -2 -out DIR/x.png", nil, 2, []string{"-digit -2", "0 to 9"}},
+		{"digit below", "sample -model CONV -digit -2 -out DIR/x.png", nil, 2, []string{"-digit -2", "want -1 to 255"}},
 		{"digit of an unconditional model", "sample -model PCA -digit 3 -out DIR/x.png", nil, 2, []string{"-digit 3", "unconditional"}},
-		{"digit below of an unconditional model", "sample -model PCA -digit -3 -out DIR/x.png", nil, 2, []string{"-digit -3", "unconditional"}},
-		{"temperature", "sample -model CONV -temperature -1 -out DIR/x.png", nil, 2, []string{"-temperature -1"}},
+		{"digit below of an unconditional model", "sample -model PCA -digit -3 -out DIR/x.png", nil, 2, []string{"-digit -3", "want -1 to 255"}},
+		{"temperature", "sample -model CONV -temperature -1 -out DIR/x.png", nil, 2, []string{"-temperature -1: want 0 or more"}},
 		{"directory of -out", "sample -model CONV -out DIR/no/x.png", nil, 1, []string{"-out", "DIR/no/x.png", "directory does not exist"}},
 		{"directory of an array", "sample -model CONV -out DIR/no/x.npy", nil, 1, []string{"-out", "DIR/no/x.npy", "directory does not exist"}},
 		{"-out is a directory", "sample -model CONV -out BAD", directory, 1, []string{"-out", "BAD", "is a directory"}},
+
+		{"a picture in the way", "sample -model CONV -out BAD", file("old"), 1, []string{"-out BAD", "there already", "-force"}},
+		{"a score in the way", "score -model CONV -data DATA -out BAD", file("old"), 1, []string{"-out BAD", "there already", "-force"}},
+		{"mistakes in the way", "classify -model CONV -data DATA -out BAD", file("old"), 1, []string{"-out BAD", "there already", "-force"}},
+		{"no -out", "train -out= -data DATA", nil, 2, []string{"-out: want a directory"}},
+		{"no -out of a file", "sample -model CONV -out=", nil, 2, []string{"-out", ".png or .npy"}},
 
 		{"no model", "sample -model DIR/none -out DIR/x.png", nil, 1, []string{"DIR/none", "train a model first", "latentflow train"}},
 		{"no model to score", "score -model DIR/none -data DATA -out DIR/x.png", nil, 1, []string{"DIR/none", "latentflow train"}},
@@ -182,17 +192,21 @@ func flowAlone(t *testing.T, path string) {
 	}
 }
 
-// TestHelp: what a command does, the files it writes, an example and its flags,
-// on standard output.
+// TestHelp: how a command is started, what it does, the files it writes, an
+// example, its flags and the exit codes, on standard output.
 func TestHelp(t *testing.T) {
 	for args, want := range map[string][]string{
-		"help":      {"train", "sample", "score", "sweep", "latentflow train -out"},
-		"-h":        {"COMMAND"},
-		"train -h":  {"model.safetensors", "samples.png", "reconstructions.png", "interpolation.png", "curves.png", "metrics.json", "Ctrl-C", "example: latentflow train", "-ae-epochs", "-layers"},
-		"sample -h": {"picture", "NumPy", "example: latentflow sample", "-temperature"},
-		"score -h":  {"ten likeliest", "example: latentflow score", "-data"},
-		"sweep -h":  {"sweep.md", "sweep.png", "example: latentflow sweep", "-depths"},
+		"help":        {"Usage: go run ./mnist/latentflow COMMAND [flags]\n\nLearns", "train", "sample", "score", "sweep", "latentflow train -out"},
+		"-h":          {"COMMAND"},
+		"train -h":    {"model.safetensors", "samples.png", "reconstructions.png", "interpolation.png", "curves.png", "metrics.json", "unfinished", "Ctrl-C", "-force", "-ae-epochs", "-layers"},
+		"sample -h":   {"picture", "NumPy", "-temperature", "-force"},
+		"score -h":    {"ten likeliest", "-data", "-values", "-force"},
+		"classify -h": {"mistakes", "label", "-force"},
+		"sweep -h":    {"sweep.md", "sweep.png", "unfinished", "-depths", "-force"},
 	} {
+		if name, sub := strings.CutSuffix(args, " -h"); sub {
+			want = append(want, "Usage: go run ./mnist/latentflow "+name+" [flags]\n\n", "Example: go run ./mnist/latentflow "+name, "130 interrupted")
+		}
 		o := latentflow(strings.Fields(args)...)
 		if o.code != 0 || o.log != "" {
 			t.Errorf("%s: code %d, %q", args, o.code, o.log)
@@ -204,8 +218,8 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	// The examples are right: their flags are there.
-	for _, about := range []string{trainAbout, sampleAbout, scoreAbout, sweepAbout} {
-		_, example, _ := strings.Cut(about, "example: latentflow ")
+	for _, about := range []string{trainAbout, sampleAbout, scoreAbout, classifyAbout, sweepAbout} {
+		_, example, _ := strings.Cut(about, "Example: go run ./mnist/latentflow ")
 		if o := latentflow(append(strings.Fields(example), "-h")...); o.code != 0 {
 			t.Errorf("%s: code %d, %s", example, o.code, o.log)
 		}

@@ -17,9 +17,10 @@ import (
 	"github.com/sbinet/npyio"
 
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset/datasettest"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -94,7 +95,7 @@ var sliceOfMNIST = sync.OnceValue(func() string {
 		panic(err)
 	}
 	dir := filepath.Join(shared, "mnist")
-	commandtest.WriteIDX(dir, train.Head(300), test.Head(100))
+	datasettest.WriteIDX(dir, train.Head(300), test.Head(100))
 	return dir
 })
 
@@ -123,7 +124,7 @@ func bars(t *testing.T, h, w int) string {
 		sets[i] = set
 	}
 	dir := t.TempDir()
-	commandtest.WriteIDX(dir, sets[0], sets[1])
+	datasettest.WriteIDX(dir, sets[0], sets[1])
 	return dir
 }
 

@@ -2,25 +2,25 @@
 // trains a flow on the embeddings that the autoencoder makes, and draws
 // from it.
 //
-//	latentflow train -out DIR
-//	latentflow sample -model FILE -n N -out FILE.png
-//	latentflow score -model FILE
-//	latentflow classify -model FILE
-//	latentflow sweep -out DIR
+//	go run ./mnist/latentflow train -out DIR
+//	go run ./mnist/latentflow sample -model FILE -n N -out FILE.png
+//	go run ./mnist/latentflow score -model FILE
+//	go run ./mnist/latentflow classify -model FILE
+//	go run ./mnist/latentflow sweep -out DIR
 package main
 
 import (
 	"context"
 	"fmt"
 
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/internal/command"
 )
 
-const usage = `latentflow learns to draw digits with a normalizing flow.
+const usage = `Usage: go run ./mnist/latentflow COMMAND [flags]
 
-usage: latentflow COMMAND [flags]
+Learns to draw digits with a normalizing flow.
 
-commands:
+Commands:
   train     train an autoencoder and a flow on its embeddings; draw digits
   sample    draw digits from a trained model
   score     log-density of test images; the likeliest and the least likely
@@ -29,12 +29,17 @@ commands:
 
 A first run, about two minutes, and digits drawn by what it trained:
 
-  latentflow train -out out
-  latentflow sample -model out/model.safetensors -digit 7 -out sevens.png
+  go run ./mnist/latentflow train -out out
+  go run ./mnist/latentflow sample -model out/model.safetensors -digit 7 -out sevens.png
 
-"latentflow COMMAND -h" lists a command's flags. All cores are used; set
-GOMAXPROCS in the environment to use fewer. The results do not depend on it.
+"COMMAND -h" says what a command writes, and lists its flags. All cores are used;
+set GOMAXPROCS in the environment to use fewer. The results do not depend on it.
 `
+
+// newFlags are the flags of one of the commands.
+func newFlags(name, about string) *command.Flags {
+	return command.NewFlags("./mnist/latentflow "+name, about)
+}
 
 // commands by name.
 var commands = map[string]func(ctx context.Context, args []string, s command.Streams) error{

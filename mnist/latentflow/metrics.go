@@ -2,9 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"path/filepath"
 
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/internal/command"
 )
 
 // metrics is the content of metrics.json.
@@ -31,11 +30,11 @@ type params struct {
 	Flow        int `json:"flow"`
 }
 
-// write puts the metrics into a directory.
-func (m metrics) write(dir string) error {
+// write puts the metrics into a file.
+func (m metrics) write(path string) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	return command.WriteFile(filepath.Join(dir, "metrics.json"), append(data, '\n'))
+	return command.WriteFile(path, append(data, '\n'))
 }

@@ -32,9 +32,9 @@ func (g gallery) draw(dir string) error {
 		name string
 		make func() (mnist.Grid, *tensor.Dense, error)
 	}{
-		{"samples.png", g.samples},
-		{"reconstructions.png", g.reconstructions},
-		{"interpolation.png", g.interpolation},
+		{samplesFile, g.samples},
+		{reconstructionsFile, g.reconstructions},
+		{interpolationFile, g.interpolation},
 	} {
 		grid, x, err := p.make()
 		if err == nil {

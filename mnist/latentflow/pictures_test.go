@@ -1,12 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"image/png"
-	"path/filepath"
+	"fmt"
+	"image"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/math/fixed"
 
 	"github.com/bijou-flow/bijou/mnist"
 )
@@ -121,21 +124,38 @@ func TestExtremes(t *testing.T) {
 	for i := range logp {
 		logp[i] = float32(i * 37 % 100) // 27 has 99, 54 has 98; 0 has 0, 73 has 1
 	}
-	path := filepath.Join(t.TempDir(), "x.png")
-	if err := drawExtremes(path, test, logp); err != nil {
-		t.Fatal(err)
-	}
-	img, err := png.Decode(bytes.NewReader(readFile(t, path)))
+	img, err := drawExtremes(test, logp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const left, top, cell, scale = 92, 21, 88, 3
+	const left, top, scale = 92, 21, 3
+	wide, high := 84+4, 84+15+4 // an image, its caption and a gap
 	for place, i := range map[[2]int]int{{0, 0}: 27, {0, 1}: 54, {1, 0}: 0, {1, 1}: 73} {
 		for p, v := range test.Image(i) {
-			r, _, _, _ := img.At(left+place[1]*cell+p%28*scale, top+place[0]*cell+p/28*scale).RGBA()
+			r, _, _, _ := img.At(left+place[1]*wide+p%28*scale, top+place[0]*high+p/28*scale).RGBA()
 			if uint8(r>>8) != v {
 				t.Errorf("row %d, column %d is not image %d", place[0], place[1], i)
 				break
+			}
+		}
+		below := image.Rect(0, 0, 84, 15).Add(image.Pt(left+place[1]*wide, top+place[0]*high+84))
+		captionIs(t, img, below, fmt.Sprintf("label %d", test.Label(i)))
+	}
+}
+
+// captionIs compares a part of a picture with a centred line of text.
+func captionIs(t *testing.T, img image.Image, at image.Rectangle, text string) {
+	t.Helper()
+	want := image.NewGray(at)
+	pen := font.Drawer{Dst: want, Src: image.White, Face: basicfont.Face7x13}
+	pen.Dot = fixed.P(at.Min.X+(at.Dx()-7*len(text))/2, at.Min.Y+11)
+	pen.DrawString(text)
+	for y := at.Min.Y; y < at.Max.Y; y++ {
+		for x := at.Min.X; x < at.Max.X; x++ {
+			r, _, _, _ := img.At(x, y).RGBA()
+			if ink := r>>8 == 255; ink != (want.GrayAt(x, y).Y == 255) {
+				t.Errorf("the caption at %v is not %q", at.Min, text)
+				return
 			}
 		}
 	}

@@ -23,14 +23,14 @@ func TestResume(t *testing.T) {
 	if o := cancelAt("autoencoder 1/", args(dir, run)...); o.code != 130 {
 		t.Fatalf("code %d\n%s", o.code, o.log)
 	}
-	if bytes.Equal(readFile(t, dir, modelFile), readFile(t, whole, modelFile)) {
+	if bytes.Equal(readFile(t, dir, "unfinished", modelFile), readFile(t, whole, modelFile)) {
 		t.Fatal("it was not interrupted")
 	}
 	if o := cancelAt("flow 2/", args(dir, run, "-resume")...); o.code != 130 || strings.Contains(o.log, "autoencoder 1/") {
 		t.Fatalf("code %d\n%s", o.code, o.log)
 	}
 	for range 2 { // once more when all is done
-		must(t, args(dir, run, "-resume")...)
+		must(t, args(dir, run, "-resume", "-force")...)
 		for _, name := range []string{modelFile, "samples.png", "curves.png"} {
 			if !bytes.Equal(readFile(t, dir, name), readFile(t, whole, name)) {
 				t.Errorf("%s is another", name)

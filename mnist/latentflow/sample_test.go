@@ -9,8 +9,8 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 )
 
 // drawn runs sample with a .npy file.
@@ -23,15 +23,18 @@ func drawn(t *testing.T, model string, args ...string) (shape []int, x []float32
 
 // TestSampleFiles: shapes, ranges, and pictures.
 func TestSampleFiles(t *testing.T) {
-	for _, model := range []string{convModel(), unconditionalModel()} {
+	for model, size := range map[string]string{
+		convModel():          "604x81",  // 10 x 1 places: a column a class, with its number
+		unconditionalModel(): "244x184", // 4 x 3
+	} {
 		shape, x := drawn(t, model, "-n", "3", "-temperature", "3")
 		if !slices.Equal(shape, []int{3, 28, 28}) || slices.Min(x) < 0 || slices.Max(x) > 1 || slices.Max(x) == slices.Min(x) {
 			t.Errorf("%s: shape %v, values %v to %v", model, shape, slices.Min(x), slices.Max(x))
 		}
 		out := filepath.Join(t.TempDir(), "draws.PNG")
 		must(t, "sample", "-model", filepath.Join(model, modelFile), "-n", "10", "-out", out)
-		if got := commandtest.PNGSize(t, out); got != "244x184" { // 4 x 3 places
-			t.Errorf("%s: a picture of %s", model, got)
+		if got := commandtest.PNGSize(t, out); got != size {
+			t.Errorf("%s: a picture of %s, want %s", model, got, size)
 		}
 	}
 }

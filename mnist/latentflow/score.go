@@ -3,51 +3,44 @@ package main
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/sbinet/npyio"
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/bijou-flow/bijou/autoencoder"
-	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 )
 
-const scoreAbout = `latentflow score: log-density of the test images' embeddings.
-
-usage: latentflow score -model FILE [-data DIR] [-out FILE.png] [-values FILE.npy]
+const scoreAbout = `Scores test images: the log-density of their embeddings under a trained model.
 
 It prints mean, quantiles and the mean of each class, and writes a picture of
-the ten likeliest and the ten least likely images.
+the ten likeliest and the ten least likely images with their labels; with
+-values, all log-densities.
 
-example: latentflow score -model out/model.safetensors -out score.png
+Example: go run ./mnist/latentflow score -model out/model.safetensors -out score.png
 `
 
 func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
-	f := command.NewFlags("latentflow score")
-	model := f.String("model", "out/model.safetensors", "`file` of a trained model")
-	data := f.String("data", "", "`directory` of other IDX files; empty: MNIST")
-	out := f.String("out", "score.png", "`picture` of the ten likeliest and the ten least likely test images")
-	values := f.String("values", "", "`file` for all log-densities, in the order of the images: .npy, float32 (n); empty: none")
-	if err := command.Parse(f, args, scoreAbout, s); err != nil {
+	var model, data string
+	f := newFlags("score", scoreAbout)
+	f.String(&model, "model", "out/model.safetensors", "`file` of a trained model")
+	dataset.Flag(f, &data)
+	out := f.File("out", "score.png", "`picture` of the ten likeliest and the ten least likely test images", ".png")
+	values := f.File("values", "", "`file` for all log-densities, in the order of the images: .npy, float32 (n); empty: none", ".npy")
+	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	if strings.ToLower(filepath.Ext(*out)) != ".png" {
-		return command.Usagef("-out %s: want a name that ends in .png", *out)
-	}
-	if *values != "" && strings.ToLower(filepath.Ext(*values)) != ".npy" {
-		return command.Usagef("-values %s: want a name that ends in .npy", *values)
-	}
-	m, err := loadModel(*model)
+	m, err := loadModel(model)
 	if err != nil {
 		return err
 	}
-	_, test, err := command.LoadData(*data, 0, s.Log)
+	_, test, err := dataset.Load(data, 0, s.Log)
 	if err != nil {
 		return err
 	}
@@ -55,24 +48,20 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return command.Interrupted("nothing is written")
+	picture, err := drawExtremes(test, logp)
+	if err != nil {
+		return err
 	}
-	if *values != "" {
-		err := atomicfile.Write(*values, func(to io.Writer) error { return npyio.Write(to, logp) })
-		if err != nil {
-			return fmt.Errorf("-values: %w", err)
-		}
-	}
-	if err := drawExtremes(*out, test, logp); err != nil {
-		return fmt.Errorf("-out: %w", err)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	printScores(s, test, logp)
-	if *values != "" {
-		fmt.Fprintln(s.Out, *values)
+	if values.Path != "" {
+		if err := values.Write(s, func(to io.Writer) error { return npyio.Write(to, logp) }); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(s.Out, *out)
-	return nil
+	return out.WritePNG(s, picture)
 }
 
 // scoreSet is the log-density of each image's embedding in nats, under its
@@ -118,21 +107,20 @@ func printScores(s command.Streams, set *mnist.Set, logp []float32) {
 	}
 }
 
-// drawExtremes writes two rows of images: the likeliest and the least likely.
-func drawExtremes(path string, set *mnist.Set, logp []float32) error {
+// drawExtremes draws two rows of images, the likeliest and the least likely,
+// with their labels.
+func drawExtremes(set *mnist.Set, logp []float32) (image.Image, error) {
 	order := byDensity(logp, 1)
 	n := min(columns, len(order))
 	worst := slices.Clone(order[len(order)-n:])
 	slices.Reverse(worst)
 	rows := append(slices.Clone(order[:n]), worst...)
-	x, err := pick(set, rows)
-	if err != nil {
-		return err
+	captions := make([]string, len(rows))
+	for i, r := range rows {
+		captions[i] = fmt.Sprintf("label %d", set.Label(r))
 	}
-	return mnist.Grid{
-		Rows: 2, Cols: n, Height: set.Height(), Width: set.Width(), Scale: 3,
-		RowCaptions: []string{"most likely", "least likely"}, ColCaptions: ranks(n),
-	}.WritePNG(path, x)
+	g := mnist.Grid{Rows: 2, Cols: n, RowCaptions: []string{"most likely", "least likely"}, ColCaptions: ranks(n)}
+	return drawCaptioned(g, set, rows, captions)
 }
 
 // ranks are "1" to "n".

@@ -10,8 +10,8 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 )
 
 // TestScore compares the values with those of the model under a context that
@@ -22,7 +22,7 @@ func TestScore(t *testing.T) {
 		dir := t.TempDir()
 		picture, file := filepath.Join(dir, "score.png"), filepath.Join(dir, "values.npy")
 		out := must(t, "score", "-model", filepath.Join(model, modelFile), "-data", data, "-out", picture, "-values", file)
-		if got := commandtest.PNGSize(t, picture); got != "972x197" {
+		if got := commandtest.PNGSize(t, picture); got != "972x227" {
 			t.Errorf("a picture of %s", got)
 		}
 		shape, values := readNPY(t, file)

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 )
 
 // TestSignal interrupts a process: it saves what was trained and says so.
@@ -48,6 +48,7 @@ func TestSignal(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
 		t.Errorf("%v, want exit status 130\n%s", err, log.String())
 	}
+	dir = filepath.Join(dir, "unfinished")
 	if want := "latentflow train: interrupted; what was trained until then is in " + dir + "\n"; !strings.HasSuffix(log.String(), want) {
 		t.Errorf("%q does not end in %q", log.String(), want)
 	}

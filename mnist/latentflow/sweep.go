@@ -11,51 +11,58 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 )
 
-const sweepAbout = `latentflow sweep: flows of several depths and widths on one autoencoder.
-
-usage: latentflow sweep [-out DIR] [-depths 3,6,9] [-widths 50,100] [flags]
+const sweepAbout = `Trains flows of several depths and widths on one autoencoder, and compares them.
 
 It prints a table of their losses and writes it to DIR/sweep.md, with a plot in
-DIR/sweep.png. Ctrl-C ends it early and writes the flows that were finished.
+DIR/sweep.png, where DIR is that of -out. Ctrl-C ends it early; the flows that
+were finished are compared.
 
-example: latentflow sweep -model out/model.safetensors -flow-epochs 10 -out out
+Example: go run ./mnist/latentflow sweep -model out/model.safetensors -flow-epochs 10 -out out
 `
+
+// Files of a sweep.
+const (
+	tableFile = "sweep.md"
+	plotFile  = "sweep.png"
+)
 
 func sweepCommand(ctx context.Context, args []string, s command.Streams) error {
 	var c config
-	f := command.NewFlags("latentflow sweep")
+	var depths, widths command.Sizes
+	var model string
+	f := newFlags("sweep", sweepAbout)
 	c.flags(f)
-	depths, widths := command.Sizes{3, 6, 9, 12}, command.Sizes{50, 100, 200}
-	f.Var(&depths, "depths", "`numbers` of couplings to try")
-	f.Var(&widths, "widths", "`widths` of both hidden layers to try")
-	model := f.String("model", "", "`file` of a model whose autoencoder to use, in place of -encoder, -embedding and -ae-epochs; empty: train one")
-	out := f.String("out", "out", "`directory` for sweep.md and sweep.png; made if need be")
-	if err := command.Parse(f, args, sweepAbout, s); err != nil {
+	f.Sizes(&depths, "depths", command.Sizes{3, 6, 9, 12}, "`numbers` of couplings to try")
+	f.Sizes(&widths, "widths", command.Sizes{50, 100, 200}, "`widths` of both hidden layers to try")
+	f.String(&model, "model", "", "`file` of a model whose autoencoder to use, in place of -encoder, -embedding and -ae-epochs; empty: train one")
+	out := f.Outputs("`directory` for sweep.md and sweep.png; made if need be", tableFile, plotFile)
+	if err := f.Parse(args, s); err != nil {
 		return err
 	}
 	c.Layers = depths[0]
 	if err := c.check(); err != nil {
 		return err
 	}
-	tr, te, err := command.LoadData(c.Data, c.Limit, s.Log)
+	tr, te, err := dataset.Load(c.Data, c.Limit, s.Log)
 	if err != nil {
 		return err
 	}
-	enc, fresh, err := sweepEncoder(&c, *model, tr)
+	enc, fresh, err := sweepEncoder(&c, model, tr)
 	if err != nil {
 		return err
 	}
-	if err := command.MakeDir(*out); err != nil {
+	if err := out.Prepare(); err != nil {
 		return err
 	}
 	if fresh {
 		_, err := trainCoder(ctx, enc, &c, tr, te, s)
 		if errors.Is(err, context.Canceled) {
-			return command.Interrupted("no flow was trained yet, and nothing is written")
+			return command.Interruption("no flow was trained yet, and nothing is written")
 		}
 		if err != nil {
 			return err
@@ -66,20 +73,29 @@ func sweepCommand(ctx context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	results, err := sweepFlows(ctx, &c, depths, widths, a, b, s)
-	stopped := errors.Is(err, context.Canceled)
 	switch {
-	case err != nil && !stopped:
-		return err
+	case len(results) == 0 && errors.Is(err, context.Canceled):
+		return command.Interruption("no flow was trained yet, and nothing is written")
 	case len(results) == 0:
-		return command.Interrupted("no flow was trained yet, and nothing is written")
-	}
-	if err := writeSweep(*out, results, s); err != nil {
 		return err
 	}
-	if stopped {
-		return command.Interrupted(fmt.Sprintf("%d of %d flows are in %s", len(results), len(depths)*len(widths), *out))
+	dir, stageErr := out.Stage()
+	if stageErr != nil {
+		return errors.Join(err, stageErr)
 	}
-	return nil
+	defer out.Close()
+	table := sweepTable(results)
+	if e := writeSweep(dir, table, results); e != nil {
+		return errors.Join(err, e)
+	}
+	if err == nil {
+		if err := out.Finish(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprint(s.Out, table)
+	out.List(s.Out)
+	return command.Early(err, fmt.Sprintf("%d of %d flows are in %s", len(results), len(depths)*len(widths), dir))
 }
 
 // sweepFlows trains a flow of each size. Those that were finished before an
@@ -131,20 +147,12 @@ func sweepEncoder(c *config, model string, tr *mnist.Set) (enc autoencoder.Encod
 	return m.Encoder(), false, nil
 }
 
-// writeSweep prints the table and writes it and the plot into a directory.
-func writeSweep(dir string, results []result, s command.Streams) error {
-	table := sweepTable(results)
-	md, png := filepath.Join(dir, "sweep.md"), filepath.Join(dir, "sweep.png")
-	if err := command.WriteFile(md, []byte(table)); err != nil {
+// writeSweep writes the table and the plot into a directory.
+func writeSweep(dir, table string, results []result) error {
+	if err := command.WriteFile(filepath.Join(dir, tableFile), []byte(table)); err != nil {
 		return err
 	}
-	if err := drawSweep(png, results); err != nil {
-		return err
-	}
-	fmt.Fprint(s.Out, table)
-	fmt.Fprintln(s.Out, md)
-	fmt.Fprintln(s.Out, png)
-	return nil
+	return drawSweep(filepath.Join(dir, plotFile), results)
 }
 
 // sweepTable is the results as a Markdown table.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 )
 
 // sweepArgs is a sweep of two depths and two widths.
@@ -21,11 +21,11 @@ func sweepArgs(data string, more ...string) []string {
 // TestSweep: a row of the table for each size, the deeper and the wider with
 // more parameters.
 func TestSweep(t *testing.T) {
-	dir := t.TempDir()
 	for _, encoder := range [][]string{{"-encoder", "dense"}, {"-model", filepath.Join(convModel(), modelFile), "-embedding", "9"}} {
+		dir := t.TempDir()
 		out := must(t, sweepArgs(sliceOfMNIST(), append(encoder, "-out", dir)...)...)
 		table := string(readFile(t, dir, "sweep.md"))
-		if !strings.HasPrefix(out, table) {
+		if out != table+filepath.Join(dir, tableFile)+"\n"+filepath.Join(dir, plotFile)+"\n" {
 			t.Errorf("printed\n%s\nwritten\n%s", out, table)
 		}
 		row := regexp.MustCompile(`(?m)^\| (\d+) \| (\d+), \d+ \| (\d+) \| -?[\d.]+ \| -?[\d.]+ \| [\d.]+ \|$`)
@@ -53,6 +53,7 @@ func TestSweepInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	args := sweepArgs(sliceOfMNIST(), "-encoder", "pca", "-out", dir)
 	o := cancelAt("flow 3x8 1/1", args...)
+	dir = filepath.Join(dir, "unfinished")
 	if o.code != 130 || !strings.Contains(o.log, "latentflow sweep: interrupted; 2 of 4 flows are in "+dir+"\n") {
 		t.Errorf("code %d, %s", o.code, o.log)
 	}

@@ -10,51 +10,58 @@ import (
 	"time"
 
 	"github.com/bijou-flow/bijou/autoencoder"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
 
-const trainAbout = `latentflow train: train an autoencoder and a flow on its embeddings.
+const trainAbout = `Trains an autoencoder on digits and a flow on its embeddings, and draws digits.
 
-usage: latentflow train [-out DIR] [flags]
-
-It writes to DIR
-  model.safetensors    the model, for "latentflow sample" and "latentflow score"
+It writes to DIR, of -out
+  model.safetensors    the model, for the other commands
   samples.png          draws, a class a row, each row from likely to unlikely
   reconstructions.png  test images and what the autoencoder makes of them
   interpolation.png    walks in latent space between digits of different classes
   curves.png           losses over the epochs
   metrics.json         losses, times, seed and configuration
-Ctrl-C ends training early and writes what was trained until then.
+
 With -checkpoint, training is saved after every epoch, and when it is
 interrupted; the same command with -resume goes on from there, and ends with
 the model that training in one go makes.
 
-example: latentflow train -out small -limit 10000 -ae-epochs 5
+Example: go run ./mnist/latentflow train -out small -limit 10000 -ae-epochs 5
 `
 
-// modelFile is the model's name within -out.
-const modelFile = "model.safetensors"
+// Files of a run.
+const (
+	modelFile           = "model.safetensors"
+	samplesFile         = "samples.png"
+	reconstructionsFile = "reconstructions.png"
+	interpolationFile   = "interpolation.png"
+	curvesFile          = "curves.png"
+	metricsFile         = "metrics.json"
+)
 
 func trainCommand(ctx context.Context, args []string, s command.Streams) error {
 	var c config
-	f := command.NewFlags("latentflow train")
+	f := newFlags("train", trainAbout)
 	c.flags(f)
 	c.sizeFlags(f)
-	f.StringVar(&c.checkpoint, "checkpoint", "", "`directory` for checkpoints of training; empty: none")
-	f.BoolVar(&c.resume, "resume", false, "go on from the checkpoints in -checkpoint")
-	out := f.String("out", "out", "`directory` for the model, the pictures and the metrics; made if need be")
-	if err := command.Parse(f, args, trainAbout, s); err != nil {
+	f.String(&c.checkpoint, "checkpoint", "", "`directory` for checkpoints of training; empty: none")
+	f.Bool(&c.resume, "resume", "go on from the checkpoints in -checkpoint")
+	out := f.Outputs("`directory` for the model, the pictures and the metrics; made if need be",
+		modelFile, samplesFile, reconstructionsFile, interpolationFile, curvesFile, metricsFile)
+	if err := f.Parse(args, s); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
 		return err
 	}
 	start := time.Now()
-	tr, te, err := command.LoadData(c.Data, c.Limit, s.Log)
+	tr, te, err := dataset.Load(c.Data, c.Limit, s.Log)
 	if err != nil {
 		return err
 	}
@@ -62,7 +69,7 @@ func trainCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := command.MakeDir(*out); err != nil {
+	if err := out.Prepare(); err != nil {
 		return err
 	}
 	switch err := j.run(ctx); {
@@ -73,13 +80,7 @@ func trainCommand(ctx context.Context, args []string, s command.Streams) error {
 	case err != nil:
 		return err
 	}
-	if err := errors.Join(j.diverged, j.write(*out, start)); err != nil {
-		return err
-	}
-	if j.metrics.Interrupted {
-		return command.Interrupted("what was trained until then is in " + *out)
-	}
-	return nil
+	return j.save(out, start)
 }
 
 // job is one run of train: what it is given and what it makes.
@@ -87,10 +88,10 @@ type job struct {
 	config      *config
 	train, test *mnist.Set
 	command.Streams
-	metrics  metrics
-	coder    coder
-	latent   *autoencoder.Latent[float32]
-	diverged error // why the flow's training ended early, with its last good parameters
+	metrics metrics
+	coder   coder
+	latent  *autoencoder.Latent[float32]
+	ended   error // why training ended early, with parameters of use
 }
 
 // newJob makes the untrained model, so that one that cannot be made fails
@@ -123,9 +124,9 @@ func (j *job) run(ctx context.Context) error {
 	j.metrics.Autoencoder, err = trainCoder(ctx, j.coder, j.config, j.train, j.test, j.Streams)
 	if errors.Is(err, context.Canceled) {
 		if j.metrics.Autoencoder.Steps == 0 {
-			return command.Interrupted("nothing was trained yet, and nothing is written")
+			return command.Interruption("nothing was trained yet, and nothing is written")
 		}
-		j.stop()
+		j.interrupt(err)
 	} else if err != nil {
 		return err
 	}
@@ -140,22 +141,22 @@ func (j *job) run(ctx context.Context) error {
 	j.metrics.Flow, err = trainFlow(ctx, j.latent.Flow(), j.config, a, b, "flow", j.Streams)
 	switch {
 	case errors.Is(err, context.Canceled):
-		j.stop()
+		j.interrupt(err)
 	case errors.Is(err, train.ErrDiverged):
 		// The autoencoder's minutes must not be lost with the flow's.
-		j.diverged = err
+		j.ended = err
 	case err != nil:
 		return err
 	}
 	return j.measure(b)
 }
 
-// stop notes that training was interrupted.
-func (j *job) stop() {
-	if !j.metrics.Interrupted {
-		fmt.Fprintln(j.Log, "interrupted: saving what was trained; once more ends at once and saves nothing")
+// interrupt notes that training was interrupted.
+func (j *job) interrupt(err error) {
+	if j.ended == nil {
+		fmt.Fprintln(j.Log, command.Saving)
 	}
-	j.metrics.Interrupted = true
+	j.ended, j.metrics.Interrupted = err, true
 }
 
 // measure fills in the figures on the test set.
@@ -205,7 +206,28 @@ func squaredError(c coder, s *mnist.Set) (float64, error) {
 	return sum / float64(s.Len()*s.Dim()), nil
 }
 
-// write puts model, pictures and metrics into a directory and sums up.
+// save writes what was trained and sums up. A run that was interrupted, or whose
+// flow diverged, is not finished.
+func (j *job) save(out *command.Outputs, start time.Time) error {
+	dir, err := out.Stage()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := j.write(dir, start); err != nil {
+		return errors.Join(j.ended, err)
+	}
+	if j.ended == nil {
+		if err := out.Finish(); err != nil {
+			return err
+		}
+	}
+	j.sumUp()
+	out.List(j.Out)
+	return command.Early(j.ended, "what was trained until then is in "+dir)
+}
+
+// write puts model, pictures and metrics into a directory.
 func (j *job) write(dir string, start time.Time) error {
 	m := &j.metrics
 	if err := registry.Save(filepath.Join(dir, modelFile), j.latent); err != nil {
@@ -217,21 +239,20 @@ func (j *job) write(dir string, start time.Time) error {
 	if j.config.Encoder != "pca" { // which has no epochs
 		curves = append([]command.Curve{{Title: "autoencoder", Unit: "binary cross-entropy, nats a pixel", Epochs: m.Autoencoder.Epochs}}, curves...)
 	}
-	if err := command.DrawCurves(filepath.Join(dir, "curves.png"), curves); err != nil {
+	if err := command.DrawCurves(filepath.Join(dir, curvesFile), curves); err != nil {
 		return err
 	}
 	m.TotalTime = time.Since(start).Seconds()
-	if err := errors.Join(m.write(dir), drawn); err != nil {
-		return err
-	}
+	return errors.Join(m.write(filepath.Join(dir, metricsFile)), drawn)
+}
+
+// sumUp prints the figures.
+func (j *job) sumUp() {
+	m := &j.metrics
 	if m.TestBCE.Finite() {
 		fmt.Fprintf(j.Out, "test reconstruction          %.4f nats a pixel (binary cross-entropy)\n", m.TestBCE)
 	}
 	fmt.Fprintf(j.Out, "test squared error           %.5f a pixel\n", m.TestMSE)
 	fmt.Fprintf(j.Out, "test negative log-likelihood %.3f nats an embedding\n", m.TestNLL)
 	fmt.Fprintf(j.Out, "time                         %.1f s (autoencoder %.1f, flow %.1f)\n", m.TotalTime, m.Autoencoder.Seconds, m.Flow.Seconds)
-	for _, name := range []string{modelFile, "samples.png", "reconstructions.png", "interpolation.png", "curves.png", "metrics.json"} {
-		fmt.Fprintln(j.Out, filepath.Join(dir, name))
-	}
-	return nil
 }

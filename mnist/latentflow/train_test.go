@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -12,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -169,6 +168,7 @@ func TestTrainInterrupted(t *testing.T) {
 		}
 		o := cancelAt(c.at, tiny(data, "-encoder", c.encoder, "-ae-epochs", epochs, "-flow-epochs", "100000", "-out", dir)...)
 		last := o.log[strings.LastIndex(strings.TrimSuffix(o.log, "\n"), "\n")+1:]
+		dir = filepath.Join(dir, "unfinished")
 		if want := "latentflow train: interrupted; what was trained until then is in " + dir + "\n"; o.code != 130 || last != want {
 			t.Errorf("%s: code %d, last line %q, want 130 and %q", c.at, o.code, last, want)
 		}
@@ -178,6 +178,9 @@ func TestTrainInterrupted(t *testing.T) {
 		}
 		for _, name := range []string{"samples.png", "reconstructions.png", "interpolation.png", "curves.png"} {
 			commandtest.PNGSize(t, dir, name)
+			if !strings.Contains(o.out, filepath.Join(dir, name)+"\n") {
+				t.Errorf("%s: %s is not named in\n%s", c.at, name, o.out)
+			}
 		}
 		if mean := meanScore(t, dir, data); !(math.Abs(mean+float64(m.TestNLL)) < 1e-3) {
 			t.Errorf("%s: the saved model scores %v on average, the metrics say %v", c.at, mean, -m.TestNLL)
@@ -198,16 +201,12 @@ func meanScore(t *testing.T, dir, data string) float64 {
 	return sum / float64(len(logp))
 }
 
-// TestTrainInterruptedAtOnce: before the first step there is nothing to save,
-// and an older model stays.
+// TestTrainInterruptedAtOnce: before the first step there is nothing to save.
 func TestTrainInterruptedAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, encoder := range []string{"conv", "pca"} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, modelFile), []byte("old"), 0o644); err != nil {
-			t.Fatal(err)
-		}
 		before := tree(t, dir)
 		o := runUntil(ctx, nil, tiny(sliceOfMNIST(), "-encoder", encoder, "-out", dir)...)
 		if o.code != 130 || !strings.Contains(o.log, "interrupted; nothing was trained yet") || tree(t, dir) != before {

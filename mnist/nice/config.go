@@ -1,10 +1,8 @@
 package main
 
 import (
-	"flag"
-	"math"
-
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -23,50 +21,28 @@ type config struct {
 	Limit     int           `json:"limit,omitempty"`
 	Holdout   int           `json:"holdout,omitempty"`
 	Save      int           `json:"-"`
-	Resume    bool          `json:"-"`
 }
 
-// flags declares the flags of all settings.
-func (c *config) flags(f *flag.FlagSet) {
-	c.Hidden = command.Sizes{1000, 1000, 1000, 1000, 1000}
-	f.IntVar(&c.Epochs, "epochs", 14, "passes over the images, as many as `n`")
-	f.IntVar(&c.Decay, "decay", 0, "the last `n` epochs, over which the rate falls evenly to 0; 0: two fifths of all")
-	f.Float64Var(&c.Rate, "rate", 1.5e-3, "learning `rate` before it falls")
-	f.Float64Var(&c.ScaleRate, "scale-rate", 10, "`factor` on the rate of the diagonal scale")
-	f.IntVar(&c.Batch, "batch", 200, "`rows` a training step")
-	f.IntVar(&c.Layers, "layers", 4, "`number` of couplings")
-	f.Var(&c.Hidden, "hidden", "`widths` of a coupling's hidden layers")
-	f.Uint64Var(&c.Seed, "seed", 1, "`seed` of initial weights, of the order of images and of the noise")
-	f.StringVar(&c.Data, "data", "", "`directory` of other IDX files, such as Fashion-MNIST's; empty: MNIST")
-	f.IntVar(&c.Limit, "limit", 0, "train on the first `n` training images only; 0: all")
-	f.IntVar(&c.Holdout, "holdout", 0, "keep the last `n` training images from training, and follow them in place of the test set: for choosing settings")
-	f.IntVar(&c.Save, "save", 2, "write the model and a checkpoint after every `n` epochs")
-	f.BoolVar(&c.Resume, "resume", false, "go on from the checkpoint in -out, with the flags that the run started with")
+// flags declares the flags of all settings but -resume.
+func (c *config) flags(f *command.Flags) {
+	f.Int(&c.Epochs, "epochs", 14, 1, command.Most, "passes over the images, as many as `n`")
+	f.Int(&c.Decay, "decay", 0, 0, command.Most, "the last `n` epochs, over which the rate falls evenly to 0; 0: two fifths of all")
+	f.Positive(&c.Rate, "rate", 1.5e-3, 1, "learning `rate` before it falls")
+	f.Positive(&c.ScaleRate, "scale-rate", 10, 1000, "`factor` on the rate of the diagonal scale")
+	f.Int(&c.Batch, "batch", 200, 1, 1_000_000, "`rows` a training step")
+	f.Int(&c.Layers, "layers", 4, 1, command.MaxSize, "`number` of couplings")
+	f.Sizes(&c.Hidden, "hidden", command.Sizes{1000, 1000, 1000, 1000, 1000}, "`widths` of a coupling's hidden layers")
+	f.Seed(&c.Seed, "seed", 1, "`seed` of initial weights, of the order of images and of the noise")
+	dataset.Flag(f, &c.Data)
+	dataset.LimitFlag(f, &c.Limit)
+	f.Int(&c.Holdout, "holdout", 0, 0, command.Most, "keep the last `n` training images from training, and follow them in place of the test set: for choosing settings")
+	f.Int(&c.Save, "save", 2, 1, command.Most, "write the model and a checkpoint after every `n` epochs")
 }
 
-// check says which setting is not possible, and fills in the decay.
+// check says which flags do not go together, and fills in the decay.
 func (c *config) check() error {
-	for _, v := range []struct {
-		flag          string
-		value, lo, hi int
-	}{
-		{"epochs", c.Epochs, 1, 1 << 30},
-		{"decay", c.Decay, 0, c.Epochs},
-		{"batch", c.Batch, 1, 1 << 20},
-		{"layers", c.Layers, 1, command.MaxSize},
-		{"limit", c.Limit, 0, math.MaxInt},
-		{"holdout", c.Holdout, 0, math.MaxInt},
-		{"save", c.Save, 1, math.MaxInt},
-	} {
-		if v.value < v.lo || v.value > v.hi {
-			return command.Usagef("-%s %d: want %d to %d", v.flag, v.value, v.lo, v.hi)
-		}
-	}
-	switch {
-	case !(c.Rate > 0 && c.Rate <= 1):
-		return command.Usagef("-rate %g: want a learning rate above 0, at most 1", c.Rate)
-	case !(c.ScaleRate > 0 && c.ScaleRate <= 1000):
-		return command.Usagef("-scale-rate %g: want a factor above 0, at most 1000", c.ScaleRate)
+	if c.Decay > c.Epochs {
+		return command.Usagef("-decay %d: want 0 to %d, the epochs", c.Decay, c.Epochs)
 	}
 	if c.Decay == 0 {
 		c.Decay = (2*c.Epochs + 4) / 5

@@ -14,18 +14,16 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
 
 // levels of a pixel.
 const levels = 256
-
-// modelFile is the model's name within -out.
-const modelFile = "model.safetensors"
 
 // metrics is the content of metrics.json.
 type metrics struct {
@@ -57,7 +55,7 @@ type epoch struct {
 // job is one run.
 type job struct {
 	config *config
-	dir    string
+	dir    string // for its files
 	command.Streams
 	images, test  train.Source
 	height, width int
@@ -67,12 +65,12 @@ type job struct {
 
 // newJob reads the data and makes the untrained model, so that what cannot be
 // made fails before anything is written.
-func newJob(c *config, dir string, s command.Streams) (*job, error) {
-	tr, te, err := command.LoadData(c.Data, c.Limit, s.Log)
+func newJob(c *config, s command.Streams) (*job, error) {
+	tr, te, err := dataset.Load(c.Data, c.Limit, s.Log)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{config: c, dir: dir, Streams: s, height: tr.Height(), width: tr.Width()}
+	j := &job{config: c, Streams: s, height: tr.Height(), width: tr.Width()}
 	followed := "test set"
 	if c.Holdout > 0 {
 		if c.Holdout > tr.Len()-2 {
@@ -110,14 +108,11 @@ func (j *job) nats(logp float64) string {
 	return fmt.Sprintf("test %.2f nats (%.4f bits per dimension)", logp, j.bits(logp))
 }
 
-// checkpoints is the directory with what -resume needs.
-func (j *job) checkpoints() string { return filepath.Join(j.dir, "checkpoints") }
-
 // train trains the model and fills in the metrics.
-func (j *job) train(ctx context.Context) error {
+func (j *job) train(ctx context.Context, resume bool) error {
 	o := j.config.options()
 	o.Validation = j.test
-	o.Checkpoint = train.Checkpoint{Dir: j.checkpoints(), Epochs: j.config.Save, Keep: 1, Resume: j.config.Resume}
+	o.Checkpoint = train.Checkpoint{Dir: filepath.Join(j.dir, checkpoints), Epochs: j.config.Save, Keep: 1, Resume: resume}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	o.Observer = &saver{job: j, fail: fail}
@@ -151,31 +146,25 @@ func (s *saver) Epoch(e train.EpochEvent) {
 	if e.Epoch%s.job.config.Save != 0 || e.Epoch == e.Epochs {
 		return
 	}
-	if err := s.job.save(); err != nil {
+	if err := s.job.saveModel(); err != nil {
 		s.fail(err)
 	}
 }
 
-// save writes the model as an ordinary NICE flow.
-func (j *job) save() error {
+// saveModel writes the model as an ordinary NICE flow.
+func (j *job) saveModel() error {
 	j.model.fold()
 	return registry.Save(filepath.Join(j.dir, modelFile), j.model.nice)
 }
 
-// write puts model, pictures and metrics into the directory and sums up.
+// write puts model, pictures and metrics into the run's directory.
 func (j *job) write() error {
-	if err := j.save(); err != nil {
+	if err := j.saveModel(); err != nil {
 		return err
 	}
-	files := []string{modelFile}
 	var drawn error // a model that draws nothing finite has figures all the same
-	for _, t := range []float64{1, 0.8} {
-		name := "samples.png"
-		if t != 1 {
-			name = fmt.Sprintf("samples-%g.png", t)
-		}
-		drawn = errors.Join(drawn, j.draw(name, t))
-		files = append(files, name)
+	for _, t := range temperatures {
+		drawn = errors.Join(drawn, j.draw(samplesFile(t), t))
 	}
 	if err := j.curve(); err != nil {
 		return err
@@ -184,14 +173,12 @@ func (j *job) write() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(command.WriteFile(filepath.Join(j.dir, "metrics.json"), append(data, '\n')), drawn); err != nil {
-		return err
-	}
+	return errors.Join(command.WriteFile(filepath.Join(j.dir, metricsFile), append(data, '\n')), drawn)
+}
+
+// sumUp prints the figures.
+func (j *job) sumUp() {
 	fmt.Fprintf(j.Out, "%s\n%d epochs, %.1f s\n", j.nats(float64(j.metrics.Test)), len(j.metrics.Epochs), j.metrics.Seconds)
-	for _, name := range append(files, "curve.png", "metrics.json") {
-		fmt.Fprintln(j.Out, filepath.Join(j.dir, name))
-	}
-	return nil
 }
 
 // draw draws a hundred digits at a temperature.
@@ -228,5 +215,5 @@ func (j *job) curve() error {
 		return err
 	}
 	p.Legend.Top = false
-	return command.SavePanels(filepath.Join(j.dir, "curve.png"), []*plot.Plot{p})
+	return command.SavePanels(filepath.Join(j.dir, curveFile), []*plot.Plot{p})
 }

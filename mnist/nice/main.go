@@ -1,40 +1,56 @@
 // Command nice trains NICE on MNIST's pixels, the experiment of Dinh, Krueger
 // and Bengio 2015 (arXiv 1410.8516, section 5.1), and draws digits from it.
 //
-//	nice -out DIR
+//	go run ./mnist/nice -out DIR
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/train"
 )
 
-const about = `nice: train NICE on the pixels of MNIST and draw digits from it.
-
-usage: nice [-out DIR] [flags]
+const about = `Trains NICE on the pixels of MNIST and draws digits from it.
 
 The model is that of the paper (Dinh et al. 2015, arXiv 1410.8516, section
 5.1): 4 additive couplings whose conditioners have 5 hidden layers of 1,000,
 a diagonal scale, a logistic base, on (v+u)/256 for a pixel v of 0 to 255 and
 u uniform on [0, 1), drawn anew in every epoch.
 
-It writes to DIR
+It writes to DIR, of -out
   model.safetensors  the model, also while it trains: see -save
   curve.png          log-likelihood over the epochs
   samples.png        100 draws, not picked; samples-0.8.png at a temperature of 0.8
   metrics.json       log-likelihoods, times, seed and configuration
-  checkpoints/       what -resume needs, until training is over
-Ctrl-C ends training early and writes what was trained until then; -resume goes
-on from there, or from the last checkpoint of a run that was killed, and ends
-with the same model as a run that was never interrupted.
 
-example: nice -out small -limit 10000 -epochs 4 -hidden 200,200
+While it trains, DIR/unfinished/checkpoints has what -resume needs to go on after
+Ctrl-C, or from the last checkpoint of a run that was killed; it ends with the
+same model as a run that was never interrupted.
+
+Example: go run ./mnist/nice -out small -limit 10000 -epochs 4 -hidden 200,200
 `
+
+// Files of a run, and the directory of its checkpoints.
+const (
+	modelFile   = "model.safetensors"
+	curveFile   = "curve.png"
+	metricsFile = "metrics.json"
+	checkpoints = "checkpoints"
+)
+
+// temperatures to draw at.
+var temperatures = []float64{1, 0.8}
+
+// samplesFile is the name of the draws at a temperature.
+func samplesFile(temperature float64) string {
+	if temperature == 1 {
+		return "samples.png"
+	}
+	return fmt.Sprintf("samples-%g.png", temperature)
+}
 
 func main() { command.Main(run) }
 
@@ -45,42 +61,55 @@ func run(ctx context.Context, args []string, s command.Streams) int {
 
 func nice(ctx context.Context, args []string, s command.Streams) error {
 	var c config
-	f := command.NewFlags("nice")
+	f := command.NewFlags("./mnist/nice", about)
 	c.flags(f)
-	out := f.String("out", "out", "`directory` for the model, the pictures and the metrics; made if need be")
-	if err := command.Parse(f, args, about, s); err != nil {
+	out := f.Outputs("`directory` for the model, the pictures and the metrics; made if need be",
+		modelFile, samplesFile(temperatures[0]), samplesFile(temperatures[1]), curveFile, metricsFile)
+	resume := f.Resumable(out, checkpoints, "go on from the checkpoint of the newest unfinished run in -out, with the flags that it started with")
+	if err := f.Parse(args, s); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
 		return err
 	}
-	j, err := newJob(&c, *out, s)
+	j, err := newJob(&c, s)
 	if err != nil {
 		return err
 	}
-	if err := command.MakeDir(*out); err != nil {
+	if err := out.Prepare(); err != nil {
 		return err
 	}
-	err = j.train(ctx)
+	if j.dir, err = out.Stage(); err != nil {
+		return err
+	}
+	defer out.Close()
+	err = j.train(ctx, *resume)
 	switch {
-	case err == nil:
-		return errors.Join(j.write(), os.RemoveAll(j.checkpoints()))
-	case errors.Is(err, train.ErrDiverged):
-		// What was trained before it diverged is of use.
-		return errors.Join(err, j.write())
 	case errors.Is(err, train.ErrResume):
 		return fmt.Errorf("-resume, -out: %w", err)
-	case errors.Is(err, context.Canceled) && j.metrics.Steps > 0:
-		j.metrics.Interrupted = true
-		if err := j.write(); err != nil {
+	case err != nil && j.metrics.Steps == 0 && errors.Is(err, context.Canceled):
+		return command.Interruption("nothing was trained yet, and nothing is written")
+	case err != nil && !errors.Is(err, train.ErrDiverged) && !errors.Is(err, context.Canceled):
+		return err
+	}
+	return j.save(out, err)
+}
+
+// save writes what was trained and sums up. ended is why training ended early:
+// it was interrupted, or it diverged and what was trained before is of use.
+func (j *job) save(out *command.Outputs, ended error) error {
+	if j.metrics.Interrupted = errors.Is(ended, context.Canceled); j.metrics.Interrupted {
+		fmt.Fprintln(j.Log, command.Saving)
+	}
+	if err := j.write(); err != nil {
+		return errors.Join(ended, err)
+	}
+	if ended == nil {
+		if err := out.Finish(); err != nil {
 			return err
 		}
-		return command.Interrupted("what was trained until then is in " + *out)
-	case errors.Is(err, context.Canceled):
-		if !c.Resume {
-			os.RemoveAll(j.checkpoints()) // of no step
-		}
-		return command.Interrupted("nothing was trained yet, and nothing is written")
 	}
-	return err
+	j.sumUp()
+	out.List(j.Out)
+	return command.Early(ended, "what was trained until then is in "+j.dir)
 }

@@ -14,9 +14,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
-	"github.com/bijou-flow/bijou/mnist/internal/command/commandtest"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -42,7 +42,7 @@ var digits = sync.OnceValues(func() (sets [2]*mnist.Set, dir string) {
 	}
 	dir = filepath.Join(shared, "mnist")
 	sets = [2]*mnist.Set{tr.Head(300), te.Head(100)}
-	commandtest.WriteIDX(dir, sets[0], sets[1])
+	datasettest.WriteIDX(dir, sets[0], sets[1])
 	return sets, dir
 })
 

@@ -1,38 +1,45 @@
 // Command pixelflow trains a multi-scale Real NVP (Dinh et al. 2017, arXiv
 // 1605.08803) on the pixels of MNIST and draws from it.
 //
-//	pixelflow -out DIR
+//	go run ./mnist/pixelflow -out DIR
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
 
-const about = `pixelflow: train a multi-scale Real NVP on dequantised MNIST images.
+const about = `Trains a multi-scale Real NVP on dequantised MNIST images and draws from it.
 
-usage: pixelflow [-out DIR] [flags]
-
-It writes to DIR
+It writes to DIR, of -out
   model.safetensors  the model
   samples.png        draws, not picked; a class a row with -conditional
   curves.png         losses over the epochs
-and prints the bits per dimension of the test images. Ctrl-C ends training
-early and writes what was trained until then.
+and prints the bits per dimension of the test images.
 
-example: pixelflow -out small -limit 5000 -epochs 5
+Example: go run ./mnist/pixelflow -out small -limit 5000 -epochs 5
 `
+
+// Files of a run.
+const (
+	modelFile   = "model.safetensors"
+	samplesFile = "samples.png"
+	curvesFile  = "curves.png"
+)
 
 // levels of a pixel.
 const levels = 256
@@ -42,54 +49,53 @@ type config struct {
 	recipe      coupling.ImageRecipe
 	options     train.Options
 	conditional bool
-	data, out   string
+	data        string
 	limit       int
 	validate    int
+	out         *command.Outputs
 }
 
 func (c *config) parse(args []string, s command.Streams) error {
-	f := command.NewFlags("pixelflow")
-	f.IntVar(&c.recipe.Scales, "scales", 0, "`number` of scales; 0: as many as leave 4 pixels a side")
-	f.IntVar(&c.recipe.Couplings, "couplings", 3, "`number` of couplings of either kind at each scale")
-	f.IntVar(&c.recipe.Hidden, "hidden", 32, "`channels` within a coupling's network")
-	f.IntVar(&c.recipe.Blocks, "blocks", 2, "residual `blocks` of a coupling's network")
-	f.StringVar(&c.recipe.Norm, "norm", "batch", "`normalisation` between couplings: batch, act or none")
-	f.Float64Var(&c.recipe.Alpha, "alpha", 1e-6, "`share` that the logit leaves at either end of its interval")
-	f.IntVar(&c.options.Epochs, "epochs", 20, "`passes` over the training images")
-	f.IntVar(&c.options.Batch, "batch", 100, "`rows` a training step")
-	f.Float64Var(&c.options.Rate, "rate", 1e-3, "learning `rate`, which falls along a cosine")
-	f.Float64Var(&c.options.ClipNorm, "clip", 0, "largest `norm` of a gradient; 0: no bound")
-	f.Uint64Var(&c.options.Seed, "seed", 1, "`seed` of initial weights, noise, order of images and draws")
-	f.BoolVar(&c.conditional, "conditional", false, "tell the flow which digit it is")
-	f.StringVar(&c.data, "data", "", "`directory` of other IDX files, such as Fashion-MNIST's; empty: MNIST")
-	f.IntVar(&c.limit, "limit", 0, "train on the first `n` training images only; 0: all")
-	f.IntVar(&c.validate, "validate", 1000, "follow training by the first `n` test images; 0: by none")
-	f.StringVar(&c.out, "out", "out", "`directory` for what is written; made if need be")
-	if err := command.Parse(f, args, about, s); err != nil {
+	f := command.NewFlags("./mnist/pixelflow", about)
+	f.Int(&c.recipe.Scales, "scales", 0, 0, command.MaxSize, "`number` of scales; 0: as many as leave 4 pixels a side")
+	f.Int(&c.recipe.Couplings, "couplings", 3, 1, command.MaxSize, "`number` of couplings of either kind at each scale")
+	f.Int(&c.recipe.Hidden, "hidden", 32, 1, command.MaxSize, "`channels` within a coupling's network")
+	f.Int(&c.recipe.Blocks, "blocks", 2, 1, command.MaxSize, "residual `blocks` of a coupling's network")
+	f.Choice(&c.recipe.Norm, "norm", "batch", "`normalisation` between couplings: batch, act or none", "batch", "act", "none")
+	f.Positive(&c.recipe.Alpha, "alpha", 1e-6, 0.49, "`share` that the logit leaves at either end of its interval")
+	f.Int(&c.options.Epochs, "epochs", 20, 1, command.Most, "`passes` over the training images")
+	f.Int(&c.options.Batch, "batch", 100, 2, 1_000_000, "`rows` a training step")
+	f.Positive(&c.options.Rate, "rate", 1e-3, 1, "learning `rate`, which falls along a cosine")
+	f.Float(&c.options.ClipNorm, "clip", 0, 0, math.Inf(1), "largest `norm` of a gradient; 0: no bound")
+	f.Seed(&c.options.Seed, "seed", 1, "`seed` of initial weights, noise, order of images and draws")
+	f.Bool(&c.conditional, "conditional", "tell the flow which digit it is")
+	dataset.Flag(f, &c.data)
+	dataset.LimitFlag(f, &c.limit)
+	f.Int(&c.validate, "validate", 1000, 0, command.Most, "follow training by the first `n` test images; 0: by none")
+	c.out = f.Outputs("`directory` for what is written; made if need be", modelFile, samplesFile, curvesFile)
+	if err := f.Parse(args, s); err != nil {
 		return err
-	}
-	if c.options.Epochs < 1 || c.options.Batch < 2 || c.limit < 0 || c.validate < 0 {
-		return command.Usagef("-epochs %d -batch %d -limit %d -validate %d: want at least 1, 2, 0 and 0", c.options.Epochs, c.options.Batch, c.limit, c.validate)
 	}
 	c.options.Schedule = train.Cosine{}
 	c.recipe.Seed = c.options.Seed
 	return nil
 }
 
-func main() {
-	command.Main(func(ctx context.Context, args []string, s command.Streams) int {
-		return command.Exit("pixelflow", run(ctx, args, 0, s), s)
-	})
+func main() { command.Main(run) }
+
+// run is main with its surroundings as arguments; it returns the exit code.
+func run(ctx context.Context, args []string, s command.Streams) int {
+	return command.Exit("pixelflow", pixelflow(ctx, args, 0, s), s)
 }
 
-// run trains, measures on the first tests images, all where that is 0, and
-// draws.
-func run(ctx context.Context, args []string, tests int, s command.Streams) error {
+// pixelflow trains, measures on the first tests images, all where that is 0,
+// and draws.
+func pixelflow(ctx context.Context, args []string, tests int, s command.Streams) error {
 	var c config
 	if err := c.parse(args, s); err != nil {
 		return err
 	}
-	tr, te, err := command.LoadData(c.data, c.limit, s.Log)
+	tr, te, err := dataset.Load(c.data, c.limit, s.Log)
 	if err != nil {
 		return err
 	}
@@ -105,7 +111,7 @@ func run(ctx context.Context, args []string, tests int, s command.Streams) error
 		return err
 	}
 	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](chain.Dim()))
-	if err := command.MakeDir(c.out); err != nil {
+	if err := c.out.Prepare(); err != nil {
 		return err
 	}
 	if c.validate > 0 {
@@ -118,32 +124,53 @@ func run(ctx context.Context, args []string, tests int, s command.Streams) error
 	start := time.Now()
 	report, err := command.Fit(ctx, flow, c.source(tr), c.options, "flow", say, s)
 	stage := command.NewStage(report, start)
-	interrupted := errors.Is(err, context.Canceled)
-	if err != nil && !(interrupted && stage.Steps > 0) {
-		return err
+	ended := err // early, with what was trained until then
+	switch {
+	case errors.Is(ended, context.Canceled) && stage.Steps == 0:
+		return command.Interruption("nothing was trained yet, and nothing is written")
+	case errors.Is(ended, context.Canceled):
+		fmt.Fprintln(s.Log, command.Saving)
+	case ended != nil && !errors.Is(ended, train.ErrDiverged):
+		return ended
 	}
 	nll, err := train.Evaluate(context.Background(), flow, c.source(te))
 	if err != nil {
 		return err
 	}
-	if err := registry.Save(filepath.Join(c.out, "model.safetensors"), flow); err != nil {
+	dir, err := c.out.Stage()
+	if err != nil {
 		return err
 	}
-	curve := command.Curve{Title: "flow", Unit: "negative log-likelihood, nats an image", Epochs: stage.Epochs}
-	if err := command.DrawCurves(filepath.Join(c.out, "curves.png"), []command.Curve{curve}); err != nil {
-		return err
+	defer c.out.Close()
+	drawing, err := c.write(dir, flow, stage, tr)
+	if err != nil {
+		return errors.Join(ended, err)
+	}
+	if ended == nil {
+		if err := c.out.Finish(); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(s.Out, "parameters           %d\n", command.CountParams(flow))
 	fmt.Fprintf(s.Out, "test log-likelihood  %.2f nats an image\n", -nll)
 	fmt.Fprintf(s.Out, "test bits per dim    %.4f\n", bits(nll))
 	fmt.Fprintf(s.Out, "training             %.0f s\n", stage.Seconds)
-	if err := c.draw(flow, tr, s); err != nil {
-		return err
+	fmt.Fprintf(s.Out, "drawing              %.1f ms an image\n", float64(drawing.Milliseconds())/draws)
+	c.out.List(s.Out)
+	return command.Early(ended, "what was trained until then is in "+dir)
+}
+
+// write puts model and pictures into a directory, and returns the time of
+// drawing.
+func (c *config) write(dir string, flow *distribution.Flow[float32], stage command.Stage, set *mnist.Set) (time.Duration, error) {
+	if err := registry.Save(filepath.Join(dir, modelFile), flow); err != nil {
+		return 0, err
 	}
-	if interrupted {
-		return command.Interrupted("what was trained until then is in " + c.out)
+	curve := command.Curve{Title: "flow", Unit: "negative log-likelihood, nats an image", Epochs: stage.Epochs}
+	if err := command.DrawCurves(filepath.Join(dir, curvesFile), []command.Curve{curve}); err != nil {
+		return 0, err
 	}
-	return nil
+	return c.draw(filepath.Join(dir, samplesFile), flow, set)
 }
 
 // source is a set's dequantised images, with their labels where the flow takes
@@ -155,26 +182,32 @@ func (c *config) source(set *mnist.Set) train.Source {
 	return train.Dequantize(set, levels, c.options.Seed)
 }
 
-// draw draws ten rows of ten images.
-func (c *config) draw(flow *distribution.Flow[float32], set *mnist.Set, s command.Streams) error {
-	const rows, cols = 10, 10
+// draws are a picture of ten rows of ten.
+const draws = 100
+
+// draw draws a picture, a class a row where the flow knows classes.
+func (c *config) draw(path string, flow *distribution.Flow[float32], set *mnist.Set) (time.Duration, error) {
+	const cols = 10
+	grid := mnist.Grid{Cols: cols, Height: set.Height(), Width: set.Width()}
 	if c.conditional {
-		labels := make([]uint8, rows*cols)
+		labels := make([]uint8, draws)
 		for i := range labels {
 			labels[i] = uint8(i / cols % set.Classes())
+			if i%cols == 0 {
+				grid.RowCaptions = append(grid.RowCaptions, strconv.Itoa(int(labels[i])))
+			}
 		}
 		classes, err := mnist.OneHot[float32](labels, set.Classes())
 		if err != nil {
-			return err
+			return 0, err
 		}
 		flow = flow.Given(classes)
 	}
 	start := time.Now()
-	x, err := flow.Sample(rand.New(rand.NewPCG(c.options.Seed, 1)), rows*cols)
+	x, err := flow.Sample(rand.New(rand.NewPCG(c.options.Seed, 1)), draws)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	fmt.Fprintf(s.Out, "drawing              %.1f ms an image\n", float64(time.Since(start).Milliseconds())/(rows*cols))
-	grid := mnist.Grid{Cols: cols, Height: set.Height(), Width: set.Width()}
-	return grid.WritePNG(filepath.Join(c.out, "samples.png"), x)
+	took := time.Since(start)
+	return took, grid.WritePNG(path, x)
 }

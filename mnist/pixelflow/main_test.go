@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bijou-flow/bijou/mnist/internal/command"
+	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/registry"
 )
 

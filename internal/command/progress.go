@@ -1,3 +1,5 @@
+// Progress of a stage of training: a bar on a terminal, lines elsewhere.
+
 package command
 
 import (

@@ -1,7 +1,11 @@
+// Curves of losses, and other lines, as pictures.
+
 package command
 
 import (
 	"image/color"
+	"image/png"
+	"io"
 	"math"
 	"strconv"
 
@@ -11,7 +15,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 
-	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/internal/atomicfile"
 )
 
 // Curve is a stage's losses for DrawCurves.
@@ -111,5 +115,5 @@ func SavePanels(path string, panels []*plot.Plot) error {
 	for i, p := range panels {
 		p.Draw(canvases[0][i])
 	}
-	return mnist.WritePNG(path, img.Image())
+	return atomicfile.Write(path, func(w io.Writer) error { return png.Encode(w, img.Image()) })
 }

@@ -1,33 +1,13 @@
-// Package commandtest is what the tests of MNIST's commands have in common.
-package commandtest
+// Package datasettest writes data sets for the tests of MNIST's commands.
+package datasettest
 
 import (
-	"bytes"
 	"encoding/binary"
-	"fmt"
-	"image/png"
 	"os"
 	"path/filepath"
-	"testing"
 
 	"github.com/bijou-flow/bijou/mnist"
 )
-
-// Watched shows all that was written so far to See at every write.
-type Watched struct {
-	text bytes.Buffer
-	See  func(string)
-}
-
-func (w *Watched) Write(p []byte) (int, error) {
-	n, err := w.text.Write(p)
-	if w.See != nil {
-		w.See(w.String())
-	}
-	return n, err
-}
-
-func (w *Watched) String() string { return w.text.String() }
 
 // WriteIDX writes the four files of a data set.
 func WriteIDX(dir string, train, test *mnist.Set) {
@@ -48,18 +28,4 @@ func WriteIDX(dir string, train, test *mnist.Set) {
 			}
 		}
 	}
-}
-
-// PNGSize decodes a picture and returns its width and height.
-func PNGSize(t *testing.T, path ...string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(path...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := png.Decode(bytes.NewReader(data))
-	if err != nil {
-		t.Fatalf("%s: %v", filepath.Join(path...), err)
-	}
-	return fmt.Sprintf("%dx%d", img.Bounds().Dx(), img.Bounds().Dy())
 }
