@@ -85,12 +85,11 @@ func main() { command.Main(run) }
 
 // run is main with its surroundings as arguments; it returns the exit code.
 func run(ctx context.Context, args []string, s command.Streams) int {
-	return command.Exit("pixelflow", pixelflow(ctx, args, 0, s), s)
+	return command.Exit("pixelflow", pixelflow(ctx, args, s), s)
 }
 
-// pixelflow trains, measures on the first tests images, all where that is 0,
-// and draws.
-func pixelflow(ctx context.Context, args []string, tests int, s command.Streams) error {
+// pixelflow trains, measures on the test images, and draws.
+func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 	var c config
 	if err := c.parse(args, s); err != nil {
 		return err
@@ -98,9 +97,6 @@ func pixelflow(ctx context.Context, args []string, tests int, s command.Streams)
 	tr, te, err := dataset.Load(c.data, c.limit, s.Log)
 	if err != nil {
 		return err
-	}
-	if tests > 0 {
-		te = te.Head(tests)
 	}
 	c.recipe.Channels, c.recipe.Height, c.recipe.Width = 1, tr.Height(), tr.Width()
 	if c.conditional {
