@@ -24,7 +24,7 @@ func drawCaptioned(g mnist.Grid, set *mnist.Set, rows []int, captions []string) 
 	h, w := set.Height()*enlarged, set.Width()*enlarged
 	g.Height, g.Width, g.Scale = h+face.Height+2, w, 1
 	for _, c := range captions {
-		g.Width = max(g.Width, font.MeasureString(face, c).Ceil()+4)
+		g.Width = max(g.Width, font.MeasureString(face, c).Ceil()+14)
 	}
 	values := make([]float32, 0, len(rows)*g.Height*g.Width)
 	for i, r := range rows {

@@ -105,7 +105,7 @@ func TestMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wide := 7*len("4 taken for 7") + 4
+	wide := 7*len("4 taken for 7") + 14
 	for place, i := range v.mistakes {
 		corner := image.Pt(4+place%10*(wide+4), 4+place/10*(84+15+4))
 		captionIs(t, img, image.Rect(0, 0, wide, 15).Add(corner).Add(image.Pt(0, 84)), fmt.Sprintf("%d taken for %d", test.Label(i), (test.Label(i)+3)%10))
