@@ -1,7 +1,7 @@
 // Command cost measures how the time of a sample grows with depth, width,
 // dimension, batch and rows, prints a table and plots it.
 //
-//	go run ./benchmarks/cost -out docs/pictures/cost.png
+//	go run ./benchmarks/cost -out docs/pictures/cost.png -force
 package main
 
 import (

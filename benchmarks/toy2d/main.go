@@ -1,7 +1,7 @@
 // Command toy2d trains every kind of flow on four distributions of points in
 // the plane, and draws data, samples and log-density side by side.
 //
-//	go run ./benchmarks/toy2d -out docs/pictures/toy2d.png
+//	go run ./benchmarks/toy2d -out docs/pictures/toy2d.png -force
 package main
 
 import (
