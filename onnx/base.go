@@ -47,7 +47,7 @@ func baseLogProb[T bijector.Float](g *Graph, b distribution.Base[T], z, context 
 
 // standardise is u = (z - loc)/scale and its log-det.
 func standardise[T bijector.Float](g *Graph, z Value, s distribution.NormalSpec, learned []bijector.Param[T]) (u, logDet Value) {
-	scale, shift := make([]float64, s.Dim), make([]float64, s.Dim)
+	scale, centre := make([]float64, s.Dim), make([]float64, s.Dim)
 	total := 0.0
 	for j := range s.Dim {
 		loc, sd := 0.0, 1.0
@@ -60,8 +60,8 @@ func standardise[T bijector.Float](g *Graph, z Value, s distribution.NormalSpec,
 		if len(learned) > 0 {
 			loc, sd = float64(learned[0].Data[j]), math.Exp(float64(learned[1].Data[j]))
 		}
-		scale[j], shift[j] = 1/sd, -loc/sd
+		scale[j], centre[j] = 1/sd, loc
 		total -= math.Log(sd)
 	}
-	return fixed(scale, shift, total)(g, z, Value{})
+	return fixed(scale, centre, total)(g, z, Value{})
 }

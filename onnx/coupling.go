@@ -111,7 +111,10 @@ func scaleShift(scale string, clamp float64, m int, factors []float64) transform
 			}
 			return g.Div(r, g.Plus(g.Times(g.Abs(r), 1/clamp), 1)), t
 		case "sigmoid":
-			return g.Log(g.Plus(g.Sigmoid(g.Plus(r, 2)), 1e-3)), t
+			// log(sigma + floor), which is near 0 where sigma is near 1.
+			v := g.Plus(r, 2)
+			large := g.Log1p(g.Plus(g.Neg(g.Sigmoid(g.Neg(v))), 1e-3))
+			return g.where(g.atLeast(v, g.Number(0)), large, g.Log(g.Plus(g.Sigmoid(v), 1e-3))), t
 		case "exp":
 			return r, t
 		}

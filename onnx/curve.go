@@ -43,8 +43,11 @@ func sigmoid(g *Graph, v Value) (w, logSlope Value) {
 func logit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
 	width := 1 - 2*alpha
 	return func(g *Graph, v Value) (w, logSlope Value) {
-		a := g.Log(g.Plus(g.Times(v, width), alpha))
-		b := g.Log(g.Plus(g.Times(v, -width), 1-alpha))
+		y, rest := v, g.Plus(g.Neg(v), 1)
+		if alpha > 0 { // 1-y = alpha + (1-2 alpha)(1-v)
+			y, rest = g.Plus(g.Times(y, width), alpha), g.Plus(g.Times(rest, width), alpha)
+		}
+		a, b := g.Log(y), g.Log(rest)
 		return g.Sub(a, b), g.Plus(g.Neg(g.Add(a, b)), math.Log(width))
 	}
 }
@@ -65,7 +68,7 @@ func tanh(g *Graph, v Value) (w, logSlope Value) {
 }
 
 func atanh(g *Graph, v Value) (w, logSlope Value) {
-	a, b := g.Log(g.Plus(v, 1)), g.Log(g.Plus(g.Neg(v), 1))
+	a, b := g.Log1p(v), g.Log1p(g.Neg(v))
 	return g.Times(g.Sub(a, b), 0.5), g.Neg(g.Add(a, b))
 }
 
@@ -76,6 +79,6 @@ func softplus(g *Graph, v Value) (w, logSlope Value) {
 }
 
 func unsoftplus(g *Graph, v Value) (w, logSlope Value) {
-	l := g.Log(g.Plus(g.Neg(g.Exp(g.Neg(v))), 1))
+	l := g.logRest(v)
 	return g.Add(v, l), g.Neg(l)
 }

@@ -162,15 +162,6 @@ func (g *Graph) Plus(a Value, v float64) Value { return g.Op("Add", nil, a, g.Nu
 // Times multiplies by a number.
 func (g *Graph) Times(a Value, v float64) Value { return g.Op("Mul", nil, a, g.Number(v)) }
 
-// Sigmoid is 1/(1 + e^-a), in operators that every runtime has.
-func (g *Graph) Sigmoid(a Value) Value { return g.Div(g.Number(1), g.Plus(g.Exp(g.Neg(a)), 1)) }
-
-// decay is log(1 + e^-|a|), which never overflows.
-func (g *Graph) decay(a Value) Value { return g.Log(g.Plus(g.Exp(g.Neg(g.Abs(a))), 1)) }
-
-// Softplus is log(1 + e^a).
-func (g *Graph) Softplus(a Value) Value { return g.Add(g.Relu(a), g.decay(a)) }
-
 // MatMul is the matrix product.
 func (g *Graph) MatMul(a, b Value) Value { return g.Op("MatMul", nil, a, b) }
 

@@ -4,6 +4,7 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
 )
@@ -127,23 +128,33 @@ func reorder(order []int) step {
 	return func(g *Graph, x, _ Value) (z, logDet Value) { return g.Select(x, order), Value{} }
 }
 
-// diagonal is z = a x + b, x = z/a - b/a.
+// diagonal is z = a (x - c), x = (z - b)/a of z = a x + b with c = -b/a: the
+// difference of what may be close comes first. Where c is out of range, it is
+// a x + b.
 func diagonal(l bijector.Diagonal, dim int) (f, b step) {
 	scale, shift := make([]float64, dim), make([]float64, dim)
-	back, unshift := make([]float64, dim), make([]float64, dim)
-	total := 0.0
+	back, centre := make([]float64, dim), make([]float64, dim)
+	total, far := 0.0, false
 	for j := range dim {
 		a, b, logA := l.Coefficients(j)
 		scale[j], shift[j] = a, b
-		back[j], unshift[j] = 1/a, -b/a
+		back[j], centre[j] = 1/a, -b/a
+		far = far || !(math.Abs(centre[j]) <= math.MaxFloat32)
 		total += logA
 	}
-	return fixed(scale, shift, total), fixed(back, unshift, -total)
+	f, b = fixed(scale, centre, total), fixed(back, shift, -total)
+	if far {
+		f = func(g *Graph, x, _ Value) (z, _ Value) {
+			return g.Add(g.Mul(x, g.Row(scale)), g.Row(shift)), g.Number(total)
+		}
+	}
+	return f, b
 }
 
-func fixed(scale, shift []float64, logDet float64) step {
+// fixed is scale (x - centre).
+func fixed(scale, centre []float64, logDet float64) step {
 	return func(g *Graph, x, _ Value) (z, _ Value) {
-		return g.Add(g.Mul(x, g.Row(scale)), g.Row(shift)), g.Number(logDet)
+		return g.Mul(g.Minus(x, centre), g.Row(scale)), g.Number(logDet)
 	}
 }
 

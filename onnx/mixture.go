@@ -3,7 +3,10 @@
 package onnx
 
 import (
+	"fmt"
 	"math"
+
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
@@ -32,11 +35,7 @@ func gaussians[T bijector.Float](g *Graph, z Value, d int, params []bijector.Par
 	}
 	for i, l := range logits {
 		first := i / within * within
-		total := 0.0
-		for _, v := range logits[first : first+within] {
-			total += math.Exp(v - l)
-		}
-		constant[i] -= math.Log(total)
+		constant[i] += l - floats.LogSumExp(logits[first:first+within])
 	}
 	u := g.Mul(g.Sub(g.Reshape(z, 1, d), g.Constant(loc, 1, components, d)), g.Constant(inv, 1, components, d))
 	ones := make([]float64, d)
@@ -47,7 +46,8 @@ func gaussians[T bijector.Float](g *Graph, z Value, d int, params []bijector.Par
 	return g.Add(squares, g.Row(constant)), components
 }
 
-// logSumExp is log sum_k exp(a_k) over the features, (n, 1).
+// logSumExp is log sum_k exp(a_k) over the features, (n, 1), also where all are
+// -Inf.
 func logSumExp(g *Graph, a Value, components int) Value {
 	columns := make([]Value, components)
 	for k := range columns {
@@ -57,6 +57,11 @@ func logSumExp(g *Graph, a Value, components int) Value {
 	if components > 1 {
 		top = g.Op("Max", nil, columns...)
 	}
+	least := -math.MaxFloat64
+	if g.elem == elemFloat {
+		least = -math.MaxFloat32
+	}
+	top = g.Op("Max", nil, top, g.Number(least))
 	return g.Add(top, g.Log(g.Sum(g.Exp(g.Sub(a, top)), components)))
 }
 
@@ -72,10 +77,12 @@ func classMixture[T bijector.Float](g *Graph, m *distribution.ClassMixture[T], z
 	return g.Sub(logSumExp(g, logp, components), g.Log(g.Sum(context, classes)))
 }
 
-// studentT is sum_j -(nu_j+1)/2 log(1 + u_j^2/nu_j) and constants.
+// studentT is sum_j -(nu_j+1)/2 log(1 + r_j^2) and constants, r = |u|/sqrt(nu).
+// With m = max(r, 1) and q = min(r, 1/m), log(1 + r^2) is 2 log m + log(1+q^2),
+// whose squares do not overflow.
 func studentT[T bijector.Float](g *Graph, t *distribution.StudentT[T], z Value) Value {
 	s := t.Spec().(distribution.StudentTSpec)
-	df, half, constant := make([]float64, s.Dim), make([]float64, s.Dim), 0.0
+	df, half, root := make([]float64, s.Dim), make([]float64, s.Dim), make([]float64, s.Dim)
 	var learned []bijector.Param[T]
 	for j := range df {
 		df[j] = 5
@@ -91,14 +98,22 @@ func studentT[T bijector.Float](g *Graph, t *distribution.StudentT[T], z Value) 
 		}
 	}
 	for j, nu := range df {
-		half[j] = -(nu + 1) / 2
-		a, _ := math.Lgamma((nu + 1) / 2)
-		b, _ := math.Lgamma(nu / 2)
-		constant += a - b - math.Log(nu*math.Pi)/2
+		half[j], root[j] = -(nu+1)/2, 1/math.Sqrt(nu)
 	}
+	// The constants are the log-density at 0 of the same law without scale.
+	plain, err := distribution.NewStudentT[float64](distribution.StudentTSpec{Dim: s.Dim, DF: df})
+	if err != nil {
+		g.Fail(fmt.Errorf("onnx: %w", err))
+		return z
+	}
+	constant := make([]float64, 1)
+	plain.NewBasePass(bijector.PassOptions{MaxBatch: 1}).LogProb(bijector.NewMat[float64](s.Dim, 1), bijector.Mat[float64]{}, constant)
 	u, logDet := standardise(g, z, distribution.NormalSpec{Dim: s.Dim, Loc: s.Loc, Scale: s.Scale}, learned)
-	terms := g.Mul(g.Log(g.Plus(g.Div(g.Mul(u, u), g.Row(df)), 1)), g.Row(half))
-	return g.Plus(g.Add(g.Sum(terms, s.Dim), logDet), constant)
+	r := g.Mul(g.Abs(u), g.Row(root))
+	m := g.Op("Max", nil, r, g.Number(1))
+	q := g.Op("Min", nil, r, g.Div(g.Number(1), m))
+	terms := g.Mul(g.Add(g.Times(g.Log(m), 2), g.Log1p(g.Mul(q, q))), g.Row(half))
+	return g.Plus(g.Add(g.Sum(terms, s.Dim), logDet), constant[0])
 }
 
 // uniform is the log of 1 or 0 for each feature, less that of the box's volume.
@@ -111,6 +126,7 @@ func uniform(g *Graph, s distribution.UniformSpec, z Value) Value {
 	copy(hi, s.Hi)
 	for j := range hi {
 		volume += math.Log(hi[j] - lo[j])
+		lo[j], hi[j] = g.ceiling(lo[j]), g.floor(hi[j])
 	}
 	inside := g.Op("And", nil, g.Op("GreaterOrEqual", nil, z, g.Row(lo)), g.Op("GreaterOrEqual", nil, g.Row(hi), z))
 	return g.Plus(g.Sum(g.Log(g.Op("Cast", []Attr{{"to", int(g.elem)}}, inside)), s.Dim), -volume)

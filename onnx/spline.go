@@ -40,8 +40,8 @@ type bin struct{ left, width, bottom, height, start, end Value }
 func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 	k := q.bins
 	theta = g.Reshape(theta, 3*k-1, q.m)
-	left, right := q.knots(g, g.Slice(theta, 1, 0, k), q.minWidth)
-	bottom, top := q.knots(g, g.Slice(theta, 1, k, 2*k), q.minHeight)
+	left, right, widths := q.knots(g, g.Slice(theta, 1, 0, k), q.minWidth)
+	bottom, top, heights := q.knots(g, g.Slice(theta, 1, k, 2*k), q.minHeight)
 	lo, hi := left, right
 	if onHeights {
 		lo, hi = bottom, top
@@ -55,7 +55,7 @@ func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 		return g.Constant(ends, 1, k, 1)
 	}
 	at := func(edge Value) Value { // 1 where v is at the edge or beyond
-		return g.Op("Cast", []Attr{{"to", int(g.elem)}}, g.Op("GreaterOrEqual", nil, v, edge))
+		return g.Op("Cast", []Attr{{"to", int(g.elem)}}, g.atLeast(v, edge))
 	}
 	chosen := g.Sub(at(g.Add(lo, reach(-far, 0))), at(g.Add(hi, reach(0, far))))
 	pick := func(all Value) Value {
@@ -68,30 +68,30 @@ func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 	one := g.plus3(g.times3(g.Slice(theta, 1, 0, 1), 0), 1)
 	var b bin
 	b.left, b.bottom = pick(left), pick(bottom)
-	b.width = g.Sub(pick(right), b.left)
-	b.height = g.Sub(pick(top), b.bottom)
+	b.width, b.height = pick(widths), pick(heights)
 	b.start, b.end = pick(g.Concat(1, one, slopes)), pick(g.Concat(1, slopes, one))
 	return b
 }
 
-// knots are the lower and upper ends of the bins of one axis.
-func (q spline) knots(g *Graph, raw Value, least float64) (lo, hi Value) {
+// knots are the lower and upper ends of the bins of one axis, and their sizes:
+// the difference of two ends has fewer digits.
+func (q spline) knots(g *Graph, raw Value, least float64) (lo, hi, sizes Value) {
 	spread := 2*q.bound - 2*q.bound*least*float64(q.bins)
-	sizes := g.plus3(g.times3(g.Op("Softmax", []Attr{{"axis", 1}}, raw), spread), 2*q.bound*least)
+	sizes = g.plus3(g.times3(g.Op("Softmax", []Attr{{"axis", 1}}, raw), spread), 2*q.bound*least)
 	sums := g.plus3(g.Op("CumSum", nil, sizes, g.scalar(1)), -q.bound)
 	inner := g.Slice(sums, 1, 0, q.bins-1)
 	zero := g.times3(g.Slice(raw, 1, 0, 1), 0)
-	return g.Concat(1, g.plus3(zero, -q.bound), inner), g.Concat(1, inner, g.plus3(zero, q.bound))
+	return g.Concat(1, g.plus3(zero, -q.bound), inner), g.Concat(1, inner, g.plus3(zero, q.bound)), sizes
 }
 
 // at returns what eq. 4 and 5 of the paper are made of, at the fraction u of
-// the bin with mean slope s.
+// the bin with mean slope s: sums of positive terms.
 func (q spline) at(g *Graph, b bin, u, s Value) (num, den, inner Value) {
 	rest := g.plus3(g.Neg(u), 1)
 	t := g.Mul(u, rest)
 	square := g.Mul(u, u)
 	num = g.Add(g.Mul(s, square), g.Mul(b.start, t))
-	den = g.Add(s, g.Mul(g.Sub(g.Add(b.start, b.end), g.times3(s, 2)), t))
+	den = g.Add(g.Mul(s, g.plus3(g.times3(t, -2), 1)), g.Mul(g.Add(b.start, b.end), t))
 	inner = g.Add(g.Add(g.Mul(b.end, square), g.times3(g.Mul(s, t), 2)), g.Mul(b.start, g.Mul(rest, rest)))
 	return num, den, inner
 }
@@ -101,15 +101,18 @@ func unit(g *Graph, v Value) Value {
 	return g.Op("Min", nil, g.Relu(v), g.Constant([]float64{1}, 1, 1, 1))
 }
 
-// finish leaves values outside of the box alone, and returns (n, m).
+// finish leaves values outside of the box and at its ends alone, lets rounding
+// move no other out of it, and returns (n, m).
 func (q spline) finish(g *Graph, v, moved, slope, den, inner Value, sign float64) (w, logSlope Value) {
 	bound := func(x float64) Value { return g.Constant([]float64{x}, 1, 1, 1) }
-	inside := g.Op("And", nil,
-		g.Op("GreaterOrEqual", nil, v, bound(-q.bound)), g.Op("GreaterOrEqual", nil, bound(q.bound), v))
+	edge := g.floor(q.bound)
+	size := g.Abs(v)
+	inside := g.atLeast(bound(edge), size)
+	moved = g.Op("Min", nil, g.Op("Max", nil, moved, bound(-edge)), bound(edge))
 	l := g.Sub(g.Log(inner), g.times3(g.Log(g.Div(den, slope)), 2))
-	zero := g.Op("Min", nil, g.Abs(v), bound(0))
-	w = g.Op("Where", nil, inside, moved, v)
-	l = g.Op("Where", nil, inside, g.times3(l, sign), zero)
+	zero := g.Op("Min", nil, size, bound(0))
+	w = g.where(g.atLeast(size, bound(edge)), v, moved)
+	l = g.where(inside, g.times3(l, sign), zero)
 	return g.Reshape(w, q.m), g.Reshape(l, q.m)
 }
 
@@ -127,10 +130,10 @@ func (q spline) inverse(g *Graph, y, theta Value) (x, logSlope Value) {
 	v := g.Reshape(y, 1, q.m)
 	b := q.locate(g, v, theta, true)
 	s := g.Div(b.height, b.width)
-	up := g.Sub(v, b.bottom)
+	up := g.Div(g.Sub(v, b.bottom), b.height) // the equation is divided by the height
 	e := g.Mul(up, g.Sub(g.Add(b.start, b.end), g.times3(s, 2)))
-	a := g.Add(g.Mul(b.height, g.Sub(s, b.start)), e)
-	h := g.Sub(g.Mul(b.height, b.start), e)
+	a := g.Add(g.Sub(s, b.start), e)
+	h := g.Sub(b.start, e)
 	c := g.Neg(g.Mul(s, up))
 	root := g.Op("Sqrt", nil, g.Relu(g.Sub(g.Mul(h, h), g.times3(g.Mul(a, c), 4))))
 	u := unit(g, g.Div(g.times3(c, 2), g.Sub(g.Neg(h), root)))
@@ -148,7 +151,8 @@ func (g *Graph) times3(a Value, v float64) Value {
 }
 
 func (g *Graph) softplus3(a Value) Value {
-	return g.Add(g.Relu(a), g.Log(g.plus3(g.Exp(g.Neg(g.Abs(a))), 1)))
+	number := func(v float64) Value { return g.Constant([]float64{v}, 1, 1, 1) }
+	return g.Add(g.Relu(a), g.log1p(g.Exp(g.Neg(g.Abs(a))), number))
 }
 
 // scalar is an int64 of no axes.

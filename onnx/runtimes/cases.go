@@ -29,14 +29,14 @@ type array struct {
 	Data  numbers `json:"data"`
 }
 
-// numbers have JSON for infinities too: strings that JavaScript reads.
+// numbers have JSON for infinities and NaN too: strings that JavaScript reads.
 type numbers []float64
 
 func (n numbers) MarshalJSON() ([]byte, error) {
 	all := make([]any, len(n))
 	for i, v := range n {
 		all[i] = v
-		if math.IsInf(v, 0) {
+		if math.IsInf(v, 0) || math.IsNaN(v) {
 			all[i] = strings.Replace(fmt.Sprint(v), "Inf", "Infinity", 1)
 		}
 	}
@@ -49,6 +49,9 @@ type vectors struct {
 	DType string           `json:"dtype"`
 	In    map[string]array `json:"in"`
 	Out   map[string]array `json:"out"`
+	// Floor is how large a value is taken to be at least, when an error is
+	// relative to it; 1 where an output has none.
+	Floor map[string]float64 `json:"floor,omitempty"`
 	model []byte
 }
 
@@ -68,7 +71,8 @@ func cases[T bijector.Float]() (all []vectors, err error) {
 	for _, c := range flows[T]() {
 		all = append(all, flowVectors(c.name, c.flow)...)
 	}
-	return append(all, coderVectors[T]()...), nil
+	all = append(all, coderVectors[T]()...)
+	return append(all, edgeVectors[T]()...), nil
 }
 
 // failure carries an error out of must.

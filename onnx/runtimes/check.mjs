@@ -25,8 +25,9 @@ let failed = 0
 
 for (const file of readdirSync(dir).filter((f) => f.endsWith('.json')).sort()) {
   const name = file.slice(0, -'.json'.length)
-  if (unknown[name]) {
-    console.log(`${name.padEnd(36)} left out: no ${unknown[name]} in float64`)
+  const lacks = unknown[name] || (/^edge-softclamp.*64$/.test(name) && 'Atan')
+  if (lacks) {
+    console.log(`${name.padEnd(36)} left out: no ${lacks} in float64`)
     continue
   }
   const v = JSON.parse(readFileSync(join(dir, file)))
@@ -41,8 +42,8 @@ for (const file of readdirSync(dir).filter((f) => f.endsWith('.json')).sort()) {
     let error = data.length === want.data.length ? 0 : Infinity
     want.data.forEach((w, i) => {
       const x = Number(w) // infinities are strings
-      if (data[i] === x) return
-      const e = Math.abs(data[i] - x) / Math.max(1, Math.abs(x))
+      if (Object.is(data[i] + 0, x + 0)) return // infinities and NaN too
+      const e = Math.abs(data[i] - x) / Math.max(v.floor?.[key] ?? 1, Math.abs(x))
       error = Number.isNaN(e) ? Infinity : Math.max(error, e)
     })
     const ok = error <= most[v.dtype]
