@@ -5,7 +5,7 @@
 // This package holds documentation only. The thirty-line program:
 //
 //	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 20, Layers: 9})
-//	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](20))
+//	flow := flow.New(chain, distribution.StandardNormal[float32](20))
 //	report, err := train.Fit(ctx, flow, train.Tensor(x), train.Options{Epochs: 20})
 //	logp, err := flow.LogProb(x)       // shape (n), nats
 //	draws, err := flow.Sample(rng, 100) // shape (100, 20)

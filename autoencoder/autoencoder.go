@@ -6,8 +6,8 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/chunk"
 	"github.com/bijou-flow/bijou/internal/kernel"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // Autoencoder is an encoder and a decoder that are trained together to give
@@ -26,7 +26,7 @@ type Autoencoder[T bijector.Float] struct {
 	encoder, decoder bijector.Map[T]
 	spec             any
 	encode, decode   rowMap[T]
-	losses           chunk.Pool[lossSession[T]]
+	losses           rows.Pool[*lossSession[T]]
 }
 
 // New makes an autoencoder of two maps: encoder from data to embeddings,
@@ -63,14 +63,14 @@ func (a *Autoencoder[T]) SetParallelism(n int) {
 // Encode maps data, shape (n, d) or images (n, c, h, w) with c*h*w = d, to
 // embeddings (n, e). Rows with a NaN or an infinity have NaN embeddings and
 // are named by a bijector.RowError; the others are unaffected.
-func (a *Autoencoder[T]) Encode(x *tensor.Dense) (*tensor.Dense, error) { return a.encode.run(x) }
+func (a *Autoencoder[T]) Encode(x tensor.Tensor) (*bijector.Rows[T], error) { return a.encode.run(x) }
 
 // Decode maps embeddings (n, e) to data (n, d): the sigmoid of the decoder's
 // logits, in [0, 1]. Rows that are not finite are treated as by Encode.
-func (a *Autoencoder[T]) Decode(z *tensor.Dense) (*tensor.Dense, error) { return a.decode.run(z) }
+func (a *Autoencoder[T]) Decode(z tensor.Tensor) (*bijector.Rows[T], error) { return a.decode.run(z) }
 
 // Reconstruct decodes what it encodes: shape (n, d), values in [0, 1].
-func (a *Autoencoder[T]) Reconstruct(x *tensor.Dense) (*tensor.Dense, error) {
+func (a *Autoencoder[T]) Reconstruct(x tensor.Tensor) (*bijector.Rows[T], error) {
 	z, err := a.Encode(x)
 	if z == nil {
 		return nil, err
@@ -83,12 +83,12 @@ func (a *Autoencoder[T]) Reconstruct(x *tensor.Dense) (*tensor.Dense, error) {
 }
 
 func (a *Autoencoder[T]) openEncoder() func(y, x bijector.Mat[T]) {
-	p := a.encoder.NewMapPass(bijector.PassOptions{MaxBatch: chunk.Size})
+	p := a.encoder.NewMapPass(bijector.PassOptions{MaxBatch: rows.Size})
 	return func(y, x bijector.Mat[T]) { p.Forward(y, x, 0, x.N) }
 }
 
 func (a *Autoencoder[T]) openDecoder() func(y, x bijector.Mat[T]) {
-	p := a.decoder.NewMapPass(bijector.PassOptions{MaxBatch: chunk.Size})
+	p := a.decoder.NewMapPass(bijector.PassOptions{MaxBatch: rows.Size})
 	return func(y, x bijector.Mat[T]) {
 		p.Forward(y, x, 0, x.N)
 		for j := range y.D {
@@ -101,28 +101,21 @@ func (a *Autoencoder[T]) openDecoder() func(y, x bijector.Mat[T]) {
 // embeddings to logits.
 func (a *Autoencoder[T]) Maps() (encoder, decoder bijector.Map[T]) { return a.encoder, a.decoder }
 
-// Params are the encoder's behind "encoder." and the decoder's behind
-// "decoder.".
-func (a *Autoencoder[T]) Params() []bijector.Param[T] {
-	return append(bijector.PrefixParams("encoder", a.encoder.Params()),
-		bijector.PrefixParams("decoder", a.decoder.Params())...)
+// children are the networks, in the order of Params and of gradients.
+func (a *Autoencoder[T]) children() bijector.Children[T] {
+	return bijector.Children[T]{{Name: "encoder", Part: a.encoder}, {Name: "decoder", Part: a.decoder}}
 }
 
+// Params are the encoder's behind "encoder." and the decoder's behind
+// "decoder.".
+func (a *Autoencoder[T]) Params() []bijector.Param[T] { return a.children().Params() }
+
 // Buffers are named like Params.
-func (a *Autoencoder[T]) Buffers() []bijector.Buffer {
-	return append(bijector.PrefixBuffers("encoder", a.encoder.Buffers()),
-		bijector.PrefixBuffers("decoder", a.decoder.Buffers())...)
-}
+func (a *Autoencoder[T]) Buffers() []bijector.Buffer { return a.children().Buffers() }
 
 // Spec is the ConvSpec or DenseSpec it was made from, with defaults filled in,
 // and nil for an autoencoder by New.
 func (a *Autoencoder[T]) Spec() any { return a.spec }
 
-// Changed tells the maps that their state was written to.
-func (a *Autoencoder[T]) Changed() {
-	for _, m := range [...]any{a.encoder, a.decoder} {
-		if c, ok := m.(bijector.Changer); ok {
-			c.Changed()
-		}
-	}
-}
+// Changed tells the networks that their state was written to.
+func (a *Autoencoder[T]) Changed() { a.children().Changed() }

@@ -5,9 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 func must[V any](v V, err error) V {
@@ -19,7 +18,7 @@ func must[V any](v V, err error) V {
 
 // images are n rows of d values in [0, 1], smooth, so that there is something
 // to learn.
-func images[T bijector.Float](n, d int) *tensor.Dense {
+func images[T bijector.Float](n, d int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(11, uint64(d)))
 	x := make([]T, n*d)
 	for i := range n {
@@ -28,7 +27,7 @@ func images[T bijector.Float](n, d int) *tensor.Dense {
 			x[i*d+j] = T(0.5 + 0.5*math.Sin(a+b*float64(j)))
 		}
 	}
-	return bijector.TensorOf(x, n, d)
+	return testkit.Rows(x, n, d)
 }
 
 // models are small autoencoders of every kind.
@@ -179,7 +178,7 @@ func TestPieces(t *testing.T) {
 		a.SetParallelism(1)
 		z1, y1 := must(a.Encode(x)), must(a.Reconstruct(x))
 		for _, c := range []struct {
-			a, b *tensor.Dense
+			a, b *bijector.Rows[float32]
 			d    int
 		}{{z, z1, a.Embedding()}, {y, y1, a.Dim()}} {
 			if s := c.a.Shape(); len(s) != 2 || s[0] != n || s[1] != c.d {
@@ -196,7 +195,7 @@ func TestPieces(t *testing.T) {
 				t.Fatalf("%s: reconstructed value %v", name, v)
 			}
 		}
-		few := bijector.TensorOf(x.Float32s()[130*a.Dim():137*a.Dim()], 7, a.Dim())
+		few := testkit.Rows(x.Float32s()[130*a.Dim():137*a.Dim()], 7, a.Dim())
 		for i, v := range must(a.Encode(few)).Float32s() {
 			if v != z.Float32s()[130*a.Embedding()+i] {
 				t.Fatalf("%s: embedding value %d is %v among 7 rows, %v among %d", name, i, v, z.Float32s()[130*a.Embedding()+i], n)
@@ -211,7 +210,7 @@ func TestLossMatchesReconstruction(t *testing.T) {
 	for name, a := range models[float64]() {
 		const n = 140
 		x := images[float64](n, a.Dim())
-		y, loss := must(a.Reconstruct(x)).Float64s(), must(a.Loss(x)).Float64s()
+		y, loss := must(a.Reconstruct(x)).Float64s(), must(a.Loss(x))
 		for i := range n {
 			want := 0.0
 			for j := range a.Dim() {

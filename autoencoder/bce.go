@@ -10,6 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // crossEntropy sets loss[i], for samples lo to hi, to the mean over features
@@ -52,46 +53,41 @@ func crossEntropyGradient[T bijector.Float](do, logits, x bijector.Mat[T], lo, h
 	}
 }
 
-// Loss is the loss of each row of x, shape (n), in nats a value: what training
-// lowers. It returns CheckTargets' error where that has one.
-func (a *Autoencoder[T]) Loss(x *tensor.Dense) (*tensor.Dense, error) {
+// Loss is the loss of each row of x, in nats a value: what training lowers. It
+// returns CheckTargets' error where that has one.
+func (a *Autoencoder[T]) Loss(x tensor.Tensor) ([]float64, error) {
 	if err := a.CheckTargets(x); err != nil {
 		return nil, err
 	}
-	rows, err := bijector.RowsOf[T](x)
+	in, err := bijector.InputOf[T](x, a.Dim())
 	if err != nil {
 		return nil, err
 	}
-	n := rows.Len()
-	out := make([]T, n)
-	a.losses.Run(n, a.lossSession, func(s *lossSession[T], lo, hi int) {
+	out := make([]float64, in.Len())
+	a.losses.Run(in.Len(), a.lossSession, func(s *lossSession[T], lo, hi int) rows.Report {
 		v := s.x.Resize(hi - lo)
-		rows.Load(v, lo)
-		s.pass.Loss(v, bijector.Mat[T]{}, s.loss[:hi-lo])
-		kernel.Narrow(out[lo:hi], s.loss[:hi-lo])
+		in.Load(v, lo)
+		s.pass.Loss(v, bijector.Mat[T]{}, out[lo:hi])
+		return rows.Report{}
 	})
-	return bijector.TensorOf(out, n, 0), nil
+	return out, nil
 }
 
 // CheckTargets returns an error unless x is data to train on: of the model's
 // element type and width, finite, and within [0, 1]. Training on other data
 // has a loss of NaN, which stops it.
-func (a *Autoencoder[T]) CheckTargets(x *tensor.Dense) error {
-	rows, err := bijector.RowsOf[T](x)
+func (a *Autoencoder[T]) CheckTargets(x tensor.Tensor) error {
+	in, err := bijector.InputOf[T](x, a.Dim())
 	if err != nil {
 		return err
 	}
-	if err := bijector.CheckWidth(rows.Dim(), a.Dim()); err != nil {
-		return err
-	}
-	const piece = 128
-	m := bijector.NewMat[T](rows.Dim(), min(piece, rows.Len()))
-	var bad bijector.Failures
-	for lo := 0; lo < rows.Len(); lo += piece {
-		v := m.Resize(min(piece, rows.Len()-lo))
-		bad.Note(rows.Load(v, lo))
-		if err := bad.Err("input", rows.Len()); err != nil {
-			return err
+	n := in.Len()
+	m, bad := bijector.NewMat[T](a.Dim(), min(rows.Size, n)), make([]bool, rows.Size)
+	for lo := 0; lo < n; lo += rows.Size {
+		v := m.Resize(min(rows.Size, n-lo))
+		if !in.Load(v, lo) {
+			r := rows.Report{Input: rows.ZeroNonFinite(rows.Features[T](v), nil, bad, lo)}
+			return r.Err(n, bijector.NewRowError)
 		}
 		for j := range v.D {
 			for i, t := range v.Feature(j) {

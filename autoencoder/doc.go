@@ -11,19 +11,22 @@ import (
 	"errors"
 
 	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
 )
 
 // Encoder maps rows of data, shape (n, d) or images (n, c, h, w), to
-// embeddings, shape (n, e). A row must not influence another. Where some rows
-// are not finite, it returns a bijector.RowError and valid results for the
-// others.
-type Encoder interface {
-	Encode(x *tensor.Dense) (*tensor.Dense, error)
+// embeddings, shape (n, e), of the element type of the flow on them:
+// bijector.RowsOf makes rows of values. A row must not influence another. Where
+// some rows are not finite, it returns a bijector.RowError and valid results
+// for the others.
+type Encoder[T bijector.Float] interface {
+	Encode(x tensor.Tensor) (*bijector.Rows[T], error)
 }
 
 // Decoder maps embeddings (n, e) to rows of data (n, d).
-type Decoder interface {
-	Decode(z *tensor.Dense) (*tensor.Dense, error)
+type Decoder[T bijector.Float] interface {
+	Decode(z tensor.Tensor) (*bijector.Rows[T], error)
 }
 
 // Errors besides those of package bijector.

@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
@@ -124,8 +126,11 @@ func ExampleNewLatent() {
 	}
 	// Both would be trained here: the autoencoder on images, then the flow on
 	// their embeddings.
-	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](4))
-	model, err := autoencoder.NewLatent(ae, nil, flow)
+	f, err := flow.New(chain, distribution.StandardNormal[float32](4))
+	if err != nil {
+		log.Fatal(err)
+	}
+	model, err := autoencoder.NewLatent(ae, nil, f)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -137,6 +142,6 @@ func ExampleNewLatent() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(draws.Shape(), logp.Shape())
-	// Output: (10, 64) (10)
+	fmt.Println(draws.Shape(), len(logp))
+	// Output: (10, 64) 10
 }

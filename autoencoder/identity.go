@@ -35,10 +35,10 @@ const maxWidth = 1 << 20
 
 // Encode returns a copy of x of shape (n, d). Rows with a NaN or an infinity
 // are NaN and named by a bijector.RowError.
-func (m *Identity[T]) Encode(x *tensor.Dense) (*tensor.Dense, error) { return m.rows.run(x) }
+func (m *Identity[T]) Encode(x tensor.Tensor) (*bijector.Rows[T], error) { return m.rows.run(x) }
 
 // Decode is Encode.
-func (m *Identity[T]) Decode(z *tensor.Dense) (*tensor.Dense, error) { return m.rows.run(z) }
+func (m *Identity[T]) Decode(z tensor.Tensor) (*bijector.Rows[T], error) { return m.rows.run(z) }
 
 // Embedding is the number of values of a row.
 func (m *Identity[T]) Embedding() int { return m.spec.Dim }

@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 func TestNonFiniteRows(t *testing.T) {
@@ -68,7 +69,7 @@ func TestOverflow(t *testing.T) {
 func TestInputErrors(t *testing.T) {
 	a := must(NewConv[float32](ConvSpec{Height: 6, Channels: []int{2}, Embedding: 2}))
 	for name, c := range map[string]struct {
-		x    *tensor.Dense
+		x    tensor.Tensor
 		want error
 	}{
 		"nil":     {nil, bijector.ErrShape},
@@ -76,12 +77,15 @@ func TestInputErrors(t *testing.T) {
 		"rank":    {tensor.New(tensor.WithShape(36), tensor.Of(tensor.Float32)), bijector.ErrShape},
 		"float64": {images[float64](3, 36), bijector.ErrDType},
 	} {
-		for what, f := range map[string]func(*tensor.Dense) (*tensor.Dense, error){
-			"Encode": a.Encode, "Decode": a.Decode, "Reconstruct": a.Reconstruct, "Loss": a.Loss,
+		for what, f := range map[string]func(tensor.Tensor) (*bijector.Rows[float32], error){
+			"Encode": a.Encode, "Decode": a.Decode, "Reconstruct": a.Reconstruct,
 		} {
 			if y, err := f(c.x); !errors.Is(err, c.want) || y != nil {
 				t.Errorf("%s of %s: %v, %v, want %v", what, name, y, err, c.want)
 			}
+		}
+		if y, err := a.Loss(c.x); !errors.Is(err, c.want) || y != nil {
+			t.Errorf("Loss of %s: %v, %v, want %v", name, y, err, c.want)
 		}
 	}
 	four := tensor.New(tensor.WithShape(2, 1, 6, 6), tensor.WithBacking(images[float32](2, 36).Float32s()))
@@ -114,7 +118,7 @@ func TestTargets(t *testing.T) {
 			}
 		}
 	}
-	edge := bijector.TensorOf([]float64{0, 1, 0, 1}, 1, 4)
+	edge := testkit.Rows([]float64{0, 1, 0, 1}, 1, 4)
 	if err := a.CheckTargets(edge); err != nil {
 		t.Errorf("targets of 0 and 1: %v", err)
 	}

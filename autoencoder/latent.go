@@ -9,7 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // Latent is a flow on the embeddings of an encoder: it scores data by the
@@ -21,16 +21,16 @@ import (
 //
 // Train the encoder first, then the flow on its embeddings.
 type Latent[T bijector.Float] struct {
-	encoder Encoder
-	decoder Decoder // nil: none
-	single  bool    // the decoder is the encoder
-	flow    *distribution.Flow[T]
+	encoder Encoder[T]
+	decoder Decoder[T] // nil: none
+	single  bool       // the decoder is the encoder
+	flow    *flow.Flow[T]
 }
 
 // NewLatent joins an encoder with a flow on its embeddings. Where decoder is
 // nil, the encoder decodes if it can; without a decoder Sample returns
 // ErrNoDecoder.
-func NewLatent[T bijector.Float](encoder Encoder, decoder Decoder, flow *distribution.Flow[T]) (*Latent[T], error) {
+func NewLatent[T bijector.Float](encoder Encoder[T], decoder Decoder[T], flow *flow.Flow[T]) (*Latent[T], error) {
 	if encoder == nil || flow == nil {
 		return nil, fmt.Errorf("autoencoder: a latent model without an encoder or without a flow: %w", bijector.ErrSpec)
 	}
@@ -39,7 +39,7 @@ func NewLatent[T bijector.Float](encoder Encoder, decoder Decoder, flow *distrib
 	}
 	single := same(encoder, decoder)
 	if decoder == nil {
-		decoder, single = encoder.(Decoder)
+		decoder, single = encoder.(Decoder[T])
 	}
 	l := &Latent[T]{encoder: encoder, decoder: decoder, single: single, flow: flow}
 	for _, part := range [...]any{encoder, decoder} {
@@ -59,24 +59,24 @@ func same(a, b any) bool {
 
 // Flow is the density of the embeddings, with the context and the temperature
 // of l.
-func (l *Latent[T]) Flow() *distribution.Flow[T] { return l.flow }
+func (l *Latent[T]) Flow() *flow.Flow[T] { return l.flow }
 
 // Encoder is what embeds.
-func (l *Latent[T]) Encoder() Encoder { return l.encoder }
+func (l *Latent[T]) Encoder() Encoder[T] { return l.encoder }
 
 // Decoder is what turns draws into data, nil where there is none.
-func (l *Latent[T]) Decoder() Decoder { return l.decoder }
+func (l *Latent[T]) Decoder() Decoder[T] { return l.decoder }
 
-// Given returns l under a context, as distribution.Flow.Given: shape (n, c),
+// Given returns l under a context, as flow.Flow.Given: shape (n, c),
 // or (1, c) for all rows. The copy shares everything else with l.
-func (l *Latent[T]) Given(context *tensor.Dense) *Latent[T] {
+func (l *Latent[T]) Given(context tensor.Tensor) *Latent[T] {
 	g := *l
 	g.flow = l.flow.Given(context)
 	return &g
 }
 
 // WithTemperature returns l with draws at a temperature, as
-// distribution.Flow.WithTemperature.
+// flow.Flow.WithTemperature.
 func (l *Latent[T]) WithTemperature(t float64) *Latent[T] {
 	g := *l
 	g.flow = l.flow.WithTemperature(t)
@@ -84,7 +84,7 @@ func (l *Latent[T]) WithTemperature(t float64) *Latent[T] {
 }
 
 // WithRedraws returns l with further attempts at draws that overflow, as
-// distribution.Flow.WithRedraws.
+// flow.Flow.WithRedraws.
 func (l *Latent[T]) WithRedraws(k int) *Latent[T] {
 	g := *l
 	g.flow = l.flow.WithRedraws(k)
@@ -92,10 +92,10 @@ func (l *Latent[T]) WithRedraws(k int) *Latent[T] {
 }
 
 // Encode maps data to embeddings.
-func (l *Latent[T]) Encode(x *tensor.Dense) (*tensor.Dense, error) { return l.encoder.Encode(x) }
+func (l *Latent[T]) Encode(x tensor.Tensor) (*bijector.Rows[T], error) { return l.encoder.Encode(x) }
 
 // Decode maps embeddings to data, and returns ErrNoDecoder where it cannot.
-func (l *Latent[T]) Decode(z *tensor.Dense) (*tensor.Dense, error) {
+func (l *Latent[T]) Decode(z tensor.Tensor) (*bijector.Rows[T], error) {
 	if err := l.canDecode(); err != nil {
 		return nil, err
 	}
@@ -109,11 +109,10 @@ func (l *Latent[T]) canDecode() error {
 	return nil
 }
 
-// LogProb is the log-density of the embedding of each row of x, in nats, shape
-// (n). Rows that are not finite are NaN and named by a bijector.RowError.
-func (l *Latent[T]) LogProb(x *tensor.Dense) (*tensor.Dense, error) {
+// LogProb is the log-density of the embedding of each row of x, in nats. Rows that are not finite are NaN and named by a bijector.RowError.
+func (l *Latent[T]) LogProb(x tensor.Tensor) ([]float64, error) {
 	z, err := l.encoder.Encode(x)
-	if z == nil || !partial(err) {
+	if z == nil || !someRowsValid(err) {
 		return nil, encoded(z, err)
 	}
 	logp, later := l.flow.LogProb(z)
@@ -124,10 +123,10 @@ func (l *Latent[T]) LogProb(x *tensor.Dense) (*tensor.Dense, error) {
 }
 
 // Posterior is the probability of each class for each row of x, shape (n, C),
-// by the flow's densities of its embedding, as distribution.Flow.Posterior.
-func (l *Latent[T]) Posterior(x *tensor.Dense, c distribution.Classes) (*tensor.Dense, error) {
+// by the flow's densities of its embedding, as flow.Flow.Posterior.
+func (l *Latent[T]) Posterior(x tensor.Tensor, c flow.Classes) (*bijector.Rows[T], error) {
 	z, err := l.encoder.Encode(x)
-	if z == nil || !partial(err) {
+	if z == nil || !someRowsValid(err) {
 		return nil, encoded(z, err)
 	}
 	p, later := l.flow.Posterior(z, c)
@@ -139,7 +138,7 @@ func (l *Latent[T]) Posterior(x *tensor.Dense, c distribution.Classes) (*tensor.
 
 // encoded is err, or what an encoder is to be blamed for that returns neither
 // embeddings nor an error.
-func encoded(z *tensor.Dense, err error) error {
+func encoded[T bijector.Float](z *bijector.Rows[T], err error) error {
 	if z == nil && err == nil {
 		return fmt.Errorf("autoencoder: the encoder returned no embeddings: %w", bijector.ErrShape)
 	}
@@ -147,14 +146,14 @@ func encoded(z *tensor.Dense, err error) error {
 }
 
 // partial says whether results that came with err are valid in some rows.
-func partial(err error) bool {
+func someRowsValid(err error) bool {
 	var rows *bijector.RowError
 	return err == nil || errors.As(err, &rows)
 }
 
 // Sample draws n embeddings from the flow and decodes them. Equal seeds give
-// equal draws, see distribution.Flow.Sample.
-func (l *Latent[T]) Sample(rng *rand.Rand, n int) (*tensor.Dense, error) {
+// equal draws, see flow.Flow.Sample.
+func (l *Latent[T]) Sample(rng *rand.Rand, n int) (*bijector.Rows[T], error) {
 	if err := l.canDecode(); err != nil {
 		return nil, err
 	}
@@ -163,9 +162,9 @@ func (l *Latent[T]) Sample(rng *rand.Rand, n int) (*tensor.Dense, error) {
 }
 
 // SampleWithLogProb draws like Sample and returns the log-density of each
-// drawn embedding under the flow, in nats, shape (n). Encoding the decoded
+// drawn embedding under the flow, in nats. Encoding the decoded
 // draw again gives about that embedding, and about that density.
-func (l *Latent[T]) SampleWithLogProb(rng *rand.Rand, n int) (draws, logp *tensor.Dense, err error) {
+func (l *Latent[T]) SampleWithLogProb(rng *rand.Rand, n int) (draws *bijector.Rows[T], logp []float64, err error) {
 	if err := l.canDecode(); err != nil {
 		return nil, nil, err
 	}
@@ -176,8 +175,8 @@ func (l *Latent[T]) SampleWithLogProb(rng *rand.Rand, n int) (draws, logp *tenso
 	return draws, logp, err
 }
 
-func (l *Latent[T]) decodeDraws(z *tensor.Dense, err error) (*tensor.Dense, error) {
-	if z == nil || !partial(err) {
+func (l *Latent[T]) decodeDraws(z *bijector.Rows[T], err error) (*bijector.Rows[T], error) {
+	if z == nil || !someRowsValid(err) {
 		return nil, err
 	}
 	x, later := l.decoder.Decode(z)

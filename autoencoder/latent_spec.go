@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // LatentSpec describes a Latent by its parts.
@@ -20,9 +20,9 @@ type LatentSpec struct {
 // Builder makes the parts of a Latent from their nodes. The registry
 // implements it.
 type Builder[T bijector.Float] interface {
-	Encoder(bijector.Node) (Encoder, error)
-	Decoder(bijector.Node) (Decoder, error)
-	Flow(bijector.Node) (*distribution.Flow[T], error)
+	Encoder(bijector.Node) (Encoder[T], error)
+	Decoder(bijector.Node) (Decoder[T], error)
+	Flow(bijector.Node) (*flow.Flow[T], error)
 }
 
 // BuildLatent makes a Latent from its spec, with errors that name the part.
@@ -31,7 +31,7 @@ func BuildLatent[T bijector.Float](s LatentSpec, b Builder[T]) (*Latent[T], erro
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
-	var decoder Decoder
+	var decoder Decoder[T]
 	if s.Decoder != nil {
 		if decoder, err = b.Decoder(*s.Decoder); err != nil {
 			return nil, fmt.Errorf("decoder: %w", err)
@@ -46,7 +46,7 @@ func BuildLatent[T bijector.Float](s LatentSpec, b Builder[T]) (*Latent[T], erro
 
 // ownDecoder is the decoder where it is something else than the encoder, which
 // is stored once.
-func (l *Latent[T]) ownDecoder() Decoder {
+func (l *Latent[T]) ownDecoder() Decoder[T] {
 	if l.single {
 		return nil
 	}
@@ -56,79 +56,36 @@ func (l *Latent[T]) ownDecoder() Decoder {
 // Spec is the LatentSpec of the parts. An encoder or decoder without a spec
 // leaves a nil one, which saving refuses by name.
 func (l *Latent[T]) Spec() any {
-	s := LatentSpec{Encoder: nodeOf[T](l.encoder), Flow: nodeOf[T](l.flow)}
+	s := LatentSpec{Encoder: bijector.NodeOf[T](l.encoder), Flow: bijector.NodeOf[T](l.flow)}
 	if d := l.ownDecoder(); d != nil {
-		n := nodeOf[T](d)
+		n := bijector.NodeOf[T](d)
 		s.Decoder = &n
 	}
 	return s
 }
 
-func nodeOf[T bijector.Float](part any) (n bijector.Node) {
-	if s, ok := part.(bijector.Stateful[T]); ok {
-		n.Spec = s.Spec()
-	}
-	return n
-}
-
-// parts are what is stored, with the names it is stored under.
-func (l *Latent[T]) parts() []latentPart {
-	ps := []latentPart{{"encoder", l.encoder}}
+// children are what is stored, with the names it is stored under.
+func (l *Latent[T]) children() bijector.Children[T] {
+	all := bijector.Children[T]{{Name: "encoder", Part: l.encoder}}
 	if d := l.ownDecoder(); d != nil {
-		ps = append(ps, latentPart{"decoder", d})
+		all = append(all, bijector.Child{Name: "decoder", Part: d})
 	}
-	return append(ps, latentPart{"flow", l.flow})
-}
-
-type latentPart struct {
-	name string
-	part any
+	return append(all, bijector.Child{Name: "flow", Part: l.flow})
 }
 
 // Params are the encoder's behind "encoder.", the flow's behind "flow.", and
 // those of a decoder that is not the encoder behind "decoder.".
-func (l *Latent[T]) Params() []bijector.Param[T] {
-	var all []bijector.Param[T]
-	for _, p := range l.parts() {
-		if s, ok := p.part.(bijector.Stateful[T]); ok {
-			all = append(all, bijector.PrefixParams(p.name, s.Params())...)
-		}
-	}
-	return all
-}
+func (l *Latent[T]) Params() []bijector.Param[T] { return l.children().Params() }
 
 // Buffers are named like Params.
-func (l *Latent[T]) Buffers() []bijector.Buffer {
-	var all []bijector.Buffer
-	for _, p := range l.parts() {
-		if s, ok := p.part.(bijector.Stateful[T]); ok {
-			all = append(all, bijector.PrefixBuffers(p.name, s.Buffers())...)
-		}
-	}
-	return all
-}
+func (l *Latent[T]) Buffers() []bijector.Buffer { return l.children().Buffers() }
 
 // Changed tells the parts that their state was written to.
-func (l *Latent[T]) Changed() {
-	for _, p := range l.parts() {
-		if c, ok := p.part.(bijector.Changer); ok {
-			c.Changed()
-		}
-	}
-}
+func (l *Latent[T]) Changed() { l.children().Changed() }
 
 // Validate returns nil where the state of every part is usable: a model file
 // is asked after it was read.
-func (l *Latent[T]) Validate() error {
-	for _, p := range l.parts() {
-		if v, ok := p.part.(interface{ Validate() error }); ok {
-			if err := v.Validate(); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-		}
-	}
-	return nil
-}
+func (l *Latent[T]) Validate() error { return l.children().Validate() }
 
 var (
 	_ bijector.Objective[float32] = (*Autoencoder[float32])(nil)

@@ -12,31 +12,38 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/testkit"
+	"github.com/google/go-cmp/cmp"
 )
 
-func flowOf(dim, context int) *distribution.Flow[float64] {
+func flowOf(dim, context int) *flow.Flow[float64] {
 	chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: dim, ContextDim: context, Layers: 3, Hidden: []int{8}, Seed: 4}))
-	return distribution.NewFlow(chain, distribution.StandardNormal[float64](dim))
+	return must(flow.New(chain, distribution.StandardNormal[float64](dim)))
 }
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(6, 7)) }
 
-func equal(t *testing.T, what string, a, b *tensor.Dense) {
+func equal(t *testing.T, what string, a, b any) {
 	t.Helper()
-	if !a.Shape().Eq(b.Shape()) {
-		t.Fatalf("%s: shapes %v and %v", what, a.Shape(), b.Shape())
+	if d := cmp.Diff(values(b), values(a)); d != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, d)
 	}
-	for i, v := range a.Float64s() {
-		if v != b.Float64s()[i] {
-			t.Fatalf("%s: value %d is %v and %v", what, i, v, b.Float64s()[i])
-		}
+}
+
+// values are those of rows, with their shape, or a slice as it is.
+func values(v any) any {
+	if r, ok := v.(*bijector.Rows[float64]); ok {
+		return [2]any{[]int(r.Shape()), r.Values()}
 	}
+	return v
 }
 
 // outside are a user's own encoder and decoder: the first two values, twice.
 type outsideEncoder struct{ err error }
 
-func (e outsideEncoder) Encode(x *tensor.Dense) (*tensor.Dense, error) {
+func (e outsideEncoder) Encode(in tensor.Tensor) (*bijector.Rows[float64], error) {
+	x := must(bijector.DenseOf(in))
 	if e.err != nil {
 		return nil, e.err
 	}
@@ -45,18 +52,19 @@ func (e outsideEncoder) Encode(x *tensor.Dense) (*tensor.Dense, error) {
 	for i := range n {
 		z[2*i], z[2*i+1] = 2*x.Float64s()[i*d], 2*x.Float64s()[i*d+1]
 	}
-	return bijector.TensorOf(z, n, 2), nil
+	return testkit.Rows(z, n, 2), nil
 }
 
 type outsideDecoder struct{}
 
-func (outsideDecoder) Decode(z *tensor.Dense) (*tensor.Dense, error) {
+func (outsideDecoder) Decode(in tensor.Tensor) (*bijector.Rows[float64], error) {
+	z := must(bijector.DenseOf(in))
 	n := z.Shape()[0]
 	x := make([]float64, 2*n)
 	for i, v := range z.Float64s() {
 		x[i] = v / 2
 	}
-	return bijector.TensorOf(x, n, 2), nil
+	return testkit.Rows(x, n, 2), nil
 }
 
 // TestLatent: densities are the flow's at the embeddings, draws are the
@@ -69,34 +77,34 @@ func TestLatent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		e Encoder
-		d Decoder
+		e Encoder[float64]
+		d Decoder[float64]
 	}{
 		"conv": {conv, nil}, "conv twice": {conv, conv}, "pca": {pca, nil},
 		"mixed": {pca, conv}, "outside": {outsideEncoder{}, outsideDecoder{}},
 	} {
-		for _, context := range []*tensor.Dense{nil, bijector.TensorOf([]float64{0.3, -1, 2}, 1, 3)} {
-			flow := flowOf(2, 0)
+		for _, context := range []tensor.Tensor{nil, testkit.Rows([]float64{0.3, -1, 2}, 1, 3)} {
+			model := flowOf(2, 0)
 			if context != nil {
-				flow = flowOf(2, 3)
+				model = flowOf(2, 3)
 			}
-			l := must(NewLatent(c.e, c.d, flow))
+			l := must(NewLatent(c.e, c.d, model))
 			if context != nil {
-				flow, l = flow.Given(context), l.Given(context)
+				model, l = model.Given(context), l.Given(context)
 			}
 			z := must(c.e.Encode(x))
 			equal(t, name+": Encode", must(l.Encode(x)), z)
-			equal(t, name+": LogProb", must(l.LogProb(x)), must(flow.LogProb(z)))
+			equal(t, name+": LogProb", must(l.LogProb(x)), must(model.LogProb(z)))
 			if context != nil {
-				classes := distribution.Classes{Prior: []float64{1, 2, 3}}
-				equal(t, name+": Posterior", must(l.Posterior(x, classes)), must(flow.Posterior(z, classes)))
+				classes := flow.Classes{Prior: []float64{1, 2, 3}}
+				equal(t, name+": Posterior", must(l.Posterior(x, classes)), must(model.Posterior(z, classes)))
 			}
 			decoder := c.d
 			if decoder == nil {
-				decoder = c.e.(Decoder)
+				decoder = c.e.(Decoder[float64])
 			}
 			equal(t, name+": Decode", must(l.Decode(z)), must(decoder.Decode(z)))
-			cool := flow.WithTemperature(0.5)
+			cool := model.WithTemperature(0.5)
 			want, wantLogp, err := cool.SampleWithLogProb(newRand(), 150)
 			if err != nil {
 				t.Fatal(err)
@@ -117,17 +125,15 @@ func TestLatent(t *testing.T) {
 
 func TestLatentErrors(t *testing.T) {
 	conv := must(NewConv[float64](ConvSpec{Height: 6, Width: 5, Channels: []int{3}, Embedding: 2, Seed: 1}))
-	flow := flowOf(2, 0)
-	bad := distribution.NewFlow(flow.Layer(), distribution.StandardNormal[float64](3))
+	model := flowOf(2, 0)
 	for name, c := range map[string]struct {
-		e    Encoder
-		d    Decoder
-		f    *distribution.Flow[float64]
+		e    Encoder[float64]
+		d    Decoder[float64]
+		f    *flow.Flow[float64]
 		want error
 	}{
-		"no encoder": {nil, conv, flow, bijector.ErrSpec},
+		"no encoder": {nil, conv, model, bijector.ErrSpec},
 		"no flow":    {conv, nil, nil, bijector.ErrSpec},
-		"bad flow":   {conv, nil, bad, bijector.ErrShape},
 		"widths":     {conv, nil, flowOf(3, 0), bijector.ErrShape},
 		"decoder":    {outsideEncoder{}, conv, flowOf(3, 0), bijector.ErrShape},
 	} {
@@ -135,7 +141,7 @@ func TestLatentErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	l := must(NewLatent[float64](outsideEncoder{}, nil, flow))
+	l := must(NewLatent[float64](outsideEncoder{}, nil, model))
 	if _, err := l.Sample(newRand(), 3); !errors.Is(err, ErrNoDecoder) {
 		t.Errorf("Sample without a decoder: %v", err)
 	}
@@ -146,21 +152,21 @@ func TestLatentErrors(t *testing.T) {
 		t.Errorf("Decode without a decoder: %v", err)
 	}
 	mine := errors.New("mine")
-	l = must(NewLatent[float64](outsideEncoder{mine}, outsideDecoder{}, flow))
-	if p, err := l.Posterior(images[float64](3, 2), distribution.Classes{}); !errors.Is(err, mine) || p != nil {
+	l = must(NewLatent[float64](outsideEncoder{mine}, outsideDecoder{}, model))
+	if p, err := l.Posterior(images[float64](3, 2), flow.Classes{}); !errors.Is(err, mine) || p != nil {
 		t.Errorf("Posterior of what the encoder refuses: %v", err)
 	}
 	if z, err := l.LogProb(images[float64](3, 2)); !errors.Is(err, mine) || z != nil {
 		t.Errorf("an encoder that fails: %v, %v", z, err)
 	}
-	l = must(NewLatent[float64](conv, nil, flow))
+	l = must(NewLatent[float64](conv, nil, model))
 	if _, err := l.LogProb(images[float64](3, 29)); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("a width of 29: %v", err)
 	}
 	if _, err := l.Sample(newRand(), 0); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("no draws: %v", err)
 	}
-	if _, err := l.Posterior(images[float64](3, 30), distribution.Classes{}); !errors.Is(err, bijector.ErrContext) {
+	if _, err := l.Posterior(images[float64](3, 30), flow.Classes{}); !errors.Is(err, bijector.ErrContext) {
 		t.Errorf("Posterior of an unconditional model: %v", err)
 	}
 	if _, _, err := l.WithRedraws(-1).SampleWithLogProb(newRand(), 2); !errors.Is(err, bijector.ErrSpec) {
@@ -170,14 +176,14 @@ func TestLatentErrors(t *testing.T) {
 		t.Errorf("a temperature of -1: %v", err)
 	}
 	x := images[float64](140, 30)
-	clean := must(l.LogProb(images[float64](140, 30))).Float64s()
+	clean := must(l.LogProb(images[float64](140, 30)))
 	x.Float64s()[131*30+2] = math.Inf(1)
 	logp, err := l.LogProb(x)
 	var row *bijector.RowError
 	if !errors.As(err, &row) || row.Row != 131 || row.Count != 1 {
 		t.Fatalf("an infinite row: %v", err)
 	}
-	for i, v := range logp.Float64s() {
+	for i, v := range logp {
 		if (i == 131) != math.IsNaN(v) || i != 131 && v != clean[i] {
 			t.Errorf("row %d: %v, without the bad row %v", i, v, clean[i])
 		}
@@ -187,9 +193,9 @@ func TestLatentErrors(t *testing.T) {
 // parts builds a Latent from the parts of another.
 type parts struct {
 	nodes   []bijector.Node
-	encoder Encoder
-	decoder Decoder
-	flow    *distribution.Flow[float64]
+	encoder Encoder[float64]
+	decoder Decoder[float64]
+	flow    *flow.Flow[float64]
 	fail    string
 }
 
@@ -201,9 +207,13 @@ func (p *parts) take(n bijector.Node, what string) error {
 	return nil
 }
 
-func (p *parts) Encoder(n bijector.Node) (Encoder, error) { return p.encoder, p.take(n, "encoder") }
-func (p *parts) Decoder(n bijector.Node) (Decoder, error) { return p.decoder, p.take(n, "decoder") }
-func (p *parts) Flow(n bijector.Node) (*distribution.Flow[float64], error) {
+func (p *parts) Encoder(n bijector.Node) (Encoder[float64], error) {
+	return p.encoder, p.take(n, "encoder")
+}
+func (p *parts) Decoder(n bijector.Node) (Decoder[float64], error) {
+	return p.decoder, p.take(n, "decoder")
+}
+func (p *parts) Flow(n bijector.Node) (*flow.Flow[float64], error) {
 	return p.flow, p.take(n, "flow")
 }
 
@@ -228,13 +238,13 @@ func TestLatentState(t *testing.T) {
 		return n
 	}
 	for name, c := range map[string]struct {
-		d                      Decoder
+		d                      Decoder[float64]
 		nodes, decoderEntities int
 	}{"by itself": {nil, 2, 0}, "given twice": {conv, 2, 0}, "other decoder": {pca, 3, 5}} {
-		flow := flowOf(2, 0)
-		l := must(NewLatent(conv, c.d, flow))
+		model := flowOf(2, 0)
+		l := must(NewLatent(conv, c.d, model))
 		all := names(l)
-		want := len(conv.Params()) + c.decoderEntities + len(flow.Params()) + len(flow.Buffers())
+		want := len(conv.Params()) + c.decoderEntities + len(model.Params()) + len(model.Buffers())
 		if len(all) != want || count(all, "encoder.") != len(conv.Params()) || count(all, "decoder.") != c.decoderEntities {
 			t.Errorf("%s: %d arrays, want %d: %v", name, len(all), want, all)
 		}
@@ -242,10 +252,10 @@ func TestLatentState(t *testing.T) {
 		if _, ok := s.Encoder.Spec.(ConvSpec); !ok {
 			t.Errorf("%s: encoder's spec is %T", name, s.Encoder.Spec)
 		}
-		if _, ok := s.Flow.Spec.(distribution.FlowSpec); !ok {
+		if _, ok := s.Flow.Spec.(flow.Spec); !ok {
 			t.Errorf("%s: flow's spec is %T", name, s.Flow.Spec)
 		}
-		b := &parts{encoder: conv, decoder: pca, flow: flow}
+		b := &parts{encoder: conv, decoder: pca, flow: model}
 		again := must(BuildLatent(s, b))
 		if len(b.nodes) != c.nodes || len(names(again)) != len(all) {
 			t.Errorf("%s: built from %d nodes into %d arrays, want %d and %d", name, len(b.nodes), len(names(again)), c.nodes, len(all))

@@ -4,7 +4,7 @@ package autoencoder
 
 import (
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/chunk"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // ContextDim is 0: an autoencoder takes no context.
@@ -118,13 +118,11 @@ func (p *stepPass[T]) Grads() [][]T { return p.grads }
 type lossSession[T bijector.Float] struct {
 	pass bijector.LossPass[T]
 	x    bijector.Mat[T]
-	loss []float64
 }
 
 func (a *Autoencoder[T]) lossSession() *lossSession[T] {
 	return &lossSession[T]{
-		pass: a.NewLossPass(bijector.PassOptions{MaxBatch: chunk.Size}),
-		x:    bijector.NewMat[T](a.Dim(), chunk.Size),
-		loss: make([]float64, chunk.Size),
+		pass: a.NewLossPass(bijector.PassOptions{MaxBatch: rows.Size}),
+		x:    bijector.NewMat[T](a.Dim(), rows.Size),
 	}
 }

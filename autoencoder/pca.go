@@ -99,7 +99,7 @@ func (p *PCA[T]) ExplainedVariance() (along []float64, total float64) {
 // Encode maps rows (n, d) to embeddings (n, k). Rows with a NaN or an infinity
 // have NaN embeddings and are named by a bijector.RowError. Before Fit it
 // returns ErrNotFitted.
-func (p *PCA[T]) Encode(x *tensor.Dense) (*tensor.Dense, error) {
+func (p *PCA[T]) Encode(x tensor.Tensor) (*bijector.Rows[T], error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (p *PCA[T]) Encode(x *tensor.Dense) (*tensor.Dense, error) {
 }
 
 // Decode maps embeddings (n, k) to rows (n, d), with the errors of Encode.
-func (p *PCA[T]) Decode(z *tensor.Dense) (*tensor.Dense, error) {
+func (p *PCA[T]) Decode(z tensor.Tensor) (*bijector.Rows[T], error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // Fit finds mean and components of the rows of x, shape (n, d), n larger than
@@ -20,19 +21,16 @@ import (
 // largest value is positive. The PCA is left as it was where there is an
 // error: rows too few or not finite, or, with Whiten, components along which
 // the data does not vary.
-func (p *PCA[T]) Fit(x *tensor.Dense) error {
-	rows, err := bijector.RowsOf[T](x)
+func (p *PCA[T]) Fit(x tensor.Tensor) error {
+	in, err := bijector.InputOf[T](x, p.spec.In)
 	if err != nil {
 		return err
 	}
-	if err := bijector.CheckWidth(rows.Dim(), p.spec.In); err != nil {
-		return err
-	}
-	n, d, k := rows.Len(), p.spec.In, p.spec.Embedding
+	n, d, k := in.Len(), p.spec.In, p.spec.Embedding
 	if n <= k {
 		return fmt.Errorf("autoencoder: %d rows do not determine %d components, want at least %d: %w", n, k, k+1, bijector.ErrShape)
 	}
-	f := newPCAFit(rows)
+	f := newPCAFit(in)
 	if err := f.findMean(); err != nil {
 		return err
 	}
@@ -82,17 +80,17 @@ func orient(v []float64) {
 const pcaPiece = 256
 
 type pcaFit[T bijector.Float] struct {
-	rows bijector.Rows[T]
+	in   bijector.Input[T]
 	n, d int
 	mean []float64
 	x    bijector.Mat[T]       // rows of a piece
 	c    bijector.Mat[float64] // the same, less the mean
 }
 
-func newPCAFit[T bijector.Float](rows bijector.Rows[T]) *pcaFit[T] {
-	n, d := rows.Len(), rows.Dim()
+func newPCAFit[T bijector.Float](in bijector.Input[T]) *pcaFit[T] {
+	n, d := in.Len(), in.Dim()
 	return &pcaFit[T]{
-		rows: rows, n: n, d: d, mean: make([]float64, d),
+		in: in, n: n, d: d, mean: make([]float64, d),
 		x: bijector.NewMat[T](d, min(n, pcaPiece)),
 		c: bijector.NewMat[float64](d, min(n, pcaPiece)),
 	}
@@ -100,23 +98,27 @@ func newPCAFit[T bijector.Float](rows bijector.Rows[T]) *pcaFit[T] {
 
 // findMean also reports rows that are not finite.
 func (f *pcaFit[T]) findMean() error {
-	var bad bijector.Failures
+	var report rows.Report
+	bad := make([]bool, pcaPiece)
 	for lo := 0; lo < f.n; lo += pcaPiece {
 		x := f.x.Resize(min(pcaPiece, f.n-lo))
-		bad.Note(f.rows.Load(x, lo))
+		if !f.in.Load(x, lo) {
+			clear(bad)
+			report.Input.Merge(rows.ZeroNonFinite(rows.Features[T](x), nil, bad, lo))
+		}
 		for j := range f.mean {
 			f.mean[j] += kernel.Sum(x.Feature(j))
 		}
 	}
 	kernel.Scale(f.mean, 1/float64(f.n))
-	return bad.Err("input", f.n)
+	return report.Err(f.n, bijector.NewRowError)
 }
 
 // centred reads up to pcaPiece rows from lo, less the mean.
 func (f *pcaFit[T]) centred(lo int) bijector.Mat[float64] {
 	n := min(pcaPiece, f.n-lo)
 	x, c := f.x.Resize(n), f.c.Resize(n)
-	f.rows.Load(x, lo)
+	f.in.Load(x, lo)
 	for j, m := range f.mean {
 		kernel.Widen(c.Feature(j), x.Feature(j))
 		kernel.Affine(c.Feature(j), c.Feature(j), 1, -m)
@@ -174,7 +176,7 @@ func overflow() error {
 func (f *pcaFit[T]) bySingularValues() (*mat.Dense, []float64, error) {
 	x := kernel.Make[float64](f.n * f.d)
 	for lo := 0; lo < f.n; lo += pcaPiece {
-		bijector.Store(x, f.centred(lo), lo)
+		rows.Store(x, rows.Features[float64](f.centred(lo)), lo)
 	}
 	if !kernel.Finite(x) {
 		return nil, nil, overflow()

@@ -12,10 +12,11 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 // cloud is n rows of d correlated values around 5.
-func cloud[T bijector.Float](n, d int) *tensor.Dense {
+func cloud[T bijector.Float](n, d int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(2, uint64(d)))
 	mix := make([]float64, d*d)
 	for i := range mix {
@@ -35,7 +36,7 @@ func cloud[T bijector.Float](n, d int) *tensor.Dense {
 			x[i*d+j] = T(v)
 		}
 	}
-	return bijector.TensorOf(x, n, d)
+	return testkit.Rows(x, n, d)
 }
 
 // TestPCAAgainstEigenvectors: components are eigenvectors of gonum's
@@ -233,7 +234,7 @@ func TestPCAErrors(t *testing.T) {
 	huge := cloud[float64](50, 4)
 	huge.Float64s()[0] = 1e300
 	for name, c := range map[string]struct {
-		x    *tensor.Dense
+		x    tensor.Tensor
 		want error
 	}{
 		"few":       {cloud[float64](3, 4), bijector.ErrShape},
@@ -261,7 +262,7 @@ func TestPCAErrors(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	m := must(NewIdentity[float32](IdentitySpec{Dim: 3}))
 	x := cloud[float32](200, 3)
-	for _, f := range []func(*tensor.Dense) (*tensor.Dense, error){m.Encode, m.Decode} {
+	for _, f := range []func(tensor.Tensor) (*bijector.Rows[float32], error){m.Encode, m.Decode} {
 		z := must(f(x))
 		z.Float32s()[0]++ // a copy
 		for i, v := range z.Float32s()[1:] {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 // taps is the order of the kernel's places in a weight, as NewConv documents
@@ -101,7 +102,7 @@ func TestPyTorch(t *testing.T) {
 			for k, p := range f.Params {
 				copy(params[k].Data, fromPyTorch(p.Data, p.Shape, c, h, w))
 			}
-			x := bijector.TensorOf(f.X, f.N, a.Dim())
+			x := testkit.Rows(f.X, f.N, a.Dim())
 			z := must(a.Encode(x))
 			near("embeddings", z.Float64s(), f.Z)
 			near("decoded", must(a.Decode(z)).Float64s(), f.Y)

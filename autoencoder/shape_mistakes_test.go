@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 func TestShapeMistakes(t *testing.T) {
@@ -19,7 +19,7 @@ func TestShapeMistakes(t *testing.T) {
 	_, decoder := other.Maps()
 	_, pair := New(encoder, decoder)
 	_, latent := NewLatent(a, nil, flowOf(3, 0))
-	_, posterior := must(NewLatent(a, nil, flowOf(2, 2))).Posterior(images[float64](3, 36), distribution.Classes{Contexts: images[float64](4, 3)})
+	_, posterior := must(NewLatent(a, nil, flowOf(2, 2))).Posterior(images[float64](3, 36), flow.Classes{Contexts: images[float64](4, 3)})
 	_, components := NewPCA[float64](PCASpec{In: 3, Embedding: 4})
 	pca := must(NewPCA[float64](PCASpec{In: 3, Embedding: 2}))
 	for name, c := range map[string]struct{ err, also error }{

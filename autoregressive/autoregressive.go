@@ -6,8 +6,6 @@ package autoregressive
 import (
 	"fmt"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/internal/conditioned"
@@ -34,11 +32,11 @@ import (
 //
 // A kind of layer embeds an *Autoregressive made by New and adds a method Spec.
 type Autoregressive[T bijector.Float] struct {
+	bijector.TensorMethods[T]
 	layer    *conditioned.Layer[T, coupling.Feature[T]]
 	net      *nn.MADE[T]
 	order    []int64 // what is saved; a loader may write anything here
 	features []int   // the order, always a permutation
-	tensors  bijector.Tensors[T]
 }
 
 // Parts are what an autoregressive layer is made of.
@@ -77,6 +75,7 @@ func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
 		return nil, fmt.Errorf("autoregressive: %w", err)
 	}
 	a := &Autoregressive[T]{net: net, features: make([]int, p.Dim)}
+	a.TensorMethods = bijector.NewTensorMethods[T](a)
 	if a.order, err = p.Order.order(p.Dim); err != nil {
 		return nil, err
 	}
@@ -90,21 +89,6 @@ func (a *Autoregressive[T]) Dim() int { return len(a.order) }
 
 // ContextDim is the number of context features, 0 for an unconditional layer.
 func (a *Autoregressive[T]) ContextDim() int { return a.layer.ContextDim() }
-
-// Forward maps data to latent.
-func (a *Autoregressive[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
-	return a.tensors.Forward(a, x)
-}
-
-// Inverse maps latent to data.
-func (a *Autoregressive[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
-	return a.tensors.Inverse(a, z)
-}
-
-// LogDetJacobian is log|det dz/dx| at each row of x, in nats, shape (n).
-func (a *Autoregressive[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return a.tensors.LogDetJacobian(a, x)
-}
 
 // Conditioner is the net, whose inputs are the context and then the features in
 // their order. See NewMADE.

@@ -11,6 +11,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // rows is a tensor of rows of d values.
@@ -62,10 +63,14 @@ func ExampleNewAffine_inverse() {
 		return
 	}
 	iaf := bijector.Invert[float64](maf)
-	flow := distribution.NewFlow(iaf, distribution.StandardNormal[float64](3))
-	draws, _ := flow.Sample(rand.New(rand.NewPCG(1, 2)), 5)
-	logp, _ := flow.LogProb(draws)
-	fmt.Println(draws.Shape(), logp.Shape())
+	f, err := flow.New(iaf, distribution.StandardNormal[float64](3))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	draws, _ := f.Sample(rand.New(rand.NewPCG(1, 2)), 5)
+	logp, _ := f.LogProb(draws)
+	fmt.Println(draws.Shape(), len(logp))
 
 	// Noise to data is Forward of the layer inside.
 	noise := rows(3, 0.1, 0.2, 0.3)
@@ -73,7 +78,7 @@ func ExampleNewAffine_inverse() {
 	b, _ := maf.Forward(noise)
 	fmt.Println(a.Float64s()[2] == b.Float64s()[2])
 	// Output:
-	// (5, 3) (5)
+	// (5, 3) 5
 	// true
 }
 
@@ -92,7 +97,7 @@ func ExampleNew() {
 		return
 	}
 	logDet, _ := layer.LogDetJacobian(rows(4, 1, 2, 3, 4))
-	fmt.Println(math.Abs(logDet.Float64s()[0]) <= 4) // the log-scales are within 1
+	fmt.Println(math.Abs(logDet[0]) <= 4) // the log-scales are within 1
 	// Output: true
 }
 

@@ -6,16 +6,14 @@ import (
 	"errors"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 )
 
 func TestShapeMistakes(t *testing.T) {
 	layer := must(autoregressive.NewSpline[float64](autoregressive.SplineSpec{Dim: 3, ContextDim: 2}))
-	batch := func(n, d int) *tensor.Dense { return bijector.TensorOf(make([]float64, n*d), n, d) }
-	inverse := func(x, context *tensor.Dense) error {
+	batch := bijector.NewRows[float64]
+	inverse := func(x, context *bijector.Rows[float64]) error {
 		_, err := bijector.Given(layer, context).Inverse(x)
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -84,9 +85,9 @@ func gaussian(data, test *tensor.Dense) float64 {
 }
 
 // fit trains a flow and returns its mean negative log-density of test.
-func fit(t *testing.T, chain *bijector.Chain[float32], data, test *tensor.Dense, o train.Options) (*distribution.Flow[float32], float64) {
+func fit(t *testing.T, chain *bijector.Chain[float32], data, test *tensor.Dense, o train.Options) (*flow.Flow[float32], float64) {
 	t.Helper()
-	flow := distribution.NewFlow[float32](chain, distribution.StandardNormal[float32](chain.Dim()))
+	flow := must(flow.New[float32](chain, distribution.StandardNormal[float32](chain.Dim())))
 	o.Validation, o.Workers = train.Tensor(test), 1
 	report, err := train.Fit(context.Background(), flow, train.Tensor(data), o)
 	if err != nil {
@@ -176,7 +177,7 @@ func TestOneFeature(t *testing.T) {
 		for i := range grid {
 			grid[i] = float32(from + (to-from)*(float64(i)+0.5)/n)
 		}
-		logp := must(flow.LogProb(tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(grid)))).Float32s()
+		logp := must(flow.LogProb(tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(grid))))
 		sum := 0.0
 		for _, v := range logp {
 			sum += math.Exp(float64(v)) * (to - from) / n
@@ -201,7 +202,7 @@ func TestConditionalFeature(t *testing.T) {
 	}
 	xs, cs := tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(x)), tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(c))
 	chain := must(autoregressive.MAF[float32](autoregressive.Recipe{Dim: 1, ContextDim: 1, Layers: 3, Hidden: []int{32, 32}, Norm: "none", Seed: 1}))
-	flow := distribution.NewFlow[float32](chain, distribution.StandardNormal[float32](1))
+	flow := must(flow.New[float32](chain, distribution.StandardNormal[float32](1)))
 	report, err := train.Fit(context.Background(), flow, train.Tensor(xs).Given(cs), train.Options{Epochs: 20, Rate: 5e-3, Schedule: train.Cosine{}, Workers: 1})
 	if err != nil {
 		t.Fatal(err)

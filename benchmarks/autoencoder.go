@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 )
@@ -16,13 +14,13 @@ func NewConv[T bijector.Float]() (*autoencoder.Autoencoder[T], error) {
 }
 
 // Pixels is a tensor of n images of uniform noise.
-func Pixels[T bijector.Float](n int) *tensor.Dense {
+func Pixels[T bijector.Float](n int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(2, 2))
-	data := make([]T, n*784)
-	for i := range data {
-		data[i] = T(rng.Float64())
+	rows := bijector.NewRows[T](n, 784)
+	for i := range rows.Values() {
+		rows.Values()[i] = T(rng.Float64())
 	}
-	return bijector.TensorOf(data, n, 784)
+	return rows
 }
 
 // AutoencoderTraining measures training steps of the convolutional

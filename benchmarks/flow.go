@@ -5,11 +5,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // Batch is the number of rows of a training step.
@@ -24,19 +23,19 @@ const (
 )
 
 // NewFlow is the demonstration's flow, untrained.
-func NewFlow[T bijector.Float]() (*distribution.Flow[T], error) {
+func NewFlow[T bijector.Float]() (*flow.Flow[T], error) {
 	chain, err := coupling.RealNVP[T](coupling.Recipe{
 		Dim: dim, ContextDim: classes, Layers: layers, Hidden: []int{width, width}, Seed: 1,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.StandardNormal[T](dim)), nil
+	return flow.New(chain, distribution.StandardNormal[T](dim))
 }
 
 // NewPlainFlow is a flow of the same couplings with nothing between them:
 // masks that alternate, no batch norm.
-func NewPlainFlow[T bijector.Float]() (*distribution.Flow[T], error) {
+func NewPlainFlow[T bijector.Float]() (*flow.Flow[T], error) {
 	chain, err := coupling.RealNVP[T](coupling.Recipe{
 		Dim: dim, ContextDim: classes, Layers: layers, Hidden: []int{width, width},
 		Order: "alternate", Norm: "none", Seed: 1,
@@ -44,7 +43,7 @@ func NewPlainFlow[T bijector.Float]() (*distribution.Flow[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.StandardNormal[T](dim)), nil
+	return flow.New(chain, distribution.StandardNormal[T](dim))
 }
 
 // need ends a benchmark whose model could not be made.
@@ -57,22 +56,22 @@ func need[M any](b *testing.B, make func() (M, error)) M {
 }
 
 // Normal is a tensor of n rows of d standard normal values.
-func Normal[T bijector.Float](n, d int) *tensor.Dense {
+func Normal[T bijector.Float](n, d int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(1, 1))
-	data := make([]T, n*d)
-	for i := range data {
-		data[i] = T(rng.NormFloat64())
+	rows := bijector.NewRows[T](n, d)
+	for i := range rows.Values() {
+		rows.Values()[i] = T(rng.NormFloat64())
 	}
-	return bijector.TensorOf(data, n, d)
+	return rows
 }
 
 // Labels is a one-hot context of n rows.
-func Labels[T bijector.Float](n int) *tensor.Dense {
-	data := make([]T, n*classes)
+func Labels[T bijector.Float](n int) *bijector.Rows[T] {
+	rows := bijector.NewRows[T](n, classes)
 	for i := range n {
-		data[i*classes+i%classes] = 1
+		rows.Row(i)[i%classes] = 1
 	}
-	return bijector.TensorOf(data, n, classes)
+	return rows
 }
 
 // FlowTraining measures training steps of the flow.
@@ -98,7 +97,11 @@ func NICETraining(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fit(b, distribution.NewFlow(chain, base), newRing(Normal[float32](rows, d), nil, Batch*b.N))
+	f, err := flow.New(chain, base)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fit(b, f, newRing(Normal[float32](rows, d), nil, Batch*b.N))
 }
 
 // each runs f for the customary batch sizes.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 )
@@ -30,8 +32,11 @@ func Scaling(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](r.Dim))
-				fitBatch(b, flow, newRing(Normal[float32](10000, r.Dim), nil, rows*b.N), rows)
+				f, err := flow.New(chain, distribution.StandardNormal[float32](r.Dim))
+				if err != nil {
+					b.Fatal(err)
+				}
+				fitBatch(b, f, newRing(Normal[float32](10000, r.Dim), nil, rows*b.N), rows)
 			})
 		}
 	}

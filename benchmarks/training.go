@@ -18,7 +18,7 @@ type ring struct {
 }
 
 // newRing repeats the rows of x, and of context where it is not nil, up to n.
-func newRing(x, context *tensor.Dense, n int) *ring {
+func newRing(x, context tensor.Tensor, n int) *ring {
 	return &ring{TensorSource: train.Tensor(x).Given(context), n: n}
 }
 

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math"
 	"unsafe"
-
-	"gorgonia.org/tensor"
 )
 
 // ActNormSpec describes an ActNorm.
@@ -39,11 +37,11 @@ func (s ActNormSpec) Values() float64 { return 2 * float64(s.Dim) / float64(max(
 // "initialised" is 1 once the data was seen, so that a loaded model does not
 // start again.
 type ActNorm[T Float] struct {
+	TensorMethods[T]
 	spec        ActNormSpec
 	logScale    []T
 	bias        []T
 	initialised []int64
-	tensors     Tensors[T]
 }
 
 // NewActNorm makes an ActNorm that is still the identity.
@@ -52,7 +50,9 @@ func NewActNorm[T Float](s ActNormSpec) (*ActNorm[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ActNorm[T]{spec: s, logScale: make([]T, channels), bias: make([]T, channels), initialised: make([]int64, 1)}, nil
+	a := &ActNorm[T]{spec: s, logScale: make([]T, channels), bias: make([]T, channels), initialised: make([]int64, 1)}
+	a.TensorMethods = NewTensorMethods[T](a)
+	return a, nil
 }
 
 // Dim is the number of features.
@@ -86,17 +86,6 @@ func checkFlag(layer string, v int64) error {
 		return fmt.Errorf("bijector: \"initialised\" of %s is %d, want 0 or 1: %w", layer, v, ErrSpec)
 	}
 	return nil
-}
-
-// Forward normalises rows.
-func (a *ActNorm[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return a.tensors.Forward(a, x) }
-
-// Inverse undoes Forward.
-func (a *ActNorm[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return a.tensors.Inverse(a, z) }
-
-// LogDetJacobian is the sum of the log-scales, the same for each row.
-func (a *ActNorm[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return a.tensors.LogDetJacobian(a, x)
 }
 
 // Calibrate starts the layer from x, once.

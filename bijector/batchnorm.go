@@ -6,8 +6,6 @@ package bijector
 import (
 	"fmt"
 	"math"
-
-	"gorgonia.org/tensor"
 )
 
 // BatchNormSpec describes a BatchNorm.
@@ -47,12 +45,12 @@ func (s BatchNormSpec) Values() float64 { return 4 * float64(s.Dim) / float64(ma
 //
 // Parameters are "log_gamma" and "beta", without weight decay.
 type BatchNorm[T Float] struct {
+	TensorMethods[T]
 	spec     BatchNormSpec
 	logGamma []T
 	beta     []T
 	mean     []float64
 	variance []float64
-	tensors  Tensors[T]
 }
 
 // NewBatchNorm makes a BatchNorm. It returns ErrSpec for an Eps that is
@@ -75,6 +73,7 @@ func NewBatchNorm[T Float](s BatchNormSpec) (*BatchNorm[T], error) {
 	for j := range b.variance {
 		b.variance[j] = 1
 	}
+	b.TensorMethods = NewTensorMethods[T](b)
 	return b, nil
 }
 
@@ -132,21 +131,6 @@ func (b *BatchNorm[T]) Validate() error {
 		}
 	}
 	return nil
-}
-
-// Forward normalises rows with the population's statistics.
-func (b *BatchNorm[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
-	return b.tensors.Forward(b, x)
-}
-
-// Inverse undoes Forward.
-func (b *BatchNorm[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
-	return b.tensors.Inverse(b, z)
-}
-
-// LogDetJacobian is the same for each row.
-func (b *BatchNorm[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return b.tensors.LogDetJacobian(b, x)
 }
 
 // Calibrate sets the population's statistics to the moments of x.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"sync/atomic"
-
-	"gorgonia.org/tensor"
 )
 
 // Chain composes layers: Forward applies them first to last,
@@ -22,11 +20,11 @@ import (
 // Whoever writes to Params or Buffers by hand calls Changed afterwards;
 // training and loading do.
 type Chain[T Float] struct {
+	TensorMethods[T]
 	layers  []Layer[T]
 	dim     int
 	context int
 	version atomic.Int64 // counts the calls of Changed
-	tensors Tensors[T]
 }
 
 // ChainSpec describes a Chain by its members.
@@ -42,6 +40,7 @@ func NewChain[T Float](layers ...Layer[T]) (*Chain[T], error) {
 		return nil, fmt.Errorf("bijector: a chain needs at least one layer: %w", ErrSpec)
 	}
 	c := &Chain[T]{layers: append([]Layer[T](nil), layers...)}
+	c.TensorMethods = NewTensorMethods[T](c)
 	for i, l := range layers {
 		if l == nil {
 			return nil, fmt.Errorf("bijector: layer %d of the chain is nil: %w", i, ErrSpec)
@@ -106,17 +105,6 @@ func (c *Chain[T]) ContextDim() int { return c.context }
 
 // Members are the chain's layers, first to last.
 func (c *Chain[T]) Members() []Layer[T] { return c.layers }
-
-// Forward maps data to latent.
-func (c *Chain[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return c.tensors.Forward(c, x) }
-
-// Inverse maps latent to data.
-func (c *Chain[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return c.tensors.Inverse(c, z) }
-
-// LogDetJacobian is log|det dz/dx| at each row of x, in nats, shape (n).
-func (c *Chain[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return c.tensors.LogDetJacobian(c, x)
-}
 
 // Params are the members' parameters, named "0.weight" and so on.
 func (c *Chain[T]) Params() []Param[T] {

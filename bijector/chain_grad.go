@@ -2,24 +2,24 @@ package bijector
 
 import "fmt"
 
-// NewGradPass returns a training pass that keeps what o.Memory says. It panics
+// NewGradPass returns a training pass that keeps what o.memory says. It panics
 // where a member has no gradient; CheckTrainable says so beforehand.
 func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
-	p := &chainGradPass[T]{recompute: o.Memory.Mode != KeepAll}
+	p := &chainGradPass[T]{recompute: o.memory.Mode != KeepAll}
 	inner := o
-	inner.Memory = Memory{}
+	inner.memory = Memory{}
 	if p.recompute {
-		inner.Scratch = &Scratch{}
+		inner.scratch = &scratch{}
 		p.logDet = make([]float64, o.MaxBatch)
 	}
-	every := o.Memory.every(len(c.layers))
+	every := o.memory.every(len(c.layers))
 	for i, l := range c.layers {
 		t, ok := l.(Trainable[T])
 		if !ok {
 			panic("bijector: NewGradPass of a chain with a layer that is not trainable")
 		}
 		if p.recompute {
-			inner.Scratch.rewind()
+			inner.scratch.rewind()
 		}
 		m := gradMember[T]{pass: t.NewGradPass(inner)}
 		m.reverser, _ = m.pass.(Reverser[T])

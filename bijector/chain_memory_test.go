@@ -35,7 +35,7 @@ func gradient[T bijector.Float](t *testing.T, layers int, m bijector.Memory, w *
 	for i := range dLogDet {
 		dLogDet[i] = rng.NormFloat64()
 	}
-	pass := chain.NewGradPass(bijector.PassOptions{MaxBatch: n, Memory: m, Workers: w})
+	pass := chain.NewGradPass(bijector.PassOptions{MaxBatch: n, Workers: w}.WithMemory(m))
 	for range 2 { // the second step must find nothing of the first
 		for _, g := range pass.Grads() {
 			clear(g)

@@ -1,6 +1,6 @@
 package bijector
 
-import "github.com/bijou-flow/bijou/internal/chunk"
+import "github.com/bijou-flow/bijou/internal/rows"
 
 // NewPass returns a pass that runs members in place, and folds those between
 // couplings into one map.
@@ -100,12 +100,12 @@ func (r *relay[T]) finish() {
 
 // evaluate replaces h by the layer's output for it, piece by piece.
 func evaluate[T Float](l Layer[T], h, cond Mat[T], w *Workers) {
-	pieces := (h.N + chunk.Size - 1) / chunk.Size
+	pieces := (h.N + rows.Size - 1) / rows.Size
 	w.For(pieces, 1, func(lo, hi int) {
-		pass := l.NewPass(PassOptions{MaxBatch: chunk.Size})
-		logDet := make([]float64, chunk.Size)
+		pass := l.NewPass(PassOptions{MaxBatch: rows.Size})
+		logDet := make([]float64, rows.Size)
 		for i := lo; i < hi; i++ {
-			a, b := i*chunk.Size, min((i+1)*chunk.Size, h.N)
+			a, b := i*rows.Size, min((i+1)*rows.Size, h.N)
 			v := h.Samples(a, b)
 			var c Mat[T]
 			if !cond.Empty() {

@@ -3,8 +3,6 @@ package bijector
 // What the layers that bend each feature by one fixed function share: Logit,
 // Sigmoid, Tanh and Softplus each say which function, and nothing else.
 
-import "gorgonia.org/tensor"
-
 // curve is an increasing function f of one variable. Arguments outside the
 // domain give NaN or an infinity, which callers pass on and the tensor methods
 // report by row. All arithmetic is float64, whatever the layer's type.
@@ -21,9 +19,15 @@ type curve interface {
 // elementwise is a layer that applies one curve to every feature. It has
 // neither parameters nor buffers.
 type elementwise[T Float] struct {
-	dim     int
-	curve   curve
-	tensors Tensors[T]
+	TensorMethods[T]
+	dim   int
+	curve curve
+}
+
+func newElementwise[T Float](dim int, c curve) *elementwise[T] {
+	e := &elementwise[T]{dim: dim, curve: c}
+	e.TensorMethods = NewTensorMethods[T](e)
+	return e
 }
 
 // Dim is the number of features.
@@ -37,22 +41,6 @@ func (e *elementwise[T]) Params() []Param[T] { return nil }
 
 // Buffers: none.
 func (e *elementwise[T]) Buffers() []Buffer { return nil }
-
-// Forward maps the values of each row. Rows outside the domain are named in a
-// RowError.
-func (e *elementwise[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
-	return e.tensors.Forward(e, x)
-}
-
-// Inverse undoes Forward. Rows outside the range are named in a RowError.
-func (e *elementwise[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
-	return e.tensors.Inverse(e, z)
-}
-
-// LogDetJacobian is the sum of the logarithms of the slopes.
-func (e *elementwise[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return e.tensors.LogDetJacobian(e, x)
-}
 
 // NewPass returns an evaluation pass.
 func (e *elementwise[T]) NewPass(o PassOptions) Pass[T] { return e.newPass(o) }

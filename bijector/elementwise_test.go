@@ -137,7 +137,7 @@ func TestCurvesFarOut(t *testing.T) {
 func TestOutsideTheDomain(t *testing.T) {
 	type transform interface {
 		bijector.Layer[float64]
-		bijector.Transform
+		bijector.Transform[float64]
 	}
 	all := curves()
 	for _, c := range []struct {
@@ -200,7 +200,7 @@ func ExampleNewLogit() {
 	}
 	z, _ := l.Forward(rows([]float64{0, 0.5, 1})) // black, grey and white
 	x, _ := l.Inverse(z)
-	fmt.Printf("%.3f %.3f\n", z.Data(), x.Data())
+	fmt.Printf("%.3f %.3f\n", z.Values(), x.Values())
 	_, err = l.Forward(rows([]float64{0, 128, 255}))
 	fmt.Println(errors.Is(err, bijector.ErrNonFinite))
 	// Output:
@@ -215,7 +215,7 @@ func ExampleNewSigmoid() {
 		return
 	}
 	z, _ := s.Forward(rows([]float64{0, 2}))
-	fmt.Printf("%.4f\n", z.Data())
+	fmt.Printf("%.4f\n", z.Values())
 	// Output: [0.5000 0.8808]
 }
 
@@ -226,7 +226,7 @@ func ExampleNewTanh() {
 		return
 	}
 	logDet, _ := h.LogDetJacobian(rows([]float64{0.5}, []float64{300}))
-	fmt.Printf("%.4f\n", logDet.Data())
+	fmt.Printf("%.4f\n", logDet)
 	// Output: [-0.2402 -598.6137]
 }
 
@@ -238,6 +238,6 @@ func ExampleNewSoftplus() {
 		return
 	}
 	z, _ := bijector.Invert(s).Forward(rows([]float64{0.001, 50}))
-	fmt.Printf("%.4f\n", z.Data())
+	fmt.Printf("%.4f\n", z.Values())
 	// Output: [-6.9073 50.0000]
 }

@@ -34,6 +34,15 @@ type RowError struct {
 	N     int    // rows in the batch
 }
 
+// NewRowError is the RowError about count of n rows, the first of which is row,
+// and nil where count is 0.
+func NewRowError(what string, row, count, n int) error {
+	if count == 0 {
+		return nil
+	}
+	return &RowError{What: what, Row: row, Count: count, N: n}
+}
+
 // Error names the first row and the number of rows.
 func (e *RowError) Error() string {
 	if e.Count == 1 {

@@ -20,7 +20,7 @@ func ExampleNewSqueeze() {
 		5, 6, 7, 8,
 	}))
 	c, h, w := s.OutShape()
-	fmt.Println(z.Data(), c, h, w)
+	fmt.Println(z.Values(), c, h, w)
 	// Output: [1 3 2 4 5 7 6 8] 4 1 2
 }
 
@@ -32,7 +32,7 @@ func ExampleNewConv1x1() {
 	}
 	x := tensor.New(tensor.WithShape(1, 48), tensor.Of(tensor.Float64))
 	logDet, _ := c.LogDetJacobian(x)
-	fmt.Printf("%.3f\n", math.Abs(logDet.Data().([]float64)[0])) // a rotation of the channels
+	fmt.Printf("%.3f\n", math.Abs(logDet[0])) // a rotation of the channels
 	// Output: 0.000
 }
 

@@ -26,7 +26,7 @@ func ExampleNewPermute() {
 	}
 	z, _ := p.Forward(rows([]float64{10, 20, 30}))
 	x, _ := p.Inverse(z)
-	fmt.Println(z.Data(), x.Data())
+	fmt.Println(z.Values(), x.Values())
 	// Output: [30 10 20] [10 20 30]
 }
 
@@ -41,7 +41,7 @@ func ExampleNewBatchNorm() {
 	// Training does this before each validation.
 	b.Calibrate(batch, bijector.Mat[float64]{}, false, nil)
 	z, _ := b.Forward(data)
-	fmt.Printf("%.4f\n", z.Data())
+	fmt.Printf("%.4f\n", z.Values())
 	// Output: [-1.3416 -0.4472 0.4472 1.3416]
 }
 
@@ -56,7 +56,7 @@ func ExampleNewActNorm() {
 	// Training does this before its first step.
 	a.Calibrate(batch, bijector.Mat[float64]{}, true, nil)
 	z, _ := a.Forward(data)
-	fmt.Println(z.Data())
+	fmt.Println(z.Values())
 	// Output: [-1 0 1 0]
 }
 
@@ -68,7 +68,7 @@ func ExampleNewScale() {
 	}
 	copy(s.Params()[0].Data, []float64{0.5, -2}) // as training would
 	logDet, _ := s.LogDetJacobian(rows([]float64{3, 4}))
-	fmt.Println(logDet.Data())
+	fmt.Println(logDet)
 	// Output: [-1.5]
 }
 
@@ -83,7 +83,7 @@ func ExampleInvert() {
 	x := rows([]float64{1})
 	there, _ := s.LogDetJacobian(x)
 	back, _ := v.LogDetJacobian(x)
-	fmt.Println(there.Data(), back.Data())
+	fmt.Println(there, back)
 	// Output: [1] [-1]
 }
 
@@ -102,7 +102,7 @@ func ExampleNewPart() {
 		return
 	}
 	z, _ := chain.Forward(rows([]float64{1, 2, 3, 4}))
-	fmt.Println(z.Data())
+	fmt.Println(z.Values())
 	// Output: [3 4 2 1]
 }
 
@@ -119,7 +119,7 @@ func ExampleNewChain() {
 	}
 	z, _ := chain.Forward(rows([]float64{1, 2}, []float64{3, 4}))
 	x, _ := chain.Inverse(z)
-	fmt.Println(z.Data(), x.Data())
+	fmt.Println(z.Values(), x.Values())
 	// Output:
 	// 0.log_scale [2]
 	// [2 1 4 3] [1 2 3 4]
@@ -136,7 +136,7 @@ func ExampleGiven() {
 	x := rows([]float64{1, 1}, []float64{1, 1})
 	each, _ := bijector.Given(l, rows([]float64{0.5}, []float64{-1})).LogDetJacobian(x)
 	all, _ := bijector.Given(l, rows([]float64{0.5})).LogDetJacobian(x)
-	fmt.Println(each.Data(), all.Data())
+	fmt.Println(each, all)
 	// Output: [1.5 -3] [1.5 1.5]
 }
 

@@ -5,8 +5,6 @@ package bijector
 
 import (
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // InvertSpec describes an Inverted by the layer inside.
@@ -28,8 +26,8 @@ type InvertSpec struct {
 // direction, which only exist once it has started. Train the layer inside and
 // invert it afterwards.
 type Inverted[T Float] struct {
-	layer   Layer[T]
-	tensors Tensors[T]
+	TensorMethods[T]
+	layer Layer[T]
 }
 
 // Invert swaps the directions of a layer, which it shares: changes to the one
@@ -38,7 +36,9 @@ func Invert[T Float](layer Layer[T]) *Inverted[T] {
 	if layer == nil {
 		panic("bijector: Invert of a nil layer")
 	}
-	return &Inverted[T]{layer: layer}
+	v := &Inverted[T]{layer: layer}
+	v.TensorMethods = NewTensorMethods[T](v)
+	return v
 }
 
 // BuildInvert makes an Inverted from its spec.
@@ -74,21 +74,6 @@ func (v *Inverted[T]) Changed() { changed(v.layer) }
 
 // Validate returns the objection of the layer inside to its state.
 func (v *Inverted[T]) Validate() error { return validate(v.layer) }
-
-// Forward is the Inverse of the layer inside.
-func (v *Inverted[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
-	return v.tensors.Forward(v, x)
-}
-
-// Inverse is the Forward of the layer inside.
-func (v *Inverted[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
-	return v.tensors.Inverse(v, z)
-}
-
-// LogDetJacobian is log|det dz/dx| at each row of x, in nats, shape (n).
-func (v *Inverted[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return v.tensors.LogDetJacobian(v, x)
-}
 
 // NewPass returns a pass of the layer inside with its methods swapped.
 func (v *Inverted[T]) NewPass(o PassOptions) Pass[T] {

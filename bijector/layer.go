@@ -6,17 +6,17 @@ import "gorgonia.org/tensor"
 // vectors with D features, with a tensor face (Transform) and a batch face
 // (Layer).
 type Bijector[T Float] interface {
-	Transform
+	Transform[T]
 	Layer[T]
 }
 
 // Transform is what a user calls. Forward maps data to latent, z = f(x), and
-// Inverse back; both take and return tensors of shape (n, d).
-// LogDetJacobian returns log|det df/dx| at x in nats, shape (n).
-type Transform interface {
-	Forward(x *tensor.Dense) (z *tensor.Dense, err error)
-	Inverse(z *tensor.Dense) (x *tensor.Dense, err error)
-	LogDetJacobian(x *tensor.Dense) (logDet *tensor.Dense, err error)
+// Inverse back; both take a batch of shape (n, d), a *tensor.Dense or Rows, and
+// return one. LogDetJacobian returns log|det df/dx| at each row of x, in nats.
+type Transform[T Float] interface {
+	Forward(x tensor.Tensor) (z *Rows[T], err error)
+	Inverse(z tensor.Tensor) (x *Rows[T], err error)
+	LogDetJacobian(x tensor.Tensor) (logDet []float64, err error)
 }
 
 // Layer is what an author writes: the parameters, safe for concurrent use
@@ -34,11 +34,9 @@ type PassOptions struct {
 	// Workers shares the work of one call among cores; nil keeps it on the
 	// caller's goroutine. A layer may ignore it.
 	Workers *Workers
-	// Memory tells a chain's GradPass what to keep. Other layers ignore it.
-	Memory Memory
-	// Scratch, where it is not nil, is memory that a GradPass shares with
-	// others; Activations takes from it. Layers that do not use it work too.
-	Scratch *Scratch
+
+	memory  Memory   // see WithMemory
+	scratch *scratch // what Activations takes from; nil: memory of its own
 }
 
 // Pass evaluates a layer, one goroutine at a time, without allocating. The

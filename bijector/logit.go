@@ -37,7 +37,7 @@ func (LogitSpec) Values() float64 { return 0 }
 // infinity, and the tensor methods name their rows. The cost is two logarithms
 // a value, and one exponential and one logarithm back.
 type Logit[T Float] struct {
-	elementwise[T]
+	*elementwise[T]
 	alpha float64
 }
 
@@ -51,7 +51,7 @@ func NewLogit[T Float](s LogitSpec) (*Logit[T], error) {
 		return nil, fmt.Errorf("bijector: a logit with alpha %v, want at least 0 and below 0.5: %w", s.Alpha, ErrSpec)
 	}
 	w := 1 - 2*s.Alpha
-	return &Logit[T]{elementwise[T]{dim: s.Dim, curve: logitCurve{s.Alpha, w, math.Log(w)}}, s.Alpha}, nil
+	return &Logit[T]{newElementwise[T](s.Dim, logitCurve{s.Alpha, w, math.Log(w)}), s.Alpha}, nil
 }
 
 // Spec is the LogitSpec.

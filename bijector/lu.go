@@ -8,10 +8,8 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"gonum.org/v1/gonum/mat"
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/internal/kernel"
+	"gonum.org/v1/gonum/mat"
 )
 
 // LUSpec describes an LU.
@@ -48,12 +46,12 @@ func (s LUSpec) Values() float64 { return (float64(s.Dim) + 2) * float64(s.Dim) 
 // Inverse two triangular solves, half as many; neither grows with d^3. The
 // constructor does, once, for a rotation.
 type LU[T Float] struct {
+	TensorMethods[T]
 	spec    LUSpec
 	pixels  int // features that share a row and a column of W; Conv1x1's, otherwise 1
 	factors []T // L below the diagonal, s on it, U above it; row-major
 	bias    []T
 	order   *Permute[T]
-	tensors Tensors[T]
 }
 
 // maxLU bounds the d^3 work that a spec can ask for.
@@ -68,6 +66,7 @@ func newLU[T Float](s LUSpec, pixels int) (*LU[T], error) {
 		return nil, fmt.Errorf("bijector: an LU of %d features, want 1 to %d: %w", s.Dim, maxLU, ErrSpec)
 	}
 	l := &LU[T]{spec: s, pixels: pixels, factors: make([]T, s.Dim*s.Dim), bias: make([]T, s.Dim)}
+	l.TensorMethods = NewTensorMethods[T](l)
 	order := make([]int, s.Dim)
 	for i := range order {
 		order[i] = i
@@ -149,17 +148,6 @@ func (l *LU[T]) Validate() error { return l.order.Validate() }
 
 // Changed reads the buffer again.
 func (l *LU[T]) Changed() { l.order.Changed() }
-
-// Forward multiplies rows by W.
-func (l *LU[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
-
-// Inverse undoes Forward.
-func (l *LU[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
-
-// LogDetJacobian is the sum of s, the same for each row.
-func (l *LU[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.LogDetJacobian(l, x)
-}
 
 // logDet is the sum of s, once for each pixel.
 func (l *LU[T]) logDet() float64 {

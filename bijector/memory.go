@@ -42,22 +42,29 @@ func (m Memory) every(n int) int {
 	return max(1, int(math.Sqrt(float64(n))))
 }
 
-// Scratch is memory that the members of a chain take turns to use, for a
+// WithMemory returns the options of a training step in which the GradPass of a
+// chain keeps what m says. Other layers are not concerned.
+func (o PassOptions) WithMemory(m Memory) PassOptions {
+	o.memory = m
+	return o
+}
+
+// scratch is memory that the members of a chain take turns to use, for a
 // chain that computes activations again. The zero value is ready.
-type Scratch struct {
+type scratch struct {
 	slots []any
 	next  int
 }
 
 // rewind lets the next member start from the first slot again.
-func (s *Scratch) rewind() { s.next = 0 }
+func (s *scratch) rewind() { s.next = 0 }
 
 // Activations returns a batch of d features for what a GradPass keeps from
 // Forward to Backward, apart from gradients and numbers that belong to the
 // layer. Where training saves memory, passes share it: what is in it is lost
 // when another layer runs, and the chain calls Forward again before Backward.
 func Activations[T Float](o PassOptions, d int) Mat[T] {
-	s := o.Scratch
+	s := o.scratch
 	if s == nil {
 		return NewMat[T](d, o.MaxBatch)
 	}

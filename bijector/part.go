@@ -5,8 +5,6 @@ package bijector
 
 import (
 	"fmt"
-
-	"gorgonia.org/tensor"
 )
 
 // PartSpec describes a Part.
@@ -31,9 +29,9 @@ type PartSpec struct {
 // state is that of the layer inside, under names that start with "0.", and it
 // is trainable where that layer is.
 type Part[T Float] struct {
+	TensorMethods[T]
 	dim, lo, hi int
 	layer       Layer[T]
-	tensors     Tensors[T]
 }
 
 // NewPart applies layer to features lo to hi of dim. It returns ErrSpec for a
@@ -52,7 +50,9 @@ func NewPart[T Float](dim, lo, hi int, layer Layer[T]) (*Part[T], error) {
 	if layer.Dim() != hi-lo {
 		return nil, fmt.Errorf("bijector: a part of features %d to %d needs a layer of %d features, %T has %d: %w", lo, hi, hi-lo, layer, layer.Dim(), ErrShape)
 	}
-	return &Part[T]{dim: dim, lo: lo, hi: hi, layer: layer}, nil
+	p := &Part[T]{dim: dim, lo: lo, hi: hi, layer: layer}
+	p.TensorMethods = NewTensorMethods[T](p)
+	return p, nil
 }
 
 // BuildPart makes a Part from its spec.
@@ -96,17 +96,6 @@ func (p *Part[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
 	if c, ok := p.layer.(Calibrator[T]); ok {
 		c.Calibrate(x.Features(p.lo, p.hi), cond, start, w)
 	}
-}
-
-// Forward maps data to latent.
-func (p *Part[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return p.tensors.Forward(p, x) }
-
-// Inverse maps latent to data.
-func (p *Part[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return p.tensors.Inverse(p, z) }
-
-// LogDetJacobian is log|det dz/dx| at each row of x, in nats, shape (n).
-func (p *Part[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return p.tensors.LogDetJacobian(p, x)
 }
 
 // NewPass returns a pass that runs the layer inside on a view of its features.

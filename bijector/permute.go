@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -39,12 +37,12 @@ func (s PermuteSpec) Values() float64 { return float64(s.Dim) }
 // diagonal layers and permutations in a row. It has no parameters; p is saved
 // as the buffer "indices".
 type Permute[T Float] struct {
+	TensorMethods[T]
 	spec    PermuteSpec
 	indices []int64 // what is saved; a loader may write anything here
 	order   []int   // p, always a permutation
 	inverse []int
 	starts  []int // one feature of each cycle of p longer than 1
-	tensors Tensors[T]
 }
 
 // NewPermute makes a permutation. It returns ErrSpec for an unknown kind and
@@ -57,6 +55,7 @@ func NewPermute[T Float](s PermuteSpec) (*Permute[T], error) {
 		return nil, fmt.Errorf("bijector: a permutation of kind %q has indices, which only kind \"given\" reads: %w", s.Kind, ErrSpec)
 	}
 	p := &Permute[T]{spec: s, indices: make([]int64, s.Dim), order: make([]int, s.Dim), inverse: make([]int, s.Dim)}
+	p.TensorMethods = NewTensorMethods[T](p)
 	p.spec.Indices = slices.Clone(s.Indices)
 	switch s.Kind {
 	case "", "random":
@@ -104,17 +103,6 @@ func (p *Permute[T]) Buffers() []Buffer {
 
 // Spec is the PermuteSpec.
 func (p *Permute[T]) Spec() any { return p.spec }
-
-// Forward reorders the features of each row.
-func (p *Permute[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return p.tensors.Forward(p, x) }
-
-// Inverse restores their order.
-func (p *Permute[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return p.tensors.Inverse(p, z) }
-
-// LogDetJacobian is 0 for each row.
-func (p *Permute[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return p.tensors.LogDetJacobian(p, x)
-}
 
 // Validate returns ErrSpec where the buffer is no permutation.
 func (p *Permute[T]) Validate() error {

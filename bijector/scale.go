@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -37,10 +35,10 @@ func (s ScaleSpec) Values() float64 { return float64(s.Dim) }
 // weight decay. With FromData it has the buffer "initialised", which is 1 once
 // the data was seen.
 type Scale[T Float] struct {
+	TensorMethods[T]
 	spec        ScaleSpec
 	logScale    []T
 	initialised []int64
-	tensors     Tensors[T]
 }
 
 // NewScale makes a Scale that is still the identity. It returns ErrSpec for a
@@ -52,7 +50,9 @@ func NewScale[T Float](s ScaleSpec) (*Scale[T], error) {
 	if s.Rate < 0 || s.Rate-s.Rate != 0 {
 		return nil, fmt.Errorf("bijector: a scale with rate %v, want a positive factor, or 0 for 1: %w", s.Rate, ErrSpec)
 	}
-	return &Scale[T]{spec: s, logScale: make([]T, s.Dim), initialised: make([]int64, 1)}, nil
+	l := &Scale[T]{spec: s, logScale: make([]T, s.Dim), initialised: make([]int64, 1)}
+	l.TensorMethods = NewTensorMethods[T](l)
+	return l, nil
 }
 
 // Dim is the number of features.
@@ -80,17 +80,6 @@ func (l *Scale[T]) Spec() any { return l.spec }
 
 // Validate returns ErrSpec where the flag is neither 0 nor 1.
 func (l *Scale[T]) Validate() error { return checkFlag("a scale", l.initialised[0]) }
-
-// Forward scales rows.
-func (l *Scale[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
-
-// Inverse undoes Forward.
-func (l *Scale[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
-
-// LogDetJacobian is the sum of the log-scales, the same for each row.
-func (l *Scale[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.LogDetJacobian(l, x)
-}
 
 // Calibrate starts the scales from x, once, where the spec says FromData. A
 // feature of zeros keeps its scale.

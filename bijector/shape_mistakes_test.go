@@ -6,15 +6,13 @@ import (
 	"errors"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/bijector/bijectortest/shear"
 )
 
 func TestShapeMistakes(t *testing.T) {
 	layer := must(shear.New[float64](shear.Spec{Dim: 3, Context: 2}))
-	batch := func(n, d int) *tensor.Dense { return bijector.TensorOf(make([]float64, n*d), n, d) }
+	batch := bijector.NewRows[float64]
 	given := func(n, d int) error { return second(bijector.Given(layer, batch(n, d)).Forward(batch(4, 3))) }
 	spec := func(s bijector.PermuteSpec) error { return second(bijector.NewPermute[float64](s)) }
 	three := must(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 3}))

@@ -4,8 +4,6 @@ package bijector
 // their features alone.
 
 import (
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -30,10 +28,10 @@ func (s ShiftSpec) Values() float64 { return float64(s.Dim) }
 // Its parameter is "bias", without weight decay. With FromData it has the
 // buffer "initialised", which is 1 once the data was seen.
 type Shift[T Float] struct {
+	TensorMethods[T]
 	spec        ShiftSpec
 	bias        []T
 	initialised []int64
-	tensors     Tensors[T]
 }
 
 // NewShift makes a Shift that is still the identity.
@@ -41,7 +39,9 @@ func NewShift[T Float](s ShiftSpec) (*Shift[T], error) {
 	if err := checkDim("a shift", s.Dim); err != nil {
 		return nil, err
 	}
-	return &Shift[T]{spec: s, bias: make([]T, s.Dim), initialised: make([]int64, 1)}, nil
+	l := &Shift[T]{spec: s, bias: make([]T, s.Dim), initialised: make([]int64, 1)}
+	l.TensorMethods = NewTensorMethods[T](l)
+	return l, nil
 }
 
 // Dim is the number of features.
@@ -69,17 +69,6 @@ func (l *Shift[T]) Spec() any { return l.spec }
 
 // Validate returns ErrSpec where the flag is neither 0 nor 1.
 func (l *Shift[T]) Validate() error { return checkFlag("a shift", l.initialised[0]) }
-
-// Forward shifts rows.
-func (l *Shift[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
-
-// Inverse undoes Forward.
-func (l *Shift[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
-
-// LogDetJacobian is 0 for each row.
-func (l *Shift[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.LogDetJacobian(l, x)
-}
 
 // Calibrate starts the shift from x, once, where the spec says FromData.
 func (l *Shift[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {

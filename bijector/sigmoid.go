@@ -24,14 +24,14 @@ func (SigmoidSpec) Values() float64 { return 0 }
 // report by row. Beyond x = 17 in float32, and 37 in float64, z rounds to 1 and
 // has no inverse; small values of z keep all digits. The log-det is right
 // everywhere. The cost is one exponential and one logarithm a value.
-type Sigmoid[T Float] struct{ elementwise[T] }
+type Sigmoid[T Float] struct{ *elementwise[T] }
 
 // NewSigmoid makes a Sigmoid.
 func NewSigmoid[T Float](s SigmoidSpec) (*Sigmoid[T], error) {
 	if err := checkDim("a sigmoid", s.Dim); err != nil {
 		return nil, err
 	}
-	return &Sigmoid[T]{elementwise[T]{dim: s.Dim, curve: sigmoidCurve{}}}, nil
+	return &Sigmoid[T]{newElementwise[T](s.Dim, sigmoidCurve{})}, nil
 }
 
 // Spec is the SigmoidSpec.

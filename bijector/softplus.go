@@ -25,14 +25,14 @@ func (SoftplusSpec) Values() float64 { return 0 }
 // report by row. Below x = -103 in float32, and -745 in float64, z rounds to 0
 // and has no inverse; the log-det is right everywhere. The cost is one
 // exponential and one logarithm a value.
-type Softplus[T Float] struct{ elementwise[T] }
+type Softplus[T Float] struct{ *elementwise[T] }
 
 // NewSoftplus makes a Softplus.
 func NewSoftplus[T Float](s SoftplusSpec) (*Softplus[T], error) {
 	if err := checkDim("a softplus", s.Dim); err != nil {
 		return nil, err
 	}
-	return &Softplus[T]{elementwise[T]{dim: s.Dim, curve: softplusCurve{}}}, nil
+	return &Softplus[T]{newElementwise[T](s.Dim, softplusCurve{})}, nil
 }
 
 // Spec is the SoftplusSpec.

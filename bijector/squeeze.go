@@ -6,8 +6,6 @@ package bijector
 import (
 	"fmt"
 	"sync"
-
-	"gorgonia.org/tensor"
 )
 
 // SqueezeSpec describes a Squeeze by the images that go in.
@@ -33,9 +31,9 @@ func (SqueezeSpec) Values() float64 { return 0 }
 // features, at the cost of a copy of the batch, without parameters and without
 // buffers, since its spec says it all; a chain folds it like a Permute.
 type Squeeze[T Float] struct {
-	spec    SqueezeSpec
-	order   func() *Permute[T] // made once, by the first pass: a spec alone takes no memory
-	tensors Tensors[T]
+	TensorMethods[T]
+	spec  SqueezeSpec
+	order func() *Permute[T] // made once, by the first pass: a spec alone takes no memory
 }
 
 // NewSqueeze makes a Squeeze. It returns ErrSpec for images without pixels and
@@ -47,7 +45,9 @@ func NewSqueeze[T Float](s SqueezeSpec) (*Squeeze[T], error) {
 	if s.Height%2 != 0 || s.Width%2 != 0 {
 		return nil, fmt.Errorf("bijector: a squeeze of images of %dx%d, want even sides: %w: %w", s.Height, s.Width, ErrSpec, ErrShape)
 	}
-	return &Squeeze[T]{spec: s, order: sync.OnceValue(func() *Permute[T] { return squeezed[T](s) })}, nil
+	q := &Squeeze[T]{spec: s, order: sync.OnceValue(func() *Permute[T] { return squeezed[T](s) })}
+	q.TensorMethods = NewTensorMethods[T](q)
+	return q, nil
 }
 
 // squeezed is the permutation.
@@ -95,17 +95,6 @@ func (s *Squeeze[T]) Buffers() []Buffer { return nil }
 
 // Spec is the SqueezeSpec.
 func (s *Squeeze[T]) Spec() any { return s.spec }
-
-// Forward makes four channels of each.
-func (s *Squeeze[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return s.tensors.Forward(s, x) }
-
-// Inverse puts them back together.
-func (s *Squeeze[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return s.tensors.Inverse(s, z) }
-
-// LogDetJacobian is 0 for each row.
-func (s *Squeeze[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return s.tensors.LogDetJacobian(s, x)
-}
 
 // NewPass returns a Permute's.
 func (s *Squeeze[T]) NewPass(o PassOptions) Pass[T] { return s.order().NewPass(o) }

@@ -6,8 +6,6 @@ package bijector
 import (
 	"fmt"
 	"math"
-
-	"gorgonia.org/tensor"
 )
 
 // StandardizeSpec describes a Standardize.
@@ -36,10 +34,10 @@ func (s StandardizeSpec) Values() float64 { return 2 * float64(s.Dim) }
 // Buffers are "mean" and "std", and "initialised", which is 1 once the data
 // was seen, so that a loaded model does not start again.
 type Standardize[T Float] struct {
+	TensorMethods[T]
 	spec        StandardizeSpec
 	mean, std   []float64
 	initialised []int64
-	tensors     Tensors[T]
 }
 
 // NewStandardize makes a Standardize that is still the identity.
@@ -48,6 +46,7 @@ func NewStandardize[T Float](s StandardizeSpec) (*Standardize[T], error) {
 		return nil, err
 	}
 	l := &Standardize[T]{spec: s, mean: make([]float64, s.Dim), std: make([]float64, s.Dim), initialised: make([]int64, 1)}
+	l.TensorMethods = NewTensorMethods[T](l)
 	for j := range l.std {
 		l.std[j] = 1
 	}
@@ -85,21 +84,6 @@ func (l *Standardize[T]) Validate() error {
 		}
 	}
 	return checkFlag("a standardization", l.initialised[0])
-}
-
-// Forward standardizes rows.
-func (l *Standardize[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.Forward(l, x)
-}
-
-// Inverse undoes Forward.
-func (l *Standardize[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.Inverse(l, z)
-}
-
-// LogDetJacobian is the same for each row.
-func (l *Standardize[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.LogDetJacobian(l, x)
 }
 
 // Calibrate takes the moments of x, once.

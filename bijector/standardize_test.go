@@ -183,7 +183,7 @@ func ExampleNewShift() {
 	copy(s.Params()[0].Data, []float64{-1, 3}) // as training would
 	z, _ := s.Forward(rows([]float64{1, 1}))
 	x, _ := s.Inverse(z)
-	fmt.Println(z.Data(), x.Data())
+	fmt.Println(z.Values(), x.Values())
 	// Output: [0 4] [1 1]
 }
 
@@ -199,6 +199,6 @@ func ExampleNewStandardize() {
 	s.Calibrate(batch, bijector.Mat[float64]{}, true, nil)
 	z, _ := s.Forward(data)
 	logDet, _ := s.LogDetJacobian(data)
-	fmt.Printf("%.1f %.3f\n", z.Data(), logDet.Data())
+	fmt.Printf("%.1f %.3f\n", z.Values(), logDet)
 	// Output: [-1.0 1.0 1.0 -1.0] [-2.996 -2.996]
 }

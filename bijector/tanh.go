@@ -25,14 +25,14 @@ func (TanhSpec) Values() float64 { return 0 }
 // infinity, which the tensor methods report by row. Beyond |x| = 9 in float32,
 // and 19 in float64, z rounds to 1 and has no inverse; the log-det is right
 // everywhere. The cost is a tanh, an exponential and a logarithm a value.
-type Tanh[T Float] struct{ elementwise[T] }
+type Tanh[T Float] struct{ *elementwise[T] }
 
 // NewTanh makes a Tanh.
 func NewTanh[T Float](s TanhSpec) (*Tanh[T], error) {
 	if err := checkDim("a tanh", s.Dim); err != nil {
 		return nil, err
 	}
-	return &Tanh[T]{elementwise[T]{dim: s.Dim, curve: tanhCurve{}}}, nil
+	return &Tanh[T]{newElementwise[T](s.Dim, tanhCurve{})}, nil
 }
 
 // Spec is the TanhSpec.

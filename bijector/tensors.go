@@ -1,3 +1,5 @@
+// The tensor methods of layers.
+
 package bijector
 
 import (
@@ -5,16 +7,68 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"github.com/bijou-flow/bijou/internal/chunk"
-	"github.com/bijou-flow/bijou/internal/kernel"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
-// Tensors gives a layer its tensor methods: hold one as a field and forward
-// Forward, Inverse and LogDetJacobian to it, a line each. It keeps passes for
-// the next call, cuts large batches into pieces and runs them on all cores.
-// The zero value is ready; it must not be copied.
-type Tensors[T Float] struct {
-	pool chunk.Pool[session[T]]
+// TensorMethods gives a layer its tensor methods Forward, Inverse and
+// LogDetJacobian, and makes a Bijector of it: embed one, and set it to
+// NewTensorMethods of the layer in the constructor,
+//
+//	l.TensorMethods = bijector.NewTensorMethods[T](l)
+//
+// It keeps passes for the next call, cuts large batches into pieces and runs
+// them on all cores. It is safe for concurrent use.
+type TensorMethods[T Float] struct{ t *tensors[T] }
+
+// NewTensorMethods returns those of layer, without a context.
+func NewTensorMethods[T Float](layer Layer[T]) TensorMethods[T] {
+	return TensorMethods[T]{&tensors[T]{layer: layer}}
+}
+
+// Given binds a context to a conditional layer: shape (n, c), a row for each
+// row of the later calls, or (1, c) for all of them. The result has the tensor
+// methods and is no Layer, since a pass over some rows cannot know which
+// context rows are theirs.
+func Given[T Float](layer Layer[T], context tensor.Tensor) Transform[T] {
+	return TensorMethods[T]{&tensors[T]{layer: layer, context: context}}
+}
+
+// Forward maps data x (n, d) to latent. A row that is not finite, comes out as
+// not finite, or lies outside the layer's domain is NaN and named by a
+// RowError; the others are unaffected.
+func (m TensorMethods[T]) Forward(x tensor.Tensor) (*Rows[T], error) {
+	return m.t.transform(x, false)
+}
+
+// Inverse maps latent z (n, d) to data, with the errors of Forward.
+func (m TensorMethods[T]) Inverse(z tensor.Tensor) (*Rows[T], error) {
+	return m.t.transform(z, true)
+}
+
+// LogDetJacobian is log|det df/dx| at each row of x, in nats, with the errors
+// of Forward; outside the layer's domain it is -Inf.
+func (m TensorMethods[T]) LogDetJacobian(x tensor.Tensor) ([]float64, error) {
+	in, cond, err := m.t.open(x)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, in.Len())
+	report := m.t.pool.Run(len(out), m.t.newSession, func(s *session[T], lo, hi int) rows.Report {
+		v, c, r := s.load(in, cond, lo, hi-lo)
+		logDet := out[lo:hi]
+		s.pass.Forward(v, v, c, logDet)
+		r.Result = rows.ZeroNonFinite(rows.Features[T]{N: v.N}, logDet, s.bad, lo)
+		rows.MarkLogProbs(logDet, s.bad, lo)
+		return r
+	})
+	return out, report.Err(len(out), NewRowError)
+}
+
+// tensors runs a layer on tensors.
+type tensors[T Float] struct {
+	layer   Layer[T]
+	context tensor.Tensor
+	pool    rows.Pool[*session[T]]
 }
 
 // session is what one goroutine needs to run a layer on rows.
@@ -22,152 +76,66 @@ type session[T Float] struct {
 	pass    Pass[T]
 	x, cond Mat[T]
 	logDet  []float64
+	bad     []bool
 }
 
-func newSession[T Float](l Layer[T]) *session[T] {
+func (t *tensors[T]) newSession() *session[T] {
 	return &session[T]{
-		pass:   l.NewPass(PassOptions{MaxBatch: chunk.Size}),
-		x:      NewMat[T](l.Dim(), chunk.Size),
-		cond:   NewMat[T](l.ContextDim(), chunk.Size),
-		logDet: make([]float64, chunk.Size),
+		pass:   t.layer.NewPass(PassOptions{MaxBatch: rows.Size}),
+		x:      NewMat[T](t.layer.Dim(), rows.Size),
+		cond:   NewMat[T](t.layer.ContextDim(), rows.Size),
+		logDet: make([]float64, rows.Size),
+		bad:    make([]bool, rows.Size),
 	}
 }
 
-// Forward maps the rows of x through l.
-func (t *Tensors[T]) Forward(l Layer[T], x *tensor.Dense) (*tensor.Dense, error) {
-	out, _, err := t.run(l, x, nil, false, true, false)
-	return out, err
+// load reads rows lo to lo+n and their context, zeroing those that are not
+// finite.
+func (s *session[T]) load(in Input[T], cond Context[T], lo, n int) (x, c Mat[T], r rows.Report) {
+	x, c = s.x.Resize(n), s.cond.Resize(n)
+	clear(s.bad)
+	if !in.Load(x, lo) {
+		r.Input = rows.ZeroNonFinite(rows.Features[T](x), nil, s.bad, lo)
+	}
+	if !cond.Load(c, lo) {
+		r.Context = rows.ZeroNonFinite(rows.Features[T](c), nil, s.bad, lo)
+	}
+	return x, c, r
 }
 
-// Inverse maps the rows of z back through l.
-func (t *Tensors[T]) Inverse(l Layer[T], z *tensor.Dense) (*tensor.Dense, error) {
-	out, _, err := t.run(l, z, nil, true, true, false)
-	return out, err
+// open checks a batch and the context that goes with it.
+func (t *tensors[T]) open(x tensor.Tensor) (in Input[T], cond Context[T], err error) {
+	if t == nil || t.layer == nil {
+		return in, cond, fmt.Errorf("bijou: tensor methods of no layer; a layer is made by its constructor: %w", ErrSpec)
+	}
+	if in, err = InputOf[T](x, t.layer.Dim()); err != nil {
+		return in, cond, err
+	}
+	cond, err = ContextOf[T](t.context, in.Len(), t.layer.ContextDim())
+	return in, cond, err
 }
 
-// LogDetJacobian returns log|det df/dx| at each row of x, shape (n).
-func (t *Tensors[T]) LogDetJacobian(l Layer[T], x *tensor.Dense) (*tensor.Dense, error) {
-	_, ld, err := t.run(l, x, nil, false, false, true)
-	return ld, err
-}
-
-// run maps x in one direction and returns the result, the log-dets, or both.
-func (t *Tensors[T]) run(l Layer[T], x, context *tensor.Dense, inverse, wantOut, wantLogDet bool) (out, logDet *tensor.Dense, err error) {
-	rows, err := RowsOf[T](x)
+// transform maps x in one direction.
+func (t *tensors[T]) transform(x tensor.Tensor, inverse bool) (*Rows[T], error) {
+	in, cond, err := t.open(x)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := CheckWidth(rows.d, l.Dim()); err != nil {
-		return nil, nil, err
-	}
-	cond, err := ContextOf[T](context, rows.n, l.ContextDim())
-	if err != nil {
-		return nil, nil, err
-	}
-	var y, ld []T
-	if wantOut {
-		y = make([]T, rows.n*rows.d)
-	}
-	if wantLogDet {
-		ld = make([]T, rows.n)
-	}
-	var input, given, result Failures
-	t.pool.Run(rows.n, func() *session[T] { return newSession(l) }, func(s *session[T], lo, hi int) {
-		v, c, d := s.x.Resize(hi-lo), s.cond.Resize(hi-lo), s.logDet[:hi-lo]
-		input.Note(rows.Load(v, lo))
-		given.Note(cond.Load(c, lo))
-		clear(d)
+	out := NewRows[T](in.Len(), in.Dim())
+	report := t.pool.Run(in.Len(), t.newSession, func(s *session[T], lo, hi int) rows.Report {
+		v, c, r := s.load(in, cond, lo, hi-lo)
+		logDet := s.logDet[:v.N]
+		clear(logDet)
 		if inverse {
-			s.pass.Inverse(v, v, c, d)
+			s.pass.Inverse(v, v, c, logDet)
 		} else {
-			s.pass.Forward(v, v, c, d)
+			s.pass.Forward(v, v, c, logDet)
 		}
-		if wantOut {
-			Store(y, v, lo)
-			result.Note(badSamples(v, lo))
-		}
-		if wantLogDet {
-			for i, v := range d {
-				ld[lo+i] = T(v)
-			}
-			result.Note(badSamples(Mat[T]{Data: ld[lo:hi], D: 1, N: hi - lo, Stride: hi - lo}, lo))
-		}
+		rows.MarkOutside(logDet)
+		r.Result = rows.ZeroNonFinite(rows.Features[T](v), logDet, s.bad, lo)
+		rows.FillNaN(rows.Features[T](v), s.bad)
+		rows.Store(out.values, rows.Features[T](v), lo)
+		return r
 	})
-	if wantOut {
-		out = TensorOf(y, rows.n, rows.d)
-	}
-	if wantLogDet {
-		logDet = TensorOf(ld, rows.n, 0)
-	}
-	// A row that came in with a NaN also leaves with one: the cause comes first.
-	if err = input.Err("input", rows.n); err == nil {
-		err = given.Err("context", rows.n)
-	}
-	if err == nil {
-		err = result.Err("result", rows.n)
-	}
-	return out, logDet, err
-}
-
-// badSamples finds what Note takes in a piece of results from row lo.
-func badSamples[T Float](m Mat[T], lo int) (first, bad int) {
-	finite := true
-	for j := range m.D {
-		finite = finite && kernel.Finite(m.Feature(j))
-	}
-	if finite {
-		return -1, 0
-	}
-	first, bad = Rows[T]{data: m.Data, n: m.N, d: m.D, rs: 1, cs: m.Stride}.scan(m.N, 0)
-	return lo + first, bad
-}
-
-// Context is a user's context for a batch: a row a sample, one row for all, or
-// none.
-type Context[T Float] struct {
-	rows Rows[T]
-	d    int
-}
-
-// ContextOf checks that context suits n rows of a model with d context
-// features: shape (n, d), or (1, d) for one context for all, or nil with d 0.
-func ContextOf[T Float](context *tensor.Dense, n, d int) (Context[T], error) {
-	if d == 0 {
-		if context != nil {
-			return Context[T]{}, fmt.Errorf("bijou: a context of shape %v was given, the model is unconditional: %w", context.Shape(), ErrContext)
-		}
-		return Context[T]{}, nil
-	}
-	if context == nil {
-		return Context[T]{}, fmt.Errorf("bijou: the model is conditional and has no context; bind one of shape (%d, %d) or (1, %d) with Given: %w", n, d, d, ErrContext)
-	}
-	r, err := RowsOf[T](context)
-	if err != nil {
-		return Context[T]{}, fmt.Errorf("context: %w", err)
-	}
-	if r.d != d || r.n != 1 && r.n != n {
-		return Context[T]{}, fmt.Errorf("bijou: the context has shape (%d, %d), want (%d, %d), or (1, %d) for all rows: %w: %w", r.n, r.d, n, d, d, ErrContext, ErrShape)
-	}
-	return Context[T]{rows: r, d: d}, nil
-}
-
-// Load copies the context of rows lo to lo+dst.N into dst, with the results
-// of Rows.Load.
-func (c Context[T]) Load(dst Mat[T], lo int) (first, bad int) {
-	switch {
-	case c.d == 0:
-		return -1, 0
-	case c.rows.n > 1:
-		return c.rows.Load(dst, lo)
-	}
-	for j := range c.d {
-		v, f := c.rows.data[j*c.rows.cs], dst.Feature(j)
-		for i := range f {
-			f[i] = v
-		}
-	}
-	if _, bad = c.rows.scan(1, 0); bad > 0 {
-		return lo, dst.N
-	}
-	return -1, 0
+	return out, report.Err(in.Len(), NewRowError)
 }

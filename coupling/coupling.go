@@ -6,8 +6,6 @@ package coupling
 import (
 	"fmt"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conditioned"
 )
@@ -29,12 +27,12 @@ import (
 //
 // A kind of coupling embeds a *Coupling made by New and adds a method Spec.
 type Coupling[T bijector.Float] struct {
+	bijector.TensorMethods[T]
 	layer       *conditioned.Layer[T, Feature[T]]
 	net         bijector.Map[T]
 	image       [3]int  // channels, height and width, where the mask is over images
 	mask        []int64 // 1: kept
 	kept, moved []int
-	tensors     bijector.Tensors[T]
 }
 
 // Parts are what a coupling is made of.
@@ -66,6 +64,7 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 		return nil, fmt.Errorf("coupling: %T has %d parameters, want 1 at least: %w", p.Transform, p.Transform.Params(), bijector.ErrSpec)
 	}
 	c := &Coupling[T]{mask: mask, image: [3]int{p.Mask.Channels, p.Mask.Height, p.Mask.Width}}
+	c.TensorMethods = bijector.NewTensorMethods[T](c)
 	c.kept, c.moved = split(mask, nil, nil)
 	params := p.Transform.Params()
 	in, out := p.ContextDim+len(c.kept), params*len(c.moved)
@@ -95,17 +94,6 @@ func (c *Coupling[T]) InShape() (ch, h, w int) { return c.image[0], c.image[1], 
 
 // OutShape is InShape.
 func (c *Coupling[T]) OutShape() (ch, h, w int) { return c.InShape() }
-
-// Forward maps data to latent.
-func (c *Coupling[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return c.tensors.Forward(c, x) }
-
-// Inverse maps latent to data.
-func (c *Coupling[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return c.tensors.Inverse(c, z) }
-
-// LogDetJacobian is log|det dz/dx| at each row of x, in nats, shape (n).
-func (c *Coupling[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return c.tensors.LogDetJacobian(c, x)
-}
 
 // Conditioner is the net.
 func (c *Coupling[T]) Conditioner() bijector.Map[T] { return c.net }

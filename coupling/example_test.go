@@ -44,7 +44,7 @@ func ExampleNewAdditive() {
 	x := rows(4, 0.5, -1, 2, 0)
 	z, _ := given.Forward(x)
 	logDet, _ := given.LogDetJacobian(x)
-	fmt.Println(z.Float64s()[:2], logDet.Float64s())
+	fmt.Println(z.Float64s()[:2], logDet)
 	// Output: [0.5 -1] [0]
 }
 
@@ -177,7 +177,7 @@ func ExampleNICE() {
 	back, _ := chain.Inverse(z)
 	logDet, _ := chain.LogDetJacobian(x)
 	fmt.Printf("%.6f\n", back.Float64s())
-	fmt.Println(logDet.Float64s(), "until the scale is trained")
+	fmt.Println(logDet, "until the scale is trained")
 	// Output:
 	// [1.000000 2.000000 3.000000 4.000000 5.000000 6.000000]
 	// [0 0] until the scale is trained

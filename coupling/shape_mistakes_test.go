@@ -9,6 +9,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 func TestShapeMistakes(t *testing.T) {
@@ -21,7 +22,7 @@ func TestShapeMistakes(t *testing.T) {
 	affine := must(coupling.NewAffine[float64](coupling.AffineSpec{Dim: 4, ContextDim: 2}))
 	x := normal[float64](4, 3, rand.New(rand.NewPCG(1, 2)))
 	given := func(n, c, d int) error {
-		_, err := bijector.Given(affine, bijector.TensorOf(make([]float64, n*c), n, c)).Forward(bijector.TensorOf(rowsOf(x)[:3*d], 3, d))
+		_, err := bijector.Given(affine, bijector.NewRows[float64](n, c)).Forward(testkit.Rows(rowsOf(x)[:3*d], 3, d))
 		return err
 	}
 	for name, c := range map[string]struct{ err, also error }{

@@ -17,7 +17,7 @@ func ExampleNewSpline() {
 	back, _ := c.Inverse(z)
 	logDet, _ := c.LogDetJacobian(x)
 	// The first feature is moved where it is within 3 of 0, the second kept.
-	fmt.Println(z.Float64s()[0] != 0.5, z.Float64s()[1:], logDet.Float64s()[1])
+	fmt.Println(z.Float64s()[0] != 0.5, z.Float64s()[1:], logDet[1])
 	fmt.Printf("%.6f\n", back.Float64s())
 	// Output:
 	// true [-1 4 -1] 0

@@ -13,6 +13,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -35,7 +36,7 @@ func moons(n int, seed uint64) *tensor.Dense {
 func TestMoons(t *testing.T) {
 	loss := func(make func(coupling.Recipe) (*bijector.Chain[float32], error)) float64 {
 		chain := must(make(coupling.Recipe{Dim: 2, Layers: 4, Hidden: []int{24}, Norm: "act", Seed: 1}))
-		flow := distribution.NewFlow[float32](chain, distribution.StandardNormal[float32](2))
+		flow := must(flow.New[float32](chain, distribution.StandardNormal[float32](2)))
 		report, err := train.Fit(context.Background(), flow, train.Tensor(moons(2000, 1)), train.Options{
 			Epochs: 15, Rate: 5e-3, Schedule: train.Cosine{}, Validation: train.Tensor(moons(2000, 2)), Workers: 1,
 		})

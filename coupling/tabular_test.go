@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/train"
@@ -42,7 +44,7 @@ func TestRecipesOnUnscaledTables(t *testing.T) {
 	for name, recipe := range recipes[float64]() {
 		loss := func(unit, from [4]float64) float64 {
 			chain := must(recipe(coupling.Recipe{Dim: 4, Layers: 4, Hidden: []int{24, 24}, Seed: 1}))
-			flow := distribution.NewFlow[float64](chain, distribution.StandardNormal[float64](4))
+			flow := must(flow.New[float64](chain, distribution.StandardNormal[float64](4)))
 			_, err := train.Fit(context.Background(), flow, table(1000, 1, unit, from), train.Options{Epochs: 12, Rate: 5e-3, Batch: 50, Schedule: train.Cosine{}, Workers: 1})
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)

@@ -15,9 +15,9 @@ import (
 // while nobody trains it.
 //
 // A Base may also be a bijector.Changer, and a bijector.Validator, which
-// NewFlow and the loader of model files ask whether the state makes a
+// flow.New and the loader of model files ask whether the state makes a
 // distribution. One that may lack a gradient has a CheckTrainable() error,
-// which Flow.Check asks.
+// which flow.Flow.Check asks.
 type Base[T bijector.Float] interface {
 	bijector.Stateful[T]
 	Dim() int        // features
@@ -51,19 +51,4 @@ type BaseGradPass[T bijector.Float] interface {
 	// Grads are the parameters' gradients, parallel to Params. The caller
 	// zeroes them.
 	Grads() [][]T
-}
-
-// Builder makes the parts of a flow from their nodes. The registry implements
-// it.
-type Builder[T bijector.Float] interface {
-	bijector.Builder[T]
-	Base(bijector.Node) (Base[T], error)
-}
-
-// validate asks a part about its state, where it has an opinion.
-func validate(part any) error {
-	if v, ok := part.(bijector.Validator); ok {
-		return v.Validate()
-	}
-	return nil
 }

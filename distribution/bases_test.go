@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 // scoreOne is the log-density of one row.
@@ -29,10 +30,10 @@ func scoreOne(b Base[float64], z []float64, cond ...float64) float64 {
 
 func TestStudentTEqualsGonum(t *testing.T) {
 	for _, nu := range []float64{0.01, 0.5, 1, 2.5, 30, 199.9, 200.1, 5000} {
-		base := must(NewStudentT[float64](StudentTSpec{Dim: 1, DF: []float64{nu}, Loc: []float64{1}, Scale: []float64{2}}))
+		base := testkit.Must(NewStudentT[float64](StudentTSpec{Dim: 1, DF: []float64{nu}, Loc: []float64{1}, Scale: []float64{2}}))
 		ref := distuv.StudentsT{Mu: 1, Sigma: 2, Nu: nu}
 		for _, z := range []float64{-1e6, -3, 0, 1, 1.5, 40} {
-			if got, want := scoreOne(base, []float64{z}), ref.LogProb(z); !near(got, want, 1e-11) {
+			if got, want := scoreOne(base, []float64{z}), ref.LogProb(z); !testkit.IsNear(got, want, 1e-11) {
 				t.Errorf("nu %v at %v: %v, want %v", nu, z, got, want)
 			}
 		}
@@ -56,24 +57,24 @@ func TestStudentTConstant(t *testing.T) {
 	if a, b := logNormTSlope(below), logNormTSlope(above); math.Abs(a-b) > 1e-12 {
 		t.Errorf("its slope jumps from %v to %v", a, b)
 	}
-	wide := must(NewStudentT[float64](StudentTSpec{Dim: 1, DF: []float64{5e10}}))
+	wide := testkit.Must(NewStudentT[float64](StudentTSpec{Dim: 1, DF: []float64{5e10}}))
 	for _, z := range []float64{0, 1, -7} {
-		if got, want := scoreOne(wide, []float64{z}), (distuv.Normal{Sigma: 1}).LogProb(z); !near(got, want, 1e-8) {
+		if got, want := scoreOne(wide, []float64{z}), (distuv.Normal{Sigma: 1}).LogProb(z); !testkit.IsNear(got, want, 1e-8) {
 			t.Errorf("nu 5e10 at %v: %v, the normal has %v", z, got, want)
 		}
 	}
 	for _, z := range []float64{1e100, 1e139, 1e141, 1e300} { // Cauchy: -log(pi) - 2 log z
-		if got, want := scoreOne(must(NewStudentT[float64](StudentTSpec{Dim: 1, DF: []float64{1}})), []float64{z}), -math.Log(math.Pi)-2*math.Log(z); !near(got, want, 1e-12) {
+		if got, want := scoreOne(testkit.Must(NewStudentT[float64](StudentTSpec{Dim: 1, DF: []float64{1}})), []float64{z}), -math.Log(math.Pi)-2*math.Log(z); !testkit.IsNear(got, want, 1e-12) {
 			t.Errorf("far away, at %v: %v, want %v", z, got, want)
 		}
-		if got := scoreT(1, z); !near(got*z, -2, 1e-12) {
+		if got := scoreT(1, z); !testkit.IsNear(got*z, -2, 1e-12) {
 			t.Errorf("score at %v: %v", z, got)
 		}
 	}
 }
 
 func TestUniformIsABox(t *testing.T) {
-	base := must(NewUniform[float64](UniformSpec{Dim: 2, Lo: []float64{-1, 2}, Hi: []float64{3, 2.5}}))
+	base := testkit.Must(NewUniform[float64](UniformSpec{Dim: 2, Lo: []float64{-1, 2}, Hi: []float64{3, 2.5}}))
 	inside, inf := -math.Log(4*0.5), math.Inf(-1)
 	for _, c := range []struct{ x, y, want float64 }{
 		{0, 2.2, inside},
@@ -83,7 +84,7 @@ func TestUniformIsABox(t *testing.T) {
 		{0, 2.6, inf},
 		{9, 9, inf},
 	} {
-		if got := scoreOne(base, []float64{c.x, c.y}); got != c.want && !near(got, c.want, 1e-15) {
+		if got := scoreOne(base, []float64{c.x, c.y}); got != c.want && !testkit.IsNear(got, c.want, 1e-15) {
 			t.Errorf("at %v, %v: %v, want %v", c.x, c.y, got, c.want)
 		}
 	}
@@ -116,9 +117,9 @@ func mixtureByHand(c, k, d int, g *gaussians[float64], z, weights []float64) flo
 
 func TestMixturesByTheirFormula(t *testing.T) {
 	const c, k, d = 3, 2, 2
-	m := must(NewClassMixture[float64](ClassMixtureSpec{Dim: d, Classes: c, Components: k, Seed: 2}))
-	one := must(NewMixture[float64](MixtureSpec{Dim: d, Components: c * k}))
-	rng := newRand(8)
+	m := testkit.Must(NewClassMixture[float64](ClassMixtureSpec{Dim: d, Classes: c, Components: k, Seed: 2}))
+	one := testkit.Must(NewMixture[float64](MixtureSpec{Dim: d, Components: c * k}))
+	rng := testkit.NewRand(8)
 	for _, g := range []*gaussians[float64]{&m.gaussians, &one.gaussians} {
 		for _, p := range g.params() {
 			for i := range p.Data {
@@ -128,10 +129,10 @@ func TestMixturesByTheirFormula(t *testing.T) {
 	}
 	for _, w := range [][]float64{{1, 0, 0}, {0, 0, 1}, {0.2, 0.5, 0.3}, {4, 0, 12}} {
 		z := []float64{rng.NormFloat64(), rng.NormFloat64()}
-		if got, want := scoreOne(m, z, w...), mixtureByHand(c, k, d, &m.gaussians, z, w); !near(got, want, 1e-12) {
+		if got, want := scoreOne(m, z, w...), mixtureByHand(c, k, d, &m.gaussians, z, w); !testkit.IsNear(got, want, 1e-12) {
 			t.Errorf("context %v: %v, want %v", w, got, want)
 		}
-		if got, want := scoreOne(one, z), mixtureByHand(1, c*k, d, &one.gaussians, z, []float64{1}); !near(got, want, 1e-12) {
+		if got, want := scoreOne(one, z), mixtureByHand(1, c*k, d, &one.gaussians, z, []float64{1}); !testkit.IsNear(got, want, 1e-12) {
 			t.Errorf("a mixture: %v, want %v", got, want)
 		}
 	}
@@ -152,7 +153,7 @@ func TestMixturesByTheirFormula(t *testing.T) {
 // The gradient of a one-hot context: exact for the class asked for, from above
 // for the others, bounded where a class that was excluded fits far better.
 func TestClassMixtureContextGradient(t *testing.T) {
-	m := must(NewClassMixture[float64](ClassMixtureSpec{Dim: 1, Classes: 3, Components: 2, Spread: 2}))
+	m := testkit.Must(NewClassMixture[float64](ClassMixtureSpec{Dim: 1, Classes: 3, Components: 2, Spread: 2}))
 	gradient := func(z float64, w []float64) (dz, dlogp float64, dw []float64, grads [][]float64) {
 		batch, cond, logp := bijector.NewMat[float64](1, 1), bijector.NewMat[float64](3, 1), make([]float64, 1)
 		batch.Data[0] = z
@@ -174,14 +175,14 @@ func TestClassMixtureContextGradient(t *testing.T) {
 		for c := range w {
 			moved := slices.Clone(w)
 			moved[c] += h
-			if d := (scoreOne(m, []float64{z}, moved...) - at) / h; !near(dw[c], d, 1e-5) {
+			if d := (scoreOne(m, []float64{z}, moved...) - at) / h; !testkit.IsNear(dw[c], d, 1e-5) {
 				t.Errorf("context %v: gradient of entry %d is %v, differences from above give %v", w, c, dw[c], d)
 			}
 		}
 	}
 	copy(m.loc, []float64{0, 0, 1000, 1000, 0, 0})
 	dz, _, dw, grads := gradient(1000, []float64{1, 0, 0})
-	if !near(dz, -1000, 1e-9) || dw[1] != 2*math.Exp(maxRatio)-1 || math.Abs(dw[0]) > 1e-9 {
+	if !testkit.IsNear(dz, -1000, 1e-9) || dw[1] != 2*math.Exp(maxRatio)-1 || math.Abs(dw[0]) > 1e-9 {
 		t.Errorf("a class that was excluded and fits: dz %v, dcontext %v", dz, dw)
 	}
 	dz, logp, dw, grads2 := gradient(1e200, []float64{1, 0, 0})
@@ -196,7 +197,7 @@ func TestClassMixtureContextGradient(t *testing.T) {
 
 // A one-hot context draws from its class alone, an invalid one nothing.
 func TestClassMixtureDraws(t *testing.T) {
-	m := must(NewClassMixture[float64](ClassMixtureSpec{Dim: 1, Classes: 3}))
+	m := testkit.Must(NewClassMixture[float64](ClassMixtureSpec{Dim: 1, Classes: 3}))
 	copy(m.loc, []float64{-100, 0, 100})
 	z, cond := bijector.NewMat[float64](1, 4000), bijector.NewMat[float64](3, 4000)
 	for i := range cond.N {
@@ -209,7 +210,7 @@ func TestClassMixtureDraws(t *testing.T) {
 	}
 	cond.Feature(0)[0] = 0    // nothing left
 	cond.Feature(2)[4] = -0.5 // and less than nothing
-	m.NewBasePass(bijector.PassOptions{MaxBatch: 4000}).Sample(newRand(1), z, cond, 1)
+	m.NewBasePass(bijector.PassOptions{MaxBatch: 4000}).Sample(testkit.NewRand(1), z, cond, 1)
 	low := 0
 	for i, v := range z.Feature(0) {
 		switch {
@@ -236,26 +237,26 @@ func TestClassMixtureDraws(t *testing.T) {
 // Temperature multiplies the deviation from a centre: location, middle, median,
 // or the location of the component.
 func TestBasesCool(t *testing.T) {
-	mixture := must(NewMixture[float64](MixtureSpec{Dim: 2, Components: 1}))
+	mixture := testkit.Must(NewMixture[float64](MixtureSpec{Dim: 2, Components: 1}))
 	copy(mixture.loc, []float64{4, -5})
 	for _, c := range []struct {
 		base   Base[float64]
 		centre []float64
 	}{
-		{must(NewStudentT[float64](StudentTSpec{Dim: 2, Loc: []float64{3, -1}, Scale: []float64{2, 0.5}})), []float64{3, -1}},
-		{must(NewUniform[float64](UniformSpec{Dim: 2, Lo: []float64{1, -6}, Hi: []float64{5, -4}})), []float64{3, -5}},
+		{testkit.Must(NewStudentT[float64](StudentTSpec{Dim: 2, Loc: []float64{3, -1}, Scale: []float64{2, 0.5}})), []float64{3, -1}},
+		{testkit.Must(NewUniform[float64](UniformSpec{Dim: 2, Lo: []float64{1, -6}, Hi: []float64{5, -4}})), []float64{3, -5}},
 		{mixture, []float64{4, -5}},
-		{must(IndependentOf[float64](distuv.Exponential{Rate: 2}, distuv.Laplace{Mu: 3, Scale: 1})), []float64{math.Ln2 / 2, 3}},
+		{testkit.Must(IndependentOf[float64](distuv.Exponential{Rate: 2}, distuv.Laplace{Mu: 3, Scale: 1})), []float64{math.Ln2 / 2, 3}},
 	} {
 		const n = 100
 		p := c.base.NewBasePass(bijector.PassOptions{MaxBatch: n})
 		warm, cold := bijector.NewMat[float64](2, n), bijector.NewMat[float64](2, n)
-		p.Sample(newRand(1), warm, bijector.Mat[float64]{}, 1)
+		p.Sample(testkit.NewRand(1), warm, bijector.Mat[float64]{}, 1)
 		for _, temperature := range []float64{0, 0.25, 1.5} {
-			p.Sample(newRand(1), cold, bijector.Mat[float64]{}, temperature)
+			p.Sample(testkit.NewRand(1), cold, bijector.Mat[float64]{}, temperature)
 			for j, centre := range c.centre {
 				for i, v := range warm.Feature(j) {
-					if got := cold.Feature(j)[i]; !near(got-centre, temperature*(v-centre), 1e-12) {
+					if got := cold.Feature(j)[i]; !testkit.IsNear(got-centre, temperature*(v-centre), 1e-12) {
 						t.Fatalf("%T at temperature %v: feature %d is %v, where 1 draws %v about %v", c.base, temperature, j, got, v, centre)
 					}
 				}
@@ -302,19 +303,19 @@ func TestBasesRefuse(t *testing.T) {
 		t.Errorf("a box without float32 values: %v, want ErrSpec", err)
 	}
 	for _, b := range []Base[float64]{
-		must(NewStudentT[float64](StudentTSpec{Dim: 2, Learned: true, LearnedDF: true})),
-		must(NewMixture[float64](MixtureSpec{Dim: 2})),
-		must(NewClassMixture[float64](ClassMixtureSpec{Dim: 2, Classes: 2, Components: 2})),
+		testkit.Must(NewStudentT[float64](StudentTSpec{Dim: 2, Learned: true, LearnedDF: true})),
+		testkit.Must(NewMixture[float64](MixtureSpec{Dim: 2})),
+		testkit.Must(NewClassMixture[float64](ClassMixtureSpec{Dim: 2, Classes: 2, Components: 2})),
 	} {
 		for _, p := range b.Params() {
 			was := p.Data[1]
 			p.Data[1] = math.Inf(1)
-			if err := validate(b); !errors.Is(err, bijector.ErrNonFinite) {
+			if err := b.(bijector.Validator).Validate(); !errors.Is(err, bijector.ErrNonFinite) {
 				t.Errorf("%T with %s infinite: %v, want ErrNonFinite", b, p.Name, err)
 			}
 			p.Data[1] = was
 		}
-		if err := validate(b); err != nil {
+		if err := b.(bijector.Validator).Validate(); err != nil {
 			t.Error(err)
 		}
 	}

@@ -1,4 +1,4 @@
-// Runnable examples of the bases beside the normal and the logistic one.
+// Runnable examples of the bases.
 
 package distribution_test
 
@@ -13,7 +13,64 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
+
+// A normal base with a mean and a standard deviation of its own for each
+// feature, from which training goes on.
+func ExampleNewNormal() {
+	base, err := distribution.NewNormal[float32](distribution.NormalSpec{
+		Dim: 2, Loc: []float64{5, -5}, Scale: []float64{1, 0.1}, Learned: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range base.Params() {
+		fmt.Println(p.Name, p.Shape)
+	}
+	_, err = distribution.NewNormal[float32](distribution.NormalSpec{Dim: 2, Scale: []float64{1, 0}})
+	fmt.Println(err)
+	// Output:
+	// loc [2]
+	// log_scale [2]
+	// distribution: scale 1 of a normal is 0, want a positive one from e^-700 to e^700: invalid spec
+}
+
+// The standard normal that most flows stand on.
+func ExampleStandardNormal() {
+	base := distribution.StandardNormal[float64](3)
+	fmt.Println(base.Dim(), len(base.Params()), base.Validate())
+	fmt.Println(distribution.StandardNormal[float64](0).Validate())
+	// Output:
+	// 3 0 <nil>
+	// distribution: a base of 0 dimensions, want 1 to 1048576: invalid spec
+}
+
+// The log-density of the standard logistic distribution is -2 log 2 at its
+// mode, and falls by 1 for each unit far from it.
+func ExampleNewLogistic() {
+	base, err := distribution.NewLogistic[float64](distribution.LogisticSpec{Dim: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pass := base.NewBasePass(bijector.PassOptions{MaxBatch: 3})
+	z := bijector.NewMat[float64](1, 3)
+	copy(z.Feature(0), []float64{0, 100, 101})
+	logp := make([]float64, 3)
+	pass.LogProb(z, bijector.Mat[float64]{}, logp)
+	fmt.Printf("%.4f\n", logp)
+	// Output: [-1.3863 -100.0000 -101.0000]
+}
+
+// A wider logistic base.
+func ExampleNewLogistic_scale() {
+	base, err := distribution.NewLogistic[float64](distribution.LogisticSpec{Dim: 2, Scale: []float64{3, 3}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(base.Dim(), base.Spec().(distribution.LogisticSpec).Scale)
+	// Output: 2 [3 3]
+}
 
 // Two Student t features, whose degrees of freedom are learned with the layers.
 func ExampleNewStudentT_tails() {
@@ -58,12 +115,15 @@ func ExampleNewUniform() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(sigmoid, base)
-	logp, err := flow.LogProb(tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float64{0, 0})))
+	f, err := flow.New(sigmoid, base)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%.4f\n", logp.Float64s()) // the logistic density: 2 log(1/4)
+	logp, err := f.LogProb(tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float64{0, 0})))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.4f\n", logp) // the logistic density: 2 log(1/4)
 	// Output: [-2.7726]
 }
 
@@ -108,14 +168,17 @@ func ExampleNewClassMixture() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(identity, base)
-
-	last := tensor.New(tensor.WithShape(1, 3), tensor.WithBacking([]float64{0, 0, 1}))
-	draw, err := flow.Given(last).WithTemperature(0).Sample(rand.New(rand.NewPCG(1, 2)), 1)
+	f, err := flow.New(identity, base)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(draw.Float64s())
+
+	last := tensor.New(tensor.WithShape(1, 3), tensor.WithBacking([]float64{0, 0, 1}))
+	draw, err := f.Given(last).WithTemperature(0).Sample(rand.New(rand.NewPCG(1, 2)), 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(draw.Values())
 	// Output: [-7 7]
 }
 

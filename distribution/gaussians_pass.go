@@ -8,6 +8,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // gaussiansPass computes in float64, whatever T is.
@@ -223,7 +224,7 @@ func (p *gaussiansPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], tempe
 			c = pick(p.prob, rng)
 		}
 		if c < 0 {
-			fill(z, i, T(math.NaN()))
+			rows.Features[T](z).Fill(i, T(math.NaN()))
 			continue
 		}
 		m := c*k + pick(p.weight[c*k:][:k], rng)

@@ -17,6 +17,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 // marginals are distributions of every kind, Weibull's also where a term of
@@ -40,18 +41,18 @@ var marginals = []struct {
 func TestMarginals(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range marginals {
-		base := must(IndependentOf[float64](c.dist))
-		if got, spec := scoreOne(base, []float64{c.at}), base.at(0).spec; !near(got, c.logp, 1e-15) || !reflect.DeepEqual(spec, c.spec) {
+		base := testkit.Must(IndependentOf[float64](c.dist))
+		if got, spec := scoreOne(base, []float64{c.at}), base.at(0).spec; !testkit.IsNear(got, c.logp, 1e-15) || !reflect.DeepEqual(spec, c.spec) {
 			t.Errorf("%+v: log-density %v at %v, want %v; spec %+v, want %+v", c.dist, got, c.at, c.logp, spec, c.spec)
 		}
-		if got := base.at(0).score(c.at); !near(got, c.want, 1e-15) {
+		if got := base.at(0).score(c.at); !testkit.IsNear(got, c.want, 1e-15) {
 			t.Errorf("%+v: derivative %v at %v, want %v", c.dist, got, c.at, c.want)
 		}
 		seen[c.spec.Kind] = true
 		if c.spec.Kind == "" {
 			continue
 		}
-		named := must(NewIndependent[float64](IndependentSpec{Dim: 1, Marginals: []MarginalSpec{c.spec}}))
+		named := testkit.Must(NewIndependent[float64](IndependentSpec{Dim: 1, Marginals: []MarginalSpec{c.spec}}))
 		if !reflect.DeepEqual(named, base) {
 			t.Errorf("%+v by name is %+v, want %+v", c.spec, named, base)
 		}
@@ -68,7 +69,7 @@ func TestMarginals(t *testing.T) {
 // none.
 func TestMarginalsAtTheirBounds(t *testing.T) {
 	for _, c := range marginals {
-		base := must(IndependentOf[float64](c.dist))
+		base := testkit.Must(IndependentOf[float64](c.dist))
 		m := base.at(0)
 		at := []float64{m.lo, m.hi, m.lo - 1, m.hi + 1, math.Nextafter(m.lo, -9), math.Nextafter(m.hi, math.Inf(1)), 1}
 		z, logp := bijector.NewMat[float64](1, len(at)), make([]float64, len(at))
@@ -205,16 +206,16 @@ func TestIndependentSpecs(t *testing.T) {
 		if _, err := NewIndependent[float32](s); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%+v, of whose support float32 has fewer than two values: %v, want ErrSpec", s, err)
 		}
-		must(NewIndependent[float64](s))
+		testkit.Must(NewIndependent[float64](s))
 	}
 	if _, err := IndependentOf[float64](); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("no marginals: %v, want ErrSpec", err)
 	}
 	s := IndependentSpec{Dim: 2, Marginals: []MarginalSpec{{"laplace", []float64{1, 2}}}}
-	base := must(NewIndependent[float64](s))
+	base := testkit.Must(NewIndependent[float64](s))
 	s.Marginals[0].Params[0] = 9
 	base.Spec().(IndependentSpec).Marginals[0].Params[0] = 9
-	if got, want := string(must(json.Marshal(base.Spec()))), `{"dim":2,"marginals":[{"kind":"laplace","params":[1,2]}]}`; got != want {
+	if got, want := string(testkit.Must(json.Marshal(base.Spec()))), `{"dim":2,"marginals":[{"kind":"laplace","params":[1,2]}]}`; got != want {
 		t.Errorf("the spec is %s, want %s", got, want)
 	}
 }
@@ -228,7 +229,7 @@ func (b backwards) Quantile(p float64) float64 { return b.lifted.Quantile(1 - p)
 
 // A Univariate from outside is a base that has no spec.
 func TestIndependentFromOutside(t *testing.T) {
-	outside, inside := must(IndependentOf[float64](lifted{distuv.Normal{Mu: 1, Sigma: 2}})), must(IndependentOf[float64](distuv.Normal{Mu: 1, Sigma: 2}))
+	outside, inside := testkit.Must(IndependentOf[float64](lifted{distuv.Normal{Mu: 1, Sigma: 2}})), testkit.Must(IndependentOf[float64](distuv.Normal{Mu: 1, Sigma: 2}))
 	if outside.Spec() != nil {
 		t.Error("a distribution that has no name has a spec")
 	}
@@ -238,7 +239,7 @@ func TestIndependentFromOutside(t *testing.T) {
 		p := base.NewBaseGradPass(bijector.PassOptions{MaxBatch: 5})
 		p.LogProb(z, bijector.Mat[float64]{}, logp)
 		p.Backward(dz, bijector.Mat[float64]{}, z, bijector.Mat[float64]{}, g)
-		base.NewBasePass(bijector.PassOptions{MaxBatch: 5}).Sample(newRand(1), draws, bijector.Mat[float64]{}, 1)
+		base.NewBasePass(bijector.PassOptions{MaxBatch: 5}).Sample(testkit.NewRand(1), draws, bijector.Mat[float64]{}, 1)
 		return logp, dz, draws
 	}
 	l1, d1, s1 := run(outside)
@@ -247,7 +248,7 @@ func TestIndependentFromOutside(t *testing.T) {
 		t.Errorf("%v, %v, %v, by name %v, %v, %v", l1, d1, s1, l2, d2, s2)
 	}
 	for i, v := range z.Feature(0) {
-		if !near(d1.Data[i], g[i]*(1-v)/4, 1e-12) {
+		if !testkit.IsNear(d1.Data[i], g[i]*(1-v)/4, 1e-12) {
 			t.Errorf("gradient %v at %v", d1.Data[i], v)
 		}
 	}
@@ -256,13 +257,13 @@ func TestIndependentFromOutside(t *testing.T) {
 // Rounding to float32 takes no draw out of the support.
 func TestDrawsStayInTheirSupport(t *testing.T) {
 	for name, base := range map[string]Base[float32]{
-		"uniform":     must(NewUniform[float32](UniformSpec{Dim: 1, Lo: []float64{0.1}, Hi: []float64{0.1 + 3e-8}})),
-		"independent": must(NewIndependent[float32](IndependentSpec{Dim: 1, Marginals: []MarginalSpec{{"uniform", []float64{0.1, 0.1 + 3e-8}}}})),
+		"uniform":     testkit.Must(NewUniform[float32](UniformSpec{Dim: 1, Lo: []float64{0.1}, Hi: []float64{0.1 + 3e-8}})),
+		"independent": testkit.Must(NewIndependent[float32](IndependentSpec{Dim: 1, Marginals: []MarginalSpec{{"uniform", []float64{0.1, 0.1 + 3e-8}}}})),
 	} {
 		p := base.NewBasePass(bijector.PassOptions{MaxBatch: 1000})
 		z, logp := bijector.NewMat[float32](1, 1000), make([]float64, 1000)
 		for _, temperature := range []float64{1, 0.5, 0} {
-			p.Sample(newRand(1), z, bijector.Mat[float32]{}, temperature)
+			p.Sample(testkit.NewRand(1), z, bijector.Mat[float32]{}, temperature)
 			p.LogProb(z, bijector.Mat[float32]{}, logp)
 			if v := slices.Min(logp); math.IsInf(v, -1) || math.IsNaN(v) {
 				t.Errorf("%s: a draw at temperature %v has log-density %v", name, temperature, v)

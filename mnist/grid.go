@@ -61,16 +61,19 @@ const maxPicture = 1 << 28
 // The error wraps bijector.ErrDType for other element types, and
 // bijector.ErrShape for images of another size, more images or captions than
 // places, and negative or absurd settings.
-func (g Grid) Draw(x *tensor.Dense) (*image.Gray, error) {
-	if x != nil && x.Dtype() == tensor.Float64 {
-		rows, err := bijector.RowsOf[float64](x)
-		return drawRows(g, rows, err)
+func (g Grid) Draw(x tensor.Tensor) (*image.Gray, error) {
+	t, err := bijector.DenseOf(x)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("mnist: grid: %w", err)
+	case t.Dtype() == tensor.Float64:
+		in, err := bijector.InputOf[float64](t, 0)
+		return drawRows(g, in, err)
+	case t.Dtype() == tensor.Float32:
+		in, err := bijector.InputOf[float32](t, 0)
+		return drawRows(g, in, err)
 	}
-	if x != nil && x.Dtype() != tensor.Float32 {
-		return nil, fmt.Errorf("mnist: grid of %v, want float32 or float64: %w", x.Dtype(), bijector.ErrDType)
-	}
-	rows, err := bijector.RowsOf[float32](x)
-	return drawRows(g, rows, err)
+	return nil, fmt.Errorf("mnist: grid of %v, want float32 or float64: %w", t.Dtype(), bijector.ErrDType)
 }
 
 // DrawValues is Grid.Draw for a slice of images, one after the other, row-major.
@@ -84,29 +87,29 @@ func DrawValues[T bijector.Float](g Grid, values []T) (*image.Gray, error) {
 		return nil, fmt.Errorf("mnist: grid of %d values, want a multiple of %d, the size of an image of %d x %d: %w",
 			len(values), d, h, w, bijector.ErrShape)
 	}
-	rows, err := bijector.RowsOfSlice(values, len(values)/d, d, d)
-	return drawRows(g, rows, err)
+	in, err := bijector.InputOfSlice(values, len(values)/d, d, d)
+	return drawRows(g, in, err)
 }
 
-func drawRows[T bijector.Float](g Grid, rows bijector.Rows[T], err error) (*image.Gray, error) {
+func drawRows[T bijector.Float](g Grid, in bijector.Input[T], err error) (*image.Gray, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mnist: grid: %w", err)
 	}
-	l, err := g.layout(rows.Len())
+	l, err := g.layout(in.Len())
 	if err != nil {
 		return nil, err
 	}
-	if rows.Dim() != l.height*l.width {
+	if in.Dim() != l.height*l.width {
 		return nil, fmt.Errorf("mnist: grid of images with %d pixels, want %d x %d; set Height and Width: %w",
-			rows.Dim(), l.height, l.width, bijector.ErrShape)
+			in.Dim(), l.height, l.width, bijector.ErrShape)
 	}
-	values := bijector.NewMat[T](rows.Dim(), rows.Len())
-	rows.Load(values, 0) // its report of non-finite rows is not needed: grey clamps
+	values := bijector.NewMat[T](in.Dim(), in.Len())
+	in.Load(values, 0) // grey clamps what is not finite
 	img := image.NewGray(image.Rect(0, 0, l.picture.X, l.picture.Y))
 	for i := range img.Pix {
 		img.Pix[i] = gapGrey
 	}
-	for j := range rows.Dim() {
+	for j := range in.Dim() {
 		y, x := j/l.width*l.scale, j%l.width*l.scale
 		for i, v := range values.Feature(j) {
 			at := l.place(i)

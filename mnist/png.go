@@ -16,7 +16,7 @@ import (
 // WritePNG draws x as Draw does and writes the picture to path. The file
 // appears complete or not at all: an older one is replaced only when the new
 // one is on the disk.
-func (g Grid) WritePNG(path string, x *tensor.Dense) error {
+func (g Grid) WritePNG(path string, x tensor.Tensor) error {
 	img, err := g.Draw(x)
 	if err != nil {
 		return err

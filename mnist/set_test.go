@@ -75,7 +75,7 @@ func TestPixels(t *testing.T) {
 		t.Fatal(err)
 	}
 	x32, x64 := Pixels[float32](s), Pixels[float64](s)
-	for _, x := range []*tensor.Dense{x32, x64} {
+	for _, x := range []tensor.Tensor{x32, x64} {
 		if !x.Shape().Eq(tensor.Shape{2, 128}) {
 			t.Errorf("shape %v, want (2, 128)", x.Shape())
 		}

@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// Pixels returns the images as a tensor of shape (Len, Dim), row-major, with
+// Pixels returns the images as rows of shape (Len, Dim), row-major, with
 // values v/255 in [0, 1] for pixels v in 0..255.
-func Pixels[T bijector.Float](s *Set) *tensor.Dense {
-	x := make([]T, len(s.pixels))
-	copyUnit(x, s.pixels)
-	return dense(x, s.Len(), s.Dim())
+func Pixels[T bijector.Float](s *Set) *bijector.Rows[T] {
+	x := bijector.NewRows[T](s.Len(), s.Dim())
+	copyUnit(x.Values(), s.pixels)
+	return x
 }
 
-// Dequantize returns the images as a tensor of shape (Len, Dim), row-major,
+// Dequantize returns the images as rows of shape (Len, Dim), row-major,
 // with values (v+u)/256 in [0, 1), v the pixel and u uniform on [0, 1), drawn
 // anew for each pixel (Theis, van den Oord and Bethge 2016, arXiv:1511.01844,
 // section 3.1). Without the noise, a continuous density on bytes can grow
@@ -34,9 +32,9 @@ func Pixels[T bijector.Float](s *Set) *tensor.Dense {
 // u has 16 random bits in float32 and 45 in float64, as many as v+u can hold:
 // no value is rounded up to 1. The same rng gives the same values in both, the
 // float32 ones cut short.
-func Dequantize[T bijector.Float](rng *rand.Rand, s *Set) *tensor.Dense {
-	x := make([]T, len(s.pixels))
-	switch x := any(x).(type) {
+func Dequantize[T bijector.Float](rng *rand.Rand, s *Set) *bijector.Rows[T] {
+	rows := bijector.NewRows[T](s.Len(), s.Dim())
+	switch x := any(rows.Values()).(type) {
 	case []float32:
 		for i, v := range s.pixels {
 			x[i] = float32(uint32(v)<<16|uint32(rng.Uint64()>>48)) * 0x1p-24
@@ -46,28 +44,27 @@ func Dequantize[T bijector.Float](rng *rand.Rand, s *Set) *tensor.Dense {
 			x[i] = float64(uint64(v)<<45|rng.Uint64()>>19) * 0x1p-53
 		}
 	}
-	return dense(x, s.Len(), s.Dim())
+	return rows
 }
 
-// OneHot returns a tensor of shape (len(labels), classes), row-major, whose row
+// OneHot returns rows of shape (len(labels), classes), row-major, whose row
 // i is 1 in column labels[i] and 0 elsewhere. The error wraps
 // bijector.ErrShape when a label is not below classes.
-func OneHot[T bijector.Float](labels []uint8, classes int) (*tensor.Dense, error) {
+func OneHot[T bijector.Float](labels []uint8, classes int) (*bijector.Rows[T], error) {
 	if classes < 1 || classes > 256 {
 		return nil, fmt.Errorf("mnist: one-hot of %d classes, want 1 to 256: %w", classes, bijector.ErrShape)
 	}
-	x := make([]T, len(labels)*classes)
+	if len(labels) == 0 {
+		return nil, fmt.Errorf("mnist: no labels, want at least one: %w", bijector.ErrShape)
+	}
+	x := bijector.NewRows[T](len(labels), classes)
 	for i, label := range labels {
 		if int(label) >= classes {
 			return nil, fmt.Errorf("mnist: label %d of row %d does not fit %d classes: %w", label, i, classes, bijector.ErrShape)
 		}
-		x[i*classes+int(label)] = 1
+		x.Row(i)[label] = 1
 	}
-	return dense(x, len(labels), classes), nil
-}
-
-func dense[T bijector.Float](x []T, rows, cols int) *tensor.Dense {
-	return tensor.New(tensor.WithShape(rows, cols), tensor.WithBacking(x))
+	return x, nil
 }
 
 // unit32 and unit64 are v/255, rounded once. A table lookup costs less than a

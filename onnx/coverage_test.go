@@ -8,6 +8,8 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/onnx"
 	"github.com/bijou-flow/bijou/registry"
 )
@@ -50,7 +52,7 @@ func TestEveryLayer(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		f := distribution.NewFlow(l, distribution.StandardNormal[float64](4))
+		f := testkit.Must(flow.New(l, distribution.StandardNormal[float64](4)))
 		for _, d := range []onnx.Direction{onnx.Forward, onnx.Inverse} {
 			if err := onnx.Export(new(bytes.Buffer), f, d); err != nil {
 				t.Errorf("%s, direction %d: %v", name, d, err)
@@ -79,7 +81,7 @@ func TestEveryBase(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		f := distribution.NewFlow[float64](identity(t), b)
+		f := testkit.Must(flow.New[float64](identity(t), b))
 		err = onnx.Export(new(bytes.Buffer), f, onnx.Forward)
 		if name == "distribution.independent" {
 			if !errors.Is(err, onnx.ErrUnsupported) {
@@ -112,7 +114,7 @@ func TestEveryMap(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		f := distribution.NewFlow[float64](c, distribution.StandardNormal[float64](4))
+		f := testkit.Must(flow.New[float64](c, distribution.StandardNormal[float64](4)))
 		if err := onnx.Export(new(bytes.Buffer), f, onnx.Forward); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -12,7 +12,7 @@ import (
 
 // encode declares the input of an encoder and returns its embedding, with the
 // width of it.
-func encode[T bijector.Float](g *Graph, e autoencoder.Encoder) (z Value, width int) {
+func encode[T bijector.Float](g *Graph, e autoencoder.Encoder[T]) (z Value, width int) {
 	switch e := e.(type) {
 	case *autoencoder.Autoencoder[T]:
 		encoder, _ := e.Maps()
@@ -30,7 +30,7 @@ func encode[T bijector.Float](g *Graph, e autoencoder.Encoder) (z Value, width i
 
 // decode declares the input of a decoder and returns its data, with the width
 // of it.
-func decode[T bijector.Float](g *Graph, d autoencoder.Decoder) (x Value, width int) {
+func decode[T bijector.Float](g *Graph, d autoencoder.Decoder[T]) (x Value, width int) {
 	switch d := d.(type) {
 	case *autoencoder.Autoencoder[T]:
 		_, decoder := d.Maps()

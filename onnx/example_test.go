@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -17,13 +19,16 @@ func ExampleExport() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](4))
-
-	var density, sampler bytes.Buffer // or files
-	if err := onnx.Export(&density, flow, onnx.Forward); err != nil {
+	f, err := flow.New(chain, distribution.StandardNormal[float32](4))
+	if err != nil {
 		log.Fatal(err)
 	}
-	if err := onnx.Export(&sampler, flow, onnx.Inverse); err != nil {
+
+	var density, sampler bytes.Buffer // or files
+	if err := onnx.Export(&density, f, onnx.Forward); err != nil {
+		log.Fatal(err)
+	}
+	if err := onnx.Export(&sampler, f, onnx.Inverse); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(density.Len() > 1000, sampler.Len() > 1000)

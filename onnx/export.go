@@ -10,7 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // ErrUnsupported: a part of the model has no form in ONNX, or none that this
@@ -32,7 +32,7 @@ const (
 // input of the model, so one that is bound with Given does not matter, nor does
 // the temperature. It returns an ErrUnsupported that names a part which cannot
 // be exported, and w's errors; nothing is written before the model is complete.
-func Export[T bijector.Float](w io.Writer, flow *distribution.Flow[T], d Direction) error {
+func Export[T bijector.Float](w io.Writer, flow *flow.Flow[T], d Direction) error {
 	if d != Forward && d != Inverse {
 		return fmt.Errorf("onnx: direction %d, want Forward or Inverse: %w", d, bijector.ErrSpec)
 	}
@@ -64,14 +64,14 @@ func Export[T bijector.Float](w io.Writer, flow *distribution.Flow[T], d Directi
 
 // ExportEncoder writes an encoder: "x" (n, d) to "z" (n, embedding). Images
 // are rows, feature (ch*h+y)*w+x for pixel (y, x) of channel ch.
-func ExportEncoder[T bijector.Float](w io.Writer, e autoencoder.Encoder) error {
+func ExportEncoder[T bijector.Float](w io.Writer, e autoencoder.Encoder[T]) error {
 	g := newGraph(elemOf[T]())
 	z, out := encode[T](g, e)
 	return g.write(w, "an encoder, data to embedding", result{"z", z, []int{out}})
 }
 
 // ExportDecoder writes a decoder: "z" (n, embedding) to "x" (n, d).
-func ExportDecoder[T bijector.Float](w io.Writer, d autoencoder.Decoder) error {
+func ExportDecoder[T bijector.Float](w io.Writer, d autoencoder.Decoder[T]) error {
 	g := newGraph(elemOf[T]())
 	x, out := decode[T](g, d)
 	return g.write(w, "a decoder, embedding to data", result{"x", x, []int{out}})

@@ -10,6 +10,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/onnx"
 )
 
@@ -18,10 +19,15 @@ func TestShapeMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	export := func(f *distribution.Flow[float64]) error { return onnx.Export(new(bytes.Buffer), f, onnx.Inverse) }
+	export := func(f *flow.Flow[float64], err error) error {
+		if err != nil {
+			return err
+		}
+		return onnx.Export(new(bytes.Buffer), f, onnx.Inverse)
+	}
 	for name, c := range map[string]struct{ err, also error }{
-		"layer and base": {export(distribution.NewFlow(identity(t), distribution.StandardNormal[float64](3))), nil},
-		"embedding":      {export(distribution.NewConditional(realNVP(t, 3).Layer(), distribution.StandardNormal[float64](4), net)), bijector.ErrContext},
+		"layer and base": {export(flow.New(identity(t), distribution.StandardNormal[float64](3))), nil},
+		"embedding":      {export(flow.NewWithEmbedding(realNVP(t, 3).Layer(), distribution.StandardNormal[float64](4), net)), bijector.ErrContext},
 	} {
 		if !errors.Is(c.err, bijector.ErrShape) {
 			t.Errorf("%s: %v, want one that wraps ErrShape", name, c.err)

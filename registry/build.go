@@ -9,6 +9,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // Sizer is an optional interface of specs. Values is the number of parameter
@@ -22,7 +23,7 @@ type Sizer interface{ Values() float64 }
 const maxValues = 1 << 27
 
 // maker makes a part P of a model from its spec.
-type maker[T bijector.Float, P any] func(spec any, b distribution.Builder[T]) (P, error)
+type maker[T bijector.Float, P any] func(spec any, b flow.Builder[T]) (P, error)
 
 // builder makes parts by the table. It is the Builder of bijector, of
 // distribution and of autoencoder.
@@ -52,20 +53,20 @@ func (b *builder[T]) Base(n bijector.Node) (distribution.Base[T], error) {
 }
 
 // Encoder makes an encoder.
-func (b *builder[T]) Encoder(n bijector.Node) (autoencoder.Encoder, error) {
-	return build[T, autoencoder.Encoder](b, Encoders, n)
+func (b *builder[T]) Encoder(n bijector.Node) (autoencoder.Encoder[T], error) {
+	return build[T, autoencoder.Encoder[T]](b, Encoders, n)
 }
 
 // Decoder makes a decoder, which may be an encoder that decodes.
-func (b *builder[T]) Decoder(n bijector.Node) (autoencoder.Decoder, error) {
+func (b *builder[T]) Decoder(n bijector.Node) (autoencoder.Decoder[T], error) {
 	if _, err := b.find(Encoders, n); err != nil {
-		return build[T, autoencoder.Decoder](b, Decoders, n)
+		return build[T, autoencoder.Decoder[T]](b, Decoders, n)
 	}
 	e, err := b.Encoder(n)
 	if err != nil {
 		return nil, err
 	}
-	d, ok := e.(autoencoder.Decoder)
+	d, ok := e.(autoencoder.Decoder[T])
 	if !ok {
 		return nil, fmt.Errorf("a %T does not decode: %w", e, bijector.ErrSpec)
 	}
@@ -73,8 +74,8 @@ func (b *builder[T]) Decoder(n bijector.Node) (autoencoder.Decoder, error) {
 }
 
 // Flow makes a flow within a larger model.
-func (b *builder[T]) Flow(n bijector.Node) (*distribution.Flow[T], error) {
-	return build[T, *distribution.Flow[T]](b, flows, n)
+func (b *builder[T]) Flow(n bijector.Node) (*flow.Flow[T], error) {
+	return build[T, *flow.Flow[T]](b, flows, n)
 }
 
 // find returns a node's entry: by its name, or where it has none by the type
@@ -132,7 +133,7 @@ func valuesOf(spec any) float64 {
 
 // lift turns a constructor of S to A into a maker of P, which A implements.
 func lift[S any, A any, T bijector.Float, P any](name string, f func(S, bijector.Builder[T]) (A, error)) maker[T, P] {
-	return func(spec any, b distribution.Builder[T]) (p P, err error) {
+	return func(spec any, b flow.Builder[T]) (p P, err error) {
 		a, err := f(spec.(S), b)
 		if err != nil {
 			return p, err

@@ -8,6 +8,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // global is the table that the package's functions speak of.
@@ -53,7 +54,7 @@ func builtins() *table {
 	t.add(baseEntry("distribution.mixture", distribution.NewMixture[float32], distribution.NewMixture[float64]))
 	t.add(baseEntry("distribution.classmixture", distribution.NewClassMixture[float32], distribution.NewClassMixture[float64]))
 	t.add(baseEntry("distribution.independent", distribution.NewIndependent[float32], distribution.NewIndependent[float64]))
-	t.add(newEntry[distribution.FlowSpec, *distribution.Flow[float32], *distribution.Flow[float64]](flows, "distribution.flow", flowOf[float32], flowOf[float64]))
+	t.add(newEntry[flow.Spec, *flow.Flow[float32], *flow.Flow[float64]](flows, "distribution.flow", flowOf[float32], flowOf[float64]))
 
 	t.add(encoderEntry("autoencoder.conv", autoencoder.NewConv[float32], autoencoder.NewConv[float64]))
 	t.add(encoderEntry("autoencoder.dense", autoencoder.NewDense[float32], autoencoder.NewDense[float64]))
@@ -62,10 +63,10 @@ func builtins() *table {
 	return t
 }
 
-// flowOf is distribution.BuildFlow for the one builder there is, which also
+// flowOf is flow.Build for the one builder there is, which also
 // makes bases.
-func flowOf[T bijector.Float](s distribution.FlowSpec, b bijector.Builder[T]) (*distribution.Flow[T], error) {
-	return distribution.BuildFlow(s, b.(distribution.Builder[T]))
+func flowOf[T bijector.Float](s flow.Spec, b bijector.Builder[T]) (*flow.Flow[T], error) {
+	return flow.Build(s, b.(flow.Builder[T]))
 }
 
 func leaf[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {

@@ -22,7 +22,7 @@ func TestConvBiasFile(t *testing.T) {
 		x[i] = float64(i) / 11
 	}
 	z := must(e.Encode(tensor.New(tensor.WithShape(1, 12), tensor.WithBacking(x))))
-	y := must(e.(autoencoder.Decoder).Decode(z))
+	y := must(e.(autoencoder.Decoder[float64]).Decode(z))
 	for _, c := range []struct{ got, want []float64 }{
 		{z.Float64s(), []float64{0.008173579135781648, -0.15563030970270042}},
 		{y.Float64s(), []float64{

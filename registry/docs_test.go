@@ -135,8 +135,8 @@ func readBuiltins(t *testing.T) []builtin {
 				switch c := of.X.(type) {
 				case *ast.SelectorExpr:
 					b.constructor = c.Sel.Name
-				case *ast.Ident: // flowOf
-					b.constructor = "BuildFlow"
+				case *ast.Ident: // of package flow, under the name it had in distribution
+					b.pkg, b.constructor = "flow", "Build"
 				}
 			}
 			all = append(all, b)
@@ -161,8 +161,11 @@ func TestDocs(t *testing.T) {
 	}
 	for _, b := range parts {
 		kind := b.pkg
-		if maps.MatchString(b.name) {
+		switch {
+		case maps.MatchString(b.name):
 			kind = "map"
+		case kind == "flow":
+			kind = "distribution"
 		}
 		s := of(b.pkg)
 		result := s.results[b.constructor]

@@ -6,11 +6,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/registry"
+	"gorgonia.org/tensor"
 )
 
 // Flip is a layer of one's own: z = -x, whose log-det is 0.
@@ -58,8 +61,8 @@ func ExampleRegister() {
 		fmt.Println(err)
 		return
 	}
-	z, err := layer.(*bijector.Chain[float32]).Forward(bijector.TensorOf([]float32{1, 2}, 1, 2))
-	fmt.Println(z.Data(), err)
+	z, err := layer.(*bijector.Chain[float32]).Forward(tensor.New(tensor.WithShape(1, 2), tensor.WithBacking([]float32{1, 2})))
+	fmt.Println(z.Values(), err)
 	// Output: [-2 -1] <nil>
 }
 
@@ -69,7 +72,11 @@ func ExampleSave() {
 		fmt.Println(err)
 		return
 	}
-	flow := distribution.NewFlow[float32](chain, distribution.StandardNormal[float32](2))
+	f, err := flow.New[float32](chain, distribution.StandardNormal[float32](2))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		fmt.Println(err)
@@ -78,7 +85,7 @@ func ExampleSave() {
 	defer os.RemoveAll(dir)
 
 	file := filepath.Join(dir, "model.safetensors")
-	if err := registry.Save(file, flow); err != nil {
+	if err := registry.Save(file, f); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -87,18 +94,22 @@ func ExampleSave() {
 		fmt.Println(err)
 		return
 	}
-	a, _ := flow.Sample(rand.New(rand.NewPCG(1, 2)), 10)
+	a, _ := f.Sample(rand.New(rand.NewPCG(1, 2)), 10)
 	b, _ := loaded.Sample(rand.New(rand.NewPCG(1, 2)), 10)
-	fmt.Println(a.Eq(b))
+	fmt.Println(slices.Equal(a.Values(), b.Values()))
 	// Output: true
 }
 
 // A model may come from anywhere, such as a file that is embedded in the
 // program.
 func ExampleReadFlow() {
-	flow := distribution.NewFlow[float64](mustScale(2), distribution.StandardNormal[float64](2))
+	f, err := flow.New[float64](mustScale(2), distribution.StandardNormal[float64](2))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	var embedded bytes.Buffer
-	if err := registry.Write(&embedded, flow); err != nil {
+	if err := registry.Write(&embedded, f); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -169,8 +180,12 @@ func ExampleNewLatent() {
 }
 
 func ExampleMarshalSpec() {
-	flow := distribution.NewFlow[float64](mustScale(2), distribution.StandardNormal[float64](2))
-	spec, err := registry.MarshalSpec(flow)
+	f, err := flow.New[float64](mustScale(2), distribution.StandardNormal[float64](2))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	spec, err := registry.MarshalSpec(f)
 	fmt.Println(string(spec), err)
 	// Output: {"bijector":{"type":"bijector.scale","spec":{"dim":2}},"base":{"type":"distribution.normal","spec":{"dim":2}}} <nil>
 }
@@ -191,16 +206,21 @@ func ExampleNames() {
 
 // Flows that were trained apart are kept as one mixture.
 func ExampleLoadEnsemble() {
-	var flows []*distribution.Flow[float32]
+	var flows []*flow.Flow[float32]
 	for seed := range uint64(2) {
 		chain, err := coupling.NICE[float32](coupling.Recipe{Dim: 2, Seed: seed})
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		flows = append(flows, distribution.NewFlow(chain, distribution.StandardNormal[float32](2)))
+		f, err := flow.New(chain, distribution.StandardNormal[float32](2))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		flows = append(flows, f)
 	}
-	ensemble, err := distribution.NewEnsemble(distribution.Mixing{Weights: []float64{3, 1}}, flows...)
+	ensemble, err := flow.NewEnsemble(flow.Mixing{Weights: []float64{3, 1}}, flows...)
 	if err != nil {
 		fmt.Println(err)
 		return

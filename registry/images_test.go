@@ -8,6 +8,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -28,7 +29,7 @@ func testImageFlow[T bijector.Float](t *testing.T) {
 		must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: 64, Pixels: 16})),
 		bijector.Invert[T](must(bijector.NewSqueeze[T](bijector.SqueezeSpec{Channels: 1, Height: 8, Width: 8}))),
 		scales))
-	flow := distribution.NewFlow[T](chain, distribution.StandardNormal[T](64))
+	flow := must(flow.New[T](chain, distribution.StandardNormal[T](64)))
 	stir[T](flow, 8)
 	file := path(t)
 	if err := registry.Save(file, flow); err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
@@ -39,16 +39,16 @@ type LoadOptions struct {
 // the spec asks for ErrMismatch, those of another shape bijector.ErrShape too;
 // NaN and infinities among the parameters ErrNonFinite. o is LoadOptions, at
 // most one.
-func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*distribution.Flow[T], error) {
-	return loadFile(path, func(r io.Reader, size int64) (*distribution.Flow[T], error) {
+func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*flow.Flow[T], error) {
+	return loadFile(path, func(r io.Reader, size int64) (*flow.Flow[T], error) {
 		return readFlow[T](r, size, o)
 	})
 }
 
 // LoadEnsemble reads a mixture of flows that Save wrote, as LoadFlow does a
 // flow.
-func LoadEnsemble[T bijector.Float](path string, o ...LoadOptions) (*distribution.Ensemble[T], error) {
-	return loadFile(path, func(r io.Reader, size int64) (*distribution.Ensemble[T], error) {
+func LoadEnsemble[T bijector.Float](path string, o ...LoadOptions) (*flow.Ensemble[T], error) {
+	return loadFile(path, func(r io.Reader, size int64) (*flow.Ensemble[T], error) {
 		return readEnsemble[T](r, size, o)
 	})
 }
@@ -62,8 +62,8 @@ func LoadLatent[T bijector.Float](path string, o ...LoadOptions) (*autoencoder.L
 
 // LoadEncoder reads an encoder that Save wrote, as LoadFlow does a flow. Those
 // of the library decode too: they are autoencoder.Decoders.
-func LoadEncoder[T bijector.Float](path string, o ...LoadOptions) (autoencoder.Encoder, error) {
-	return loadFile(path, func(r io.Reader, size int64) (autoencoder.Encoder, error) {
+func LoadEncoder[T bijector.Float](path string, o ...LoadOptions) (autoencoder.Encoder[T], error) {
+	return loadFile(path, func(r io.Reader, size int64) (autoencoder.Encoder[T], error) {
 		return readEncoder[T](r, size, o)
 	})
 }
@@ -77,12 +77,12 @@ func LoadBijector[T bijector.Float](path string, o ...LoadOptions) (bijector.Lay
 
 // ReadFlow is LoadFlow of size bytes from r, for a model that is embedded in
 // the program or comes from elsewhere.
-func ReadFlow[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*distribution.Flow[T], error) {
+func ReadFlow[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*flow.Flow[T], error) {
 	return made(readFlow[T](r, size, o))
 }
 
 // ReadEnsemble is LoadEnsemble of size bytes from r.
-func ReadEnsemble[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*distribution.Ensemble[T], error) {
+func ReadEnsemble[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*flow.Ensemble[T], error) {
 	return made(readEnsemble[T](r, size, o))
 }
 
@@ -92,7 +92,7 @@ func ReadLatent[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*a
 }
 
 // ReadEncoder is LoadEncoder of size bytes from r.
-func ReadEncoder[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (autoencoder.Encoder, error) {
+func ReadEncoder[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (autoencoder.Encoder[T], error) {
 	return made(readEncoder[T](r, size, o))
 }
 
@@ -101,11 +101,11 @@ func ReadBijector[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (
 	return made(readLayer[T](r, size, o))
 }
 
-func readFlow[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*distribution.Flow[T], error) {
+func readFlow[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*flow.Flow[T], error) {
 	return readModel(r, size, kindFlow, o, buildFlow[T])
 }
 
-func readEnsemble[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*distribution.Ensemble[T], error) {
+func readEnsemble[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*flow.Ensemble[T], error) {
 	return readModel(r, size, kindMixture, o, buildEnsemble[T])
 }
 
@@ -113,7 +113,7 @@ func readLatent[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*au
 	return readModel(r, size, kindLatent, o, buildLatent[T])
 }
 
-func readEncoder[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (autoencoder.Encoder, error) {
+func readEncoder[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (autoencoder.Encoder[T], error) {
 	return readModel(r, size, kindEncoder, o, buildEncoder[T])
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
@@ -42,8 +42,8 @@ type contents struct {
 
 // Save writes a model to a safetensors file: parameters and buffers as
 // tensors under their names, and in the metadata what LoadFlow and its like
-// need to make an equal model. The model is a *distribution.Flow, a
-// *distribution.Ensemble, an *autoencoder.Latent, an encoder with state or a layer with state, in float32
+// need to make an equal model. The model is a *flow.Flow, a
+// *flow.Ensemble, an *autoencoder.Latent, an encoder with state or a layer with state, in float32
 // or float64. The same model makes the same bytes.
 //
 // The file at path is replaced as a whole: a process that is killed while it
@@ -85,13 +85,13 @@ func describe(t *table, model any) (*contents, error) {
 		return nil, fmt.Errorf("a nil %T cannot be saved: %w", model, bijector.ErrSpec)
 	}
 	switch m := model.(type) {
-	case *distribution.Flow[float32]:
+	case *flow.Flow[float32]:
 		return flowContents(t, m)
-	case *distribution.Flow[float64]:
+	case *flow.Flow[float64]:
 		return flowContents(t, m)
-	case *distribution.Ensemble[float32]:
+	case *flow.Ensemble[float32]:
 		return newContents[float32](t, kindMixture, m)
-	case *distribution.Ensemble[float64]:
+	case *flow.Ensemble[float64]:
 		return newContents[float64](t, kindMixture, m)
 	case *autoencoder.Latent[float32]:
 		return newContents[float32](t, kindLatent, m)
@@ -111,14 +111,11 @@ func describe(t *table, model any) (*contents, error) {
 
 // savedEncoder is an encoder that can be saved.
 type savedEncoder[T bijector.Float] interface {
-	autoencoder.Encoder
+	autoencoder.Encoder[T]
 	bijector.Stateful[T]
 }
 
-func flowContents[T bijector.Float](t *table, f *distribution.Flow[T]) (*contents, error) {
-	if f.Layer() == nil || f.Base() == nil {
-		return nil, f.Validate()
-	}
+func flowContents[T bijector.Float](t *table, f *flow.Flow[T]) (*contents, error) {
 	return newContents[T](t, kindFlow, f)
 }
 

@@ -6,13 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 func must[V any](v V, err error) V {
@@ -50,7 +49,7 @@ func stir[T bijector.Float](s bijector.Stateful[T], seed uint64) {
 
 // bigFlow has every layer of the library, two of another module's parts, a
 // context and a learned base.
-func bigFlow[T bijector.Float]() *distribution.Flow[T] {
+func bigFlow[T bijector.Float]() *flow.Flow[T] {
 	const d, c = 4, 2
 	layers := []bijector.Layer[T]{
 		must(bijector.NewPermute[T](bijector.PermuteSpec{Dim: d, Seed: 1<<63 + 1})),
@@ -70,40 +69,46 @@ func bigFlow[T bijector.Float]() *distribution.Flow[T] {
 		must(bijector.NewScale[T](bijector.ScaleSpec{Dim: d, FromData: true})),
 	}
 	base := must(distribution.NewNormal[T](distribution.NormalSpec{Dim: d, Loc: []float64{1, 2, 3, 4}, Learned: true}))
-	f := distribution.NewFlow(bijector.Layer[T](must(bijector.NewChain(layers...))), distribution.Base[T](base))
+	f := must(flow.New(bijector.Layer[T](must(bijector.NewChain(layers...))), distribution.Base[T](base)))
 	stir[T](f, 7)
 	return f
 }
 
 // smallFlow makes a file of about 2 kB.
-func smallFlow[T bijector.Float]() *distribution.Flow[T] {
+func smallFlow[T bijector.Float]() *flow.Flow[T] {
 	chain := must(bijector.NewChain[T](
 		must(coupling.NewAffine[T](coupling.AffineSpec{Dim: 2, Hidden: []int{2}, Seed: 5})),
 		must(bijector.NewPermute[T](bijector.PermuteSpec{Dim: 2, Kind: "reverse"})),
 	))
-	return distribution.NewFlow(bijector.Layer[T](chain), distribution.Base[T](must(distribution.NewLogistic[T](distribution.LogisticSpec{Dim: 2}))))
+	return must(flow.New(bijector.Layer[T](chain), distribution.Base[T](must(distribution.NewLogistic[T](distribution.LogisticSpec{Dim: 2})))))
 }
 
-func latent[T bijector.Float](e autoencoder.Encoder, dim int) *autoencoder.Latent[T] {
+func latent[T bijector.Float](e autoencoder.Encoder[T], dim int) *autoencoder.Latent[T] {
 	chain := must(coupling.RealNVP[T](coupling.Recipe{Dim: dim, Layers: 2, Hidden: []int{6}, Seed: 4}))
-	return must(autoencoder.NewLatent(e, nil, distribution.NewFlow(bijector.Layer[T](chain), distribution.Base[T](distribution.StandardNormal[T](dim)))))
+	return must(autoencoder.NewLatent(e, nil, must(flow.New(bijector.Layer[T](chain), distribution.Base[T](distribution.StandardNormal[T](dim))))))
 }
 
 // batch is n rows of d values around 0.
-func batch[T bijector.Float](n, d int) *tensor.Dense {
+func batch[T bijector.Float](n, d int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(uint64(n), uint64(d)))
-	data := make([]T, n*d)
-	for i := range data {
-		data[i] = T(rng.NormFloat64())
+	x := bijector.NewRows[T](n, d)
+	for i := range x.Values() {
+		x.Values()[i] = T(rng.NormFloat64())
 	}
-	return tensor.New(tensor.WithShape(n, d), tensor.WithBacking(data))
+	return x
 }
 
 // sameBits compares two tensors bit by bit.
-func sameBits(t *testing.T, what string, a, b *tensor.Dense) {
+func sameBits(t *testing.T, what string, a, b any) {
 	t.Helper()
-	bits := func(x *tensor.Dense) (u []uint64) {
-		switch d := x.Data().(type) {
+	bits := func(x any) (u []uint64) {
+		switch r := x.(type) {
+		case *bijector.Rows[float32]:
+			x = r.Values()
+		case *bijector.Rows[float64]:
+			x = r.Values()
+		}
+		switch d := x.(type) {
 		case []float32:
 			for _, v := range d {
 				u = append(u, uint64(math.Float32bits(v)))
@@ -127,7 +132,7 @@ func sameBits(t *testing.T, what string, a, b *tensor.Dense) {
 }
 
 // wideFlow makes a file of about 5 MB.
-func wideFlow() *distribution.Flow[float32] {
+func wideFlow() *flow.Flow[float32] {
 	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 200, Layers: 2, Hidden: []int{600, 600}}))
-	return distribution.NewFlow(bijector.Layer[float32](chain), distribution.Base[float32](distribution.StandardNormal[float32](200)))
+	return must(flow.New(bijector.Layer[float32](chain), distribution.Base[float32](distribution.StandardNormal[float32](200))))
 }

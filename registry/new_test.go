@@ -13,6 +13,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -34,7 +35,7 @@ func TestNew(t *testing.T) {
 	if m := must(registry.NewMap[float32]("test.wave", []byte(`{"in":3,"out":5}`))); m.In() != 3 || m.Out() != 5 {
 		t.Error("the map's widths")
 	}
-	if _, ok := must(registry.NewEncoder[float32]("autoencoder.conv", nil)).(autoencoder.Decoder); !ok {
+	if _, ok := must(registry.NewEncoder[float32]("autoencoder.conv", nil)).(autoencoder.Decoder[float32]); !ok {
 		t.Error("the encoder does not decode")
 	}
 }
@@ -180,7 +181,7 @@ func TestMarshalSpec(t *testing.T) {
 	if !bytes.Contains(doc, []byte(`"seed":9223372036854775809`)) {
 		t.Errorf("a seed of 64 bits is not what it was in %s", doc)
 	}
-	names := func(f *distribution.Flow[float64]) (all []string) {
+	names := func(f *flow.Flow[float64]) (all []string) {
 		for _, p := range f.Params() {
 			all = append(all, fmt.Sprint(p.Name, p.Shape))
 		}
@@ -221,13 +222,13 @@ func TestMarshalSpecRefuses(t *testing.T) {
 	_, err := registry.MarshalSpec(chain)
 	wantError(t, "not registered", err, registry.ErrUnknownLayer, "registry_test.StrangerSpec", "register it with registry.Register before saving", "Layers[1]")
 	base := distribution.Base[float32](distribution.StandardNormal[float32](2))
-	_, err = registry.MarshalSpec(distribution.NewFlow(bijector.Layer[float32](chain), base))
+	_, err = registry.MarshalSpec(must(flow.New(bijector.Layer[float32](chain), base)))
 	wantError(t, "within a flow", err, registry.ErrUnknownLayer, "StrangerSpec")
 
 	inner := must(bijector.NewChain[float32](shift, bijector.Invert[float32](Stateless{must(NewShift[float32](ShiftSpec{Dim: 2}))})))
 	for what, s := range map[string]interface{ Spec() any }{
 		"a layer": inner,
-		"a flow":  distribution.NewFlow(bijector.Layer[float32](inner), base),
+		"a flow":  must(flow.New(bijector.Layer[float32](inner), base)),
 	} {
 		_, err = registry.MarshalSpec(s)
 		wantError(t, what, err, bijector.ErrSpec, "member 1: member 0", "registry_test.Stateless", "Params, Buffers and Spec")
@@ -317,32 +318,36 @@ func TestDeepNodes(t *testing.T) {
 
 // Halver is an encoder and Doubler a decoder of another module, alike in both
 // element types.
-type Halver struct{}
+type Halver[T bijector.Float] struct{}
 
 // HalverSpec describes a Halver.
 type HalverSpec struct{}
 
 // NewHalver makes a Halver.
-func NewHalver(HalverSpec) (*Halver, error) { return &Halver{}, nil }
+func NewHalver[T bijector.Float](HalverSpec) (*Halver[T], error) { return &Halver[T]{}, nil }
 
 // Encode is a part of autoencoder.Encoder.
-func (h *Halver) Encode(x *tensor.Dense) (*tensor.Dense, error) { return x, nil }
+func (h *Halver[T]) Encode(x tensor.Tensor) (*bijector.Rows[T], error) {
+	return x.(*bijector.Rows[T]), nil
+}
 
 // Doubler is a decoder.
-type Doubler struct{}
+type Doubler[T bijector.Float] struct{}
 
 // DoublerSpec describes a Doubler.
 type DoublerSpec struct{}
 
 // NewDoubler makes a Doubler.
-func NewDoubler(DoublerSpec) (*Doubler, error) { return &Doubler{}, nil }
+func NewDoubler[T bijector.Float](DoublerSpec) (*Doubler[T], error) { return &Doubler[T]{}, nil }
 
 // Decode is a part of autoencoder.Decoder.
-func (d *Doubler) Decode(z *tensor.Dense) (*tensor.Dense, error) { return z, nil }
+func (d *Doubler[T]) Decode(z tensor.Tensor) (*bijector.Rows[T], error) {
+	return z.(*bijector.Rows[T]), nil
+}
 
 func TestOutsideEncoder(t *testing.T) {
-	registry.RegisterEncoder("test.halver", NewHalver, NewHalver)
-	registry.RegisterDecoder("test.doubler", NewDoubler, NewDoubler)
+	registry.RegisterEncoder("test.halver", NewHalver[float32], NewHalver[float64])
+	registry.RegisterDecoder("test.doubler", NewDoubler[float32], NewDoubler[float64])
 	flow := `"flow":{"type":"distribution.flow","spec":{"bijector":{"type":"bijector.actnorm","spec":{"dim":2}},"base":{"type":"distribution.normal","spec":{"dim":2}}}}`
 	l, err := registry.NewLatent[float32]([]byte(`{"encoder":{"type":"test.halver"},"decoder":{"type":"test.doubler"},` + flow + `}`))
 	if err != nil {
@@ -358,5 +363,5 @@ func TestOutsideEncoder(t *testing.T) {
 	wantError(t, "an encoder that does not decode", err, bijector.ErrSpec, "does not decode")
 	// Without Params, Buffers and Spec it cannot be saved.
 	wantError(t, "Save", registry.Save(path(t), l), registry.ErrUnknownLayer, "Encoder", "has no spec")
-	wantError(t, "Save", registry.Save(path(t), &Halver{}), bijector.ErrSpec, "*registry_test.Halver cannot be saved")
+	wantError(t, "Save", registry.Save(path(t), &Halver[float32]{}), bijector.ErrSpec, "*registry_test.Halver[float32] cannot be saved")
 }

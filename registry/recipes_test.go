@@ -7,6 +7,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -20,7 +21,7 @@ func TestRecipesRoundTrip(t *testing.T) {
 	} {
 		for _, blocks := range []int{0, 2} {
 			chain := must(recipe(coupling.Recipe{Dim: 4, ContextDim: 2, Layers: 2, Hidden: []int{6}, Blocks: blocks, Seed: 4}))
-			f := distribution.NewFlow(chain, distribution.StandardNormal[float32](4))
+			f := must(flow.New(chain, distribution.StandardNormal[float32](4)))
 			x, given := batch[float32](300, 4), batch[float32](300, 2)
 			must(train.Fit(context.Background(), f, train.Tensor(x).Given(given), train.Options{Epochs: 1, Workers: 1}))
 			file := path(t)

@@ -8,6 +8,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // Register gives a layer a name, so that a spec can ask for it and a file can
@@ -50,17 +51,17 @@ func RegisterMap[S any, A bijector.Map[float32], B bijector.Map[float64]](name s
 // RegisterEncoder is Register for encoders of latent models. One that is to be
 // saved is a bijector.Stateful of its model's element type, and one that also
 // decodes is an autoencoder.Decoder.
-func RegisterEncoder[S any, A, B autoencoder.Encoder](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+func RegisterEncoder[S any, A autoencoder.Encoder[float32], B autoencoder.Encoder[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
 	global.add(encoderEntry(name, new32, new64))
 }
 
 // RegisterDecoder is Register for decoders that are no encoders.
-func RegisterDecoder[S any, A, B autoencoder.Decoder](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
-	global.add(newEntry[S, autoencoder.Decoder, autoencoder.Decoder](Decoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64)))
+func RegisterDecoder[S any, A autoencoder.Decoder[float32], B autoencoder.Decoder[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+	global.add(newEntry[S, autoencoder.Decoder[float32], autoencoder.Decoder[float64]](Decoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64)))
 }
 
-func encoderEntry[S any, A, B autoencoder.Encoder](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
-	return newEntry[S, autoencoder.Encoder, autoencoder.Encoder](Encoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
+func encoderEntry[S any, A autoencoder.Encoder[float32], B autoencoder.Encoder[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
+	return newEntry[S, autoencoder.Encoder[float32], autoencoder.Encoder[float64]](Encoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
 }
 
 func layerEntry[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string,
@@ -101,7 +102,7 @@ func NewMap[T bijector.Float](name string, spec []byte) (bijector.Map[T], error)
 
 // NewEncoder makes an encoder, as New does a layer. Those of the library decode
 // too: they are autoencoder.Decoders.
-func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder, error) {
+func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder[T], error) {
 	return made(newBuilder[T](global, maxValues).Encoder(node(name, spec)))
 }
 
@@ -111,32 +112,32 @@ func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder
 //	 "base":     {"type": "distribution.normal", "spec": {"dim": 2}}}
 //
 // It returns the errors of New, which name the part.
-func NewFlow[T bijector.Float](spec []byte) (*distribution.Flow[T], error) {
+func NewFlow[T bijector.Float](spec []byte) (*flow.Flow[T], error) {
 	return made(buildFlow(newBuilder[T](global, maxValues), spec))
 }
 
-func buildFlow[T bijector.Float](b *builder[T], spec []byte) (*distribution.Flow[T], error) {
-	var s distribution.FlowSpec
+func buildFlow[T bijector.Float](b *builder[T], spec []byte) (*flow.Flow[T], error) {
+	var s flow.Spec
 	if err := checkAndDecode(spec, &s); err != nil {
 		return nil, err
 	}
-	return distribution.BuildFlow(s, b)
+	return flow.Build(s, b)
 }
 
 // NewEnsemble makes a mixture of flows from one JSON document:
 //
 //	{"flows": [{"type": "distribution.flow", "spec": {"bijector": ..., "base": ...}}, ...],
 //	 "weights": [2, 1], "learned": true}
-func NewEnsemble[T bijector.Float](spec []byte) (*distribution.Ensemble[T], error) {
+func NewEnsemble[T bijector.Float](spec []byte) (*flow.Ensemble[T], error) {
 	return made(buildEnsemble(newBuilder[T](global, maxValues), spec))
 }
 
-func buildEnsemble[T bijector.Float](b *builder[T], spec []byte) (*distribution.Ensemble[T], error) {
-	var s distribution.EnsembleSpec
+func buildEnsemble[T bijector.Float](b *builder[T], spec []byte) (*flow.Ensemble[T], error) {
+	var s flow.EnsembleSpec
 	if err := checkAndDecode(spec, &s); err != nil {
 		return nil, err
 	}
-	return distribution.BuildEnsemble(s, b)
+	return flow.BuildEnsemble(s, b)
 }
 
 // NewLatent makes a whole latent model from one JSON document:
@@ -157,7 +158,7 @@ func buildLatent[T bijector.Float](b *builder[T], spec []byte) (*autoencoder.Lat
 	return autoencoder.BuildLatent(s, b)
 }
 
-func buildEncoder[T bijector.Float](b *builder[T], document []byte) (autoencoder.Encoder, error) {
+func buildEncoder[T bijector.Float](b *builder[T], document []byte) (autoencoder.Encoder[T], error) {
 	var n bijector.Node
 	if err := checkAndDecode(document, &n); err != nil {
 		return nil, err

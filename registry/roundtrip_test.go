@@ -9,12 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -39,7 +38,7 @@ func testFlow[T bijector.Float](t *testing.T) {
 	a, b := f.Given(context), g.Given(context)
 	sameBits(t, "LogProb", must(a.LogProb(x)), must(b.LogProb(x)))
 	sameBits(t, "Inverse", must(a.Inverse(x)), must(b.Inverse(x)))
-	draw := func(f *distribution.Flow[T]) *tensor.Dense {
+	draw := func(f *flow.Flow[T]) *bijector.Rows[T] {
 		return must(f.Sample(rand.New(rand.NewPCG(1, 2)), 300))
 	}
 	sameBits(t, "Sample", draw(a), draw(b))
@@ -69,8 +68,8 @@ func testFlow[T bijector.Float](t *testing.T) {
 // An embedding of contexts is a part of its flow.
 func TestEmbeddingRoundTrip(t *testing.T) {
 	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 4, ContextDim: 3, Layers: 2, Hidden: []int{6}}))
-	f := distribution.NewConditional[float32](chain, distribution.StandardNormal[float32](4),
-		must(coupling.NewMLP[float32](coupling.MLPSpec{In: 2, Out: 3, Hidden: []int{5}})))
+	f := must(flow.NewWithEmbedding[float32](chain, distribution.StandardNormal[float32](4),
+		must(coupling.NewMLP[float32](coupling.MLPSpec{In: 2, Out: 3, Hidden: []int{5}}))))
 	stir[float32](f, 3)
 	file := path(t)
 	if err := registry.Save(file, f); err != nil {
@@ -86,7 +85,7 @@ func TestEmbeddingRoundTrip(t *testing.T) {
 	if !strings.HasSuffix(doc, `"embedding":{"type":"coupling.mlp","spec":{"in":2,"out":3,"hidden":[5]}}}`) {
 		t.Errorf("spec %s", doc)
 	}
-	if doc := must(registry.MarshalSpec(distribution.NewFlow(f.Layer(), f.Base()))); bytes.Contains(doc, []byte("embedding")) {
+	if doc := must(registry.MarshalSpec(must(flow.New(f.Layer(), f.Base())))); bytes.Contains(doc, []byte("embedding")) {
 		t.Errorf("a flow without an embedding has the spec %s", doc)
 	}
 	_, err = registry.NewFlow[float32]([]byte(strings.Replace(doc, `"in":2,"out":3`, `"in":2,"out":0`, 1)))
@@ -101,9 +100,9 @@ func TestEnsembleRoundTrip(t *testing.T) {
 }
 
 func testEnsemble[T bijector.Float](t *testing.T) {
-	for _, m := range []distribution.Mixing{{}, {Weights: []float64{2, 1}, Learned: true}} {
-		second := distribution.NewFlow(bijector.Layer[T](must(coupling.RealNVP[T](coupling.Recipe{Dim: 4, Layers: 2, Hidden: []int{6}}))), distribution.Base[T](distribution.StandardNormal[T](4)))
-		e := must(distribution.NewEnsemble(m, bigFlow[T](), second))
+	for _, m := range []flow.Mixing{{}, {Weights: []float64{2, 1}, Learned: true}} {
+		second := must(flow.New(bijector.Layer[T](must(coupling.RealNVP[T](coupling.Recipe{Dim: 4, Layers: 2, Hidden: []int{6}}))), distribution.Base[T](distribution.StandardNormal[T](4))))
+		e := must(flow.NewEnsemble(m, bigFlow[T](), second))
 		stir[T](e, 5)
 		file := path(t)
 		if err := registry.Save(file, e); err != nil {
@@ -115,7 +114,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 		}
 		x, context := batch[T](300, 4), batch[T](300, 2)
 		sameBits(t, "LogProb", must(e.Given(context).LogProb(x)), must(g.Given(context).LogProb(x)))
-		draw := func(e *distribution.Ensemble[T]) *tensor.Dense {
+		draw := func(e *flow.Ensemble[T]) *bijector.Rows[T] {
 			return must(e.Given(context).Sample(rand.New(rand.NewPCG(1, 2)), 300))
 		}
 		sameBits(t, "Sample", draw(e), draw(g))
@@ -145,7 +144,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 	wantError(t, "an unknown field", err, bijector.ErrSpec, "members")
 	base := distribution.Base[T](distribution.StandardNormal[T](2))
 	inner := must(bijector.NewChain[T](bijector.Invert[T](must(NewShift[T](ShiftSpec{Dim: 2})))))
-	fine := must(distribution.NewEnsemble(distribution.Mixing{}, distribution.NewFlow(bijector.Layer[T](inner), base)))
+	fine := must(flow.NewEnsemble(flow.Mixing{}, must(flow.New(bijector.Layer[T](inner), base))))
 	if err := registry.Save(path(t), fine); err != nil {
 		t.Error(err)
 	}
@@ -155,7 +154,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 func TestEnsembleOfStateless(t *testing.T) {
 	base := distribution.Base[float32](distribution.StandardNormal[float32](2))
 	layer := bijector.Layer[float32](Stateless{must(NewShift[float32](ShiftSpec{Dim: 2}))})
-	e := must(distribution.NewEnsemble(distribution.Mixing{}, distribution.NewFlow(layer, base)))
+	e := must(flow.NewEnsemble(flow.Mixing{}, must(flow.New(layer, base))))
 	wantError(t, "a layer without state", registry.Save(path(t), e), bijector.ErrSpec, "flow 0: bijector", "registry_test.Stateless")
 }
 
@@ -223,7 +222,7 @@ func testLatent[T bijector.Float](t *testing.T) {
 			x := batch[T](40, 16)
 			sameBits(t, "LogProb", must(l.LogProb(x)), must(m.LogProb(x)))
 			sameBits(t, "Encode", must(l.Encode(x)), must(m.Encode(x)))
-			draw := func(l *autoencoder.Latent[T]) *tensor.Dense {
+			draw := func(l *autoencoder.Latent[T]) *bijector.Rows[T] {
 				return must(l.Sample(rand.New(rand.NewPCG(1, 2)), 40))
 			}
 			sameBits(t, "Sample", draw(l), draw(m))
@@ -260,7 +259,7 @@ func TestEncoderRoundTrip(t *testing.T) {
 	x := batch[float32](9, 7)
 	sameBits(t, "Encode", must(a.Encode(x)), must(e.Encode(x)))
 	z := must(a.Encode(x))
-	sameBits(t, "Decode", must(a.Decode(z)), must(e.(autoencoder.Decoder).Decode(z)))
+	sameBits(t, "Decode", must(a.Decode(z)), must(e.(autoencoder.Decoder[float32]).Decode(z)))
 	raw := must(os.ReadFile(file))
 	if _, err := registry.ReadEncoder[float32](bytes.NewReader(raw), int64(len(raw))); err != nil {
 		t.Error(err)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // MarshalSpec returns a part's spec as JSON, with the name of every part in
@@ -45,7 +45,7 @@ func marshalSpec(t *table, part interface{ Spec() any }) ([]byte, error) {
 // name of its own.
 func isDocument(spec any) bool {
 	switch spec.(type) {
-	case distribution.FlowSpec, distribution.EnsembleSpec, autoencoder.LatentSpec:
+	case flow.Spec, flow.EnsembleSpec, autoencoder.LatentSpec:
 		return true
 	}
 	return false
@@ -54,13 +54,13 @@ func isDocument(spec any) bool {
 // checkMembers names the type of a layer that cannot be saved.
 func checkMembers(part any) error {
 	switch p := part.(type) {
-	case *distribution.Flow[float32]:
+	case *flow.Flow[float32]:
 		return checkLayer(p.Layer(), "bijector")
-	case *distribution.Flow[float64]:
+	case *flow.Flow[float64]:
 		return checkLayer(p.Layer(), "bijector")
-	case *distribution.Ensemble[float32]:
+	case *flow.Ensemble[float32]:
 		return checkFlows(p)
-	case *distribution.Ensemble[float64]:
+	case *flow.Ensemble[float64]:
 		return checkFlows(p)
 	case *autoencoder.Latent[float32]:
 		return checkLayer(p.Flow().Layer(), "bijector")
@@ -74,7 +74,7 @@ func checkMembers(part any) error {
 	return nil
 }
 
-func checkFlows[T bijector.Float](e *distribution.Ensemble[T]) error {
+func checkFlows[T bijector.Float](e *flow.Ensemble[T]) error {
 	for k, f := range e.Flows() {
 		if err := checkLayer(f.Layer(), fmt.Sprintf("flow %d: bijector", k)); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -30,13 +31,13 @@ func TestResumeRefuses(t *testing.T) {
 		_, err := train.Fit(context.Background(), m, data, o)
 		return err
 	}
-	flow := someFlow[float64]("batch", 0, 1)
+	model := someFlow[float64]("batch", 0, 1)
 	same := func(*train.Options) {}
-	if err := run(flow, train.Tensor(x), same); err != nil {
+	if err := run(model, train.Tensor(x), same); err != nil {
 		t.Fatal(err)
 	}
-	before := bits(flow)
-	wide := distribution.NewFlow(must(coupling.RealNVP[float64](coupling.Recipe{Dim: 3, Layers: 3, Hidden: []int{9}})), distribution.StandardNormal[float64](3))
+	before := bits(model)
+	wide := must(flow.New(must(coupling.RealNVP[float64](coupling.Recipe{Dim: 3, Layers: 3, Hidden: []int{9}})), distribution.StandardNormal[float64](3)))
 	for _, c := range []struct {
 		what   string
 		model  bijector.Objective[float64]
@@ -44,25 +45,25 @@ func TestResumeRefuses(t *testing.T) {
 		change func(*train.Options)
 		says   string
 	}{
-		{"batch", flow, train.Tensor(x), func(o *train.Options) { o.Batch = 30 }, "Batch is 30 now, and was 20"},
-		{"optimizer", flow, train.Tensor(x), func(o *train.Options) { o.Optimizer = train.SGD{} }, "Optimizer is train.SGD"},
-		{"beta", flow, train.Tensor(x), func(o *train.Options) { o.Optimizer = train.Adam{Beta1: 0.5} }, "Beta1:0.5"},
-		{"seed", flow, train.Tensor(x), func(o *train.Options) { o.Seed = 5 }, "contents of the rows"}, // of the split
-		{"average", flow, train.Tensor(x), func(o *train.Options) { o.Average = 0.9 }, "Average"},
-		{"rate", flow, train.Tensor(x), func(o *train.Options) { o.Rate = 0.5 }, "Rate"},
-		{"patience", flow, train.Tensor(x), func(o *train.Options) { o.Patience = 3 }, "Patience"},
-		{"rows", flow, train.Tensor(gauss[float64](50, 3, 1)), same, "rows is 40 now, and was 48"},
-		{"data", flow, train.Tensor(gauss[float64](60, 3, 2)), same, "contents of the rows"},
+		{"batch", model, train.Tensor(x), func(o *train.Options) { o.Batch = 30 }, "Batch is 30 now, and was 20"},
+		{"optimizer", model, train.Tensor(x), func(o *train.Options) { o.Optimizer = train.SGD{} }, "Optimizer is train.SGD"},
+		{"beta", model, train.Tensor(x), func(o *train.Options) { o.Optimizer = train.Adam{Beta1: 0.5} }, "Beta1:0.5"},
+		{"seed", model, train.Tensor(x), func(o *train.Options) { o.Seed = 5 }, "contents of the rows"}, // of the split
+		{"average", model, train.Tensor(x), func(o *train.Options) { o.Average = 0.9 }, "Average"},
+		{"rate", model, train.Tensor(x), func(o *train.Options) { o.Rate = 0.5 }, "Rate"},
+		{"patience", model, train.Tensor(x), func(o *train.Options) { o.Patience = 3 }, "Patience"},
+		{"rows", model, train.Tensor(gauss[float64](50, 3, 1)), same, "rows is 40 now, and was 48"},
+		{"data", model, train.Tensor(gauss[float64](60, 3, 2)), same, "contents of the rows"},
 		{"model", wide, train.Tensor(x), same, "model"},
 		{"norm", someFlow[float64]("act", 0, 1), train.Tensor(x), same, "model"},
-		{"not asked to", flow, train.Tensor(x), func(o *train.Options) { o.Checkpoint.Resume = false }, "set Resume"},
+		{"not asked to", model, train.Tensor(x), func(o *train.Options) { o.Checkpoint.Resume = false }, "set Resume"},
 	} {
 		err := run(c.model, c.data, c.change)
 		if !errors.Is(err, train.ErrResume) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want ErrResume and %q", c.what, err, c.says)
 		}
 	}
-	if !slices.Equal(bits(flow), before) {
+	if !slices.Equal(bits(model), before) {
 		t.Error("a refused resumption changed the model")
 	}
 	// A toy has no spec: its parameters tell.

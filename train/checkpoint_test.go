@@ -19,6 +19,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -40,9 +41,9 @@ func (p spikyPass) Step(x, cond bijector.Mat[float64], loss []float64) {
 }
 
 // someFlow is a Real NVP in three features.
-func someFlow[T bijector.Float](norm string, context int, seed uint64) *distribution.Flow[T] {
+func someFlow[T bijector.Float](norm string, context int, seed uint64) *flow.Flow[T] {
 	chain := must(coupling.RealNVP[T](coupling.Recipe{Dim: 3, ContextDim: context, Layers: 3, Hidden: []int{8}, Norm: norm, Seed: seed}))
-	return distribution.NewFlow(chain, distribution.StandardNormal[T](3))
+	return must(flow.New(chain, distribution.StandardNormal[T](3)))
 }
 
 // resumable are runs of every kind of state.

@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/random"
 )
 
 // Renewer is an optional interface of a Source whose rows differ from one
@@ -37,7 +38,7 @@ type Dequantized struct {
 // for v = 0 ... levels-1, which src holds as v/(levels-1), from 0 to 1: the
 // way images come, and integers once they are divided (Theis, van den Oord and
 // Bethge 2016, arXiv 1511.01844, section 3.1). Without noise such a density
-// grows without bound. distribution.BitsPerDim tells what the log-density of
+// grows without bound. flow.BitsPerDim tells what the log-density of
 // x says about v.
 //
 // The noise is new in every epoch, and depends on seed, epoch and row alone:
@@ -94,7 +95,7 @@ func blur[T bijector.Float](d *Dequantized, x []T, digits int, rows []int) error
 	top, unit := float64(d.levels-1), math.Ldexp(1, -digits)
 	width := len(x) / len(rows)
 	for i, row := range rows {
-		d.pcg.Seed(mix(d.seed+mix(uint64(row))), mix(d.epoch))
+		d.pcg.Seed(random.Mix(d.seed+random.Mix(uint64(row))), random.Mix(d.epoch))
 		values := x[i*width : (i+1)*width]
 		for j, have := range values {
 			at := float64(have) * top
@@ -107,13 +108,4 @@ func blur[T bijector.Float](d *Dequantized, x []T, digits int, rows []int) error
 		}
 	}
 	return nil
-}
-
-// mix is the output function of splitmix64 (Steele, Lea and Flood 2014): it
-// makes unrelated seeds of neighbouring numbers.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

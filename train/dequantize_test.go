@@ -15,6 +15,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -26,7 +27,7 @@ func levelsOf[T bijector.Float](n, d, levels int) *train.TensorSource {
 func read[T bijector.Float](t *testing.T, s train.Source, rows ...int) []T {
 	t.Helper()
 	out := make([]T, len(rows)*s.Dim())
-	if err := s.Read(rows, bijector.TensorOf(out, len(rows), s.Dim()), nil); err != nil {
+	if err := s.Read(rows, testkit.Rows(out, len(rows), s.Dim()).Dense(), nil); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -148,23 +149,23 @@ func TestFitRenews(t *testing.T) {
 }
 
 func TestDequantizeRefuses(t *testing.T) {
-	x := bijector.TensorOf(make([]float64, 2), 1, 2)
+	x := testkit.Rows(make([]float64, 2), 1, 2)
 	for _, levels := range []int{-1, 0, 1, 65537} {
-		if err := train.Dequantize(levelsOf[float64](1, 2, 2), levels, 1).Read([]int{0}, x, nil); !errors.Is(err, train.ErrOptions) {
+		if err := train.Dequantize(levelsOf[float64](1, 2, 2), levels, 1).Read([]int{0}, x.Dense(), nil); !errors.Is(err, train.ErrOptions) {
 			t.Errorf("%d levels: %v, want ErrOptions", levels, err)
 		}
 	}
 	for _, v := range []float64{-1. / 255, 256. / 255, 0.5 / 255, math.Inf(1)} {
-		src := train.Tensor(bijector.TensorOf([]float64{0, v}, 1, 2))
-		if err := train.Dequantize(src, 256, 1).Read([]int{0}, x, nil); !errors.Is(err, bijector.ErrShape) {
+		src := train.Tensor(testkit.Rows([]float64{0, v}, 1, 2))
+		if err := train.Dequantize(src, 256, 1).Read([]int{0}, x.Dense(), nil); !errors.Is(err, bijector.ErrShape) {
 			t.Errorf("value %v: %v, want ErrShape", v, err)
 		}
 	}
-	src := train.Tensor(bijector.TensorOf([]float64{0, math.NaN()}, 1, 2))
-	if err := train.Dequantize(src, 256, 1).Read([]int{0}, x, nil); err != nil || !math.IsNaN(x.Float64s()[1]) {
+	src := train.Tensor(testkit.Rows([]float64{0, math.NaN()}, 1, 2))
+	if err := train.Dequantize(src, 256, 1).Read([]int{0}, x.Dense(), nil); err != nil || !math.IsNaN(x.Float64s()[1]) {
 		t.Errorf("a NaN became %v, %v", x.Float64s()[1], err)
 	}
-	if err := train.Dequantize(src, 256, 1).Read([]int{5}, x, nil); !errors.Is(err, bijector.ErrShape) {
+	if err := train.Dequantize(src, 256, 1).Read([]int{5}, x.Dense(), nil); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("a row that is not there: %v", err)
 	}
 }

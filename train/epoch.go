@@ -61,7 +61,7 @@ func (f *fitter[T]) rate(step int) float64 {
 // some data only, such as a cross-entropy for values in [0, 1]: it says what
 // is wrong with a batch whose loss is not finite.
 type targetChecker interface {
-	CheckTargets(x *tensor.Dense) error
+	CheckTargets(x tensor.Tensor) error
 }
 
 // one takes one step, or leaves it out where its loss or gradient is not

@@ -5,12 +5,12 @@ import (
 	"sync"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/chunk"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // evalBlock is how many rows are read at a time for evaluation. An odd number
 // of pieces keeps the features of a block off each other's cache lines.
-const evalBlock = 31 * chunk.Size
+const evalBlock = 31 * rows.Size
 
 // evaluator computes a model's mean loss over a Source.
 type evaluator[T bijector.Float] struct {
@@ -27,7 +27,7 @@ func newEvaluator[T bijector.Float](what string, m bijector.Objective[T], src So
 		return nil, err
 	}
 	e := &evaluator[T]{loader: l, model: m, workers: w, loss: make([]float64, l.x.N)}
-	e.passes.New = func() any { return m.NewLossPass(bijector.PassOptions{MaxBatch: chunk.Size}) }
+	e.passes.New = func() any { return m.NewLossPass(bijector.PassOptions{MaxBatch: rows.Size}) }
 	return e, nil
 }
 
@@ -42,12 +42,12 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, error) {
 		if err != nil {
 			return nan, err
 		}
-		pieces := (x.N + chunk.Size - 1) / chunk.Size
+		pieces := (x.N + rows.Size - 1) / rows.Size
 		e.workers.For(pieces, 1, func(lo, hi int) {
 			pass := e.passes.Get().(bijector.LossPass[T])
 			defer e.passes.Put(pass)
 			for i := lo; i < hi; i++ {
-				a, b := i*chunk.Size, min((i+1)*chunk.Size, x.N)
+				a, b := i*rows.Size, min((i+1)*rows.Size, x.N)
 				pass.Loss(x.Samples(a, b), cond.Samples(a, b), e.loss[a:b])
 			}
 		})

@@ -13,27 +13,32 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
 // crescent draws n rows of (u, v + u^2), u and v standard normal.
-func crescent(n int) *tensor.Dense {
+func crescent(n int) *bijector.Rows[float32] {
 	rng := rand.New(rand.NewPCG(1, 2))
-	x := make([]float32, 0, 2*n)
-	for range n {
+	x := bijector.NewRows[float32](n, 2)
+	for i := range n {
 		u := rng.NormFloat64()
-		x = append(x, float32(u), float32(rng.NormFloat64()+u*u))
+		x.Row(i)[0], x.Row(i)[1] = float32(u), float32(rng.NormFloat64()+u*u)
 	}
-	return tensor.New(tensor.WithShape(n, 2), tensor.WithBacking(x))
+	return x
 }
 
 // smallFlow is a Real NVP over two features.
-func smallFlow() *distribution.Flow[float32] {
+func smallFlow() *flow.Flow[float32] {
 	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 2, Layers: 4, Hidden: []int{24}, Seed: 1})
 	if err != nil {
 		log.Fatal(err)
 	}
-	return distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
+	f, err := flow.New(chain, distribution.StandardNormal[float32](2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return f
 }
 
 // A flow learns a density: it ends near the entropy of what it was shown, and
@@ -59,60 +64,6 @@ func ExampleFit() {
 	// within 0.1 nats of the entropy: true
 }
 
-// A flow learns a density that is known up to a constant: a curved ridge with
-// a normal across it. The constant comes out of the flow's draws.
-func ExampleFitReverse() {
-	ridge := train.TargetFunc(2, func(gradient, x []float64) float64 {
-		across := x[1] - x[0]*x[0]
-		gradient[0], gradient[1] = -x[0]+2*x[0]*across, -across
-		return -x[0]*x[0]/2 - across*across/2
-	})
-	chain, err := coupling.RealNVP[float64](coupling.Recipe{Dim: 2, Layers: 4, Hidden: []int{16}, Norm: "none", Seed: 1})
-	if err != nil {
-		log.Fatal(err)
-	}
-	flow := distribution.NewFlow[float64](bijector.Invert[float64](chain), distribution.StandardNormal[float64](2))
-	_, err = train.FitReverse(context.Background(), flow, ridge, 5000, train.Options{
-		Rate: 1e-2, Schedule: train.Cosine{}, ClipNorm: 10,
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	s, err := train.ImportanceWeights(flow, ridge, rand.New(rand.NewPCG(1, 2)), 10_000)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("9 draws of 10 are effective:", s.EffectiveSize > 9000)
-	fmt.Println("log Z within 4 errors:", math.Abs(s.LogZ-math.Log(2*math.Pi)) < 4*s.LogZError)
-	fmt.Println("an error below 0.01:", s.LogZError < 0.01)
-	// Output:
-	// 9 draws of 10 are effective: true
-	// log Z within 4 errors: true
-	// an error below 0.01: true
-}
-
-// A flow whose weights have grown fivefold explodes when it draws; the
-// figures tell before it is put to use.
-func ExampleDiagnose() {
-	flow, data := smallFlow(), train.Tensor(crescent(500))
-	for _, factor := range []float32{1, 5} {
-		for _, p := range flow.Params() {
-			for i := range p.Data {
-				p.Data[i] *= factor
-			}
-		}
-		flow.Changed()
-		d, err := train.Diagnose(context.Background(), flow, data)
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Printf("healthy: %t, gain above 100: %t, saturated rows: %t\n", d.Healthy(), d.Gain > 100, d.Saturated > 0.5)
-	}
-	// Output:
-	// healthy: true, gain above 100: false, saturated rows: false
-	// healthy: false, gain above 100: true, saturated rows: true
-}
-
 // The loss of a flow is its negative log-likelihood in nats a row: the
 // identity over a standard normal, before training.
 func ExampleEvaluate() {
@@ -120,9 +71,12 @@ func ExampleEvaluate() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	flow := distribution.NewFlow(chain, distribution.StandardNormal[float64](2))
+	f, err := flow.New(chain, distribution.StandardNormal[float64](2))
+	if err != nil {
+		log.Fatal(err)
+	}
 	x := tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float64{0, 0, 1, -1}))
-	loss, err := train.Evaluate(context.Background(), flow, train.Tensor(x))
+	loss, err := train.Evaluate(context.Background(), f, train.Tensor(x))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -32,9 +32,10 @@ const calibrationValues = 1 << 24
 // error without one is about the options, the model or the data, and comes
 // before the first step.
 //
-// A flow is not fitted to rows that have no density, where its own would grow
-// without bound: a column that is constant or follows from others is
-// ErrDegenerate, which names the columns. Options.Noise is a way on.
+// A model that is a bijector.DataChecker is asked about the data first. A flow
+// is not fitted to rows that have no density, where its own would grow without
+// bound: a column that is constant or follows from others is
+// flow.ErrDegenerate, which names the columns. Options.Noise is a way on.
 //
 // A NaN or an infinity in the data is a bijector.RowError: it names the first
 // such row of the batch it was found in, counted in the data as it was given,
@@ -125,8 +126,8 @@ func (f *fitter[T]) prepare(data Source) error {
 		return err
 	}
 	calib, calibrates := f.model.(bijector.Calibrator[T])
-	_, dense := f.model.(density)
-	if calibrates || dense || f.o.Noise > 0 {
+	checker, checks := f.model.(bijector.DataChecker[T])
+	if calibrates || checks || f.o.Noise > 0 {
 		if f.x, f.cond, err = readSpread[T](data, calibrationValues/f.model.Dim()); err != nil {
 			return err
 		}
@@ -135,8 +136,8 @@ func (f *fitter[T]) prepare(data Source) error {
 			f.noise.add(f.x, -1)
 		}
 	}
-	if _, drawn := given(data).(*baseDraws[T]); dense && !drawn {
-		if err := checkDegenerate(f.x); err != nil {
+	if checks {
+		if err := checker.CheckData(f.x); err != nil {
 			return err
 		}
 	}
@@ -146,7 +147,7 @@ func (f *fitter[T]) prepare(data Source) error {
 			f.calibrate(true)
 		}
 	}
-	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers, Memory: f.o.Memory})
+	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers}.WithMemory(f.o.Memory))
 	if f.update, err = newUpdater(f.o.Optimizer, f.model.Params(), f.step.Grads(), f.workers); err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // loader turns a Source into feature-major batches.
@@ -23,7 +25,7 @@ type loader[T bijector.Float] struct {
 // same memory.
 type batchTensors[T bijector.Float] struct {
 	x, context  *tensor.Dense // context is nil where there is none
-	rows, crows bijector.Rows[T]
+	rows, crows bijector.Input[T]
 }
 
 // newLoader cuts the source into batches of at most the given size, as equal
@@ -38,14 +40,15 @@ func newLoader[T bijector.Float](what string, src Source, batch int) (*loader[T]
 		if _, ok := l.tensors[size]; ok || size == 0 {
 			continue
 		}
-		t := batchTensors[T]{x: bijector.TensorOf(data[:size*d], size, d)}
-		var err error
-		if t.rows, err = bijector.RowsOf[T](t.x); err != nil {
+		var (
+			t   batchTensors[T]
+			err error
+		)
+		if t.x, t.rows, err = view(data, size, d); err != nil {
 			return nil, err
 		}
 		if c > 0 {
-			t.context = bijector.TensorOf(context[:size*c], size, c)
-			if t.crows, err = bijector.RowsOf[T](t.context); err != nil {
+			if t.context, t.crows, err = view(context, size, c); err != nil {
 				return nil, err
 			}
 		}
@@ -53,6 +56,17 @@ func newLoader[T bijector.Float](what string, src Source, batch int) (*loader[T]
 	}
 	l.inOrder()
 	return l, nil
+}
+
+// view is n rows of d values at the start of data, as a Source writes them and
+// as they are read.
+func view[T bijector.Float](data []T, n, d int) (*tensor.Dense, bijector.Input[T], error) {
+	x, err := bijector.RowsOf(data[:n*d], n, d)
+	if err != nil {
+		return nil, bijector.Input[T]{}, err
+	}
+	in, err := bijector.InputOf[T](x, d)
+	return x.Dense(), in, err
 }
 
 // inOrder visits the rows as they stand.
@@ -79,17 +93,17 @@ func (l *loader[T]) bounds(b int) (lo, hi int) {
 // load reads batch b.
 func (l *loader[T]) load(b int) (x, cond bijector.Mat[T], err error) {
 	lo, hi := l.bounds(b)
-	rows, t := l.order[lo:hi], l.tensors[hi-lo]
-	if err := l.src.Read(rows, t.x, t.context); err != nil {
-		return x, cond, fmt.Errorf("train: reading %d rows of the %s: %w", len(rows), l.what, err)
+	order, t := l.order[lo:hi], l.tensors[hi-lo]
+	if err := l.src.Read(order, t.x, t.context); err != nil {
+		return x, cond, fmt.Errorf("train: reading %d rows of the %s: %w", len(order), l.what, err)
 	}
 	x, cond = l.x.Resize(hi-lo), l.cond.Resize(hi-lo)
-	if _, bad := t.rows.Load(x, 0); bad > 0 {
-		return x, cond, l.rowError(l.what, rows, x)
+	if !t.rows.Load(x, 0) {
+		return x, cond, l.rowError(l.what, order, x)
 	}
 	if t.context != nil {
-		if _, bad := t.crows.Load(cond, 0); bad > 0 {
-			return x, cond, l.rowError("context of the "+l.what, rows, cond)
+		if !t.crows.Load(cond, 0) {
+			return x, cond, l.rowError("context of the "+l.what, order, cond)
 		}
 	}
 	return x, cond, nil
@@ -97,10 +111,10 @@ func (l *loader[T]) load(b int) (x, cond bijector.Mat[T], err error) {
 
 // rowError names the first row of the user's data that is not finite in a
 // batch m of those rows.
-func (l *loader[T]) rowError(what string, rows []int, m bijector.Mat[T]) error {
+func (l *loader[T]) rowError(what string, read []int, m bijector.Mat[T]) error {
 	e := &bijector.RowError{What: what, Row: -1, N: size(l.src)}
-	for i, row := range rows {
-		if finite(m, i) {
+	for i, row := range read {
+		if rows.IsFiniteSample(rows.Features[T](m), i) {
 			continue
 		}
 		e.Count++
@@ -109,16 +123,6 @@ func (l *loader[T]) rowError(what string, rows []int, m bijector.Mat[T]) error {
 		}
 	}
 	return e
-}
-
-// finite reports whether sample i of m is.
-func finite[T bijector.Float](m bijector.Mat[T], i int) bool {
-	for j := range m.D {
-		if v := m.Feature(j)[i]; v-v != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // readSpread reads rows evenly spread over the source, at most limit of them, as one
@@ -148,4 +152,34 @@ func readSpread[T bijector.Float](src Source, limit int) (x, cond bijector.Mat[T
 		}
 	}
 	return x, cond, nil
+}
+
+// EachBatch reads data in its order, size rows at a time or fewer, and hands
+// them to f as batches of features, which stay valid until f returns. dim and
+// contextDim are those of the model that the data is for. It returns the
+// errors of Fit about data, ctx's when that ends, and f's.
+func EachBatch[T bijector.Float](ctx context.Context, data Source, dim, contextDim, size int, f func(x, cond bijector.Mat[T]) error) error {
+	if err := checkSource[T]("data", data, dim, contextDim); err != nil {
+		return err
+	}
+	if size < 1 {
+		return fmt.Errorf("train: batches of %d rows, want 1 or more: %w", size, ErrOptions)
+	}
+	l, err := newLoader[T]("data", data, size)
+	if err != nil {
+		return err
+	}
+	for b := range l.batches {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		x, cond, err := l.load(b)
+		if err != nil {
+			return err
+		}
+		if err := f(x, cond); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 // numbered is a source whose row i is (i, -i), with context (10 i).
@@ -17,7 +17,7 @@ func numbered(n int) *TensorSource {
 	for i := range n {
 		x[2*i], x[2*i+1], c[i] = float64(i), -float64(i), 10*float64(i)
 	}
-	return Tensor(bijector.TensorOf(x, n, 2)).Given(tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(c)))
+	return Tensor(testkit.Rows(x, n, 2)).Given(tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(c)))
 }
 
 func TestBatchesAreEqualAndCoverEachRowOnce(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/columns"
+	"github.com/bijou-flow/bijou/internal/random"
 )
 
 // noise adds normal values to batches: a deviation for each feature.
@@ -21,10 +23,10 @@ type noise[T bijector.Float] struct {
 // column, of its magnitude, or of 1 for 0.
 func newNoise[T bijector.Float](share float64, x bijector.Mat[T], seed uint64) *noise[T] {
 	n := &noise[T]{seed: seed}
-	for _, c := range describeColumns(x) {
-		s := c.deviation
-		if c.constant() {
-			if s = math.Abs(c.largest); s == 0 {
+	for _, c := range columns.Describe(x) {
+		s := c.Deviation
+		if c.IsConstant() {
+			if s = math.Abs(c.Largest); s == 0 {
 				s = 1
 			}
 		}
@@ -40,7 +42,7 @@ func (n *noise[T]) add(x bijector.Mat[T], step int) {
 	if n == nil {
 		return
 	}
-	n.pcg.Seed(mix(n.seed), mix(uint64(step)+0x6e6f6973650000))
+	n.pcg.Seed(random.Mix(n.seed), random.Mix(uint64(step)+0x6e6f6973650000))
 	for j, s := range n.deviations {
 		for i, v := range x.Feature(j) {
 			x.Feature(j)[i] = T(float64(v) + s*n.rng.NormFloat64())

@@ -151,11 +151,11 @@ func checkTensors[T bijector.Float](what string, s *TensorSource) error {
 	if s == nil {
 		return fmt.Errorf("train: no %s: %w", what, ErrOptions)
 	}
-	x, err := bijector.RowsOf[T](s.x)
+	x, err := bijector.InputOf[T](s.x, 0)
 	if err != nil || s.context == nil {
 		return sourceErr(what, err)
 	}
-	c, err := bijector.RowsOf[T](s.context)
+	c, err := bijector.InputOf[T](s.context, 0)
 	if err != nil {
 		return sourceErr("context of the "+what, err)
 	}

@@ -5,7 +5,6 @@ package train_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -19,22 +18,14 @@ func TestShapeMistakes(t *testing.T) {
 		_, err := train.Fit(ctx, newToy[float64](3, c), data, o)
 		return err
 	}
-	flow := someFlow[float64]("none", 0, 1)
-	target := train.TargetFunc(2, func(gradient, x []float64) float64 { return 0 })
-	_, reverse := train.FitReverse(ctx, flow, target, 10, train.Options{})
-	_, weights := train.ImportanceWeights(flow, target, rand.New(rand.NewPCG(1, 2)), 10)
 	_, evaluate := train.Evaluate(ctx, newToy[float64](3, 2), x.Given(gauss[float64](8, 1, 1)))
-	_, diagnose := train.Diagnose(ctx, flow, train.Tensor(gauss[float64](150, 2, 1)))
 	for name, c := range map[string]struct{ err, also error }{
 		"width":               {fit(train.Tensor(gauss[float64](8, 2, 1)), 0, train.Options{}), nil},
 		"context's width":     {fit(x.Given(gauss[float64](8, 1, 1)), 2, train.Options{}), bijector.ErrContext},
 		"context's rows":      {fit(x.Given(gauss[float64](7, 2, 1)), 2, train.Options{}), bijector.ErrContext},
 		"validation's width":  {fit(x, 0, train.Options{Validation: train.Tensor(gauss[float64](8, 2, 1))}), nil},
 		"one row to be split": {fit(train.Tensor(gauss[float64](1, 3, 1)), 0, train.Options{ValidationFraction: 0.5}), train.ErrOptions},
-		"target":              {reverse, nil},
-		"target of weights":   {weights, nil},
 		"context to evaluate": {evaluate, bijector.ErrContext},
-		"width to diagnose":   {diagnose, nil},
 	} {
 		if !errors.Is(c.err, bijector.ErrShape) {
 			t.Errorf("%s: %v, want one that wraps ErrShape", name, c.err)

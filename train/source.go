@@ -24,17 +24,17 @@ type Source interface {
 
 // TensorSource is a Source in memory.
 type TensorSource struct {
-	x, context *tensor.Dense
+	x, context tensor.Tensor
 }
 
 // Tensor makes a Source of the rows of x, shape (n, d), of the model's
 // element type. Axes after the second, as in images (n, c, h, w), are read as
 // one. x is not copied. A tensor that is no batch is reported by Fit.
-func Tensor(x *tensor.Dense) *TensorSource { return &TensorSource{x: x} }
+func Tensor(x tensor.Tensor) *TensorSource { return &TensorSource{x: x} }
 
 // Given adds a context, shape (n, c), a row for each row of x, of the same
 // element type.
-func (s *TensorSource) Given(context *tensor.Dense) *TensorSource {
+func (s *TensorSource) Given(context tensor.Tensor) *TensorSource {
 	return &TensorSource{x: s.x, context: context}
 }
 
@@ -49,14 +49,15 @@ func (s *TensorSource) ContextDim() int { return axis(s.context, 1) }
 
 // axis is the length of an axis, all later ones included, and 0 where there is
 // none.
-func axis(x *tensor.Dense, i int) int {
-	if x == nil || x.Dims() <= i {
+func axis(x tensor.Tensor, i int) int {
+	t, err := bijector.DenseOf(x)
+	if err != nil || t.Dims() <= i {
 		return 0
 	}
 	if i == 0 {
-		return x.Shape()[0]
+		return t.Shape()[0]
 	}
-	return x.Shape()[i:].TotalSize()
+	return t.Shape()[i:].TotalSize()
 }
 
 // Read copies rows out of the tensors.
@@ -71,7 +72,7 @@ func (s *TensorSource) Read(rows []int, x, context *tensor.Dense) error {
 }
 
 // gather copies rows of src into dst, of the same element type.
-func gather(dst, src *tensor.Dense, rows []int) error {
+func gather(dst *tensor.Dense, src tensor.Tensor, rows []int) error {
 	switch dst.Dtype() {
 	case tensor.Float32:
 		return gatherRows(dst.Float32s(), src, rows)
@@ -81,8 +82,8 @@ func gather(dst, src *tensor.Dense, rows []int) error {
 	return fmt.Errorf("train: rows to be read as %v, want float32 or float64: %w", dst.Dtype(), bijector.ErrDType)
 }
 
-func gatherRows[T bijector.Float](dst []T, src *tensor.Dense, rows []int) error {
-	r, err := bijector.RowsOf[T](src)
+func gatherRows[T bijector.Float](dst []T, src tensor.Tensor, rows []int) error {
+	r, err := bijector.InputOf[T](src, 0)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 	"gorgonia.org/tensor"
@@ -48,7 +49,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
+	flow := flow.New(chain, distribution.StandardNormal[float32](2))
 
 	x := banana(4000)
 	before, err := train.Evaluate(context.Background(), flow, train.Tensor(x))

@@ -11,6 +11,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
@@ -110,14 +112,14 @@ func measure(ctx context.Context, d time.Duration, w io.Writer) ([]*plot.Plot, e
 	return append(panels, p), err
 }
 
-func newFlow(s size) (*distribution.Flow[float32], error) {
+func newFlow(s size) (*flow.Flow[float32], error) {
 	chain, err := coupling.RealNVP[float32](coupling.Recipe{
 		Dim: s.dim, ContextDim: 10, Layers: s.layers, Hidden: []int{s.width, s.width}, OutScale: 0.1, Seed: 1,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.StandardNormal[float32](s.dim)), nil
+	return flow.New(chain, distribution.StandardNormal[float32](s.dim))
 }
 
 // trainStep is the median time of a training step.

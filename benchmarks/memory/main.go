@@ -98,7 +98,7 @@ func measure(ctx context.Context, chain *bijector.Chain[float32], m bijector.Mem
 		dLogDet[i] = -1.0 / batch
 	}
 	before := heap()
-	pass := chain.NewGradPass(bijector.PassOptions{MaxBatch: batch, Workers: w, Memory: m})
+	pass := chain.NewGradPass(bijector.PassOptions{MaxBatch: batch, Workers: w}.WithMemory(m))
 	bytes := heap() - before
 	for _, g := range pass.Grads() {
 		bytes -= float64(4 * len(g))

@@ -14,7 +14,6 @@ import (
 	"github.com/sbinet/npyio"
 	"github.com/sbinet/npyio/npy"
 	"github.com/sbinet/npyio/npz"
-	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
@@ -26,7 +25,7 @@ import (
 type data struct {
 	dim         int
 	train, test *train.TensorSource
-	x, digits   *tensor.Dense // of the test set
+	x, digits   *bijector.Rows[float32] // of the test set
 }
 
 func load(ctx context.Context, a arguments, log io.Writer) (d data, err error) {
@@ -37,7 +36,7 @@ func load(ctx context.Context, a arguments, log io.Writer) (d data, err error) {
 	if a.limit > 0 {
 		tr = tr.Head(a.limit)
 	}
-	var x, y *tensor.Dense
+	var x, y *bijector.Rows[float32]
 	switch {
 	case a.train != "":
 		if x, err = readRows(a.train, tr.Len()); err == nil {
@@ -65,13 +64,13 @@ func load(ctx context.Context, a arguments, log io.Writer) (d data, err error) {
 
 // readRows reads the first n rows of an array: a .npy file, or an array of a
 // .npz file by its name, as in embeddings.npz:train.
-func readRows(path string, n int) (*tensor.Dense, error) {
+func readRows(path string, n int) (*bijector.Rows[float32], error) {
 	var values []float32
 	shape, err := readArray(path, n, &values)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return bijector.TensorOf(values[:n*shape[1]], n, shape[1]), nil
+	return bijector.RowsOf(values[:n*shape[1]], n, shape[1])
 }
 
 func readArray(path string, n int, values *[]float32) (shape []int, err error) {
@@ -117,7 +116,7 @@ func checkArray(h *npy.Header, n int) (shape []int, err error) {
 }
 
 // embed trains the autoencoder of mnist/latentflow and encodes both sets.
-func embed(ctx context.Context, tr, te *mnist.Set, epochs int, log io.Writer) (x, y *tensor.Dense, err error) {
+func embed(ctx context.Context, tr, te *mnist.Set, epochs int, log io.Writer) (x, y *bijector.Rows[float32], err error) {
 	ae, err := autoencoder.NewConv[float32](autoencoder.ConvSpec{Seed: 1})
 	if err != nil {
 		return nil, nil, err

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"gonum.org/v1/gonum/mat"
-	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -31,14 +31,17 @@ type result struct {
 
 // average trains a variant with each seed. more adds to the figures of each
 // flow; nil: nothing, and times are taken instead.
-func average(ctx context.Context, v variant, d data, a arguments, more func(*distribution.Flow[float32], data, *result) error, log io.Writer) (result, error) {
+func average(ctx context.Context, v variant, d data, a arguments, more func(*flow.Flow[float32], data, *result) error, log io.Writer) (result, error) {
 	r := result{lowest: math.Inf(1), highest: math.Inf(-1)}
 	for _, seed := range a.seeds {
 		chain, err := v.chain(seed)
 		if err != nil {
 			return r, err
 		}
-		f := distribution.NewFlow(chain, distribution.StandardNormal[float32](d.dim))
+		f, err := flow.New(chain, distribution.StandardNormal[float32](d.dim))
+		if err != nil {
+			return r, err
+		}
 		var steps stepTimes
 		o := trainOptions(a.epochs, v.decay, seed)
 		o.Observer = &steps
@@ -111,7 +114,7 @@ func fastest(f func() error) (float64, error) {
 const timed = 100
 
 // times measures scoring and drawing.
-func times(f *distribution.Flow[float32], d data, r *result) error {
+func times(f *flow.Flow[float32], d data, r *result) error {
 	r.params = 0
 	for _, p := range f.Params() {
 		r.params += len(p.Data)
@@ -130,7 +133,7 @@ func times(f *distribution.Flow[float32], d data, r *result) error {
 // stability measures how well the flow inverts: the worst |x - f^-1(f(x))| over
 // the test set, and how far the inverse carries a small step in latent space
 // at most, the largest singular value of its Jacobian over test rows.
-func stability(f *distribution.Flow[float32], d data, r *result) error {
+func stability(f *flow.Flow[float32], d data, r *result) error {
 	given := f.Given(d.digits)
 	z, err := given.Forward(d.x)
 	if err != nil {
@@ -145,14 +148,15 @@ func stability(f *distribution.Flow[float32], d data, r *result) error {
 	}
 	const step = 1e-2
 	for i := range min(d.x.Shape()[0], 1000) {
-		rows := make([]float32, 0, 2*d.dim*d.dim)
+		rows := bijector.NewRows[float32](2*d.dim, d.dim)
 		for j := range d.dim {
-			for _, h := range []float32{step, -step} {
-				rows = append(rows, z.Float32s()[i*d.dim:(i+1)*d.dim]...)
-				rows[len(rows)-d.dim+j] += h
+			for k, h := range []float32{step, -step} {
+				row := rows.Row(2*j + k)
+				copy(row, z.Row(i))
+				row[j] += h
 			}
 		}
-		x, err := f.Given(rowOf(d.digits, i)).Inverse(bijector.TensorOf(rows, 2*d.dim, d.dim))
+		x, err := f.Given(rowOf(d.digits, i)).Inverse(rows)
 		if err != nil {
 			return err
 		}
@@ -173,12 +177,14 @@ func stability(f *distribution.Flow[float32], d data, r *result) error {
 }
 
 // head is the first n rows.
-func head(x *tensor.Dense, n int) *tensor.Dense {
-	d := x.Shape()[1]
-	return bijector.TensorOf(x.Float32s()[:n*d], n, d)
+func head(x *bijector.Rows[float32], n int) *bijector.Rows[float32] {
+	h := bijector.NewRows[float32](n, x.Dim())
+	copy(h.Values(), x.Values())
+	return h
 }
 
-func rowOf(x *tensor.Dense, i int) *tensor.Dense {
-	d := x.Shape()[1]
-	return bijector.TensorOf(x.Float32s()[i*d:(i+1)*d], 1, d)
+func rowOf(x *bijector.Rows[float32], i int) *bijector.Rows[float32] {
+	r := bijector.NewRows[float32](1, x.Dim())
+	copy(r.Values(), x.Row(i))
+	return r
 }

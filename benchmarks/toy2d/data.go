@@ -6,7 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"gorgonia.org/tensor"
+	"github.com/bijou-flow/bijou/bijector"
 )
 
 // density is a distribution of points in the plane that is easy to draw and
@@ -54,12 +54,12 @@ func pinwheel(rng *rand.Rand) (x, y float64) {
 }
 
 // points are n draws.
-func points(d density, n int, seed uint64) *tensor.Dense {
+func points(d density, n int, seed uint64) *bijector.Rows[float32] {
 	rng := rand.New(rand.NewPCG(seed, 0x746f79))
-	data := make([]float32, 0, 2*n)
-	for range n {
+	rows := bijector.NewRows[float32](n, 2)
+	for i := range n {
 		x, y := d.draw(rng)
-		data = append(data, float32(x), float32(y))
+		rows.Row(i)[0], rows.Row(i)[1] = float32(x), float32(y)
 	}
-	return tensor.New(tensor.WithShape(n, 2), tensor.WithBacking(data))
+	return rows
 }

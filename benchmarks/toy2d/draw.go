@@ -7,15 +7,15 @@ import (
 	"image/color"
 	"math"
 
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
-	"gorgonia.org/tensor"
-
-	"github.com/bijou-flow/bijou/distribution"
 )
 
 const (
@@ -38,8 +38,8 @@ func panel(title string) *plot.Plot {
 }
 
 // scatter draws points.
-func scatter(title string, x *tensor.Dense) (*plot.Plot, error) {
-	values := x.Float32s()
+func scatter(title string, x *bijector.Rows[float32]) (*plot.Plot, error) {
+	values := x.Values()
 	var xys plotter.XYs
 	for i := 0; i+1 < len(values) && len(xys) < drawn; i += 2 {
 		if a, b := float64(values[i]), float64(values[i+1]); math.Abs(a) < reach && math.Abs(b) < reach {
@@ -58,16 +58,17 @@ func scatter(title string, x *tensor.Dense) (*plot.Plot, error) {
 }
 
 // heatMap draws a flow's log-density.
-func heatMap(title string, flow *distribution.Flow[float32]) (*plot.Plot, error) {
-	grid := make([]float32, 0, 2*pixels*pixels)
+func heatMap(title string, f *flow.Flow[float32]) (*plot.Plot, error) {
+	grid := bijector.NewRows[float32](pixels*pixels, 2)
 	at := func(i int) float32 { return float32(reach * (2*(float64(i)+0.5)/pixels - 1)) }
 	for row := range pixels {
 		for col := range pixels {
-			grid = append(grid, at(col), -at(row))
+			x := grid.Row(row*pixels + col)
+			x[0], x[1] = at(col), -at(row)
 		}
 	}
 	logp := make([]float64, pixels*pixels)
-	if err := flow.LogProbInto(logp, tensor.New(tensor.WithShape(len(logp), 2), tensor.WithBacking(grid))); err != nil {
+	if err := f.LogProbInto(logp, grid); err != nil {
 		return nil, err
 	}
 	top := math.Inf(-1)

@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"gonum.org/v1/plot"
-	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -101,16 +101,16 @@ func fitAll(ctx context.Context, d density, o options, log io.Writer) (row []*pl
 	}
 	row = append(row, first)
 	for _, m := range models {
-		flow, err := fit(ctx, m, data, o.epochs)
+		f, err := fit(ctx, m, data, o.epochs)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s on %s: %w", m.name, d.name, err)
 		}
-		nll, err := train.Evaluate(ctx, flow, train.Tensor(points(d, o.points, 2)))
+		nll, err := train.Evaluate(ctx, f, train.Tensor(points(d, o.points, 2)))
 		if err != nil {
 			return nil, nil, err
 		}
 		fmt.Fprintf(log, "%s on %s: %.3f nats\n", m.name, d.name, nll)
-		draws, err := flow.Sample(rand.New(rand.NewPCG(3, 4)), min(o.points, drawn))
+		draws, err := f.Sample(rand.New(rand.NewPCG(3, 4)), min(o.points, drawn))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -118,7 +118,7 @@ func fitAll(ctx context.Context, d density, o options, log io.Writer) (row []*pl
 		if err != nil {
 			return nil, nil, err
 		}
-		heat, err := heatMap(fmt.Sprintf("%.2f nats", nll), flow)
+		heat, err := heatMap(fmt.Sprintf("%.2f nats", nll), f)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -127,14 +127,17 @@ func fitAll(ctx context.Context, d density, o options, log io.Writer) (row []*pl
 	return row, losses, nil
 }
 
-func fit(ctx context.Context, m model, data *tensor.Dense, epochs int) (*distribution.Flow[float32], error) {
+func fit(ctx context.Context, m model, data *bijector.Rows[float32], epochs int) (*flow.Flow[float32], error) {
 	chain, err := m.chain()
 	if err != nil {
 		return nil, err
 	}
-	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](2))
-	_, err = train.Fit(ctx, flow, train.Tensor(data), train.Options{
+	f, err := flow.New(chain, distribution.StandardNormal[float32](2))
+	if err != nil {
+		return nil, err
+	}
+	_, err = train.Fit(ctx, f, train.Tensor(data), train.Options{
 		Epochs: epochs, Batch: 250, Rate: 2e-3, Schedule: train.Cosine{}, Seed: 1,
 	})
-	return flow, err
+	return f, err
 }

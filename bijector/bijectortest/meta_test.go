@@ -92,7 +92,7 @@ func (b *broken[T]) Calibrate(x, _ bijector.Mat[T], _ bool, w *bijector.Workers)
 	}
 }
 
-func (b *broken[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) {
+func (b *broken[T]) Forward(x tensor.Tensor) (*bijector.Rows[T], error) {
 	t := bijector.Given[T](b.Layer, nil)
 	if b.fault == "tensor error is lost" {
 		z, err := t.Forward(x)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 var convSpecs = []ConvSpec{
@@ -192,12 +193,12 @@ func TestConvAgainstPyTorch(t *testing.T) {
 					}
 				}
 			}
-			rows := make([]float64, y.D*f.N)
-			bijector.Store(rows, y, 0)
-			near("output", rows, f.Y)
-			rows = make([]float64, dx.D*f.N)
-			bijector.Store(rows, dx, 0)
-			near("gradient of the input", rows, f.DX)
+			values := make([]float64, y.D*f.N)
+			rows.Store(values, rows.Features[float64](y), 0)
+			near("output", values, f.Y)
+			values = make([]float64, dx.D*f.N)
+			rows.Store(values, rows.Features[float64](dx), 0)
+			near("gradient of the input", values, f.DX)
 			dw := make([]float64, len(f.DW))
 			c.Weight(dw, p.Grads()[0])
 			near("gradient of the weight", dw, f.DW)

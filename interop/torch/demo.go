@@ -7,7 +7,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // DemoOptions says what a demo flow's state does not.
@@ -41,7 +41,7 @@ type DemoOptions struct {
 //
 // Weights that a mask makes zero are left out: the network of a coupling here
 // sees the kept features alone, and computes s and t of the moved ones.
-func Demo[T bijector.Float](s *State, o DemoOptions) (*distribution.Flow[T], error) {
+func Demo[T bijector.Float](s *State, o DemoOptions) (*flow.Flow[T], error) {
 	r := newReader[T](s)
 	dim, context := r.length("flows.0.mask", "flows.0.p", "flows.0.log_gamma"), anySize
 	var layers []bijector.Layer[T]

@@ -10,6 +10,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
 	"github.com/bijou-flow/bijou/internal/nn"
 	"github.com/bijou-flow/bijou/internal/safetensors"
@@ -28,7 +29,7 @@ import (
 //
 // The networks get back what a mask makes zero there, as zeros. A Demo of the
 // file is the same flow.
-func SaveDemo[T bijector.Float](path string, flow *distribution.Flow[T]) error {
+func SaveDemo[T bijector.Float](path string, flow *flow.Flow[T]) error {
 	items, err := demoItems(flow)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func SaveDemo[T bijector.Float](path string, flow *distribution.Flow[T]) error {
 }
 
 // WriteDemo is SaveDemo to w.
-func WriteDemo[T bijector.Float](w io.Writer, flow *distribution.Flow[T]) error {
+func WriteDemo[T bijector.Float](w io.Writer, flow *flow.Flow[T]) error {
 	items, err := demoItems(flow)
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func write(w io.Writer, items []safetensors.Item) error {
 	return safetensors.WriteData(w, items)
 }
 
-func demoItems[T bijector.Float](flow *distribution.Flow[T]) ([]safetensors.Item, error) {
+func demoItems[T bijector.Float](flow *flow.Flow[T]) ([]safetensors.Item, error) {
 	chain, ok := flow.Layer().(*bijector.Chain[T])
 	if !ok {
 		return nil, fmt.Errorf("torch: the flow's layer is a %T, want a chain: %w", flow.Layer(), bijector.ErrSpec)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/coupling"
@@ -25,7 +27,7 @@ func ExampleZuko() {
 	}
 	x := tensor.New(tensor.WithShape(1, 5), tensor.WithBacking([]float64{0.5, -1, 0, 1, 0.2}))
 	logp, _ := flow.LogProb(x)
-	fmt.Printf("%.4f nats\n", logp.Float64s())
+	fmt.Printf("%.4f nats\n", logp)
 	// Output: [-6.7722] nats
 }
 
@@ -87,8 +89,13 @@ func ExampleWriteDemo() {
 		fmt.Println(err)
 		return
 	}
+	f, err := flow.New(chain, distribution.StandardNormal[float32](4))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	var file bytes.Buffer
-	if err := torch.WriteDemo(&file, distribution.NewFlow(chain, distribution.StandardNormal[float32](4))); err != nil {
+	if err := torch.WriteDemo(&file, f); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -8,10 +8,11 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // assemble makes a flow of the layers, once every tensor is accounted for.
-func assemble[T bijector.Float](r *reader, layers []bijector.Layer[T], base distribution.Base[T]) (*distribution.Flow[T], error) {
+func assemble[T bijector.Float](r *reader, layers []bijector.Layer[T], base distribution.Base[T]) (*flow.Flow[T], error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
@@ -23,11 +24,14 @@ func assemble[T bijector.Float](r *reader, layers []bijector.Layer[T], base dist
 	if err := chain.Validate(); err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
-	flow := distribution.NewFlow[T](chain, base)
-	if err := flow.Check(); err != nil {
+	f, err := flow.New[T](chain, base)
+	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
-	return flow, nil
+	if err := f.Check(); err != nil {
+		return nil, fmt.Errorf("torch: %w", err)
+	}
+	return f, nil
 }
 
 // normal is the base distribution with the given means and deviations, each nil

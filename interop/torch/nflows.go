@@ -9,7 +9,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // NFlowsOptions says what an nflows flow's state does not.
@@ -37,7 +37,7 @@ const nflowsEps = 1e-5
 //   - Batch norm has "unconstrained_weight", "bias", "running_mean" and
 //     "running_var" (d each), for
 //     z = (softplus(unconstrained_weight) + 1e-5) * (x - mean) / sqrt(var + 1e-5) + bias.
-func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*distribution.Flow[T], error) {
+func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) {
 	r := newReader[T](s)
 	const prefix = "_transform._transforms."
 	kept, moved := r.length(prefix+"0.identity_features"), r.length(prefix+"0.transform_features")

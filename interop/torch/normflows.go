@@ -11,6 +11,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // NormFlowsOptions says what a normflows model's state does not.
@@ -48,7 +49,7 @@ type NormFlowsOptions struct {
 // Some settings leave no trace, and their state would be read as another flow:
 // the coupling's scale_map other than "exp" and split_mode other than "channel",
 // the MLP's output_fn, and its leaky other than 0. They have no mapping.
-func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*distribution.Flow[T], error) {
+func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], error) {
 	r := newReader[T](s)
 	loc, err := r.floats("q0.loc", 1, anySize)
 	if err != nil {

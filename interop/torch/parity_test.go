@@ -16,7 +16,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/interop/torch"
 )
 
@@ -64,9 +64,9 @@ func input[T bijector.Float](p parity, name string) *tensor.Dense {
 }
 
 // read makes the flow of a case by its source's mapping.
-func read[T bijector.Float](t testing.TB, p parity, s *torch.State) *distribution.Flow[T] {
+func read[T bijector.Float](t testing.TB, p parity, s *torch.State) *flow.Flow[T] {
 	t.Helper()
-	var f *distribution.Flow[T]
+	var f *flow.Flow[T]
 	var err error
 	switch p.Source {
 	case "demo":
@@ -96,14 +96,14 @@ func results[T bijector.Float](t testing.TB, p parity, s *torch.State) map[strin
 	return flowResults(p, read[T](t, p, s))
 }
 
-func flowResults[T bijector.Float](p parity, f *distribution.Flow[T]) map[string][]float64 {
+func flowResults[T bijector.Float](p parity, f *flow.Flow[T]) map[string][]float64 {
 	f = f.Given(input[T](p, "context"))
 	layer := bijector.Given(f.Layer(), input[T](p, "context"))
 	x := input[T](p, "x")
 	return map[string][]float64{
 		"z":        wide[T](must(f.Forward(x))),
-		"log_det":  wide[T](must(layer.LogDetJacobian(x))),
-		"log_prob": wide[T](must(f.LogProb(x))),
+		"log_det":  must(layer.LogDetJacobian(x)),
+		"log_prob": must(f.LogProb(x)),
 		"inverse":  wide[T](must(f.Inverse(input[T](p, "u")))),
 	}
 }
@@ -188,8 +188,8 @@ func TestReadTwice(t *testing.T) {
 	}
 }
 
-func wide[T bijector.Float](t *tensor.Dense) []float64 {
-	data := t.Data().([]T)
+func wide[T bijector.Float](r *bijector.Rows[T]) []float64 {
+	data := r.Values()
 	out := make([]float64, len(data))
 	for i, v := range data {
 		out[i] = float64(v)

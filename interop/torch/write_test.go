@@ -17,6 +17,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 	"github.com/bijou-flow/bijou/interop/torch"
 	"github.com/bijou-flow/bijou/registry"
@@ -69,13 +70,13 @@ func testWriteDemo[T bijector.Float](t *testing.T) {
 }
 
 // trained is a flow that the demo's class can hold, made and trained here.
-func trained[T bijector.Float](t testing.TB, contextDim int) *distribution.Flow[T] {
+func trained[T bijector.Float](t testing.TB, contextDim int) *flow.Flow[T] {
 	t.Helper()
 	chain := must(coupling.RealNVP[T](coupling.Recipe{
 		Dim: 5, ContextDim: contextDim, Layers: 3, Hidden: []int{8, 8}, Scale: "tanh", Raw: true, Mask: coupling.MaskSpec{Kind: "random", Seed: 2}, Seed: 3,
 	}))
 	base := must(distribution.NewNormal[T](distribution.NormalSpec{Dim: 5, Learned: true}))
-	f := distribution.NewFlow(chain, base)
+	f := must(flow.New(chain, base))
 	p := readParity(t, "testdata/demo.json")
 	src := train.Tensor(input[T](p, "x"))
 	if contextDim > 0 {
@@ -199,7 +200,7 @@ func TestWriteRefuses(t *testing.T) {
 	if err := torch.WriteDemo(new(bytes.Buffer), realNVP(good)); err != nil {
 		t.Fatal(err)
 	}
-	refused := func(want string, f *distribution.Flow[float32]) {
+	refused := func(want string, f *flow.Flow[float32]) {
 		t.Helper()
 		err := torch.WriteDemo(new(bytes.Buffer), f)
 		if !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), want) {
@@ -220,12 +221,12 @@ func TestWriteRefuses(t *testing.T) {
 		refused(want, realNVP(r))
 	}
 	chain := realNVP(good).Layer()
-	refused("want a chain", distribution.NewFlow(chain.(*bijector.Chain[float32]).Members()[0], distribution.StandardNormal[float32](4)))
-	refused("the demo's a normal", distribution.NewFlow[float32](chain, must(distribution.NewLogistic[float32](distribution.LogisticSpec{Dim: 4}))))
+	refused("want a chain", must(flow.New(chain.(*bijector.Chain[float32]).Members()[0], distribution.StandardNormal[float32](4))))
+	refused("the demo's a normal", must(flow.New[float32](chain, must(distribution.NewLogistic[float32](distribution.LogisticSpec{Dim: 4})))))
 	c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: 4, Scale: "tanh"}, coupling.Residual[float32](coupling.ResidualSpec{})))
-	refused("the demo's a perceptron", distribution.NewFlow(must(bijector.NewChain[float32](c)), distribution.StandardNormal[float32](4)))
+	refused("the demo's a perceptron", must(flow.New(must(bijector.NewChain[float32](c)), distribution.StandardNormal[float32](4))))
 	c = must(coupling.NewAffine[float32](coupling.AffineSpec{Dim: 4, Scale: "tanh", Reverse: true}))
-	refused("reverse: true", distribution.NewFlow(must(bijector.NewChain[float32](c)), distribution.StandardNormal[float32](4)))
+	refused("reverse: true", must(flow.New(must(bijector.NewChain[float32](c)), distribution.StandardNormal[float32](4))))
 	for _, s := range []autoencoder.ConvSpec{{Height: 9}, {Width: 9}, {Channels: []int{3}}, {Height: 4, Channels: []int{1, 2}, Embedding: 3}} {
 		err := torch.WriteDemoAutoencoder(new(bytes.Buffer), must(autoencoder.NewConv[float32](s)))
 		if !errors.Is(err, bijector.ErrSpec) {
@@ -241,8 +242,8 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
-func realNVP(r coupling.Recipe) *distribution.Flow[float32] {
-	return distribution.NewFlow(must(coupling.RealNVP[float32](r)), distribution.StandardNormal[float32](r.Dim))
+func realNVP(r coupling.Recipe) *flow.Flow[float32] {
+	return must(flow.New(must(coupling.RealNVP[float32](r)), distribution.StandardNormal[float32](r.Dim)))
 }
 
 // TestImportsLiveOn: every imported flow is saved, loaded and trained like any

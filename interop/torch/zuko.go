@@ -8,7 +8,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // ZukoOptions says what a zuko flow's state does not.
@@ -33,7 +33,7 @@ type ZukoOptions struct {
 //     bias=False has weights alone.
 //   - The base distribution has mean "base.loc" and deviation "base.scale"
 //     (before zuko 1.3 "base._0" and "base._1").
-func Zuko[T bijector.Float](s *State, o ZukoOptions) (*distribution.Flow[T], error) {
+func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 	if o.Slope == 0 {
 		o.Slope = 1e-3
 	}

@@ -8,8 +8,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"github.com/bijou-flow/bijou/autoencoder"
-	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/mnist/internal/dataset"
@@ -68,15 +69,15 @@ func classifyCommand(ctx context.Context, args []string, s command.Streams) erro
 // classify are the logarithms of the classes' probabilities for each image,
 // all classes equally likely beforehand.
 func classify(m *autoencoder.Latent[float32], set *mnist.Set) ([][]float32, error) {
-	flow := m.Flow()
-	if classes := flow.ContextDim(); set.Classes() > classes {
+	f := m.Flow()
+	if classes := f.ContextDim(); set.Classes() > classes {
 		return nil, fmt.Errorf("the images have %d classes, the model knows %d; give it -data like that it was trained on", set.Classes(), classes)
 	}
-	z, err := embed(m.Encoder(), set, flow.Dim())
+	z, err := embed(m.Encoder(), set, f.Dim())
 	if err != nil {
 		return nil, err
 	}
-	logs, err := flow.Posterior(z, distribution.Classes{Log: true})
+	logs, err := f.Posterior(z, flow.Classes{Log: true})
 	if err != nil {
 		return nil, err
 	}

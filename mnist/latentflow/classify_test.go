@@ -24,7 +24,7 @@ func TestClassify(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, x := modelIn(t, convModel()), mnist.Pixels[float32](test)
-	var scores [10][]float32
+	var scores [10][]float64
 	for k := range scores {
 		context := make([]float32, 10)
 		context[k] = 1
@@ -32,7 +32,7 @@ func TestClassify(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		scores[k] = logp.Float32s()
+		scores[k] = logp
 	}
 	right, loss := 0, 0.0
 	var of3 [10]int // what threes were taken for

@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
-
-	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
@@ -16,7 +13,7 @@ import (
 const block = 2000
 
 // embed encodes a whole set, block by block.
-func embed(e autoencoder.Encoder, s *mnist.Set, width int) (*tensor.Dense, error) {
+func embed(e autoencoder.Encoder[float32], s *mnist.Set, width int) (*bijector.Rows[float32], error) {
 	z := make([]float32, 0, s.Len()*width)
 	for lo := 0; lo < s.Len(); lo += block {
 		x, err := images(s, lo, min(lo+block, s.Len()))
@@ -30,13 +27,13 @@ func embed(e autoencoder.Encoder, s *mnist.Set, width int) (*tensor.Dense, error
 		if err != nil {
 			return nil, err
 		}
-		z = append(z, y.Float32s()...)
+		z = append(z, y.Values()...)
 	}
-	return bijector.TensorOf(z, s.Len(), width), nil
+	return bijector.RowsOf(z, s.Len(), width)
 }
 
 // images are images lo to hi of a set, values in [0, 1].
-func images(s *mnist.Set, lo, hi int) (*tensor.Dense, error) {
+func images(s *mnist.Set, lo, hi int) (*bijector.Rows[float32], error) {
 	rows := make([]int, hi-lo)
 	for i := range rows {
 		rows[i] = lo + i
@@ -45,31 +42,34 @@ func images(s *mnist.Set, lo, hi int) (*tensor.Dense, error) {
 }
 
 // pick are the images of the given rows, values in [0, 1].
-func pick(s *mnist.Set, rows []int) (*tensor.Dense, error) {
-	x := bijector.TensorOf(make([]float32, len(rows)*s.Dim()), len(rows), s.Dim())
-	return x, s.Read(rows, x, nil)
+func pick(s *mnist.Set, rows []int) (*bijector.Rows[float32], error) {
+	x := bijector.NewRows[float32](len(rows), s.Dim())
+	return x, s.Read(rows, x.Dense(), nil)
 }
 
 // oneHots are n rows of a flow's context in which row i is class of(i).
-func oneHots(classes, n int, of func(i int) int) *tensor.Dense {
-	data := make([]float32, n*classes)
+func oneHots(classes, n int, of func(i int) int) *bijector.Rows[float32] {
+	rows := bijector.NewRows[float32](n, classes)
 	for i := range n {
-		data[i*classes+of(i)] = 1
-	}
-	return bijector.TensorOf(data, n, classes)
-}
-
-// rowsOf cuts a tensor of shape (n, d) into its rows.
-func rowsOf(x *tensor.Dense) [][]float32 {
-	n, d := x.Shape()[0], x.Shape()[1]
-	rows := make([][]float32, n)
-	for i := range rows {
-		rows[i] = x.Float32s()[i*d : (i+1)*d]
+		rows.Row(i)[of(i)] = 1
 	}
 	return rows
 }
 
-// stack makes a tensor of rows, of which there is at least one.
-func stack(rows [][]float32) *tensor.Dense {
-	return bijector.TensorOf(slices.Concat(rows...), len(rows), len(rows[0]))
+// rowsOf are the rows of x, in place.
+func rowsOf(x *bijector.Rows[float32]) [][]float32 {
+	rows := make([][]float32, x.Len())
+	for i := range rows {
+		rows[i] = x.Row(i)
+	}
+	return rows
+}
+
+// stack joins rows, of which there is at least one.
+func stack(rows [][]float32) *bijector.Rows[float32] {
+	x := bijector.NewRows[float32](len(rows), len(rows[0]))
+	for i, row := range rows {
+		copy(x.Row(i), row)
+	}
+	return x
 }

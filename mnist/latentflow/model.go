@@ -7,12 +7,11 @@ import (
 	"io/fs"
 	"time"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/registry"
@@ -21,8 +20,8 @@ import (
 
 // coder is an encoder with its decoder.
 type coder interface {
-	autoencoder.Encoder
-	autoencoder.Decoder
+	autoencoder.Encoder[float32]
+	autoencoder.Decoder[float32]
 }
 
 // newCoder makes the untrained encoder of c for a set's images.
@@ -41,7 +40,7 @@ func newCoder(c *config, s *mnist.Set) (coder, error) {
 const pcaImages = 20000
 
 // trainCoder trains an encoder that newCoder made, in place. An interrupted one is usable.
-func trainCoder(ctx context.Context, m autoencoder.Encoder, c *config, tr, te *mnist.Set, s command.Streams) (command.Stage, error) {
+func trainCoder(ctx context.Context, m autoencoder.Encoder[float32], c *config, tr, te *mnist.Set, s command.Streams) (command.Stage, error) {
 	start := time.Now()
 	switch m := m.(type) {
 	case *autoencoder.PCA[float32]:
@@ -63,7 +62,7 @@ func trainCoder(ctx context.Context, m autoencoder.Encoder, c *config, tr, te *m
 }
 
 // newFlow makes the untrained flow of c over an embedding.
-func newFlow(c *config, classes int) (*distribution.Flow[float32], error) {
+func newFlow(c *config, classes int) (*flow.Flow[float32], error) {
 	if c.Unconditional {
 		classes = 0
 	}
@@ -84,11 +83,11 @@ func newFlow(c *config, classes int) (*distribution.Flow[float32], error) {
 	if err != nil {
 		return nil, err
 	}
-	return distribution.NewFlow(chain, distribution.StandardNormal[float32](c.Embedding)), nil
+	return flow.New(chain, distribution.StandardNormal[float32](c.Embedding))
 }
 
 // embedded is a set's embeddings with their context.
-type embedded struct{ z, labels *tensor.Dense }
+type embedded struct{ z, labels *bijector.Rows[float32] }
 
 // source is the embeddings as training data.
 func (e embedded) source() train.Source {
@@ -101,7 +100,7 @@ func (e embedded) source() train.Source {
 
 // embedBoth encodes both sets; the labels are left out for an unconditional
 // flow.
-func embedBoth(enc autoencoder.Encoder, c *config, tr, te *mnist.Set) (a, b embedded, err error) {
+func embedBoth(enc autoencoder.Encoder[float32], c *config, tr, te *mnist.Set) (a, b embedded, err error) {
 	for _, v := range []struct {
 		set *mnist.Set
 		to  *embedded
@@ -118,7 +117,7 @@ func embedBoth(enc autoencoder.Encoder, c *config, tr, te *mnist.Set) (a, b embe
 
 // trainFlow trains a flow on embeddings, with progress under a name. An
 // interrupted one is calibrated and usable.
-func trainFlow(ctx context.Context, f *distribution.Flow[float32], c *config, tr, te embedded, name string, s command.Streams) (command.Stage, error) {
+func trainFlow(ctx context.Context, f *flow.Flow[float32], c *config, tr, te embedded, name string, s command.Streams) (command.Stage, error) {
 	start := time.Now()
 	o := c.options("flow", c.FlowEpochs, c.FlowRate, train.Adam{WeightDecay: c.FlowDecay, Decoupled: true})
 	o.Validation = te.source()

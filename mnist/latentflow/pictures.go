@@ -8,17 +8,17 @@ import (
 	"slices"
 	"strconv"
 
-	"gorgonia.org/tensor"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
 
 	"github.com/bijou-flow/bijou/autoencoder"
-	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/mnist"
 )
 
 // gallery draws what a trained model can do.
 type gallery struct {
 	coder   coder
-	flow    *distribution.Flow[float32]
+	flow    *flow.Flow[float32]
 	test    *mnist.Set
 	classes int // of the flow's context; 0: unconditional
 	seed    uint64
@@ -30,7 +30,7 @@ const columns = 10
 func (g gallery) draw(dir string) error {
 	for _, p := range []struct {
 		name string
-		make func() (mnist.Grid, *tensor.Dense, error)
+		make func() (mnist.Grid, *bijector.Rows[float32], error)
 	}{
 		{samplesFile, g.samples},
 		{reconstructionsFile, g.reconstructions},
@@ -54,7 +54,7 @@ func (g gallery) grid(rows, cols int) mnist.Grid {
 
 // samples are draws, a class a row, each row from the likeliest to the least
 // likely; without classes, a hundred in that order.
-func (g gallery) samples() (mnist.Grid, *tensor.Dense, error) {
+func (g gallery) samples() (mnist.Grid, *bijector.Rows[float32], error) {
 	rows, groups, flow := columns, 1, g.flow
 	grid := g.grid(rows, columns)
 	if g.classes > 0 {
@@ -72,14 +72,14 @@ func (g gallery) samples() (mnist.Grid, *tensor.Dense, error) {
 	if err != nil {
 		return grid, nil, err
 	}
-	order := byDensity(logp.Float32s(), groups)
+	order := byDensity(logp, groups)
 	x, err := decodeRows(g.coder, z, order)
 	return grid, x, err
 }
 
 // byDensity are the rows of logp from the highest log-density down, within
 // each of so many groups of one size.
-func byDensity(logp []float32, groups int) []int {
+func byDensity(logp []float64, groups int) []int {
 	order := make([]int, len(logp))
 	for i := range order {
 		order[i] = i
@@ -91,7 +91,7 @@ func byDensity(logp []float32, groups int) []int {
 }
 
 // decodeRows decodes the rows of z in an order.
-func decodeRows(d autoencoder.Decoder, z *tensor.Dense, order []int) (*tensor.Dense, error) {
+func decodeRows(d autoencoder.Decoder[float32], z *bijector.Rows[float32], order []int) (*bijector.Rows[float32], error) {
 	rows := rowsOf(z)
 	picked := make([][]float32, len(order))
 	for i, r := range order {
@@ -102,7 +102,7 @@ func decodeRows(d autoencoder.Decoder, z *tensor.Dense, order []int) (*tensor.De
 
 // reconstructions are pairs of rows: test images above what the autoencoder
 // makes of them.
-func (g gallery) reconstructions() (mnist.Grid, *tensor.Dense, error) {
+func (g gallery) reconstructions() (mnist.Grid, *bijector.Rows[float32], error) {
 	const pairs = 4
 	n := min(pairs*columns, g.test.Len()/columns*columns)
 	if n == 0 {
@@ -136,7 +136,7 @@ func (g gallery) reconstructions() (mnist.Grid, *tensor.Dense, error) {
 // interpolation walks in latent space: each row leads from a test image of one
 // class to one of the next, through evenly spaced points between their latents
 // and, where the flow is conditional, between their labels.
-func (g gallery) interpolation() (mnist.Grid, *tensor.Dense, error) {
+func (g gallery) interpolation() (mnist.Grid, *bijector.Rows[float32], error) {
 	ends, classes := firstOfEach(g.test)
 	n := len(ends)
 	x, err := pick(g.test, ends)

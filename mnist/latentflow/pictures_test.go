@@ -47,7 +47,7 @@ func TestSamplesInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for k := range 10 {
-		row := slices.Clone(logp.Float32s()[10*k : 10*k+10])
+		row := slices.Clone(logp[10*k : 10*k+10])
 		for i, v := range row[1:] {
 			if v > row[i]+1e-3 {
 				t.Errorf("digit %d: the log-densities are %v", k, row)
@@ -120,9 +120,9 @@ func TestExtremes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logp := make([]float32, test.Len())
+	logp := make([]float64, test.Len())
 	for i := range logp {
-		logp[i] = float32(i * 37 % 100) // 27 has 99, 54 has 98; 0 has 0, 73 has 1
+		logp[i] = float64(i * 37 % 100) // 27 has 99, 54 has 98; 0 has 0, 73 has 1
 	}
 	img, err := drawExtremes(test, logp)
 	if err != nil {

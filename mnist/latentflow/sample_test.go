@@ -132,15 +132,15 @@ func TestPictureSize(t *testing.T) {
 
 // TestByDensity: from high to low within each group, equal ones as they stood.
 func TestByDensity(t *testing.T) {
-	nan := float32(math.NaN())
+	nan := math.NaN()
 	for _, c := range []struct {
-		logp   []float32
+		logp   []float64
 		groups int
 		want   []int
 	}{
-		{[]float32{1, 3, 2, 3}, 1, []int{1, 3, 2, 0}},
-		{[]float32{1, 3, 2, 5, 4, 6}, 2, []int{1, 2, 0, 5, 3, 4}},
-		{[]float32{nan, -7, float32(math.Inf(-1))}, 1, []int{1, 2, 0}},
+		{[]float64{1, 3, 2, 3}, 1, []int{1, 3, 2, 0}},
+		{[]float64{1, 3, 2, 5, 4, 6}, 2, []int{1, 2, 0, 5, 3, 4}},
+		{[]float64{nan, -7, math.Inf(-1)}, 1, []int{1, 2, 0}},
 	} {
 		if got := byDensity(c.logp, c.groups); !slices.Equal(got, c.want) {
 			t.Errorf("byDensity(%v, %d) = %v, want %v", c.logp, c.groups, got, c.want)

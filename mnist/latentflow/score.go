@@ -57,7 +57,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	printScores(s, test, logp)
 	if values.Path != "" {
-		if err := values.Write(s, func(to io.Writer) error { return npyio.Write(to, logp) }); err != nil {
+		if err := values.Write(s, func(to io.Writer) error { return npyio.Write(to, narrow(logp)) }); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 
 // scoreSet is the log-density of each image's embedding in nats, under its
 // label where the flow is conditional.
-func scoreSet(m *autoencoder.Latent[float32], set *mnist.Set) ([]float32, error) {
+func scoreSet(m *autoencoder.Latent[float32], set *mnist.Set) ([]float64, error) {
 	flow := m.Flow()
 	if classes := flow.ContextDim(); classes > 0 {
 		if set.Classes() > classes {
@@ -78,20 +78,24 @@ func scoreSet(m *autoencoder.Latent[float32], set *mnist.Set) ([]float32, error)
 	if err != nil {
 		return nil, err
 	}
-	logp, err := flow.LogProb(z)
-	if err != nil {
-		return nil, err
+	return flow.LogProb(z)
+}
+
+// narrow is v in float32.
+func narrow(v []float64) []float32 {
+	n := make([]float32, len(v))
+	for i, u := range v {
+		n[i] = float32(u)
 	}
-	return logp.Float32s(), nil
+	return n
 }
 
 // printScores prints mean, quantiles and the mean of each class.
-func printScores(s command.Streams, set *mnist.Set, logp []float32) {
-	all := make([]float64, len(logp))
+func printScores(s command.Streams, set *mnist.Set, logp []float64) {
+	all := slices.Clone(logp)
 	classes := make([][]float64, set.Classes())
 	for i, v := range logp {
-		all[i] = float64(v)
-		classes[set.Label(i)] = append(classes[set.Label(i)], float64(v))
+		classes[set.Label(i)] = append(classes[set.Label(i)], v)
 	}
 	mean, dev := stat.MeanStdDev(all, nil)
 	fmt.Fprintf(s.Out, "log-density of %d test images' embeddings, nats\n", len(all))
@@ -109,7 +113,7 @@ func printScores(s command.Streams, set *mnist.Set, logp []float32) {
 
 // drawExtremes draws two rows of images, the likeliest and the least likely,
 // with their labels.
-func drawExtremes(set *mnist.Set, logp []float32) (image.Image, error) {
+func drawExtremes(set *mnist.Set, logp []float64) (image.Image, error) {
 	order := byDensity(logp, 1)
 	n := min(columns, len(order))
 	worst := slices.Clone(order[len(order)-n:])

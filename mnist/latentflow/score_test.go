@@ -46,7 +46,7 @@ func TestScore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := distance(values, want.Float32s()); d > 1e-4 {
+		if d := distance(values, narrow(want)); d > 1e-4 {
 			t.Errorf("%s: values are %v away from the model's", model, d)
 		}
 

@@ -134,7 +134,7 @@ type result struct {
 
 // sweepEncoder is the encoder of a saved model, or a new one that is to be
 // trained.
-func sweepEncoder(c *config, model string, tr *mnist.Set) (enc autoencoder.Encoder, fresh bool, err error) {
+func sweepEncoder(c *config, model string, tr *mnist.Set) (enc autoencoder.Encoder[float32], fresh bool, err error) {
 	if model == "" {
 		enc, err = newCoder(c, tr)
 		return enc, true, err

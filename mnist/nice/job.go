@@ -10,10 +10,11 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 
-	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/mnist"
@@ -100,7 +101,7 @@ func newJob(c *config, s command.Streams) (*job, error) {
 }
 
 func (j *job) bits(logp float64) float64 {
-	return distribution.BitsPerDim(logp, j.images.Dim(), levels)
+	return flow.BitsPerDim(logp, j.images.Dim(), levels)
 }
 
 // nats describes a test log-likelihood.

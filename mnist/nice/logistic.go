@@ -22,15 +22,15 @@ func fitMarginals(src train.Source) (marginals, error) {
 	for i := range rows {
 		rows[i] = i * src.Len() / n
 	}
-	x := bijector.TensorOf(make([]float32, n*d), n, d)
-	if err := src.Read(rows, x, nil); err != nil {
+	x := bijector.NewRows[float32](n, d)
+	if err := src.Read(rows, x.Dense(), nil); err != nil {
 		return marginals{}, err
 	}
 	m := marginals{make([]float64, d), make([]float64, d)}
 	column := make([]float64, n)
 	for j := range d {
 		for i := range column {
-			column[i] = float64(x.Float32s()[i*d+j])
+			column[i] = float64(x.Row(i)[j])
 		}
 		m.loc[j], m.scale[j] = fitLogistic(column)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // outScale shrinks the conditioners' initial last layers: the flow starts near
@@ -32,8 +33,8 @@ const outScale = 0.1
 // distribution of each pixel that is likeliest. The scales of the outputs are
 // constants, and fold into the last layers of an ordinary NICE flow.
 type model struct {
-	nice  *distribution.Flow[float32] // to be saved: valid after fold
-	twin  *distribution.Flow[float32] // to be trained
+	nice  *flow.Flow[float32] // to be saved: valid after fold
+	twin  *flow.Flow[float32] // to be trained
 	heads []head
 }
 
@@ -97,7 +98,12 @@ func newModel(c *config, m marginals) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &model{nice: distribution.NewFlow(chain, base), twin: distribution.NewFlow(twin, base), heads: heads}, nil
+	built := &model{heads: heads}
+	if built.nice, err = flow.New(chain, base); err != nil {
+		return nil, err
+	}
+	built.twin, err = flow.New(twin, base)
+	return built, err
 }
 
 // last is the weight and the bias of a map's last layer.

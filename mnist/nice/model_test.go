@@ -6,12 +6,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
-	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -49,8 +48,8 @@ func TestStart(t *testing.T) {
 	for i := range rows {
 		rows[i] = i
 	}
-	x := bijector.TensorOf(make([]float32, n*d), n, d)
-	if err := src.Read(rows, x, nil); err != nil {
+	x := testkit.Rows(make([]float32, n*d), n, d)
+	if err := src.Read(rows, x.Dense(), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := 0.0
@@ -82,7 +81,7 @@ func TestFold(t *testing.T) {
 	for _, d := range []int{6, 7} {
 		m := tinyModel(t, 3, someMarginals(d))
 		rng := rand.New(rand.NewPCG(1, 2))
-		one := bijector.TensorOf(make([]float32, d), 1, d)
+		one := testkit.Rows(make([]float32, d), 1, d)
 		before := logProbs(t, m.twin, one)[0] // makes copies of the weights, which must not outlive them
 		for _, p := range m.twin.Params() {
 			for i := range p.Data {
@@ -90,13 +89,13 @@ func TestFold(t *testing.T) {
 			}
 		}
 		m.twin.Changed()
-		x := bijector.TensorOf(make([]float32, 20*d), 20, d)
+		x := testkit.Rows(make([]float32, 20*d), 20, d)
 		for i := range x.Float32s() {
 			x.Float32s()[i] = float32(rng.NormFloat64())
 		}
 		m.fold()
 		m.fold() // once more changes nothing
-		for _, x := range []*tensor.Dense{one, x} {
+		for _, x := range []*bijector.Rows[float32]{one, x} {
 			twin, folded := logProbs(t, m.twin, x), logProbs(t, m.nice, x)
 			for i, v := range twin {
 				if !near(v, folded[i], 1e-4*math.Abs(v)) || near(v, before, 1e-3) {
@@ -107,7 +106,7 @@ func TestFold(t *testing.T) {
 	}
 }
 
-func logProbs(t *testing.T, f *distribution.Flow[float32], x *tensor.Dense) []float64 {
+func logProbs(t *testing.T, f *flow.Flow[float32], x *bijector.Rows[float32]) []float64 {
 	t.Helper()
 	logp := make([]float64, x.Shape()[0])
 	if err := f.LogProbInto(logp, x); err != nil {

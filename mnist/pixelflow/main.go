@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bijou-flow/bijou/flow"
+
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/internal/command"
@@ -106,19 +108,22 @@ func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	flow := distribution.NewFlow(chain, distribution.StandardNormal[float32](chain.Dim()))
+	f, err := flow.New(chain, distribution.StandardNormal[float32](chain.Dim()))
+	if err != nil {
+		return err
+	}
 	if err := c.out.Prepare(); err != nil {
 		return err
 	}
 	if c.validate > 0 {
 		c.options.Validation = c.source(te.Head(min(c.validate, te.Len())))
 	}
-	bits := func(nll float64) float64 { return distribution.BitsPerDim(-nll, chain.Dim(), levels) }
+	bits := func(nll float64) float64 { return flow.BitsPerDim(-nll, chain.Dim(), levels) }
 	say := func(training, test float64) string {
 		return fmt.Sprintf("training %.4f, test %.4f bits a dimension", bits(training), bits(test))
 	}
 	start := time.Now()
-	report, err := command.Fit(ctx, flow, c.source(tr), c.options, "flow", say, s)
+	report, err := command.Fit(ctx, f, c.source(tr), c.options, "flow", say, s)
 	stage := command.NewStage(report, start)
 	ended := err // early, with what was trained until then
 	switch {
@@ -129,7 +134,7 @@ func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 	case ended != nil && !errors.Is(ended, train.ErrDiverged):
 		return ended
 	}
-	nll, err := train.Evaluate(context.Background(), flow, c.source(te))
+	nll, err := train.Evaluate(context.Background(), f, c.source(te))
 	if err != nil {
 		return err
 	}
@@ -138,7 +143,7 @@ func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	defer c.out.Close()
-	drawing, err := c.write(dir, flow, stage, tr)
+	drawing, err := c.write(dir, f, stage, tr)
 	if err != nil {
 		return errors.Join(ended, err)
 	}
@@ -147,7 +152,7 @@ func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 			return err
 		}
 	}
-	fmt.Fprintf(s.Out, "parameters           %d\n", command.CountParams(flow))
+	fmt.Fprintf(s.Out, "parameters           %d\n", command.CountParams(f))
 	fmt.Fprintf(s.Out, "test log-likelihood  %.2f nats an image\n", -nll)
 	fmt.Fprintf(s.Out, "test bits per dim    %.4f\n", bits(nll))
 	fmt.Fprintf(s.Out, "training             %.0f s\n", stage.Seconds)
@@ -158,15 +163,15 @@ func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 
 // write puts model and pictures into a directory, and returns the time of
 // drawing.
-func (c *config) write(dir string, flow *distribution.Flow[float32], stage command.Stage, set *mnist.Set) (time.Duration, error) {
-	if err := registry.Save(filepath.Join(dir, modelFile), flow); err != nil {
+func (c *config) write(dir string, f *flow.Flow[float32], stage command.Stage, set *mnist.Set) (time.Duration, error) {
+	if err := registry.Save(filepath.Join(dir, modelFile), f); err != nil {
 		return 0, err
 	}
 	curve := command.Curve{Title: "flow", Unit: "negative log-likelihood, nats an image", Epochs: stage.Epochs}
 	if err := command.DrawCurves(filepath.Join(dir, curvesFile), []command.Curve{curve}); err != nil {
 		return 0, err
 	}
-	return c.draw(filepath.Join(dir, samplesFile), flow, set)
+	return c.draw(filepath.Join(dir, samplesFile), f, set)
 }
 
 // source is a set's dequantised images, with their labels where the flow takes
@@ -182,7 +187,7 @@ func (c *config) source(set *mnist.Set) train.Source {
 const draws = 100
 
 // draw draws a picture, a class a row where the flow knows classes.
-func (c *config) draw(path string, flow *distribution.Flow[float32], set *mnist.Set) (time.Duration, error) {
+func (c *config) draw(path string, f *flow.Flow[float32], set *mnist.Set) (time.Duration, error) {
 	const cols = 10
 	grid := mnist.Grid{Cols: cols, Height: set.Height(), Width: set.Width()}
 	if c.conditional {
@@ -197,10 +202,10 @@ func (c *config) draw(path string, flow *distribution.Flow[float32], set *mnist.
 		if err != nil {
 			return 0, err
 		}
-		flow = flow.Given(classes)
+		f = f.Given(classes)
 	}
 	start := time.Now()
-	x, err := flow.Sample(rand.New(rand.NewPCG(c.options.Seed, 1)), draws)
+	x, err := f.Sample(rand.New(rand.NewPCG(c.options.Seed, 1)), draws)
 	if err != nil {
 		return 0, err
 	}

@@ -12,13 +12,12 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/onnx"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -87,13 +86,13 @@ func must[V any](v V, err error) V {
 
 type namedFlow[T bijector.Float] struct {
 	name string
-	flow *distribution.Flow[T]
+	flow *flow.Flow[T]
 }
 
 // flows are trained a little, so that batch norm has statistics, actnorm is
 // initialised, and nothing is zero.
 func flows[T bijector.Float]() []namedFlow[T] {
-	trained := func(f *distribution.Flow[T]) *distribution.Flow[T] {
+	trained := func(f *flow.Flow[T]) *flow.Flow[T] {
 		src := train.Tensor(rowsFor[T](f, 1, 200))
 		if f.ContextDim() > 0 {
 			src = src.Given(uniform[T](2, 200, classes))
@@ -101,8 +100,8 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		must(train.Fit(context.Background(), f, src, train.Options{Epochs: 2}))
 		return f
 	}
-	over := func(l bijector.Layer[T], base distribution.Base[T]) *distribution.Flow[T] {
-		return trained(distribution.NewFlow(l, base))
+	over := func(l bijector.Layer[T], base distribution.Base[T]) *flow.Flow[T] {
+		return trained(must(flow.New(l, base)))
 	}
 	standard := distribution.StandardNormal[T](dim)
 	recipe := coupling.Recipe{Dim: dim, ContextDim: classes, Layers: 3, Hidden: []int{8, 8}, Seed: 1}
@@ -130,7 +129,7 @@ func flows[T bijector.Float]() []namedFlow[T] {
 	embedding := must(coupling.NewMLP[T](coupling.MLPSpec{In: classes, Out: 2, Hidden: []int{6}}))
 	seen := recipe
 	seen.ContextDim = 2
-	all = append(all, namedFlow[T]{"embedding", trained(distribution.NewConditional[T](must(coupling.RealNVP[T](seen)), standard, embedding))})
+	all = append(all, namedFlow[T]{"embedding", trained(must(flow.NewWithEmbedding[T](must(coupling.RealNVP[T](seen)), standard, embedding)))})
 	for _, activation := range []string{"relu", "tanh"} {
 		net := coupling.Residual[T](coupling.ResidualSpec{Hidden: 8, Activation: activation, Seed: 5})
 		c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: dim, Scale: "exp", Reverse: true}, net))
@@ -169,13 +168,13 @@ func image[T bijector.Float]() bijector.Layer[T] {
 }
 
 // rowsFor are standard normal rows for a flow.
-func rowsFor[T bijector.Float](f *distribution.Flow[T], seed uint64, n int) *tensor.Dense {
+func rowsFor[T bijector.Float](f *flow.Flow[T], seed uint64, n int) *bijector.Rows[T] {
 	return normal[T](seed, n, f.Dim())
 }
 
 // flowVectors runs a flow in both directions. The inverse starts at the
 // forward's results, so that every row is in the domain.
-func flowVectors[T bijector.Float](name string, f *distribution.Flow[T]) []vectors {
+func flowVectors[T bijector.Float](name string, f *flow.Flow[T]) []vectors {
 	x := rowsFor(f, 3, rows)
 	if name == "nsf" {
 		x.Set(0, T(30)) // outside of a spline's box
@@ -193,7 +192,7 @@ func flowVectors[T bijector.Float](name string, f *distribution.Flow[T]) []vecto
 	return []vectors{
 		{
 			Name: name + "-forward", DType: dtype[T](), In: in, model: export(f, onnx.Forward),
-			Out: map[string]array{"z": arrayOf[T](z), "log_prob": arrayOf[T](must(given.LogProb(x)))},
+			Out: map[string]array{"z": arrayOf[T](z), "log_prob": {Shape: []int{x.Len()}, Data: must(given.LogProb(x))}},
 		},
 		{
 			Name: name + "-inverse", DType: dtype[T](), In: back, model: export(f, onnx.Inverse),
@@ -202,25 +201,25 @@ func flowVectors[T bijector.Float](name string, f *distribution.Flow[T]) []vecto
 	}
 }
 
-func export[T bijector.Float](f *distribution.Flow[T], d onnx.Direction) []byte {
+func export[T bijector.Float](f *flow.Flow[T], d onnx.Direction) []byte {
 	var b bytes.Buffer
 	must(0, onnx.Export(&b, f, d))
 	return b.Bytes()
 }
 
 // coder is an encoder with its decoder.
-type coder interface {
-	autoencoder.Encoder
-	autoencoder.Decoder
+type coder[T bijector.Float] interface {
+	autoencoder.Encoder[T]
+	autoencoder.Decoder[T]
 }
 
 func coderVectors[T bijector.Float]() (all []vectors) {
 	pca := must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 12, Embedding: 4, Whiten: true}))
 	must(0, pca.Fit(uniform[T](5, 50, 12)))
 	for _, c := range []struct {
-		name string
-		coder
-		dim int
+		name  string
+		coder coder[T]
+		dim   int
 	}{
 		{"conv", must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 9, Width: 12, InChannels: 2, Channels: []int{3, 5}, Embedding: 4, Bias: true, Seed: 1})), 216},
 		{"conv-decoder-bias", must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 8, Channels: []int{3, 5}, Embedding: 4, DecoderBias: true, Seed: 2})), 64},
@@ -229,7 +228,7 @@ func coderVectors[T bijector.Float]() (all []vectors) {
 		{"identity", must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 4})), 4},
 	} {
 		x := uniform[T](6, rows, c.dim)
-		z := must(c.Encode(x))
+		z := must(c.coder.Encode(x))
 		var encoder, decoder bytes.Buffer
 		must(0, onnx.ExportEncoder[T](&encoder, c.coder))
 		must(0, onnx.ExportDecoder[T](&decoder, c.coder))
@@ -241,34 +240,34 @@ func coderVectors[T bijector.Float]() (all []vectors) {
 			},
 			vectors{
 				Name: c.name + "-decoder", DType: dtype[T](), model: decoder.Bytes(),
-				In: map[string]array{"z": arrayOf[T](z)}, Out: map[string]array{"x": arrayOf[T](must(c.Decode(z)))},
+				In: map[string]array{"z": arrayOf[T](z)}, Out: map[string]array{"x": arrayOf[T](must(c.coder.Decode(z)))},
 			},
 		)
 	}
 	return all
 }
 
-func normal[T bijector.Float](seed uint64, n, d int) *tensor.Dense {
+func normal[T bijector.Float](seed uint64, n, d int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	return fill(n, d, func() T { return T(rng.NormFloat64()) })
 }
 
-func uniform[T bijector.Float](seed uint64, n, d int) *tensor.Dense {
+func uniform[T bijector.Float](seed uint64, n, d int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	return fill(n, d, func() T { return T(rng.Float64()) })
 }
 
-func fill[T bijector.Float](n, d int, draw func() T) *tensor.Dense {
-	data := make([]T, n*d)
-	for i := range data {
-		data[i] = draw()
+func fill[T bijector.Float](n, d int, draw func() T) *bijector.Rows[T] {
+	x := bijector.NewRows[T](n, d)
+	for i := range x.Values() {
+		x.Values()[i] = draw()
 	}
-	return tensor.New(tensor.WithShape(n, d), tensor.WithBacking(data))
+	return x
 }
 
-func arrayOf[T bijector.Float](t *tensor.Dense) array {
-	a := array{Shape: t.Shape().Clone()}
-	for _, v := range t.Data().([]T) {
+func arrayOf[T bijector.Float](r *bijector.Rows[T]) array {
+	a := array{Shape: r.Shape().Clone()}
+	for _, v := range r.Values() {
 		a.Data = append(a.Data, float64(v))
 	}
 	return a

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 )
 
@@ -27,9 +25,9 @@ type Spec struct {
 // with x_{-1} = 0 and log|det dz/dx| = sum_j a_j, since the Jacobian is
 // triangular.
 type Layer[T bijector.Float] struct {
-	spec    Spec
-	w, v    []T // (dim, 1+context) and (dim-1), v_1 first
-	tensors bijector.Tensors[T]
+	bijector.TensorMethods[T]
+	spec Spec
+	w, v []T // (dim, 1+context) and (dim-1), v_1 first
 }
 
 // New makes a Layer that is still the identity.
@@ -37,7 +35,9 @@ func New[T bijector.Float](s Spec) (*Layer[T], error) {
 	if s.Dim < 2 || s.Context < 0 {
 		return nil, fmt.Errorf("shear: %d features and %d of context, want at least 2 and 0: %w", s.Dim, s.Context, bijector.ErrSpec)
 	}
-	return &Layer[T]{spec: s, w: make([]T, s.Dim*(1+s.Context)), v: make([]T, s.Dim-1)}, nil
+	l := &Layer[T]{spec: s, w: make([]T, s.Dim*(1+s.Context)), v: make([]T, s.Dim-1)}
+	l.TensorMethods = bijector.NewTensorMethods[T](l)
+	return l, nil
 }
 
 // Dim is the number of features.
@@ -59,17 +59,6 @@ func (l *Layer[T]) Buffers() []bijector.Buffer { return nil }
 
 // Spec is the Spec.
 func (l *Layer[T]) Spec() any { return l.spec }
-
-// Forward maps data to latent.
-func (l *Layer[T]) Forward(x *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Forward(l, x) }
-
-// Inverse maps latent to data.
-func (l *Layer[T]) Inverse(z *tensor.Dense) (*tensor.Dense, error) { return l.tensors.Inverse(l, z) }
-
-// LogDetJacobian is log|det dz/dx| at each row of x.
-func (l *Layer[T]) LogDetJacobian(x *tensor.Dense) (*tensor.Dense, error) {
-	return l.tensors.LogDetJacobian(l, x)
-}
 
 // NewPass returns an evaluation pass.
 func (l *Layer[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return &pass[T]{l: l} }

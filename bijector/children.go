@@ -1,0 +1,77 @@
+// The parts of a container, and what is saved of them.
+
+package bijector
+
+import "fmt"
+
+// Child is a part of a container, under the name that its state is stored by:
+// a layer, a base distribution, a network, a whole flow. A part without state
+// may be of any type.
+type Child struct {
+	Name string
+	Part any
+}
+
+// Children are the parts of a container, in the order of its parameters and
+// gradients. It fans out what a container has to tell them.
+type Children[T Float] []Child
+
+// Params are the parts' parameters, each behind the part's name and a dot:
+// "0.weight".
+func (c Children[T]) Params() []Param[T] {
+	var all []Param[T]
+	for _, child := range c {
+		if s, ok := child.Part.(Stateful[T]); ok {
+			for _, p := range s.Params() {
+				p.Name = child.Name + "." + p.Name
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// Buffers are named like Params.
+func (c Children[T]) Buffers() []Buffer {
+	var all []Buffer
+	for _, child := range c {
+		if s, ok := child.Part.(Stateful[T]); ok {
+			for _, b := range s.Buffers() {
+				b.Name = child.Name + "." + b.Name
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// Changed tells the parts that their state was written to.
+func (c Children[T]) Changed() {
+	for _, child := range c {
+		if p, ok := child.Part.(Changer); ok {
+			p.Changed()
+		}
+	}
+}
+
+// Validate returns the first part's objection to its own state, behind the
+// part's name.
+func (c Children[T]) Validate() error {
+	for _, child := range c {
+		if v, ok := child.Part.(Validator); ok {
+			if err := v.Validate(); err != nil {
+				return fmt.Errorf("%s: %w", child.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// NodeOf is the node of a part within its container's spec. That of a part
+// without a spec is empty, and saving refuses it by name.
+func NodeOf[T Float](part any) (n Node) {
+	if s, ok := part.(Stateful[T]); ok {
+		n.Spec = s.Spec()
+	}
+	return n
+}

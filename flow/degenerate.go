@@ -1,0 +1,197 @@
+// Data that no density describes: columns that are constant, repeated, or
+// follow from the others.
+
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/columns"
+	"github.com/bijou-flow/bijou/internal/random"
+)
+
+// ErrDegenerate: the rows lie in fewer dimensions than they have values, where
+// the density of a flow grows without bound.
+var ErrDegenerate = errors.New("degenerate data")
+
+const (
+	// minResidual is the share of a column's variance that the other columns do
+	// not explain, below which they explain it all: that of a flow's scales of
+	// 1e-5.
+	minResidual = 1e-10
+	// maxRoundingResidual bounds what rounding may add to that: values with few digits
+	// behind a large mean are correlated, not dependent.
+	maxRoundingResidual = 1e-6
+	// maxColumns is the number of columns among which linear combinations are
+	// looked for; among more, only columns that are equal.
+	maxColumns = 512
+	// minExcessRows is by how much rows have to outnumber columns before a coincidence
+	// says something about them.
+	minExcessRows = 16
+)
+
+// CheckData names the first column of a training set that is constant or
+// follows from those before it, where the likelihood of a density has no
+// maximum: it returns ErrDegenerate. Training asks before its first step.
+func (d *density[T]) CheckData(x bijector.Mat[T]) error {
+	all := columns.Describe(x)
+	for j, c := range all {
+		if c.IsConstant() {
+			return fmt.Errorf("flow: column %d (of %d, counted from 0) is %v in all rows, and a density is not finite there; drop it, or set train.Options.Noise: %w", j, x.D, x.Feature(j)[0], ErrDegenerate)
+		}
+	}
+	if x.N < x.D+minExcessRows {
+		return nil
+	}
+	if x.D > maxColumns {
+		return checkEqual(x)
+	}
+	return checkDependent(x, all)
+}
+
+// checkEqual finds columns that hold the same values, by their sums of bits.
+func checkEqual[T bijector.Float](x bijector.Mat[T]) error {
+	seen := map[uint64]int{}
+	for j := range x.D {
+		h := uint64(0)
+		for _, v := range x.Feature(j) {
+			h = random.Mix(h ^ math.Float64bits(float64(v)))
+		}
+		if i, ok := seen[h]; ok && slices.Equal(x.Feature(i), x.Feature(j)) {
+			return dependence(j, []int{i})
+		}
+		seen[h] = j
+	}
+	return nil
+}
+
+// dependence is the error about a column that others explain.
+func dependence(j int, others []int) error {
+	names := make([]string, len(others))
+	for k, i := range others {
+		names[k] = fmt.Sprint(i)
+	}
+	what := "a multiple of column"
+	if len(others) > 1 {
+		what = "a linear combination of columns"
+	}
+	return fmt.Errorf("flow: column %d (counted from 0) is %s %s, up to a constant, in all rows, and a density is not finite there; drop it, or set train.Options.Noise: %w",
+		j, what, strings.Join(names, ", "), ErrDegenerate)
+}
+
+// checkDependent factors the correlation matrix of some rows, C = L L^T, column
+// by column. What is left of column j after regression on those before it has
+// the variance L_jj^2; where that is next to nothing, the regression is
+// compared with all rows.
+func checkDependent[T bijector.Float](x bijector.Mat[T], all []columns.Column) error {
+	d := x.D
+	k := min(x.N, 4*d+256)
+	z := make([]float64, d*k) // some rows, standardised, a column after the other
+	for j := range d {
+		f, c := x.Feature(j), all[j]
+		for i := range k {
+			z[j*k+i] = (float64(f[i*x.N/k]) - c.Mean) / c.Deviation
+		}
+	}
+	l := make([]float64, d*d)
+	for j := range d {
+		limit := min(minResidual+sq(4*all[j].Rounding), maxRoundingResidual)
+		row := l[j*d:]
+		for i := 0; i <= j; i++ {
+			s := dot(z[i*k:][:k], z[j*k:][:k])/float64(k) - dot(l[i*d:][:i], row[:i])
+			switch {
+			case i < j && l[i*d+i] > 0:
+				row[i] = s / l[i*d+i]
+			case i == j && s > limit:
+				row[j] = math.Sqrt(s)
+			case i == j:
+				// Left out of the factor, unless other rows speak for it.
+				b := regression(l, d, j)
+				if residual(x, all, b, j) <= min(limit+sq(4*spread(all, b)), maxRoundingResidual) {
+					return dependence(j, leading(b, j))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// regression solves L_j^T b = l_j: column j is the sum of b_i times column i,
+// all of them standardised.
+func regression(l []float64, d, j int) []float64 {
+	b := make([]float64, j)
+	for i := j - 1; i >= 0; i-- {
+		if l[i*d+i] == 0 {
+			continue
+		}
+		s := l[j*d+i]
+		for m := i + 1; m < j; m++ {
+			s -= l[m*d+i] * b[m]
+		}
+		b[i] = s / l[i*d+i]
+	}
+	return b
+}
+
+// residual is the variance of column j, standardised, that a regression leaves
+// over all rows.
+func residual[T bijector.Float](x bijector.Mat[T], all []columns.Column, b []float64, j int) float64 {
+	sum := 0.0
+	for i := range x.N {
+		r := (float64(x.Feature(j)[i]) - all[j].Mean) / all[j].Deviation
+		for m, w := range b {
+			if w != 0 {
+				r -= w * (float64(x.Feature(m)[i]) - all[m].Mean) / all[m].Deviation
+			}
+		}
+		sum += r * r
+	}
+	return sum / float64(x.N)
+}
+
+// spread is the rounding that a regression hands on.
+func spread(all []columns.Column, b []float64) (sum float64) {
+	for i, w := range b {
+		sum += math.Abs(w) * all[i].Rounding
+	}
+	return sum
+}
+
+// leading are the columns that a regression is made of, at most five of them, in
+// their order.
+func leading(b []float64, j int) []int {
+	all := make([]int, j)
+	for i := range all {
+		all[i] = i
+	}
+	slices.SortStableFunc(all, func(p, q int) int {
+		switch a, c := math.Abs(b[p]), math.Abs(b[q]); {
+		case a > c:
+			return -1
+		case a < c:
+			return 1
+		}
+		return 0
+	})
+	n := 1
+	for n < min(len(all), 5) && math.Abs(b[all[n]]) > 1e-4*math.Abs(b[all[0]]) {
+		n++
+	}
+	all = all[:n]
+	slices.Sort(all)
+	return all
+}
+
+func dot(a, b []float64) (sum float64) {
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return sum
+}
+
+func sq(v float64) float64 { return v * v }

@@ -1,0 +1,149 @@
+// The flow as training sees it: an objective, its loss and its gradient.
+
+package flow
+
+import (
+	"fmt"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+)
+
+// Check returns nil where the flow can be trained and drawn from, and
+// otherwise an error that names what is in the way: a temperature below 0, a
+// layer or a base without a gradient.
+func (f *Flow[T]) Check() error {
+	if err := f.sampleOptions.validate(); err != nil {
+		return err
+	}
+	if b, ok := f.base.(interface{ CheckTrainable() error }); ok {
+		if err := b.CheckTrainable(); err != nil {
+			return fmt.Errorf("base: %w", err)
+		}
+	}
+	return bijector.CheckTrainable(f.layer)
+}
+
+// NewLossPass returns a pass that sets loss[i] = -log p(x_i), in nats, in
+// evaluation mode.
+func (f *Flow[T]) NewLossPass(o bijector.PassOptions) bijector.LossPass[T] {
+	return &lossPass[T]{f.newScorePass(o)}
+}
+
+type lossPass[T bijector.Float] struct{ *scorePass[T] }
+
+func (p *lossPass[T]) Loss(x, cond bijector.Mat[T], loss []float64) {
+	p.logProb(x, cond, loss)
+	negate(loss, loss)
+}
+
+// NewStepPass returns a pass that sets the same loss in training mode, and
+// adds the gradient of its mean. It panics where Check returns an error.
+func (f *Flow[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T] {
+	return &stepPass[T]{gradPass: f.newGradPass(o), dlogp: make([]float64, o.MaxBatch)}
+}
+
+type stepPass[T bijector.Float] struct {
+	*gradPass[T]
+	dlogp []float64
+}
+
+// Step: the mean loss is L = -1/n sum_i log p(x_i), which has the gradient -1/n
+// with respect to each of the log-densities.
+func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
+	p.logProb(x, cond, loss)
+	negate(loss, loss)
+	dlogp := p.dlogp[:x.N]
+	for i := range dlogp {
+		dlogp[i] = -1 / float64(x.N)
+	}
+	p.backward(x, cond, dlogp)
+}
+
+// scorePass evaluates log-densities of batches.
+type scorePass[T bijector.Float] struct {
+	layer bijector.Pass[T]
+	base  distribution.BasePass[T]
+	embed *embedding[T]
+	z     bijector.Mat[T]
+}
+
+func (f *Flow[T]) newScorePass(o bijector.PassOptions) *scorePass[T] {
+	return &scorePass[T]{
+		layer: f.layer.NewPass(o),
+		base:  f.base.NewBasePass(o),
+		embed: newEmbedding(f.embedding, o),
+		z:     bijector.NewMat[T](f.dim, o.MaxBatch),
+	}
+}
+
+// logProb sets logp[i] = log p(x_i).
+func (p *scorePass[T]) logProb(x, cond bijector.Mat[T], logp []float64) {
+	z, h := p.z.Resize(x.N), p.embed.forward(cond)
+	clear(logp)
+	p.layer.Forward(z, x, h, logp)
+	p.base.LogProb(z, h, logp)
+}
+
+// gradPass differentiates log-densities of batches.
+type gradPass[T bijector.Float] struct {
+	layer bijector.GradPass[T]
+	base  distribution.BaseGradPass[T]
+	embed *gradEmbedding[T]
+	z, dz bijector.Mat[T]
+	grads [][]T
+}
+
+func (f *Flow[T]) newGradPass(o bijector.PassOptions) *gradPass[T] {
+	t, ok := f.layer.(bijector.Trainable[T])
+	if !ok {
+		panic("flow: NewStepPass of a flow with a layer that is not trainable")
+	}
+	p := &gradPass[T]{
+		layer: t.NewGradPass(o),
+		base:  f.base.NewBaseGradPass(o),
+		embed: newGradEmbedding(f.embedding, o),
+		z:     bijector.NewMat[T](f.dim, o.MaxBatch),
+		dz:    bijector.NewMat[T](f.dim, o.MaxBatch),
+	}
+	p.grads = append(append(append(p.grads, p.layer.Grads()...), p.base.Grads()...), p.embed.grads()...)
+	return p
+}
+
+// logProb sets logp[i] = log p(x_i) in training mode.
+func (p *gradPass[T]) logProb(x, cond bijector.Mat[T], logp []float64) {
+	z, h := p.z.Resize(x.N), p.embed.forward(cond)
+	clear(logp)
+	p.layer.Forward(z, x, h, logp)
+	p.base.LogProb(z, h, logp)
+}
+
+// backward adds to the gradients those of a loss whose gradient with respect
+// to the latest logProb's values, of the same x and cond, is dlogp: log p is
+// the sum of the base's log-density and the log-det, and both have that
+// gradient. Both see the context, so its gradient is the sum of theirs, and
+// goes on to the embedding.
+func (p *gradPass[T]) backward(x, cond bijector.Mat[T], dlogp []float64) {
+	z, dz := p.z.Resize(x.N), p.dz.Resize(x.N)
+	h, dh := p.embed.zeroGrad(cond)
+	p.base.Backward(dz, dh, z, h, dlogp)
+	p.layer.Backward(dz, dh, dz, x, z, h, dlogp)
+	p.embed.backward()
+}
+
+// Grads are those of the parts, in the order of Params.
+func (p *gradPass[T]) Grads() [][]T { return p.grads }
+
+// Calibrate sets the state of the layers that take theirs from data.
+func (f *Flow[T]) Calibrate(x, cond bijector.Mat[T], start bool, w *bijector.Workers) {
+	if c, ok := f.layer.(bijector.Calibrator[T]); ok {
+		c.Calibrate(x, embedAll(f.embedding, cond, w), start, w)
+	}
+}
+
+// negate is dst[i] = -src[i].
+func negate(dst, src []float64) {
+	for i, v := range src {
+		dst[i] = -v
+	}
+}

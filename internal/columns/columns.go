@@ -1,0 +1,46 @@
+// Package columns describes the columns of a training set.
+package columns
+
+import (
+	"math"
+	"slices"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// Column is what is known about one.
+type Column struct {
+	Mean, Deviation float64
+	Largest         float64 // magnitude
+	Rounding        float64 // of its values, relative to Deviation
+}
+
+// Describe describes the features of x over its samples.
+func Describe[T bijector.Float](x bijector.Mat[T]) []Column {
+	all := make([]Column, x.D)
+	for j := range all {
+		c, f := &all[j], x.Feature(j)
+		c.Mean = kernel.Sum(f) / float64(x.N)
+		c.Deviation = math.Sqrt(kernel.SumSquares(f, c.Mean) / float64(x.N))
+		for _, v := range f {
+			c.Largest = max(c.Largest, math.Abs(float64(v)))
+		}
+		if slices.Min(f) == slices.Max(f) {
+			c.Deviation = 0 // which rounding of the mean would hide
+		}
+		c.Rounding = Epsilon[T]() * c.Largest / c.Deviation
+	}
+	return all
+}
+
+// IsConstant reports whether all values are equal.
+func (c Column) IsConstant() bool { return c.Deviation == 0 }
+
+// Epsilon is the distance from 1 to the next number of T.
+func Epsilon[T bijector.Float]() float64 {
+	if _, double := any(T(0)).(float64); double {
+		return 0x1p-52
+	}
+	return 0x1p-23
+}
