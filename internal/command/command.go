@@ -16,6 +16,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/term"
 )
 
 // Exit codes of every command.
@@ -38,13 +40,26 @@ type Streams struct{ Out, Log io.Writer }
 func Main(run func(ctx context.Context, args []string, s Streams) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work cleanly; a second one kills.
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		stop()
+		fmt.Fprint(os.Stderr, interruptedText(term.IsTerminal(int(os.Stderr.Fd()))))
+	})
 	out := &checked{w: os.Stdout}
 	code := run(ctx, os.Args[1:], Streams{out, os.Stderr})
 	if code == Done {
 		code = Exit(filepath.Base(os.Args[0]), out.err, Streams{out, os.Stderr})
 	}
 	os.Exit(code)
+}
+
+// interruptedText answers the first signal at once, as the end of the work may
+// take its time. A terminal has "^C" in the line.
+func interruptedText(terminal bool) string {
+	text := "interrupted: ending, and saving what was trained; once more ends at once and saves nothing\n"
+	if terminal {
+		text = "\n" + text
+	}
+	return text
 }
 
 // checked remembers the first error of writing, which printing drops: results
@@ -106,6 +121,3 @@ func Early(err error, where string) error {
 	}
 	return fmt.Errorf("%w; %s", err, where)
 }
-
-// Saving is what a command says when it is interrupted and has work to save.
-const Saving = "interrupted: saving what was trained; once more ends at once and saves nothing"

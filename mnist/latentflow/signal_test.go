@@ -52,6 +52,9 @@ func TestSignal(t *testing.T) {
 	if want := "latentflow train: interrupted; what was trained until then is in " + dir + "\n"; !strings.HasSuffix(log.String(), want) {
 		t.Errorf("%q does not end in %q", log.String(), want)
 	}
+	if !strings.Contains(log.String(), "\ninterrupted: ending") || !strings.Contains(log.String(), "once more ends at once") {
+		t.Errorf("no word at once: %q", log.String())
+	}
 	if !strings.Contains(out.String(), filepath.Join(dir, modelFile)) || !readMetrics(t, dir).Interrupted {
 		t.Errorf("standard output %q", out.String())
 	}

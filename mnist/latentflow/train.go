@@ -153,9 +153,6 @@ func (j *job) run(ctx context.Context) error {
 
 // interrupt notes that training was interrupted.
 func (j *job) interrupt(err error) {
-	if j.ended == nil {
-		fmt.Fprintln(j.Log, command.Saving)
-	}
 	j.ended, j.metrics.Interrupted = err, true
 }
 

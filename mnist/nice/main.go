@@ -98,9 +98,7 @@ func nice(ctx context.Context, args []string, s command.Streams) error {
 // save writes what was trained and sums up. ended is why training ended early:
 // it was interrupted, or it diverged and what was trained before is of use.
 func (j *job) save(out *command.Outputs, ended error) error {
-	if j.metrics.Interrupted = errors.Is(ended, context.Canceled); j.metrics.Interrupted {
-		fmt.Fprintln(j.Log, command.Saving)
-	}
+	j.metrics.Interrupted = errors.Is(ended, context.Canceled)
 	if err := j.write(); err != nil {
 		return errors.Join(ended, err)
 	}

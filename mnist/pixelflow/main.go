@@ -129,9 +129,7 @@ func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 	switch {
 	case errors.Is(ended, context.Canceled) && stage.Steps == 0:
 		return command.Interruption("nothing was trained yet, and nothing is written")
-	case errors.Is(ended, context.Canceled):
-		fmt.Fprintln(s.Log, command.Saving)
-	case ended != nil && !errors.Is(ended, train.ErrDiverged):
+	case ended != nil && !errors.Is(ended, context.Canceled) && !errors.Is(ended, train.ErrDiverged):
 		return ended
 	}
 	nll, err := train.Evaluate(context.Background(), f, c.source(te))
