@@ -92,6 +92,10 @@ func TestInterrupted(t *testing.T) {
 	if files, _ := os.ReadDir(dir); code != 130 || len(files) > 0 || !strings.HasSuffix(log.String(), "\ntoy2d: interrupted; what was measured is printed, and no picture is written\n") {
 		t.Errorf("code %d, log %q, files %v", code, log.String(), files)
 	}
+	// It does so within a step.
+	if code, _, _ := start(ctx, "-points", "300", "-epochs", "1000000000", "-out", filepath.Join(dir, "x.png")); code != 130 {
+		t.Errorf("code %d", code)
+	}
 }
 
 // The points lie where the pictures look.

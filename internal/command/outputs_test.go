@@ -175,6 +175,25 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
+// TestNewest: the newest run has the highest number, whatever was deleted.
+func TestNewest(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"unfinished-2", "unfinished-10"} {
+		if err := os.MkdirAll(filepath.Join(dir, name, "state", "s"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for arg, want := range map[string]string{"-resume": "unfinished-10", "-force": "unfinished-11"} {
+		o, err := runIn(dir, arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stage, err := o.Stage(); err != nil || filepath.Base(stage) != want {
+			t.Errorf("%s: %s, %v, want %s", arg, stage, err, want)
+		}
+	}
+}
+
 // TestOutRefused: what is no directory to write to.
 func TestOutRefused(t *testing.T) {
 	root := t.TempDir()
