@@ -3,7 +3,6 @@
 package mnist
 
 import (
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,20 +12,14 @@ import (
 	"sync"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/mnist/data"
 )
-
-//go:embed data/*.gz
-var data embed.FS
 
 // Load returns the MNIST database: 60,000 training and 10,000 test images of
 // 28 x 28, ten classes. It is embedded in the package and takes about 0.2 s to
 // decompress; each call makes a new copy of 55 MB.
 func Load() (train, test *Set, err error) {
-	files, err := fs.Sub(data, "data")
-	if err != nil {
-		return nil, nil, fmt.Errorf("mnist: %w", err)
-	}
-	return load(files, "embedded", MaxBytes)
+	return load(data.Files, "embedded", MaxBytes)
 }
 
 // LoadDir reads a set from a directory that holds the four files under MNIST's

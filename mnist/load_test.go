@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+
+	"github.com/bijou-flow/bijou/mnist/data"
 )
 
 // loadOnce shares the sets among the tests, which do not change them.
@@ -37,7 +39,7 @@ func TestEmbeddedFiles(t *testing.T) {
 		"t10k-images-idx3-ubyte.gz":  "9fb629c4189551a2d022fa330f9573f3",
 		"t10k-labels-idx1-ubyte.gz":  "ec29112dd5afa0611ce80d1b7f02629c",
 	} {
-		b, err := data.ReadFile("data/" + name)
+		b, err := data.Files.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,3 @@
+module github.com/bijou-flow/bijou/mnist/data
+
+go 1.23.0
