@@ -304,7 +304,7 @@ func TestImageSpecsRefused(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	for _, s := range []bijector.SqueezeSpec{{}, {1, 3, 4}, {1, 4, 3}, {-1, 2, 2}, {1 << 20, 1 << 20, 2}, {1, 1 << 62, 4}} {
+	for _, s := range []bijector.SqueezeSpec{{}, {1, 3, 4}, {1, 4, 3}, {-1, 2, 2}, {1 << 20, 1 << 20, 2}, {1, math.MaxInt/2 + 1, 4}} {
 		_, err := bijector.NewSqueeze[float32](s)
 		refused(fmt.Sprint(s), err)
 	}

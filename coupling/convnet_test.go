@@ -5,6 +5,7 @@ package coupling_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -119,7 +120,7 @@ func TestConvNetRefuses(t *testing.T) {
 		{InChannels: 1, OutChannels: 1, Height: 1, Width: 1, Checkerboard: "odd"},
 		{InChannels: 1, OutChannels: 1, Height: 2, Width: 2, Checkerboard: "black"},
 		{InChannels: 1, OutChannels: 1, Height: 2, Width: 2, ContextDim: -1},
-		{InChannels: 1 << 40, OutChannels: 1, Height: 2, Width: 2},
+		{InChannels: min(1<<40, math.MaxInt), OutChannels: 1, Height: 2, Width: 2},
 	} {
 		if _, err := coupling.NewConvNet[float32](s); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%+v: %v", s, err)

@@ -274,7 +274,7 @@ func TestBasesRefuse(t *testing.T) {
 		}
 	}
 	for name, s := range map[string]StudentTSpec{
-		"t, no dim": {}, "t, too large": {Dim: 1 << 40, LearnedDF: true}, "t, short df": {Dim: 2, DF: []float64{1}},
+		"t, no dim": {}, "t, too large": {Dim: huge, LearnedDF: true}, "t, short df": {Dim: 2, DF: []float64{1}},
 		"t, df 0": {Dim: 1, DF: []float64{0}}, "t, df NaN": {Dim: 1, DF: []float64{nan}}, "t, df large": {Dim: 1, DF: []float64{1e12}},
 		"t, scale": {Dim: 1, Scale: []float64{-1}, Learned: true},
 	} {
@@ -282,14 +282,14 @@ func TestBasesRefuse(t *testing.T) {
 		refused(name, b, err)
 	}
 	for name, s := range map[string]UniformSpec{
-		"u, no dim": {}, "u, too large": {Dim: 1 << 40}, "u, short lo": {Dim: 2, Lo: []float64{0}}, "u, short hi": {Dim: 2, Hi: []float64{0}},
+		"u, no dim": {}, "u, too large": {Dim: huge}, "u, short lo": {Dim: 2, Lo: []float64{0}}, "u, short hi": {Dim: 2, Hi: []float64{0}},
 		"u, empty": {Dim: 1, Lo: []float64{1}}, "u, NaN": {Dim: 1, Lo: []float64{nan}}, "u, infinite": {Dim: 1, Lo: []float64{-1e308}, Hi: []float64{1e308}},
 	} {
 		b, err := NewUniform[float64](s)
 		refused(name, b, err)
 	}
 	for name, s := range map[string]MixtureSpec{
-		"m, no dim": {}, "m, too large": {Dim: 1 << 40}, "m, components": {Dim: 1, Components: -1}, "m, many": {Dim: 1 << 20, Components: 1 << 40},
+		"m, no dim": {}, "m, too large": {Dim: huge}, "m, components": {Dim: 1, Components: -1}, "m, many": {Dim: 1 << 20, Components: huge},
 		"m, spread": {Dim: 1, Spread: -1}, "m, spread NaN": {Dim: 1, Spread: nan},
 	} {
 		b, err := NewMixture[float64](s)

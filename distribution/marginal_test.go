@@ -194,7 +194,7 @@ func TestIndependentSpecs(t *testing.T) {
 		{},
 		{Dim: 3},
 		{Dim: -1, Marginals: []MarginalSpec{standard}},
-		{Dim: 1 << 40, Marginals: []MarginalSpec{standard}},
+		{Dim: huge, Marginals: []MarginalSpec{standard}},
 		{Dim: 3, Marginals: []MarginalSpec{standard, standard}},
 		one("normal"), one("normal", 0, 1, 2), one("uniform", 1, 1), one("uniform", 2, 1),
 	} {

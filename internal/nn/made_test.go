@@ -267,7 +267,7 @@ func TestMADERefuses(t *testing.T) {
 		{Params: 2},
 		{Features: -1, Params: 2},
 		{Features: 3, Params: 2, Context: -1},
-		{Features: 1 << 40, Params: 1 << 40},
+		{Features: min(1<<40, math.MaxInt), Params: min(1<<40, math.MaxInt)},
 		{Features: 1 << 15, Params: 1 << 15},
 		{Features: 3, Params: 2, Hidden: []int{0}},
 		{Features: 3, Params: 2, Activation: "sine"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/bits"
 	"reflect"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func TestWriteRefuses(t *testing.T) {
 		"another type":    {[]Item{{"a", []int{1}, []int32{1}}}, nil, "[]int32"},
 		"wrong shape":     {[]Item{{"a", []int{2}, f}}, nil, "1 values"},
 		"negative shape":  {[]Item{{"a", []int{-1, -1}, f}}, nil, "shape"},
-		"overflow":        {[]Item{{"a", []int{1 << 32, 1 << 32}, f}}, nil, "shape"},
+		"overflow":        {[]Item{{"a", []int{1 << (bits.UintSize / 2), 1 << (bits.UintSize / 2)}, f}}, nil, "shape"},
 		"name twice":      {[]Item{{"a", []int{1}, f}, {"a", []int{1}, f}}, nil, "twice"},
 		"reserved name":   {[]Item{{metadataKey, []int{1}, f}}, nil, "reserved"},
 		"name not UTF-8":  {[]Item{{"\xff", []int{1}, f}}, nil, "UTF-8"},
