@@ -2,9 +2,22 @@ package registry_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/registry"
 )
+
+// beyond32 is what refuses a number beyond 32 bits: the count of values, or the
+// decoder where an int holds no more.
+var beyond32 = func() error {
+	if math.MaxInt == math.MaxInt32 {
+		return bijector.ErrSpec
+	}
+	return registry.ErrTooLarge
+}()
 
 // wantError checks an error's sentinel and what it says.
 func wantError(t *testing.T, what string, err, sentinel error, says ...string) {

@@ -116,6 +116,9 @@ func TestHostileHeaders(t *testing.T) {
 			if !errors.As(err, &fe) || !errors.Is(err, ErrFormat) {
 				t.Fatalf("got %v, want a FormatError", err)
 			}
+			if math.MaxInt == math.MaxInt32 && c.says == "counted" {
+				c.says = "address" // where no axis can be long enough to overflow
+			}
 			if fe.Tensor != c.tensor || fe.Field != c.field || !strings.Contains(fe.Reason, c.says) {
 				t.Errorf("got tensor %q, field %q: %s; want tensor %q, field %q: %s", fe.Tensor, fe.Field, fe.Reason, c.tensor, c.field, c.says)
 			}
