@@ -11,6 +11,6 @@
 // Dequantize and OneHot make whole tensors.
 //
 // The embedded files are by Yann LeCun, Corinna Cortes and Christopher J.C.
-// Burges and are licensed under CC BY-SA 3.0. They add 12 MB to a program that
-// imports this package.
+// Burges and are licensed under CC BY-SA 3.0. They are a module of their own,
+// mnist/data, and add 12 MB to a program that imports this package.
 package mnist
