@@ -23,16 +23,16 @@ import (
 // An Autoencoder may be used by several goroutines at once while nobody trains
 // it. Calls with more rows than 128 run on all cores.
 type Autoencoder[T bijector.Float] struct {
-	encoder, decoder bijector.Map[T]
+	encoder, decoder bijector.Network[T]
 	spec             any
-	encode, decode   rowMap[T]
+	encode, decode   rowTransform[T]
 	losses           rows.Pool[*lossSession[T]]
 }
 
 // New makes an autoencoder of two maps: encoder from data to embeddings,
 // decoder from embeddings to logits of data. It has no spec; NewConv and
 // NewDense make autoencoders that can be saved.
-func New[T bijector.Float](encoder, decoder bijector.Map[T]) (*Autoencoder[T], error) {
+func New[T bijector.Float](encoder, decoder bijector.Network[T]) (*Autoencoder[T], error) {
 	if encoder == nil || decoder == nil {
 		return nil, fmt.Errorf("autoencoder: encoder or decoder is nil: %w", bijector.ErrSpec)
 	}
@@ -41,8 +41,8 @@ func New[T bijector.Float](encoder, decoder bijector.Map[T]) (*Autoencoder[T], e
 			encoder.In(), encoder.Out(), decoder.In(), decoder.Out(), bijector.ErrShape)
 	}
 	a := &Autoencoder[T]{encoder: encoder, decoder: decoder}
-	a.encode.in, a.encode.out, a.encode.open = encoder.In(), encoder.Out(), a.openEncoder
-	a.decode.in, a.decode.out, a.decode.open = decoder.In(), decoder.Out(), a.openDecoder
+	a.encode.in, a.encode.out, a.encode.newApply = encoder.In(), encoder.Out(), a.newEncodeFn
+	a.decode.in, a.decode.out, a.decode.newApply = decoder.In(), decoder.Out(), a.newDecodeFn
 	return a, nil
 }
 
@@ -82,13 +82,13 @@ func (a *Autoencoder[T]) Reconstruct(x tensor.Tensor) (*bijector.Rows[T], error)
 	return y, err
 }
 
-func (a *Autoencoder[T]) openEncoder() func(y, x bijector.Mat[T]) {
-	p := a.encoder.NewMapPass(bijector.PassOptions{MaxBatch: rows.Size})
+func (a *Autoencoder[T]) newEncodeFn() func(y, x bijector.Mat[T]) {
+	p := a.encoder.NewNetworkPass(bijector.PassOptions{MaxBatch: rows.Size})
 	return func(y, x bijector.Mat[T]) { p.Forward(y, x, 0, x.N) }
 }
 
-func (a *Autoencoder[T]) openDecoder() func(y, x bijector.Mat[T]) {
-	p := a.decoder.NewMapPass(bijector.PassOptions{MaxBatch: rows.Size})
+func (a *Autoencoder[T]) newDecodeFn() func(y, x bijector.Mat[T]) {
+	p := a.decoder.NewNetworkPass(bijector.PassOptions{MaxBatch: rows.Size})
 	return func(y, x bijector.Mat[T]) {
 		p.Forward(y, x, 0, x.N)
 		for j := range y.D {
@@ -97,9 +97,11 @@ func (a *Autoencoder[T]) openDecoder() func(y, x bijector.Mat[T]) {
 	}
 }
 
-// Maps are the encoder, from data to embeddings, and the decoder, from
+// Networks are the encoder, from data to embeddings, and the decoder, from
 // embeddings to logits.
-func (a *Autoencoder[T]) Maps() (encoder, decoder bijector.Map[T]) { return a.encoder, a.decoder }
+func (a *Autoencoder[T]) Networks() (encoder, decoder bijector.Network[T]) {
+	return a.encoder, a.decoder
+}
 
 // children are the networks, in the order of Params and of gradients.
 func (a *Autoencoder[T]) children() bijector.Children[T] {
@@ -117,5 +119,5 @@ func (a *Autoencoder[T]) Buffers() []bijector.Buffer { return a.children().Buffe
 // and nil for an autoencoder by New.
 func (a *Autoencoder[T]) Spec() any { return a.spec }
 
-// Changed tells the networks that their state was written to.
-func (a *Autoencoder[T]) Changed() { a.children().Changed() }
+// Invalidate tells the networks that their state was written to.
+func (a *Autoencoder[T]) Invalidate() { a.children().Invalidate() }

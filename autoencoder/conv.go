@@ -124,14 +124,14 @@ func NewConv[T bijector.Float](s ConvSpec) (*Autoencoder[T], error) {
 	return a, nil
 }
 
-// size is an image's.
-type size struct{ c, h, w int }
+// imageSize is an image's.
+type imageSize struct{ c, h, w int }
 
 // convEncoder returns the encoder and the sizes of its images, from the data
 // to the smallest.
-func convEncoder[T bijector.Float](s ConvSpec, rng *rand.Rand) (*nn.Sequential[T], []size, error) {
-	var maps []bijector.Map[T]
-	sizes := []size{{s.InChannels, s.Height, s.Width}}
+func convEncoder[T bijector.Float](s ConvSpec, rng *rand.Rand) (*nn.Sequential[T], []imageSize, error) {
+	var maps []bijector.Network[T]
+	sizes := []imageSize{{s.InChannels, s.Height, s.Width}}
 	for i, out := range s.Channels {
 		in := sizes[i]
 		c, err := nn.NewConv2D[T](nn.ConvSpec{
@@ -143,7 +143,7 @@ func convEncoder[T bijector.Float](s ConvSpec, rng *rand.Rand) (*nn.Sequential[T
 			return nil, nil, err
 		}
 		_, h, w := c.OutShape()
-		sizes, maps = append(sizes, size{out, h, w}), append(maps, c)
+		sizes, maps = append(sizes, imageSize{out, h, w}), append(maps, c)
 	}
 	last, err := nn.NewDense[T](maps[len(maps)-1].Out(), s.Embedding, false, rng)
 	if err != nil {
@@ -154,13 +154,13 @@ func convEncoder[T bijector.Float](s ConvSpec, rng *rand.Rand) (*nn.Sequential[T
 }
 
 // convDecoder returns the decoder through the same sizes backwards.
-func convDecoder[T bijector.Float](s ConvSpec, sizes []size, rng *rand.Rand) (*nn.Sequential[T], error) {
+func convDecoder[T bijector.Float](s ConvSpec, sizes []imageSize, rng *rand.Rand) (*nn.Sequential[T], error) {
 	z := sizes[len(sizes)-1]
 	first, err := nn.NewDense[T](s.Embedding, z.c*z.h*z.w, true, rng)
 	if err != nil {
 		return nil, err
 	}
-	maps := []bijector.Map[T]{first}
+	maps := []bijector.Network[T]{first}
 	for i := len(sizes) - 1; i > 0; i-- {
 		in, out := sizes[i], sizes[i-1]
 		c, err := nn.NewConvTranspose2D[T](nn.ConvSpec{

@@ -16,7 +16,7 @@ type IdentitySpec struct {
 // Identity embeds every row as itself, so that a Latent is a flow on the data.
 type Identity[T bijector.Float] struct {
 	spec IdentitySpec
-	rows rowMap[T]
+	rows rowTransform[T]
 }
 
 // NewIdentity makes an Identity.
@@ -26,7 +26,7 @@ func NewIdentity[T bijector.Float](s IdentitySpec) (*Identity[T], error) {
 	}
 	m := &Identity[T]{spec: s}
 	m.rows.in, m.rows.out = s.Dim, s.Dim
-	m.rows.open = func() func(y, x bijector.Mat[T]) { return bijector.Mat[T].CopyFrom }
+	m.rows.newApply = func() func(y, x bijector.Mat[T]) { return bijector.Mat[T].CopyFrom }
 	return m, nil
 }
 

@@ -21,10 +21,10 @@ import (
 //
 // Train the encoder first, then the flow on its embeddings.
 type Latent[T bijector.Float] struct {
-	encoder Encoder[T]
-	decoder Decoder[T] // nil: none
-	single  bool       // the decoder is the encoder
-	flow    *flow.Flow[T]
+	encoder     Encoder[T]
+	decoder     Decoder[T] // nil: none
+	sharedCoder bool       // the decoder is the encoder
+	flow        *flow.Flow[T]
 }
 
 // NewLatent joins an encoder with a flow on its embeddings. Where decoder is
@@ -37,11 +37,11 @@ func NewLatent[T bijector.Float](encoder Encoder[T], decoder Decoder[T], flow *f
 	if err := flow.Validate(); err != nil {
 		return nil, err
 	}
-	single := same(encoder, decoder)
+	single := sameValue(encoder, decoder)
 	if decoder == nil {
 		decoder, single = encoder.(Decoder[T])
 	}
-	l := &Latent[T]{encoder: encoder, decoder: decoder, single: single, flow: flow}
+	l := &Latent[T]{encoder: encoder, decoder: decoder, sharedCoder: single, flow: flow}
 	for _, part := range [...]any{encoder, decoder} {
 		if e, ok := part.(interface{ Embedding() int }); ok && e.Embedding() != flow.Dim() {
 			return nil, fmt.Errorf("autoencoder: %T has embeddings of %d values, the flow has %d features: %w", part, e.Embedding(), flow.Dim(), bijector.ErrShape)
@@ -50,9 +50,9 @@ func NewLatent[T bijector.Float](encoder Encoder[T], decoder Decoder[T], flow *f
 	return l, nil
 }
 
-// same says whether a and b are one value. Those that Go cannot compare are
+// sameValue says whether a and b are one value. Those that Go cannot compare are
 // not.
-func same(a, b any) bool {
+func sameValue(a, b any) bool {
 	t := reflect.TypeOf(a)
 	return t != nil && t == reflect.TypeOf(b) && t.Comparable() && a == b
 }
@@ -113,7 +113,7 @@ func (l *Latent[T]) canDecode() error {
 func (l *Latent[T]) LogProb(x tensor.Tensor) ([]float64, error) {
 	z, err := l.encoder.Encode(x)
 	if z == nil || !someRowsValid(err) {
-		return nil, encoded(z, err)
+		return nil, checkEncoded(z, err)
 	}
 	logp, later := l.flow.LogProb(z)
 	if err == nil {
@@ -127,7 +127,7 @@ func (l *Latent[T]) LogProb(x tensor.Tensor) ([]float64, error) {
 func (l *Latent[T]) Posterior(x tensor.Tensor, c flow.Classes) (*bijector.Rows[T], error) {
 	z, err := l.encoder.Encode(x)
 	if z == nil || !someRowsValid(err) {
-		return nil, encoded(z, err)
+		return nil, checkEncoded(z, err)
 	}
 	p, later := l.flow.Posterior(z, c)
 	if err == nil {
@@ -136,9 +136,9 @@ func (l *Latent[T]) Posterior(x tensor.Tensor, c flow.Classes) (*bijector.Rows[T
 	return p, err
 }
 
-// encoded is err, or what an encoder is to be blamed for that returns neither
+// checkEncoded is err, or what an encoder is to be blamed for that returns neither
 // embeddings nor an error.
-func encoded[T bijector.Float](z *bijector.Rows[T], err error) error {
+func checkEncoded[T bijector.Float](z *bijector.Rows[T], err error) error {
 	if z == nil && err == nil {
 		return fmt.Errorf("autoencoder: the encoder returned no embeddings: %w", bijector.ErrShape)
 	}

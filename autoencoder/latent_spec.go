@@ -11,18 +11,18 @@ import (
 
 // LatentSpec describes a Latent by its parts.
 type LatentSpec struct {
-	Encoder bijector.Node `json:"encoder"`
+	Encoder bijector.NamedSpec `json:"encoder"`
 	// Decoder is nil where the encoder decodes, or nothing does.
-	Decoder *bijector.Node `json:"decoder,omitempty"`
-	Flow    bijector.Node  `json:"flow"`
+	Decoder *bijector.NamedSpec `json:"decoder,omitempty"`
+	Flow    bijector.NamedSpec  `json:"flow"`
 }
 
 // Builder makes the parts of a Latent from their nodes. The registry
 // implements it.
 type Builder[T bijector.Float] interface {
-	Encoder(bijector.Node) (Encoder[T], error)
-	Decoder(bijector.Node) (Decoder[T], error)
-	Flow(bijector.Node) (*flow.Flow[T], error)
+	Encoder(bijector.NamedSpec) (Encoder[T], error)
+	Decoder(bijector.NamedSpec) (Decoder[T], error)
+	Flow(bijector.NamedSpec) (*flow.Flow[T], error)
 }
 
 // BuildLatent makes a Latent from its spec, with errors that name the part.
@@ -44,10 +44,10 @@ func BuildLatent[T bijector.Float](s LatentSpec, b Builder[T]) (*Latent[T], erro
 	return NewLatent(encoder, decoder, flow)
 }
 
-// ownDecoder is the decoder where it is something else than the encoder, which
+// distinctDecoder is the decoder where it is something else than the encoder, which
 // is stored once.
-func (l *Latent[T]) ownDecoder() Decoder[T] {
-	if l.single {
+func (l *Latent[T]) distinctDecoder() Decoder[T] {
+	if l.sharedCoder {
 		return nil
 	}
 	return l.decoder
@@ -56,9 +56,9 @@ func (l *Latent[T]) ownDecoder() Decoder[T] {
 // Spec is the LatentSpec of the parts. An encoder or decoder without a spec
 // leaves a nil one, which saving refuses by name.
 func (l *Latent[T]) Spec() any {
-	s := LatentSpec{Encoder: bijector.NodeOf[T](l.encoder), Flow: bijector.NodeOf[T](l.flow)}
-	if d := l.ownDecoder(); d != nil {
-		n := bijector.NodeOf[T](d)
+	s := LatentSpec{Encoder: bijector.NamedSpecOf[T](l.encoder), Flow: bijector.NamedSpecOf[T](l.flow)}
+	if d := l.distinctDecoder(); d != nil {
+		n := bijector.NamedSpecOf[T](d)
 		s.Decoder = &n
 	}
 	return s
@@ -67,7 +67,7 @@ func (l *Latent[T]) Spec() any {
 // children are what is stored, with the names it is stored under.
 func (l *Latent[T]) children() bijector.Children[T] {
 	all := bijector.Children[T]{{Name: "encoder", Part: l.encoder}}
-	if d := l.ownDecoder(); d != nil {
+	if d := l.distinctDecoder(); d != nil {
 		all = append(all, bijector.Child{Name: "decoder", Part: d})
 	}
 	return append(all, bijector.Child{Name: "flow", Part: l.flow})
@@ -80,8 +80,8 @@ func (l *Latent[T]) Params() []bijector.Param[T] { return l.children().Params() 
 // Buffers are named like Params.
 func (l *Latent[T]) Buffers() []bijector.Buffer { return l.children().Buffers() }
 
-// Changed tells the parts that their state was written to.
-func (l *Latent[T]) Changed() { l.children().Changed() }
+// Invalidate tells the parts that their state was written to.
+func (l *Latent[T]) Invalidate() { l.children().Invalidate() }
 
 // Validate returns nil where the state of every part is usable: a model file
 // is asked after it was read.
@@ -93,5 +93,5 @@ var (
 	_ bijector.Stateful[float32]  = (*PCA[float32])(nil)
 	_ bijector.Stateful[float32]  = (*Identity[float32])(nil)
 	_ bijector.Stateful[float32]  = (*Latent[float32])(nil)
-	_ bijector.Changer            = (*Latent[float32])(nil)
+	_ bijector.Invalidator        = (*Latent[float32])(nil)
 )

@@ -190,16 +190,16 @@ func TestLatentErrors(t *testing.T) {
 	}
 }
 
-// parts builds a Latent from the parts of another.
-type parts struct {
-	nodes   []bijector.Node
+// testBuilder builds a Latent from the parts of another.
+type testBuilder struct {
+	nodes   []bijector.NamedSpec
 	encoder Encoder[float64]
 	decoder Decoder[float64]
 	flow    *flow.Flow[float64]
 	fail    string
 }
 
-func (p *parts) take(n bijector.Node, what string) error {
+func (p *testBuilder) checkPart(n bijector.NamedSpec, what string) error {
 	p.nodes = append(p.nodes, n)
 	if p.fail == what {
 		return errors.New("broken")
@@ -207,14 +207,14 @@ func (p *parts) take(n bijector.Node, what string) error {
 	return nil
 }
 
-func (p *parts) Encoder(n bijector.Node) (Encoder[float64], error) {
-	return p.encoder, p.take(n, "encoder")
+func (p *testBuilder) Encoder(n bijector.NamedSpec) (Encoder[float64], error) {
+	return p.encoder, p.checkPart(n, "encoder")
 }
-func (p *parts) Decoder(n bijector.Node) (Decoder[float64], error) {
-	return p.decoder, p.take(n, "decoder")
+func (p *testBuilder) Decoder(n bijector.NamedSpec) (Decoder[float64], error) {
+	return p.decoder, p.checkPart(n, "decoder")
 }
-func (p *parts) Flow(n bijector.Node) (*flow.Flow[float64], error) {
-	return p.flow, p.take(n, "flow")
+func (p *testBuilder) Flow(n bijector.NamedSpec) (*flow.Flow[float64], error) {
+	return p.flow, p.checkPart(n, "flow")
 }
 
 func TestLatentState(t *testing.T) {
@@ -255,7 +255,7 @@ func TestLatentState(t *testing.T) {
 		if _, ok := s.Flow.Spec.(flow.Spec); !ok {
 			t.Errorf("%s: flow's spec is %T", name, s.Flow.Spec)
 		}
-		b := &parts{encoder: conv, decoder: pca, flow: model}
+		b := &testBuilder{encoder: conv, decoder: pca, flow: model}
 		again := must(BuildLatent(s, b))
 		if len(b.nodes) != c.nodes || len(names(again)) != len(all) {
 			t.Errorf("%s: built from %d nodes into %d arrays, want %d and %d", name, len(b.nodes), len(names(again)), c.nodes, len(all))
@@ -270,7 +270,7 @@ func TestLatentState(t *testing.T) {
 				t.Errorf("%s: a broken %s gives %v", name, part, err)
 			}
 		}
-		l.Changed()
+		l.Invalidate()
 		if err := l.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

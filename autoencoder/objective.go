@@ -21,23 +21,23 @@ const align = 16
 // in nats a value.
 func (a *Autoencoder[T]) NewLossPass(o bijector.PassOptions) bijector.LossPass[T] {
 	p := &lossPass[T]{
-		encoder: a.encoder.NewMapPass(o),
-		decoder: a.decoder.NewMapPass(o),
-		bufs:    a.newBufs(o),
+		encoder:     a.encoder.NewNetworkPass(o),
+		decoder:     a.decoder.NewNetworkPass(o),
+		lossBuffers: a.newLossBuffers(o),
 	}
-	p.run = p.rows
+	p.lossFn = p.lossSamples
 	return p
 }
 
-// bufs is what a loss needs besides the maps.
-type bufs[T bijector.Float] struct {
+// lossBuffers is what a loss needs besides the maps.
+type lossBuffers[T bijector.Float] struct {
 	workers *bijector.Workers
 	z, o    bijector.Mat[T] // embeddings, logits
 	scratch []T
 }
 
-func (a *Autoencoder[T]) newBufs(o bijector.PassOptions) bufs[T] {
-	return bufs[T]{
+func (a *Autoencoder[T]) newLossBuffers(o bijector.PassOptions) lossBuffers[T] {
+	return lossBuffers[T]{
 		workers: o.Workers,
 		z:       bijector.NewMat[T](a.Embedding(), o.MaxBatch),
 		o:       bijector.NewMat[T](a.Dim(), o.MaxBatch),
@@ -46,19 +46,19 @@ func (a *Autoencoder[T]) newBufs(o bijector.PassOptions) bufs[T] {
 }
 
 type lossPass[T bijector.Float] struct {
-	encoder, decoder bijector.MapPass[T]
-	bufs[T]
-	run  func(lo, hi int)
-	x    bijector.Mat[T] // of the current call
-	loss []float64
+	encoder, decoder bijector.NetworkPass[T]
+	lossBuffers[T]
+	lossFn func(lo, hi int)
+	x      bijector.Mat[T] // of the current call
+	loss   []float64
 }
 
 func (p *lossPass[T]) Loss(x, _ bijector.Mat[T], loss []float64) {
 	p.x, p.loss = x, loss
-	p.workers.For(x.N, align, p.run)
+	p.workers.For(x.N, align, p.lossFn)
 }
 
-func (p *lossPass[T]) rows(lo, hi int) {
+func (p *lossPass[T]) lossSamples(lo, hi int) {
 	z, o := p.z.Resize(p.x.N), p.o.Resize(p.x.N)
 	p.encoder.Forward(z, p.x, lo, hi)
 	p.decoder.Forward(o, z, lo, hi)
@@ -69,23 +69,23 @@ func (p *lossPass[T]) rows(lo, hi int) {
 // its mean over the batch.
 func (a *Autoencoder[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T] {
 	p := &stepPass[T]{
-		encoder: a.encoder.NewMapGradPass(o),
-		decoder: a.decoder.NewMapGradPass(o),
-		bufs:    a.newBufs(o),
-		dz:      bijector.NewMat[T](a.Embedding(), o.MaxBatch),
-		do:      bijector.NewMat[T](a.Dim(), o.MaxBatch),
+		encoder:     a.encoder.NewNetworkGradPass(o),
+		decoder:     a.decoder.NewNetworkGradPass(o),
+		lossBuffers: a.newLossBuffers(o),
+		dz:          bijector.NewMat[T](a.Embedding(), o.MaxBatch),
+		do:          bijector.NewMat[T](a.Dim(), o.MaxBatch),
 	}
 	p.grads = append(append(p.grads, p.encoder.Grads()...), p.decoder.Grads()...)
-	p.run = p.rows
+	p.gradFn = p.gradSamples
 	return p
 }
 
 type stepPass[T bijector.Float] struct {
-	encoder, decoder bijector.MapGradPass[T]
-	bufs[T]
+	encoder, decoder bijector.NetworkGradPass[T]
+	lossBuffers[T]
 	dz, do bijector.Mat[T]
 	grads  [][]T
-	run    func(lo, hi int)
+	gradFn func(lo, hi int)
 	x      bijector.Mat[T] // of the current call
 	loss   []float64
 }
@@ -94,14 +94,14 @@ type stepPass[T bijector.Float] struct {
 // once, and then sums the parameters' gradients over the batch.
 func (p *stepPass[T]) Step(x, _ bijector.Mat[T], loss []float64) {
 	p.x, p.loss = x, loss
-	p.workers.For(x.N, align, p.run)
+	p.workers.For(x.N, align, p.gradFn)
 	z, o := p.z.Resize(x.N), p.o.Resize(x.N)
 	dz, do := p.dz.Resize(x.N), p.do.Resize(x.N)
 	p.decoder.Accumulate(do, z, o)
 	p.encoder.Accumulate(dz, x, z)
 }
 
-func (p *stepPass[T]) rows(lo, hi int) {
+func (p *stepPass[T]) gradSamples(lo, hi int) {
 	n := p.x.N
 	z, o, dz, do := p.z.Resize(n), p.o.Resize(n), p.dz.Resize(n), p.do.Resize(n)
 	p.encoder.Forward(z, p.x, lo, hi)

@@ -43,21 +43,21 @@ func (s PCASpec) Values() float64 { return float64(s.In) * float64(s.embedding()
 //
 // A PCA may be used by several goroutines at once, but not during Fit.
 type PCA[T bijector.Float] struct {
-	spec       PCASpec
-	samples    []int64   // one value: rows it was fitted to; 0: none
-	mean       []float64 // (in)
-	components []float64 // (embedding, in), orthonormal rows, by falling variance
-	variance   []float64 // (embedding)
-	total      []float64 // one value: the variance of the data, all directions
+	spec          PCASpec
+	samples       []int64   // one value: rows it was fitted to; 0: none
+	mean          []float64 // (in)
+	components    []float64 // (embedding, in), orthonormal rows, by falling variance
+	variance      []float64 // (embedding)
+	totalVariance []float64 // one value: the variance of the data, all directions
 
-	folded         atomic.Pointer[pcaMaps[T]]
-	encode, decode rowMap[T]
+	cached         atomic.Pointer[pcaProjection[T]]
+	encode, decode rowTransform[T]
 }
 
-// pcaMaps is the state in T, whitening folded in.
-type pcaMaps[T bijector.Float] struct {
-	mean       []T
-	down, back []T // (embedding, in)
+// pcaProjection is the state in T, whitening folded in.
+type pcaProjection[T bijector.Float] struct {
+	mean           []T
+	encode, decode []T // (embedding, in)
 }
 
 // NewPCA makes a PCA without components.
@@ -68,15 +68,15 @@ func NewPCA[T bijector.Float](s PCASpec) (*PCA[T], error) {
 		return nil, fmt.Errorf("autoencoder: %d components of %d values, want 1 to %d values and no more components: %w: %w", s.Embedding, s.In, most, bijector.ErrSpec, bijector.ErrShape)
 	}
 	p := &PCA[T]{
-		spec:       s,
-		samples:    make([]int64, 1),
-		mean:       make([]float64, s.In),
-		components: make([]float64, s.Embedding*s.In),
-		variance:   make([]float64, s.Embedding),
-		total:      make([]float64, 1),
+		spec:          s,
+		samples:       make([]int64, 1),
+		mean:          make([]float64, s.In),
+		components:    make([]float64, s.Embedding*s.In),
+		variance:      make([]float64, s.Embedding),
+		totalVariance: make([]float64, 1),
 	}
-	p.encode.in, p.encode.out, p.encode.open = s.In, s.Embedding, func() func(y, x bijector.Mat[T]) { return p.runDown }
-	p.decode.in, p.decode.out, p.decode.open = s.Embedding, s.In, func() func(y, x bijector.Mat[T]) { return p.runBack }
+	p.encode.in, p.encode.out, p.encode.newApply = s.In, s.Embedding, func() func(y, x bijector.Mat[T]) { return p.encodeBatch }
+	p.decode.in, p.decode.out, p.decode.newApply = s.Embedding, s.In, func() func(y, x bijector.Mat[T]) { return p.decodeBatch }
 	return p, nil
 }
 
@@ -93,14 +93,14 @@ func (p *PCA[T]) SetParallelism(n int) {
 // ExplainedVariance is the variance of the data along each component, falling;
 // zeros before Fit. The variance along all directions together is total.
 func (p *PCA[T]) ExplainedVariance() (along []float64, total float64) {
-	return slices.Clone(p.variance), p.total[0]
+	return slices.Clone(p.variance), p.totalVariance[0]
 }
 
 // Encode maps rows (n, d) to embeddings (n, k). Rows with a NaN or an infinity
 // have NaN embeddings and are named by a bijector.RowError. Before Fit it
 // returns ErrNotFitted.
 func (p *PCA[T]) Encode(x tensor.Tensor) (*bijector.Rows[T], error) {
-	if err := p.ready(); err != nil {
+	if err := p.checkFitted(); err != nil {
 		return nil, err
 	}
 	return p.encode.run(x)
@@ -108,30 +108,30 @@ func (p *PCA[T]) Encode(x tensor.Tensor) (*bijector.Rows[T], error) {
 
 // Decode maps embeddings (n, k) to rows (n, d), with the errors of Encode.
 func (p *PCA[T]) Decode(z tensor.Tensor) (*bijector.Rows[T], error) {
-	if err := p.ready(); err != nil {
+	if err := p.checkFitted(); err != nil {
 		return nil, err
 	}
 	return p.decode.run(z)
 }
 
-func (p *PCA[T]) ready() error {
+func (p *PCA[T]) checkFitted() error {
 	if p.samples[0] < 1 {
 		return fmt.Errorf("autoencoder: the PCA has no components yet, call Fit with data first: %w", ErrNotFitted)
 	}
 	return nil
 }
 
-// maps returns the state in T. Two goroutines may make it at once, to the same
+// projection returns the state in T. Two goroutines may make it at once, to the same
 // values.
-func (p *PCA[T]) maps() *pcaMaps[T] {
-	if m := p.folded.Load(); m != nil {
+func (p *PCA[T]) projection() *pcaProjection[T] {
+	if m := p.cached.Load(); m != nil {
 		return m
 	}
 	d := p.spec.In
-	m := &pcaMaps[T]{
-		mean: kernel.Make[T](d),
-		down: kernel.Make[T](len(p.components)),
-		back: kernel.Make[T](len(p.components)),
+	m := &pcaProjection[T]{
+		mean:   kernel.Make[T](d),
+		encode: kernel.Make[T](len(p.components)),
+		decode: kernel.Make[T](len(p.components)),
 	}
 	kernel.Narrow(m.mean, p.mean)
 	for i, v := range p.components {
@@ -139,25 +139,25 @@ func (p *PCA[T]) maps() *pcaMaps[T] {
 		if p.spec.Whiten {
 			scale = math.Sqrt(p.variance[i/d])
 		}
-		m.down[i], m.back[i] = T(v/scale), T(v*scale)
+		m.encode[i], m.decode[i] = T(v/scale), T(v*scale)
 	}
-	p.folded.Store(m)
+	p.cached.Store(m)
 	return m
 }
 
-// runDown subtracts the mean first, in place: folded into a bias it would cost
+// encodeBatch subtracts the mean first, in place: folded into a bias it would cost
 // digits where the data lies far from zero.
-func (p *PCA[T]) runDown(z, x bijector.Mat[T]) {
-	m, d := p.maps(), p.spec.In
+func (p *PCA[T]) encodeBatch(z, x bijector.Mat[T]) {
+	m, d := p.projection(), p.spec.In
 	for j := range d {
 		kernel.Affine(x.Feature(j), x.Feature(j), 1, -m.mean[j])
 	}
-	kernel.Gemm(z.D, z.N, d, m.down, d, 1, x.Data, x.Stride, z.Data, z.Stride, kernel.Epilogue[T]{})
+	kernel.Gemm(z.D, z.N, d, m.encode, d, 1, x.Data, x.Stride, z.Data, z.Stride, kernel.Epilogue[T]{})
 }
 
-func (p *PCA[T]) runBack(x, z bijector.Mat[T]) {
-	m, d := p.maps(), p.spec.In
-	kernel.Gemm(d, x.N, z.D, m.back, 1, d, z.Data, z.Stride, x.Data, x.Stride, kernel.Epilogue[T]{Bias: m.mean})
+func (p *PCA[T]) decodeBatch(x, z bijector.Mat[T]) {
+	m, d := p.projection(), p.spec.In
+	kernel.Gemm(d, x.N, z.D, m.decode, 1, d, z.Data, z.Stride, x.Data, x.Stride, kernel.Epilogue[T]{Bias: m.mean})
 }
 
 // Params: none.
@@ -172,26 +172,26 @@ func (p *PCA[T]) Buffers() []bijector.Buffer {
 		{Name: "mean", Shape: []int{p.spec.In}, Data: p.mean},
 		{Name: "components", Shape: []int{p.spec.Embedding, p.spec.In}, Data: p.components},
 		{Name: "variance", Shape: []int{p.spec.Embedding}, Data: p.variance},
-		{Name: "total_variance", Shape: []int{1}, Data: p.total},
+		{Name: "total_variance", Shape: []int{1}, Data: p.totalVariance},
 	}
 }
 
 // Spec is the PCASpec, with defaults filled in.
 func (p *PCA[T]) Spec() any { return p.spec }
 
-// Changed drops what was derived from the buffers.
-func (p *PCA[T]) Changed() { p.folded.Store(nil) }
+// Invalidate drops what was derived from the buffers.
+func (p *PCA[T]) Invalidate() { p.cached.Store(nil) }
 
 // Validate returns an error unless the buffers can be those of a PCA: finite,
 // variances not negative, and positive where it whitens.
 func (p *PCA[T]) Validate() error {
-	for _, b := range [...][]float64{p.mean, p.components, p.variance, p.total} {
+	for _, b := range [...][]float64{p.mean, p.components, p.variance, p.totalVariance} {
 		if !kernel.Finite(b) {
 			return fmt.Errorf("autoencoder: the PCA's state has a NaN or an infinity: %w", bijector.ErrNonFinite)
 		}
 	}
-	if p.samples[0] < 0 || p.total[0] < 0 {
-		return fmt.Errorf("autoencoder: a PCA of %d rows with variance %v, want neither negative: %w", p.samples[0], p.total[0], bijector.ErrSpec)
+	if p.samples[0] < 0 || p.totalVariance[0] < 0 {
+		return fmt.Errorf("autoencoder: a PCA of %d rows with variance %v, want neither negative: %w", p.samples[0], p.totalVariance[0], bijector.ErrSpec)
 	}
 	for i, v := range p.variance {
 		if v < 0 || p.spec.Whiten && p.samples[0] > 0 && v == 0 {

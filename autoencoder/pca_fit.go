@@ -31,22 +31,22 @@ func (p *PCA[T]) Fit(x tensor.Tensor) error {
 		return fmt.Errorf("autoencoder: %d rows do not determine %d components, want at least %d: %w", n, k, k+1, bijector.ErrShape)
 	}
 	f := newPCAFit(in)
-	if err := f.findMean(); err != nil {
+	if err := f.computeMean(); err != nil {
 		return err
 	}
 	var vectors *mat.Dense // (d, at least k), leading first
 	var variance []float64
 	if n >= d {
-		vectors, variance, err = f.byCovariance()
+		vectors, variance, err = f.eigenCovariance()
 	} else {
-		vectors, variance, err = f.bySingularValues()
+		vectors, variance, err = f.svd()
 	}
 	if err != nil {
 		return err
 	}
 	total := kernel.Sum(variance)
 	if !kernel.Finite([]float64{total}) {
-		return overflow()
+		return errOverflow()
 	}
 	if last := variance[k-1]; p.spec.Whiten && last <= 1e-12*variance[0] {
 		return fmt.Errorf("autoencoder: the data varies by %v only along component %d of %d, which cannot be whitened; take fewer: %w", last, k-1, k, bijector.ErrSpec)
@@ -54,17 +54,17 @@ func (p *PCA[T]) Fit(x tensor.Tensor) error {
 	for i := range k {
 		row := p.components[i*d : (i+1)*d]
 		mat.Col(row, i, vectors)
-		orient(row)
+		fixSign(row)
 	}
 	copy(p.mean, f.mean)
 	copy(p.variance, variance)
-	p.total[0], p.samples[0] = total, int64(n)
-	p.Changed()
+	p.totalVariance[0], p.samples[0] = total, int64(n)
+	p.Invalidate()
 	return nil
 }
 
-// orient makes the largest value of v positive.
-func orient(v []float64) {
+// fixSign makes the largest value of v positive.
+func fixSign(v []float64) {
 	largest := 0.0
 	for _, c := range v {
 		if math.Abs(c) > math.Abs(largest) {
@@ -76,8 +76,8 @@ func orient(v []float64) {
 	}
 }
 
-// pcaPiece is how many rows are read at a time.
-const pcaPiece = 256
+// pcaChunk is how many rows are read at a time.
+const pcaChunk = 256
 
 type pcaFit[T bijector.Float] struct {
 	in   bijector.Input[T]
@@ -91,17 +91,17 @@ func newPCAFit[T bijector.Float](in bijector.Input[T]) *pcaFit[T] {
 	n, d := in.Len(), in.Dim()
 	return &pcaFit[T]{
 		in: in, n: n, d: d, mean: make([]float64, d),
-		x: bijector.NewMat[T](d, min(n, pcaPiece)),
-		c: bijector.NewMat[float64](d, min(n, pcaPiece)),
+		x: bijector.NewMat[T](d, min(n, pcaChunk)),
+		c: bijector.NewMat[float64](d, min(n, pcaChunk)),
 	}
 }
 
-// findMean also reports rows that are not finite.
-func (f *pcaFit[T]) findMean() error {
+// computeMean also reports rows that are not finite.
+func (f *pcaFit[T]) computeMean() error {
 	var report rows.Report
-	bad := make([]bool, pcaPiece)
-	for lo := 0; lo < f.n; lo += pcaPiece {
-		x := f.x.Resize(min(pcaPiece, f.n-lo))
+	bad := make([]bool, pcaChunk)
+	for lo := 0; lo < f.n; lo += pcaChunk {
+		x := f.x.Resize(min(pcaChunk, f.n-lo))
 		if !f.in.Load(x, lo) {
 			clear(bad)
 			report.Input.Merge(rows.ZeroNonFinite(rows.Features[T](x), nil, bad, lo))
@@ -114,9 +114,9 @@ func (f *pcaFit[T]) findMean() error {
 	return report.Err(f.n, bijector.NewRowError)
 }
 
-// centred reads up to pcaPiece rows from lo, less the mean.
-func (f *pcaFit[T]) centred(lo int) bijector.Mat[float64] {
-	n := min(pcaPiece, f.n-lo)
+// centeredRows reads up to pcaPiece rows from lo, less the mean.
+func (f *pcaFit[T]) centeredRows(lo int) bijector.Mat[float64] {
+	n := min(pcaChunk, f.n-lo)
 	x, c := f.x.Resize(n), f.c.Resize(n)
 	f.in.Load(x, lo)
 	for j, m := range f.mean {
@@ -126,17 +126,17 @@ func (f *pcaFit[T]) centred(lo int) bijector.Mat[float64] {
 	return c
 }
 
-// byCovariance returns the eigenvectors of X'X/(n-1), leading first, and all
+// eigenCovariance returns the eigenvectors of X'X/(n-1), leading first, and all
 // eigenvalues. The workers share the rows of the upper triangle.
-func (f *pcaFit[T]) byCovariance() (*mat.Dense, []float64, error) {
+func (f *pcaFit[T]) eigenCovariance() (*mat.Dense, []float64, error) {
 	d := f.d
 	cov := kernel.Make[float64](d * d)
-	across := kernel.Make[float64](pcaPiece * d) // a sample a row
+	across := kernel.Make[float64](pcaChunk * d) // a sample a row
 	w := bijector.NewWorkers(0)
 	defer w.Close()
 	const block = 32 // rows of the triangle that begin at one column
-	for lo := 0; lo < f.n; lo += pcaPiece {
-		c := f.centred(lo)
+	for lo := 0; lo < f.n; lo += pcaChunk {
+		c := f.centeredRows(lo)
 		kernel.Transpose(d, c.N, c.Data, c.Stride, across, d)
 		w.For((d+block-1)/block, 1, func(first, end int) {
 			for b := first; b < end; b++ {
@@ -148,7 +148,7 @@ func (f *pcaFit[T]) byCovariance() (*mat.Dense, []float64, error) {
 	}
 	kernel.Scale(cov, 1/float64(f.n-1))
 	if !kernel.Finite(cov) {
-		return nil, nil, overflow()
+		return nil, nil, errOverflow()
 	}
 	var eig mat.EigenSym
 	if !eig.Factorize(mat.NewSymDense(d, cov), true) {
@@ -167,19 +167,19 @@ func (f *pcaFit[T]) byCovariance() (*mat.Dense, []float64, error) {
 	return falling, values, nil
 }
 
-func overflow() error {
+func errOverflow() error {
 	return fmt.Errorf("autoencoder: the rows' squares overflow; scale the data: %w", bijector.ErrNonFinite)
 }
 
-// bySingularValues returns the right singular vectors of the centred rows,
+// svd returns the right singular vectors of the centred rows,
 // leading first, and the variances s^2/(n-1).
-func (f *pcaFit[T]) bySingularValues() (*mat.Dense, []float64, error) {
+func (f *pcaFit[T]) svd() (*mat.Dense, []float64, error) {
 	x := kernel.Make[float64](f.n * f.d)
-	for lo := 0; lo < f.n; lo += pcaPiece {
-		rows.Store(x, rows.Features[float64](f.centred(lo)), lo)
+	for lo := 0; lo < f.n; lo += pcaChunk {
+		rows.Store(x, rows.Features[float64](f.centeredRows(lo)), lo)
 	}
 	if !kernel.Finite(x) {
-		return nil, nil, overflow()
+		return nil, nil, errOverflow()
 	}
 	var svd mat.SVD
 	if !svd.Factorize(mat.NewDense(f.n, f.d, x), mat.SVDThinV) {

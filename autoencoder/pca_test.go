@@ -15,8 +15,8 @@ import (
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
-// cloud is n rows of d correlated values around 5.
-func cloud[T bijector.Float](n, d int) *bijector.Rows[T] {
+// correlatedRows is n rows of d correlated values around 5.
+func correlatedRows[T bijector.Float](n, d int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(2, uint64(d)))
 	mix := make([]float64, d*d)
 	for i := range mix {
@@ -43,7 +43,7 @@ func cloud[T bijector.Float](n, d int) *bijector.Rows[T] {
 // covariance matrix, with its largest eigenvalues, on both sides of n = d.
 func TestPCAAgainstEigenvectors(t *testing.T) {
 	for _, c := range []struct{ n, d, k int }{{700, 6, 3}, {40, 40, 5}, {30, 45, 4}, {300, 70, 2}} {
-		x := cloud[float64](c.n, c.d)
+		x := correlatedRows[float64](c.n, c.d)
 		p := must(NewPCA[float64](PCASpec{In: c.d, Embedding: c.k}))
 		if err := p.Fit(x); err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func TestPCAAgainstEigenvectors(t *testing.T) {
 func TestPCAReconstruction(t *testing.T) {
 	const n, d = 300, 7
 	for _, whiten := range []bool{false, true} {
-		x := cloud[float64](n, d)
+		x := correlatedRows[float64](n, d)
 		last := math.Inf(1)
 		for k := 1; k <= d; k++ {
 			p := must(NewPCA[float64](PCASpec{In: d, Embedding: k, Whiten: whiten}))
@@ -141,11 +141,11 @@ func TestPCAReconstruction(t *testing.T) {
 
 func TestPCAFloat32(t *testing.T) {
 	a, b := must(NewPCA[float32](PCASpec{In: 6, Embedding: 3})), must(NewPCA[float64](PCASpec{In: 6, Embedding: 3}))
-	if err := errors.Join(a.Fit(cloud[float32](300, 6)), b.Fit(cloud[float64](300, 6))); err != nil {
+	if err := errors.Join(a.Fit(correlatedRows[float32](300, 6)), b.Fit(correlatedRows[float64](300, 6))); err != nil {
 		t.Fatal(err)
 	}
-	want := must(b.Encode(cloud[float64](300, 6))).Float64s()
-	for i, v := range must(a.Encode(cloud[float32](300, 6))).Float32s() {
+	want := must(b.Encode(correlatedRows[float64](300, 6))).Float64s()
+	for i, v := range must(a.Encode(correlatedRows[float32](300, 6))).Float32s() {
 		if math.Abs(float64(v)-want[i]) > 1e-4 {
 			t.Fatalf("embedding value %d is %v in float32, %v in float64", i, v, want[i])
 		}
@@ -154,13 +154,13 @@ func TestPCAFloat32(t *testing.T) {
 
 // TestPCAState: the buffers are the whole state.
 func TestPCAState(t *testing.T) {
-	x := cloud[float64](200, 6)
+	x := correlatedRows[float64](200, 6)
 	s := PCASpec{In: 6, Embedding: 2, Whiten: true}
 	p, q := must(NewPCA[float64](s)), must(NewPCA[float64](s))
 	if err := p.Fit(x); err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Fit(cloud[float64](50, 6)); err != nil {
+	if err := q.Fit(correlatedRows[float64](50, 6)); err != nil {
 		t.Fatal(err)
 	}
 	must(q.Encode(x)) // folds the state that is to be replaced
@@ -172,7 +172,7 @@ func TestPCAState(t *testing.T) {
 			copy(q.Buffers()[i].Data.([]int64), d)
 		}
 	}
-	q.Changed()
+	q.Invalidate()
 	if err := q.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -217,29 +217,29 @@ func TestPCAErrors(t *testing.T) {
 		t.Errorf("default of %d components", s.Embedding)
 	}
 	p := must(NewPCA[float64](PCASpec{In: 4, Embedding: 3, Whiten: true}))
-	if _, err := p.Encode(cloud[float64](5, 4)); !errors.Is(err, ErrNotFitted) {
+	if _, err := p.Encode(correlatedRows[float64](5, 4)); !errors.Is(err, ErrNotFitted) {
 		t.Errorf("Encode before Fit: %v", err)
 	}
-	if _, err := p.Decode(cloud[float64](5, 3)); !errors.Is(err, ErrNotFitted) {
+	if _, err := p.Decode(correlatedRows[float64](5, 3)); !errors.Is(err, ErrNotFitted) {
 		t.Errorf("Decode before Fit: %v", err)
 	}
-	flat := cloud[float64](50, 4)
+	flat := correlatedRows[float64](50, 4)
 	for i := range 50 {
 		for j := 2; j < 4; j++ {
 			flat.Float64s()[i*4+j] = 1
 		}
 	}
-	nan := cloud[float64](50, 4)
+	nan := correlatedRows[float64](50, 4)
 	nan.Float64s()[4*33] = math.NaN()
-	huge := cloud[float64](50, 4)
+	huge := correlatedRows[float64](50, 4)
 	huge.Float64s()[0] = 1e300
 	for name, c := range map[string]struct {
 		x    tensor.Tensor
 		want error
 	}{
-		"few":       {cloud[float64](3, 4), bijector.ErrShape},
-		"width":     {cloud[float64](9, 5), bijector.ErrShape},
-		"type":      {cloud[float32](9, 4), bijector.ErrDType},
+		"few":       {correlatedRows[float64](3, 4), bijector.ErrShape},
+		"width":     {correlatedRows[float64](9, 5), bijector.ErrShape},
+		"type":      {correlatedRows[float32](9, 4), bijector.ErrDType},
 		"flat":      {flat, bijector.ErrSpec},
 		"NaN":       {nan, bijector.ErrNonFinite},
 		"overflows": {huge, bijector.ErrNonFinite},
@@ -247,12 +247,12 @@ func TestPCAErrors(t *testing.T) {
 		if err := p.Fit(c.x); !errors.Is(err, c.want) {
 			t.Errorf("Fit to %s: %v, want %v", name, err, c.want)
 		}
-		if _, err := p.Encode(cloud[float64](5, 4)); !errors.Is(err, ErrNotFitted) {
+		if _, err := p.Encode(correlatedRows[float64](5, 4)); !errors.Is(err, ErrNotFitted) {
 			t.Errorf("after a failed Fit to %s: %v", name, err)
 		}
 	}
 	wide := must(NewPCA[float64](PCASpec{In: 90, Embedding: 3}))
-	huge = cloud[float64](50, 90)
+	huge = correlatedRows[float64](50, 90)
 	huge.Float64s()[0] = 1e300
 	if err := wide.Fit(huge); !errors.Is(err, bijector.ErrNonFinite) {
 		t.Errorf("Fit of fewer rows than columns that overflow: %v, want ErrNonFinite", err)
@@ -261,7 +261,7 @@ func TestPCAErrors(t *testing.T) {
 
 func TestIdentity(t *testing.T) {
 	m := must(NewIdentity[float32](IdentitySpec{Dim: 3}))
-	x := cloud[float32](200, 3)
+	x := correlatedRows[float32](200, 3)
 	for _, f := range []func(tensor.Tensor) (*bijector.Rows[float32], error){m.Encode, m.Decode} {
 		z := must(f(x))
 		z.Float32s()[0]++ // a copy
@@ -271,10 +271,10 @@ func TestIdentity(t *testing.T) {
 			}
 		}
 	}
-	if x.Float32s()[0] != cloud[float32](1, 3).Float32s()[0] {
+	if x.Float32s()[0] != correlatedRows[float32](1, 3).Float32s()[0] {
 		t.Error("the identity returned its argument")
 	}
-	if _, err := m.Encode(cloud[float32](2, 4)); !errors.Is(err, bijector.ErrShape) {
+	if _, err := m.Encode(correlatedRows[float32](2, 4)); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("a width of 4: %v", err)
 	}
 	if _, err := NewIdentity[float32](IdentitySpec{}); !errors.Is(err, bijector.ErrSpec) {

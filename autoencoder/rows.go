@@ -9,14 +9,14 @@ import (
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
-// rowMap maps rows of in features to rows of out features. It keeps the
+// rowTransform maps rows of in features to rows of out features. It keeps the
 // buffers of a call for the next.
-type rowMap[T bijector.Float] struct {
+type rowTransform[T bijector.Float] struct {
 	in, out int
-	// open returns a function that sets y to the image of x for up to
+	// newApply returns a function that sets y to the image of x for up to
 	// rows.Size samples, one goroutine at a time. It may overwrite x.
-	open func() func(y, x bijector.Mat[T])
-	pool rows.Pool[*rowSession[T]]
+	newApply func() func(y, x bijector.Mat[T])
+	pool     rows.Pool[*rowSession[T]]
 }
 
 // rowSession is what one goroutine needs.
@@ -26,9 +26,9 @@ type rowSession[T bijector.Float] struct {
 	bad   []bool
 }
 
-func (m *rowMap[T]) session() *rowSession[T] {
+func (m *rowTransform[T]) session() *rowSession[T] {
 	return &rowSession[T]{
-		apply: m.open(),
+		apply: m.newApply(),
 		x:     bijector.NewMat[T](m.in, rows.Size),
 		y:     bijector.NewMat[T](m.out, rows.Size),
 		bad:   make([]bool, rows.Size),
@@ -37,7 +37,7 @@ func (m *rowMap[T]) session() *rowSession[T] {
 
 // run maps the rows of x. Rows that are not finite, or whose image is not, are
 // NaN in the result and named by the error.
-func (m *rowMap[T]) run(x tensor.Tensor) (*bijector.Rows[T], error) {
+func (m *rowTransform[T]) run(x tensor.Tensor) (*bijector.Rows[T], error) {
 	in, err := bijector.InputOf[T](x, m.in)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ import (
 // A kind of layer embeds an *Autoregressive made by New and adds a method Spec.
 type Autoregressive[T bijector.Float] struct {
 	bijector.TensorMethods[T]
-	layer    *conditioned.Layer[T, coupling.Feature[T]]
+	layer    *conditioned.Layer[T, coupling.TransformArgs[T]]
 	net      *nn.MADE[T]
 	order    []int64 // what is saved; a loader may write anything here
 	features []int   // the order, always a permutation
@@ -79,8 +79,8 @@ func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
 	if a.order, err = p.Order.order(p.Dim); err != nil {
 		return nil, err
 	}
-	a.layer = conditioned.New[T, coupling.Feature[T]](p.Transform, net, p.ContextDim, a.features, a.features, nil)
-	a.Changed()
+	a.layer = conditioned.New[T, coupling.TransformArgs[T]](p.Transform, net, p.ContextDim, a.features, a.features, nil)
+	a.Invalidate()
 	return a, nil
 }
 
@@ -92,7 +92,7 @@ func (a *Autoregressive[T]) ContextDim() int { return a.layer.ContextDim() }
 
 // Conditioner is the net, whose inputs are the context and then the features in
 // their order. See NewMADE.
-func (a *Autoregressive[T]) Conditioner() bijector.Map[T] { return made[T]{a.net} }
+func (a *Autoregressive[T]) Conditioner() bijector.Network[T] { return made[T]{a.net} }
 
 // Params are the net's, with "net." in front, and where the transform has
 // shared parameters "shared", of shape (features, shared): a row for each
@@ -104,15 +104,15 @@ func (a *Autoregressive[T]) Buffers() []bijector.Buffer {
 	return []bijector.Buffer{{Name: "order", Shape: []int{len(a.order)}, Data: a.order}}
 }
 
-// Changed reads the order again, and masks the net's weights. An order that is
+// Invalidate reads the order again, and masks the net's weights. An order that is
 // none is not taken over; Validate says so.
-func (a *Autoregressive[T]) Changed() {
+func (a *Autoregressive[T]) Invalidate() {
 	if a.Validate() == nil {
 		for i, k := range a.order {
 			a.features[i] = int(k)
 		}
 	}
-	a.net.Changed()
+	a.net.Invalidate()
 }
 
 // Validate returns an error where an order that was loaded does not name each

@@ -57,7 +57,7 @@ func TestLoadedState(t *testing.T) {
 	for _, bad := range [][]int64{{0, 1, 1}, {0, 1, 3}, {-1, 0, 1}, {math.MaxInt64, 0, 1}} {
 		l := must(autoregressive.NewAffine[float64](autoregressive.AffineSpec{Dim: 3}))
 		copy(l.Buffers()[0].Data.([]int64), bad)
-		l.Changed()
+		l.Invalidate()
 		if err := l.Validate(); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("order %v: error %v, want ErrSpec", bad, err)
 		}
@@ -73,7 +73,7 @@ func TestLoadedState(t *testing.T) {
 			}
 		}
 	}
-	l.Changed()
+	l.Invalidate()
 	if err := l.Validate(); err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func ExampleNewMADE() {
 	}
 	x, y := bijector.NewMat[float64](3, 2), bijector.NewMat[float64](3, 2)
 	x.Feature(1)[0] = 1 // the samples differ in the second feature
-	net.NewMapPass(bijector.PassOptions{MaxBatch: 2}).Forward(y, x, 0, 2)
+	net.NewNetworkPass(bijector.PassOptions{MaxBatch: 2}).Forward(y, x, 0, 2)
 	for j := range 3 {
 		fmt.Println(y.Feature(j)[0] != y.Feature(j)[1])
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// disturb moves every parameter away from its start, masked ones too.
-func disturb(l bijector.Trainable[float64], rng *rand.Rand) {
+// perturb moves every parameter away from its start, masked ones too.
+func perturb(l bijector.Trainable[float64], rng *rand.Rand) {
 	for _, p := range l.Params() {
 		for i := range p.Data {
 			p.Data[i] += 0.5 * rng.NormFloat64()
 		}
 	}
-	l.(bijector.Changer).Changed()
+	l.(bijector.Invalidator).Invalidate()
 }
 
 // jacobian is dz_i/dx_j at x by central differences.
@@ -57,7 +57,7 @@ func TestTriangular(t *testing.T) {
 		}))
 		for kind, l := range map[string]bijector.Trainable[float64]{"affine": affine, "spline": spline} {
 			rng := rand.New(rand.NewPCG(1, 2))
-			disturb(l, rng)
+			perturb(l, rng)
 			x, cond := normal[float64](s.Dim, 1, rng), normal[float64](s.ContextDim, 1, rng)
 			rows := jacobian(l, x, cond)
 			order := l.Buffers()[0].Data.([]int64)
@@ -89,7 +89,7 @@ func TestFirstFeature(t *testing.T) {
 	for _, context := range []int{0, 2} {
 		l := must(autoregressive.NewAffine[float64](autoregressive.AffineSpec{Dim: 3, ContextDim: context, Order: autoregressive.OrderSpec{Kind: "reverse"}, Activation: "tanh"}))
 		rng := rand.New(rand.NewPCG(1, 2))
-		disturb(l, rng)
+		perturb(l, rng)
 		const n = 4
 		x, cond := normal[float64](3, n, rng), normal[float64](context, n, rng)
 		for i := range n {

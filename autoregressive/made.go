@@ -43,7 +43,7 @@ func (s MADESpec) Values() float64 { return nn.MADESpec(s).Values() }
 // so are their gradients. Every x is in the domain; the cost of a sample is a
 // multiply-add a weight, masked or not. It returns ErrSpec for a number of
 // features or a width below 1 and for an unknown activation.
-func NewMADE[T bijector.Float](s MADESpec) (bijector.Map[T], error) {
+func NewMADE[T bijector.Float](s MADESpec) (bijector.Network[T], error) {
 	m, err := nn.NewMADE[T](nn.MADESpec(s))
 	if err != nil {
 		return nil, err

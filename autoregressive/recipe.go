@@ -64,7 +64,7 @@ func MAF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
 		return nil, fmt.Errorf("autoregressive: a MAF recipe with bins (%d) or a bound (%g), which are NSF's: %w", r.Bins, r.Bound, bijector.ErrSpec)
 	}
 	r = r.withDefaults("batch")
-	return stack(r, func(order OrderSpec, seed uint64) (bijector.Layer[T], error) {
+	return newChain(r, func(order OrderSpec, seed uint64) (bijector.Layer[T], error) {
 		return NewAffine[T](AffineSpec{
 			Dim: r.Dim, ContextDim: r.ContextDim, Order: order, Scale: r.Scale, Clamp: r.Clamp,
 			Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
@@ -87,7 +87,7 @@ func NSF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
 		return nil, fmt.Errorf("autoregressive: an NSF recipe with a scale (%q, clamp %g); splines have none: %w", r.Scale, r.Clamp, bijector.ErrSpec)
 	}
 	r = r.withDefaults("act")
-	return stack(r, func(order OrderSpec, seed uint64) (bijector.Layer[T], error) {
+	return newChain(r, func(order OrderSpec, seed uint64) (bijector.Layer[T], error) {
 		return NewSpline[T](SplineSpec{
 			Dim: r.Dim, ContextDim: r.ContextDim, Order: order, Bins: r.Bins, Bound: r.Bound,
 			Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
@@ -108,8 +108,8 @@ func (r Recipe) withDefaults(norm string) Recipe {
 	return r
 }
 
-// stack makes the chain of a recipe.
-func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) (bijector.Layer[T], error)) (*bijector.Chain[T], error) {
+// newChain makes the chain of a recipe.
+func newChain[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) (bijector.Layer[T], error)) (*bijector.Chain[T], error) {
 	if r.Layers < 1 || r.Layers > conditioned.MaxLayers {
 		return nil, fmt.Errorf("autoregressive: a recipe of %d layers, want 1 to %d: %w", r.Layers, conditioned.MaxLayers, bijector.ErrSpec)
 	}
@@ -129,7 +129,7 @@ func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) 
 				layers = append(layers, n)
 			}
 		}
-		order, err := r.order(i, rng)
+		order, err := r.orderSpec(i, rng)
 		if err != nil {
 			return nil, err
 		}
@@ -142,8 +142,8 @@ func stack[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint64) 
 	return bijector.NewChain(layers...)
 }
 
-// order is that of the i-th layer.
-func (r Recipe) order(i int, rng *rand.Rand) (OrderSpec, error) {
+// orderSpec is that of the i-th layer.
+func (r Recipe) orderSpec(i int, rng *rand.Rand) (OrderSpec, error) {
 	switch r.Order {
 	case "", "reverse":
 		if i%2 == 1 {

@@ -25,7 +25,7 @@ func TestSaturated(t *testing.T) {
 			}
 		}
 	}
-	a.Changed()
+	a.Invalidate()
 	x, z, back := bijector.NewMat[float64](d, n), bijector.NewMat[float64](d, n), bijector.NewMat[float64](d, n)
 	for j := range d {
 		for i := range n {

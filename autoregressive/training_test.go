@@ -36,9 +36,9 @@ func spiral(rng *rand.Rand, x []float64) {
 	x[0], x[1], x[2] = cos+0.1*rng.NormFloat64(), sin+0.1*rng.NormFloat64(), 1000+100*(a+0.2*rng.NormFloat64())
 }
 
-// gaussian is the mean negative log-density, in nats, of the rows of test
+// gaussianNLL is the mean negative log-density, in nats, of the rows of test
 // under the normal density with moments of the rows of data.
-func gaussian(data, test *tensor.Dense) float64 {
+func gaussianNLL(data, test *tensor.Dense) float64 {
 	d := data.Shape()[1]
 	mean, cov := make([]float64, d), make([][]float64, d)
 	values := data.Float32s()
@@ -100,7 +100,7 @@ func fit(t *testing.T, chain *bijector.Chain[float32], data, test *tensor.Dense,
 // one does, from data that nobody scaled.
 func TestTraining(t *testing.T) {
 	data, test := table(3000, 3, 1, spiral), table(2000, 3, 2, spiral)
-	normal := gaussian(data, test)
+	normal := gaussianNLL(data, test)
 	for name, recipe := range map[string]func(autoregressive.Recipe) (*bijector.Chain[float32], error){
 		"MAF": autoregressive.MAF[float32], "NSF": autoregressive.NSF[float32],
 	} {
@@ -147,8 +147,8 @@ func TestMaskedWeightsInTraining(t *testing.T) {
 	}
 }
 
-// peaks is one feature with two peaks, in units of its own.
-func peaks(rng *rand.Rand, x []float64) {
+// bimodal is one feature with two peaks, in units of its own.
+func bimodal(rng *rand.Rand, x []float64) {
 	x[0] = 40 + 3*rng.NormFloat64()
 	if rng.Float64() < 0.3 {
 		x[0] = 60 + rng.NormFloat64()
@@ -158,8 +158,8 @@ func peaks(rng *rand.Rand, x []float64) {
 // TestOneFeature: both recipes take one feature, learn it, and are densities:
 // they integrate to 1. MAF finds the moments, NSF the peaks.
 func TestOneFeature(t *testing.T) {
-	data, test := table(2000, 1, 1, peaks), table(2000, 1, 2, peaks)
-	normal := gaussian(data, test)
+	data, test := table(2000, 1, 1, bimodal), table(2000, 1, 2, bimodal)
+	normal := gaussianNLL(data, test)
 	for name, c := range map[string]struct {
 		recipe func(autoregressive.Recipe) (*bijector.Chain[float32], error)
 		better float64 // nats a row than a normal density

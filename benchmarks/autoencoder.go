@@ -31,13 +31,13 @@ func AutoencoderTraining(b *testing.B) {
 }
 
 func autoencoderTraining[T bijector.Float](b *testing.B) {
-	fit(b, need(b, NewConv[T]), newRing(Pixels[T](1000), nil, Batch*b.N))
+	fit(b, mustMake(b, NewConv[T]), newRepeatedSource(Pixels[T](1000), nil, Batch*b.N))
 }
 
 // Encode measures embeddings of images.
 func Encode(b *testing.B) {
-	ae := need(b, NewConv[float32])
-	each(b, func(b *testing.B, n int) {
+	ae := mustMake(b, NewConv[float32])
+	forEachBatchSize(b, func(b *testing.B, n int) {
 		x := Pixels[float32](n)
 		b.ResetTimer()
 		for range b.N {

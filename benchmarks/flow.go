@@ -46,8 +46,8 @@ func NewPlainFlow[T bijector.Float]() (*flow.Flow[T], error) {
 	return flow.New(chain, distribution.StandardNormal[T](dim))
 }
 
-// need ends a benchmark whose model could not be made.
-func need[M any](b *testing.B, make func() (M, error)) M {
+// mustMake ends a benchmark whose model could not be made.
+func mustMake[M any](b *testing.B, make func() (M, error)) M {
 	m, err := make()
 	if err != nil {
 		b.Fatal(err)
@@ -82,7 +82,7 @@ func FlowTraining(b *testing.B) {
 
 func flowTraining[T bijector.Float](b *testing.B) {
 	const rows = 10000
-	fit(b, need(b, NewFlow[T]), newRing(Normal[T](rows, dim), Labels[T](rows), Batch*b.N))
+	fit(b, mustMake(b, NewFlow[T]), newRepeatedSource(Normal[T](rows, dim), Labels[T](rows), Batch*b.N))
 }
 
 // NICETraining measures training steps of NICE on 784 features: 4 additive
@@ -101,11 +101,11 @@ func NICETraining(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fit(b, f, newRing(Normal[float32](rows, d), nil, Batch*b.N))
+	fit(b, f, newRepeatedSource(Normal[float32](rows, d), nil, Batch*b.N))
 }
 
-// each runs f for the customary batch sizes.
-func each(b *testing.B, f func(b *testing.B, n int)) {
+// forEachBatchSize runs f for the customary batch sizes.
+func forEachBatchSize(b *testing.B, f func(b *testing.B, n int)) {
 	for _, n := range []int{1, 100, 10000} {
 		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
@@ -122,8 +122,8 @@ func LogProb(b *testing.B) {
 }
 
 func logProb[T bijector.Float](b *testing.B) {
-	flow := need(b, NewFlow[T])
-	each(b, func(b *testing.B, n int) {
+	flow := mustMake(b, NewFlow[T])
+	forEachBatchSize(b, func(b *testing.B, n int) {
 		x, dst := Normal[T](n, dim), make([]float64, n)
 		given := flow.Given(Labels[T](n))
 		b.ResetTimer()
@@ -142,9 +142,9 @@ func Sample(b *testing.B) {
 }
 
 func sample[T bijector.Float](b *testing.B) {
-	flow := need(b, NewFlow[T])
+	flow := mustMake(b, NewFlow[T])
 	rng := rand.New(rand.NewPCG(1, 1))
-	each(b, func(b *testing.B, n int) {
+	forEachBatchSize(b, func(b *testing.B, n int) {
 		dst := make([]T, n*dim)
 		given := flow.Given(Labels[T](n))
 		b.ResetTimer()

@@ -8,15 +8,15 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// shape is a product C (m, n) = A (m, k) B (k, n).
-type shape struct {
+// gemmShape is a product C (m, n) = A (m, k) B (k, n).
+type gemmShape struct {
 	m, n, k int
 	// transposed tells that A is stored as (k, m).
 	transposed bool
 }
 
-// shapes that occur in training the demonstration's models.
-var shapes = []shape{
+// gemmShapes that occur in training the demonstration's models.
+var gemmShapes = []gemmShape{
 	{100, 100, 100, false},    // flow hidden
 	{100, 100, 20, false},     // flow first
 	{20, 100, 100, false},     // flow last
@@ -32,13 +32,13 @@ var shapes = []shape{
 
 // Gemm measures matrix products, on one core.
 func Gemm(b *testing.B) {
-	for _, s := range shapes {
+	for _, s := range gemmShapes {
 		b.Run(fmt.Sprintf("%dx%dx%d/float32", s.m, s.n, s.k), func(b *testing.B) { gemm[float32](b, s) })
 		b.Run(fmt.Sprintf("%dx%dx%d/float64", s.m, s.n, s.k), func(b *testing.B) { gemm[float64](b, s) })
 	}
 }
 
-func gemm[T bijector.Float](b *testing.B, s shape) {
+func gemm[T bijector.Float](b *testing.B, s gemmShape) {
 	x, y, z := kernel.Make[T](s.m*s.k), kernel.Make[T](s.k*s.n), kernel.Make[T](s.m*s.n)
 	for i := range x {
 		x[i] = T(i%7) - 3

@@ -36,7 +36,7 @@ func Scaling(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				fitBatch(b, f, newRing(Normal[float32](10000, r.Dim), nil, rows*b.N), rows)
+				fitBatch(b, f, newRepeatedSource(Normal[float32](10000, r.Dim), nil, rows*b.N), rows)
 			})
 		}
 	}

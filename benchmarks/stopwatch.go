@@ -21,7 +21,7 @@ var errTooFew = errors.New("too few operations in the time; give it longer")
 func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Source, batch int, d time.Duration) (float64, error) {
 	timed, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	var w watch
+	var w stepTimer
 	_, err := train.Fit(timed, Bare[float32]{m}, data, train.Options{
 		Epochs: 1 << 20, Batch: batch, Rate: 1e-5, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w,
 	})
@@ -50,15 +50,15 @@ func OpTime(ctx context.Context, f func() error, d time.Duration) (float64, erro
 	return median(times)
 }
 
-// watch is an Observer that times steps.
-type watch struct {
+// stepTimer is an Observer that times steps.
+type stepTimer struct {
 	last  time.Time
 	times []float64
 }
 
-func (w *watch) Epoch(train.EpochEvent) {}
+func (w *stepTimer) Epoch(train.EpochEvent) {}
 
-func (w *watch) Step(train.StepEvent) {
+func (w *stepTimer) Step(train.StepEvent) {
 	now := time.Now()
 	if !w.last.IsZero() {
 		w.times = append(w.times, now.Sub(w.last).Seconds())

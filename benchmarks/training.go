@@ -10,23 +10,23 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// ring is a Source that repeats the rows of a tensor.
-type ring struct {
+// repeatedSource is a Source that repeats the rows of a tensor.
+type repeatedSource struct {
 	*train.TensorSource
 	n    int // rows, repetitions included
 	rows []int
 }
 
-// newRing repeats the rows of x, and of context where it is not nil, up to n.
-func newRing(x, context tensor.Tensor, n int) *ring {
-	return &ring{TensorSource: train.Tensor(x).Given(context), n: n}
+// newRepeatedSource repeats the rows of x, and of context where it is not nil, up to n.
+func newRepeatedSource(x, context tensor.Tensor, n int) *repeatedSource {
+	return &repeatedSource{TensorSource: train.Tensor(x).Given(context), n: n}
 }
 
 // Len is n.
-func (r *ring) Len() int { return r.n }
+func (r *repeatedSource) Len() int { return r.n }
 
 // Read reads rows, starting over where the tensor ends.
-func (r *ring) Read(rows []int, x, context *tensor.Dense) error {
+func (r *repeatedSource) Read(rows []int, x, context *tensor.Dense) error {
 	r.rows = r.rows[:0]
 	for _, row := range rows {
 		r.rows = append(r.rows, row%r.TensorSource.Len())
@@ -38,12 +38,12 @@ func (r *ring) Read(rows []int, x, context *tensor.Dense) error {
 type Bare[T bijector.Float] struct{ bijector.Objective[T] }
 
 // fit takes b.N training steps, reading and the optimiser included.
-func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data *ring) {
+func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data *repeatedSource) {
 	fitBatch(b, m, data, Batch)
 }
 
 // fitBatch is fit in batches of another size.
-func fitBatch[T bijector.Float](b *testing.B, m bijector.Objective[T], data *ring, batch int) {
+func fitBatch[T bijector.Float](b *testing.B, m bijector.Objective[T], data *repeatedSource, batch int) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	r, err := train.Fit(context.Background(), Bare[T]{m}, data, train.Options{Epochs: 1, Batch: batch, Rate: 1e-4})

@@ -46,7 +46,7 @@ type ActNorm[T Float] struct {
 
 // NewActNorm makes an ActNorm that is still the identity.
 func NewActNorm[T Float](s ActNormSpec) (*ActNorm[T], error) {
-	channels, err := channelsOf("actnorm", s.Dim, s.Pixels)
+	channels, err := channelCount("actnorm", s.Dim, s.Pixels)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || a.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, a.pixels(), func(lo, hi int) {
+	parallelChannels(w, x, a.pixels(), func(lo, hi int) {
 		for c := lo; c < hi; c++ {
 			mean, std := moments(channel(x, c, a.pixels()))
 			a.logScale[c] = T(-math.Log(std))
@@ -108,17 +108,17 @@ func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 // mean.
 func moments[T Float](x Mat[T]) (mean, std float64) {
 	n := float64(x.D * x.N)
-	mean, squares := deviations(x)
+	mean, squares := meanAndSumSquares(x)
 	std = math.Sqrt(squares / n)
-	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < tiny {
+	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < minDeviation {
 		std = 1
 	}
 	return mean, std
 }
 
-// tiny is a deviation below which a feature counts as constant: scaling it to
+// minDeviation is a deviation below which a feature counts as constant: scaling it to
 // 1 would overflow float32 in the layers behind.
-const tiny = 1e-30
+const minDeviation = 1e-30
 
 // epsilon is the distance from 1 to the next T.
 func epsilon[T Float]() float64 {

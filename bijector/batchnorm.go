@@ -56,7 +56,7 @@ type BatchNorm[T Float] struct {
 // NewBatchNorm makes a BatchNorm. It returns ErrSpec for an Eps that is
 // negative or not finite.
 func NewBatchNorm[T Float](s BatchNormSpec) (*BatchNorm[T], error) {
-	channels, err := channelsOf("batch norm", s.Dim, s.Pixels)
+	channels, err := channelCount("batch norm", s.Dim, s.Pixels)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (b *BatchNorm[T]) Calibrate(x, _ Mat[T], _ bool, w *Workers) {
 	if x.N == 0 {
 		return
 	}
-	share(w, x, b.pixels(), func(lo, hi int) {
+	parallelChannels(w, x, b.pixels(), func(lo, hi int) {
 		for c := lo; c < hi; c++ {
 			b.mean[c], b.variance[c] = b.statistics(channel(x, c, b.pixels()))
 		}
@@ -147,7 +147,7 @@ func (b *BatchNorm[T]) Calibrate(x, _ Mat[T], _ bool, w *Workers) {
 
 // statistics are the mean and variance of a channel.
 func (b *BatchNorm[T]) statistics(x Mat[T]) (mean, variance float64) {
-	mean, squares := deviations(x)
+	mean, squares := meanAndSumSquares(x)
 	return mean, squares / b.divisor(x.D*x.N)
 }
 

@@ -11,15 +11,15 @@ import (
 
 // batchNormGradPass keeps three numbers a channel between Forward and Backward.
 type batchNormGradPass[T Float] struct {
-	layer             *BatchNorm[T]
-	workers           *Workers
-	mean, std         []float64 // of the batch; std is sqrt(var + eps)
-	logA              []float64
-	dLogGamma, dBeta  []T
-	grads             [][]T
-	z, x, dx, dz      Mat[T] // arguments of the current call
-	total             float64
-	forward, backward func(lo, hi int)
+	layer                 *BatchNorm[T]
+	workers               *Workers
+	mean, std             []float64 // of the batch; std is sqrt(var + eps)
+	logA                  []float64
+	dLogGamma, dBeta      []T
+	grads                 [][]T
+	z, x, dx, dz          Mat[T] // arguments of the current call
+	sumDLogDet            float64
+	forwardFn, backwardFn func(lo, hi int)
 }
 
 func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGradPass[T] {
@@ -34,14 +34,14 @@ func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGra
 		dBeta:     make([]T, d),
 	}
 	p.grads = [][]T{p.dLogGamma, p.dBeta}
-	p.forward, p.backward = p.forwardChannels, p.backwardChannels
+	p.forwardFn, p.backwardFn = p.forwardChannels, p.backwardChannels
 	return p
 }
 
 func (p *batchNormGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 	p.z, p.x = z, x
 	pixels := p.layer.pixels()
-	share(p.workers, x, pixels, p.forward)
+	parallelChannels(p.workers, x, pixels, p.forwardFn)
 	addConstant(logDet, float64(pixels)*kernel.Sum(p.logA))
 }
 
@@ -75,8 +75,8 @@ func (p *batchNormGradPass[T]) forwardChannels(lo, hi int) {
 func (p *batchNormGradPass[T]) Backward(dx, _, dz, x, z, _ Mat[T], dLogDet []float64) {
 	p.dx, p.dz, p.z = dx, dz, z
 	pixels := p.layer.pixels()
-	p.total = float64(pixels) * kernel.Sum(dLogDet)
-	share(p.workers, x, pixels, p.backward)
+	p.sumDLogDet = float64(pixels) * kernel.Sum(dLogDet)
+	parallelChannels(p.workers, x, pixels, p.backwardFn)
 }
 
 func (p *batchNormGradPass[T]) backwardChannels(lo, hi int) {
@@ -91,7 +91,7 @@ func (p *batchNormGradPass[T]) backwardChannels(lo, hi int) {
 			b += kernel.Sum(dz.Feature(j))
 			dot += kernel.Dot(dz.Feature(j), z.Feature(j))
 		}
-		a := dot - beta*b + p.total
+		a := dot - beta*b + p.sumDLogDet
 		p.dBeta[c] += T(b)
 		p.dLogGamma[c] += T(a)
 		onZ := -a / (m * g * s)

@@ -17,19 +17,19 @@ import (
 // The domain is that of the first member, as far as what each makes is in the
 // domain of the next. The cost is the sum of the members'; in evaluation,
 // permutations and diagonal members between couplings are folded into one map.
-// Whoever writes to Params or Buffers by hand calls Changed afterwards;
+// Whoever writes to Params or Buffers by hand calls Invalidate afterwards;
 // training and loading do.
 type Chain[T Float] struct {
 	TensorMethods[T]
 	layers  []Layer[T]
 	dim     int
 	context int
-	version atomic.Int64 // counts the calls of Changed
+	version atomic.Int64 // counts the calls of Invalidate
 }
 
 // ChainSpec describes a Chain by its members.
 type ChainSpec struct {
-	Layers []Node `json:"layers"`
+	Layers []NamedSpec `json:"layers"`
 }
 
 // NewChain composes layers of one width. Conditional members must agree on
@@ -131,7 +131,7 @@ func (c *Chain[T]) Buffers() []Buffer {
 // Spec is the ChainSpec of the members. A member without a spec leaves a nil
 // one, which saving refuses by name.
 func (c *Chain[T]) Spec() any {
-	s := ChainSpec{Layers: make([]Node, len(c.layers))}
+	s := ChainSpec{Layers: make([]NamedSpec, len(c.layers))}
 	for i, l := range c.layers {
 		if m, ok := l.(Stateful[T]); ok {
 			s.Layers[i].Spec = m.Spec()
@@ -140,13 +140,13 @@ func (c *Chain[T]) Spec() any {
 	return s
 }
 
-// Changed tells the members that their state was written to, and drops what
+// Invalidate tells the members that their state was written to, and drops what
 // passes had folded.
-func (c *Chain[T]) Changed() {
+func (c *Chain[T]) Invalidate() {
 	c.version.Add(1)
 	for _, l := range c.layers {
-		if ch, ok := l.(Changer); ok {
-			ch.Changed()
+		if ch, ok := l.(Invalidator); ok {
+			ch.Invalidate()
 		}
 	}
 }
@@ -170,7 +170,7 @@ func (c *Chain[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
 			cal.Calibrate(h, cond, start, w)
 		}
 		if i < last {
-			evaluate(l, h, cond, w)
+			forwardInPlace(l, h, cond, w)
 		}
 	}
 }

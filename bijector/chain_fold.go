@@ -15,29 +15,29 @@ type fold[T Float] struct {
 	members []Layer[T]
 	version int64 // of the chain, when the numbers below were computed
 
-	from, back []int // x_{from(j)} becomes z_j; z_{back(k)} comes from x_k
-	a, b       []T
-	ia, ib     []T // x_k = ia_k z_{back(k)} + ib_k
-	logDet     float64
+	order, inverseOrder []int // x_{from(j)} becomes z_j; z_{back(k)} comes from x_k
+	scale, shift        []T
+	invScale, invShift  []T // x_k = ia_k z_{back(k)} + ib_k
+	logDet              float64
 }
 
 // foldable reports whether a member can be part of a fold.
 func foldable[T Float](l Layer[T]) bool {
 	switch l.(type) {
-	case reorder[T], Diagonal:
+	case permuter[T], Diagonal:
 		return true
 	}
 	return false
 }
 
-// reorder is a layer that is a permutation of features.
-type reorder[T Float] interface{ permutation() *Permute[T] }
+// permuter is a layer that is a permutation of features.
+type permuter[T Float] interface{ permutation() *Permute[T] }
 
 func newFold[T Float](c *Chain[T], members []Layer[T]) *fold[T] {
 	d := c.dim
 	f := &fold[T]{
-		chain: c, members: members, from: make([]int, d), back: make([]int, d),
-		a: make([]T, d), b: make([]T, d), ia: make([]T, d), ib: make([]T, d),
+		chain: c, members: members, order: make([]int, d), inverseOrder: make([]int, d),
+		scale: make([]T, d), shift: make([]T, d), invScale: make([]T, d), invShift: make([]T, d),
 	}
 	f.compute()
 	return f
@@ -53,7 +53,7 @@ func (f *fold[T]) refresh() {
 // compute multiplies the members out.
 func (f *fold[T]) compute() {
 	f.version = f.chain.version.Load()
-	d := len(f.from)
+	d := len(f.order)
 	from, a, b := make([]int, d), make([]float64, d), make([]float64, d)
 	for j := range d {
 		from[j], a[j] = j, 1
@@ -61,7 +61,7 @@ func (f *fold[T]) compute() {
 	f.logDet = 0
 	for _, m := range f.members {
 		switch m := m.(type) {
-		case reorder[T]:
+		case permuter[T]:
 			pf, pa, pb := make([]int, d), make([]float64, d), make([]float64, d)
 			for j, k := range m.permutation().order {
 				pf[j], pa[j], pb[j] = from[k], a[k], b[k]
@@ -76,28 +76,28 @@ func (f *fold[T]) compute() {
 		}
 	}
 	for j, k := range from {
-		f.from[j], f.back[k] = k, j
-		f.a[j], f.b[j] = T(a[j]), T(b[j])
-		f.ia[k], f.ib[k] = T(1/a[j]), T(-b[j]/a[j])
+		f.order[j], f.inverseOrder[k] = k, j
+		f.scale[j], f.shift[j] = T(a[j]), T(b[j])
+		f.invScale[k], f.invShift[k] = T(1/a[j]), T(-b[j]/a[j])
 	}
 }
 
 // Forward sets z = f(x); z and x must not overlap.
 func (f *fold[T]) Forward(z, x Mat[T], logDet []float64) {
 	f.refresh()
-	move(z, x, f.from, f.a, f.b)
+	permuteAffine(z, x, f.order, f.scale, f.shift)
 	addConstant(logDet, f.logDet)
 }
 
 // Inverse sets x = f^-1(z); x and z must not overlap.
 func (f *fold[T]) Inverse(x, z Mat[T], logDet []float64) {
 	f.refresh()
-	move(x, z, f.back, f.ia, f.ib)
+	permuteAffine(x, z, f.inverseOrder, f.invScale, f.invShift)
 	addConstant(logDet, -f.logDet)
 }
 
-// move sets feature j of dst to a_j src_{from(j)} + b_j.
-func move[T Float](dst, src Mat[T], from []int, a, b []T) {
+// permuteAffine sets feature j of dst to a_j src_{from(j)} + b_j.
+func permuteAffine[T Float](dst, src Mat[T], from []int, a, b []T) {
 	if dst.N == 1 && dst.Stride == 1 && src.Stride == 1 {
 		for j, k := range from {
 			dst.Data[j] = T(a[j]*src.Data[k]) + b[j]

@@ -107,6 +107,6 @@ func TestChainFolds(t *testing.T) {
 			}
 		}
 	}
-	chain.Changed()
+	chain.Invalidate()
 	check("after Changed")
 }

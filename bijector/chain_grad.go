@@ -5,14 +5,14 @@ import "fmt"
 // NewGradPass returns a training pass that keeps what o.memory says. It panics
 // where a member has no gradient; CheckTrainable says so beforehand.
 func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
-	p := &chainGradPass[T]{recompute: o.memory.Mode != KeepAll}
+	p := &chainGradPass[T]{recompute: o.memory.Mode != MemoryKeepAll}
 	inner := o
 	inner.memory = Memory{}
 	if p.recompute {
 		inner.scratch = &scratch{}
 		p.logDet = make([]float64, o.MaxBatch)
 	}
-	every := o.memory.every(len(c.layers))
+	every := o.memory.storeInterval(len(c.layers))
 	for i, l := range c.layers {
 		t, ok := l.(Trainable[T])
 		if !ok {
@@ -24,15 +24,15 @@ func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
 		m := gradMember[T]{pass: t.NewGradPass(inner)}
 		m.reverser, _ = m.pass.(Reverser[T])
 		if i > 0 && (i%every == 0 || m.reverser == nil) {
-			m.kept = true
+			m.keepsInput = true
 			m.in = Activations[T](o, c.dim)
 		}
 		p.grads = append(p.grads, m.pass.Grads()...)
 		p.members = append(p.members, m)
 	}
 	for i := range p.members {
-		if i > 0 && !p.members[i].kept {
-			p.passing[i%2] = Activations[T](o, c.dim)
+		if i > 0 && !p.members[i].keepsInput {
+			p.scratch[i%2] = Activations[T](o, c.dim)
 		}
 	}
 	return p
@@ -40,17 +40,17 @@ func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
 
 // gradMember is a member in training.
 type gradMember[T Float] struct {
-	pass     GradPass[T]
-	reverser Reverser[T] // nil: cannot be reversed
-	in       Mat[T]      // its input, where it is kept
-	kept     bool
+	pass       GradPass[T]
+	reverser   Reverser[T] // nil: cannot be reversed
+	in         Mat[T]      // its input, where it is kept
+	keepsInput bool
 }
 
 // chainGradPass trains a chain. Inputs that are not kept pass through two
 // batches in turn.
 type chainGradPass[T Float] struct {
 	members   []gradMember[T]
-	passing   [2]Mat[T]
+	scratch   [2]Mat[T]
 	recompute bool
 	logDet    []float64 // of a Forward that is only repeated
 	grads     [][]T
@@ -61,10 +61,10 @@ func (p *chainGradPass[T]) input(i int, x Mat[T]) Mat[T] {
 	switch m := &p.members[i]; {
 	case i == 0:
 		return x
-	case m.kept:
+	case m.keepsInput:
 		return m.in.Resize(x.N)
 	}
-	return p.passing[i%2].Resize(x.N)
+	return p.scratch[i%2].Resize(x.N)
 }
 
 // output is where member i puts its output, for a batch that leaves as z.
@@ -91,7 +91,7 @@ func (p *chainGradPass[T]) Backward(dx, dcond, dz, x, z, cond Mat[T], dLogDet []
 		m := &p.members[i]
 		in, out := p.input(i, x), p.output(i, z)
 		switch {
-		case i > 0 && !m.kept:
+		case i > 0 && !m.keepsInput:
 			m.reverser.Reverse(in, out, cond)
 		case p.recompute && i < last:
 			m.pass.Forward(out, in, cond, p.logDet[:x.N])

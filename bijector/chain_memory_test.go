@@ -68,15 +68,15 @@ func TestMemory(t *testing.T) {
 		for _, v := range want {
 			norm += v * v
 		}
-		for i, v := range gradient[float64](t, layers, bijector.Memory{Mode: bijector.KeepInputs}, w) {
+		for i, v := range gradient[float64](t, layers, bijector.Memory{Mode: bijector.MemoryKeepInputs}, w) {
 			if v != want[i] {
-				t.Fatalf("%d layers, KeepInputs: gradient %d is %v, want %v to the bit", layers, i, v, want[i])
+				t.Fatalf("%d layers, MemoryKeepInputs: gradient %d is %v, want %v to the bit", layers, i, v, want[i])
 			}
 		}
 		for _, every := range []int{0, 1, 2, 5, 100} {
 			t.Run(fmt.Sprintf("%d layers, every %d", layers, every), func(t *testing.T) {
 				off := 0.0
-				for i, v := range gradient[float64](t, layers, bijector.Memory{Mode: bijector.Reverse, Every: every}, w) {
+				for i, v := range gradient[float64](t, layers, bijector.Memory{Mode: bijector.MemoryReverse, Every: every}, w) {
 					off += (v - want[i]) * (v - want[i])
 				}
 				if r := math.Sqrt(off / norm); r > 1e-11 {

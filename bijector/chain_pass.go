@@ -36,7 +36,7 @@ type stage[T Float] struct {
 }
 
 func (p *chainPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
-	r := newRelay(z, x, p.spare)
+	r := newDoubleBuffer(z, x, p.spare)
 	for i := range p.stages {
 		s := &p.stages[i]
 		src, dst := r.next(s.fold == nil)
@@ -50,7 +50,7 @@ func (p *chainPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
 }
 
 func (p *chainPass[T]) Inverse(x, z, cond Mat[T], logDet []float64) {
-	r := newRelay(x, z, p.spare)
+	r := newDoubleBuffer(x, z, p.spare)
 	for i := len(p.stages) - 1; i >= 0; i-- {
 		s := &p.stages[i]
 		src, dst := r.next(s.fold == nil)
@@ -63,43 +63,43 @@ func (p *chainPass[T]) Inverse(x, z, cond Mat[T], logDet []float64) {
 	r.finish()
 }
 
-// relay hands a batch from stage to stage: out of the caller's input, then
+// doubleBuffer hands a batch from stage to stage: out of the caller's input, then
 // between its output and a spare batch. The input is never written to, unless
 // it is the output too.
-type relay[T Float] struct {
-	in   Mat[T]    // until the first stage has run
-	own  [2]Mat[T] // the output and the spare
-	at   int       // which of own holds the batch
-	used bool      // own holds it, in does not
+type doubleBuffer[T Float] struct {
+	in      Mat[T]    // until the first stage has run
+	buffers [2]Mat[T] // the output and the spare
+	current int       // which of own holds the batch
+	started bool      // own holds it, in does not
 }
 
-func newRelay[T Float](out, in, spare Mat[T]) relay[T] {
-	return relay[T]{in: in, own: [2]Mat[T]{out, spare.Resize(in.N)}, used: inPlace(out, in)}
+func newDoubleBuffer[T Float](out, in, spare Mat[T]) doubleBuffer[T] {
+	return doubleBuffer[T]{in: in, buffers: [2]Mat[T]{out, spare.Resize(in.N)}, started: sameMat(out, in)}
 }
 
 // next is what a stage reads, and where it writes: the same batch where it can
 // run in place.
-func (r *relay[T]) next(canOverwrite bool) (src, dst Mat[T]) {
+func (r *doubleBuffer[T]) next(canOverwrite bool) (src, dst Mat[T]) {
 	switch {
-	case !r.used:
-		r.used = true
-		return r.in, r.own[0]
+	case !r.started:
+		r.started = true
+		return r.in, r.buffers[0]
 	case canOverwrite:
-		return r.own[r.at], r.own[r.at]
+		return r.buffers[r.current], r.buffers[r.current]
 	}
-	r.at = 1 - r.at
-	return r.own[1-r.at], r.own[r.at]
+	r.current = 1 - r.current
+	return r.buffers[1-r.current], r.buffers[r.current]
 }
 
 // finish leaves the batch in the output.
-func (r *relay[T]) finish() {
-	if r.at == 1 {
-		r.own[0].CopyFrom(r.own[1])
+func (r *doubleBuffer[T]) finish() {
+	if r.current == 1 {
+		r.buffers[0].CopyFrom(r.buffers[1])
 	}
 }
 
-// evaluate replaces h by the layer's output for it, piece by piece.
-func evaluate[T Float](l Layer[T], h, cond Mat[T], w *Workers) {
+// forwardInPlace replaces h by the layer's output for it, piece by piece.
+func forwardInPlace[T Float](l Layer[T], h, cond Mat[T], w *Workers) {
 	pieces := (h.N + rows.Size - 1) / rows.Size
 	w.For(pieces, 1, func(lo, hi int) {
 		pass := l.NewPass(PassOptions{MaxBatch: rows.Size})

@@ -21,7 +21,7 @@ func scale(d int) *bijector.Scale[float64] {
 
 // imageLayer is a layer with image shapes.
 type imageLayer struct {
-	half[float64]
+	halfLayer[float64]
 	in, out [3]int
 }
 
@@ -32,7 +32,7 @@ func TestChainRefuses(t *testing.T) {
 	l := scale(3)
 	inPart := must(bijector.NewPart[float64](4, 0, 3, l))
 	image := func(in, out [3]int) bijector.Layer[float64] {
-		return &imageLayer{half[float64]{12}, in, out}
+		return &imageLayer{halfLayer[float64]{12}, in, out}
 	}
 	for name, c := range map[string]struct {
 		layers []bijector.Layer[float64]
@@ -66,7 +66,7 @@ func TestInvertOfNilPanics(t *testing.T) {
 }
 
 func TestCheckTrainableNamesTheMember(t *testing.T) {
-	chain := must(bijector.NewChain(scale(3), must(bijector.NewPart[float64](3, 0, 2, half[float64]{2}))))
+	chain := must(bijector.NewChain(scale(3), must(bijector.NewPart[float64](3, 0, 2, halfLayer[float64]{2}))))
 	err := bijector.CheckTrainable[float64](chain)
 	if !errors.Is(err, bijector.ErrNotTrainable) || !strings.Contains(err.Error(), "layer 1") || !strings.Contains(err.Error(), "half") {
 		t.Errorf("a layer without gradient in a part: %v", err)
@@ -74,7 +74,7 @@ func TestCheckTrainableNamesTheMember(t *testing.T) {
 	if err := bijector.CheckTrainable[float64](bijector.Invert(scale(2))); !errors.Is(err, bijector.ErrNotTrainable) {
 		t.Errorf("an inverted layer: %v", err)
 	}
-	if err := bijector.CheckTrainable[float64](must(deep[float64]())); err != nil {
+	if err := bijector.CheckTrainable[float64](must(nestedChain[float64]())); err != nil {
 		t.Errorf("a trainable chain: %v", err)
 	}
 }
@@ -83,8 +83,8 @@ func TestGradPassOfUntrainablePanics(t *testing.T) {
 	for _, l := range []interface {
 		NewGradPass(bijector.PassOptions) bijector.GradPass[float64]
 	}{
-		must(bijector.NewChain[float64](half[float64]{2})),
-		must(bijector.NewPart[float64](3, 0, 2, half[float64]{2})),
+		must(bijector.NewChain[float64](halfLayer[float64]{2})),
+		must(bijector.NewPart[float64](3, 0, 2, halfLayer[float64]{2})),
 	} {
 		func() {
 			defer func() {
@@ -100,11 +100,11 @@ func TestGradPassOfUntrainablePanics(t *testing.T) {
 // builder makes the layers of this package from nodes as the registry does.
 type builder struct{}
 
-func (b builder) Map(bijector.Node) (bijector.Map[float64], error) {
+func (b builder) Network(bijector.NamedSpec) (bijector.Network[float64], error) {
 	return nil, errors.New("no maps here")
 }
 
-func (b builder) Layer(n bijector.Node) (bijector.Layer[float64], error) {
+func (b builder) Layer(n bijector.NamedSpec) (bijector.Layer[float64], error) {
 	text, err := json.Marshal(n.Spec)
 	if err != nil {
 		return nil, err
@@ -136,11 +136,11 @@ func (b builder) Layer(n bijector.Node) (bijector.Layer[float64], error) {
 }
 
 func TestBuildContainers(t *testing.T) {
-	norm := bijector.Node{Name: "actnorm", Spec: bijector.ActNormSpec{Dim: 2}}
-	spec := bijector.ChainSpec{Layers: []bijector.Node{
+	norm := bijector.NamedSpec{Name: "actnorm", Spec: bijector.ActNormSpec{Dim: 2}}
+	spec := bijector.ChainSpec{Layers: []bijector.NamedSpec{
 		{Name: "scale", Spec: bijector.ScaleSpec{Dim: 3}},
 		{Name: "part", Spec: bijector.PartSpec{Dim: 3, Lo: 1, Hi: 3, Layer: norm}},
-		{Name: "invert", Spec: bijector.InvertSpec{Layer: bijector.Node{Name: "scale", Spec: bijector.ScaleSpec{Dim: 3}}}},
+		{Name: "invert", Spec: bijector.InvertSpec{Layer: bijector.NamedSpec{Name: "scale", Spec: bijector.ScaleSpec{Dim: 3}}}},
 	}}
 	c, err := bijector.BuildChain(spec, builder{})
 	if err != nil {
@@ -158,15 +158,15 @@ func TestBuildContainers(t *testing.T) {
 		t.Errorf("names (-want +got):\n%s", d)
 	}
 	got := c.Spec().(bijector.ChainSpec)
-	if d := cmp.Diff(bijector.PartSpec{Dim: 3, Lo: 1, Hi: 3, Layer: bijector.Node{Spec: norm.Spec}}, got.Layers[1].Spec); d != "" {
+	if d := cmp.Diff(bijector.PartSpec{Dim: 3, Lo: 1, Hi: 3, Layer: bijector.NamedSpec{Spec: norm.Spec}}, got.Layers[1].Spec); d != "" {
 		t.Errorf("spec of the part (-want +got):\n%s", d)
 	}
 
-	bad := bijector.Node{Name: "nothing"}
+	bad := bijector.NamedSpec{Name: "nothing"}
 	for name, err := range map[string]error{
-		"chain":  second(bijector.BuildChain(bijector.ChainSpec{Layers: []bijector.Node{norm, bad}}, builder{})),
-		"invert": second(bijector.BuildInvert(bijector.InvertSpec{Layer: bad}, builder{})),
-		"part":   second(bijector.BuildPart(bijector.PartSpec{Dim: 3, Hi: 2, Layer: bad}, builder{})),
+		"chain":  errOf(bijector.BuildChain(bijector.ChainSpec{Layers: []bijector.NamedSpec{norm, bad}}, builder{})),
+		"invert": errOf(bijector.BuildInvert(bijector.InvertSpec{Layer: bad}, builder{})),
+		"part":   errOf(bijector.BuildPart(bijector.PartSpec{Dim: 3, Hi: 2, Layer: bad}, builder{})),
 	} {
 		if err == nil || !strings.Contains(err.Error(), `"nothing" is unknown`) {
 			t.Errorf("%s of an unknown layer: error is %v", name, err)
@@ -179,14 +179,14 @@ func TestBuildContainers(t *testing.T) {
 func TestChainCalibratesInOrder(t *testing.T) {
 	first := must(bijector.NewActNorm[float64](bijector.ActNormSpec{Dim: 2}))
 	second := must(bijector.NewBatchNorm[float64](bijector.BatchNormSpec{Dim: 2}))
-	c := must(bijector.NewChain[float64](first, half[float64]{2}, must(bijector.NewPart[float64](2, 0, 2, second))))
-	x := draw[float64](2, 300, 1)
+	c := must(bijector.NewChain[float64](first, halfLayer[float64]{2}, must(bijector.NewPart[float64](2, 0, 2, second))))
+	x := randomBatch[float64](2, 300, 1)
 	w := bijector.NewWorkers(2)
 	defer w.Close()
 	c.Calibrate(x, bijector.Mat[float64]{}, true, w)
 	for j := range 2 {
-		near(t, "mean", buffer[float64](t, second, "mean")[j], 0, 1e-12)
-		near(t, "var", buffer[float64](t, second, "var")[j], 0.25, 1e-12)
+		approxEqual(t, "mean", buffer[float64](t, second, "mean")[j], 0, 1e-12)
+		approxEqual(t, "var", buffer[float64](t, second, "var")[j], 0.25, 1e-12)
 	}
 }
 
@@ -196,14 +196,14 @@ func TestContainersPassOn(t *testing.T) {
 	p := must(bijector.NewPermute[float64](bijector.PermuteSpec{Dim: 3, Kind: "reverse"}))
 	l := must(bijector.NewChain[float64](bijector.Invert(must(bijector.NewPart[float64](4, 1, 4, p)))))
 	copy(buffer[int64](t, l, "0.0.0.indices"), []int64{1, 2, 0})
-	l.Changed()
+	l.Invalidate()
 	z := must(l.Inverse(rows([]float64{10, 20, 30, 40}))).Float64s()
 	if d := cmp.Diff([]float64{10, 30, 40, 20}, z); d != "" {
 		t.Errorf("after the indices were written to (-want +got):\n%s", d)
 	}
 	s := must(shear.New[float64](shear.Spec{Dim: 2, Context: 5}))
 	for _, l := range []bijector.Layer[float64]{
-		bijector.Invert(s), must(bijector.NewPart[float64](3, 0, 2, s)), must(bijector.NewChain[float64](half[float64]{2}, s)),
+		bijector.Invert(s), must(bijector.NewPart[float64](3, 0, 2, s)), must(bijector.NewChain[float64](halfLayer[float64]{2}, s)),
 	} {
 		if c := l.ContextDim(); c != 5 {
 			t.Errorf("%T around a layer with 5 context features has %d", l, c)

@@ -8,9 +8,9 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// channelsOf is the number of channels that dim features in groups of pixels
+// channelCount is the number of channels that dim features in groups of pixels
 // make; 0 pixels are 1.
-func channelsOf(layer string, dim, pixels int) (int, error) {
+func channelCount(layer string, dim, pixels int) (int, error) {
 	if err := checkDim(layer, dim); err != nil {
 		return 0, err
 	}
@@ -32,10 +32,10 @@ func sum[T Float](x Mat[T]) float64 {
 	return total
 }
 
-// deviations are the mean of all values of x and the sum of their squared
+// meanAndSumSquares are the mean of all values of x and the sum of their squared
 // distances from it, in two passes: the one-pass formula loses all digits where
 // the mean is large.
-func deviations[T Float](x Mat[T]) (mean, squares float64) {
+func meanAndSumSquares[T Float](x Mat[T]) (mean, squares float64) {
 	mean = sum(x) / float64(x.D*x.N)
 	for j := range x.D {
 		squares += kernel.SumSquares(x.Feature(j), mean)

@@ -45,11 +45,11 @@ func (c Children[T]) Buffers() []Buffer {
 	return all
 }
 
-// Changed tells the parts that their state was written to.
-func (c Children[T]) Changed() {
+// Invalidate tells the parts that their state was written to.
+func (c Children[T]) Invalidate() {
 	for _, child := range c {
-		if p, ok := child.Part.(Changer); ok {
-			p.Changed()
+		if p, ok := child.Part.(Invalidator); ok {
+			p.Invalidate()
 		}
 	}
 }
@@ -67,9 +67,9 @@ func (c Children[T]) Validate() error {
 	return nil
 }
 
-// NodeOf is the node of a part within its container's spec. That of a part
+// NamedSpecOf is the node of a part within its container's spec. That of a part
 // without a spec is empty, and saving refuses it by name.
-func NodeOf[T Float](part any) (n Node) {
+func NamedSpecOf[T Float](part any) (n NamedSpec) {
 	if s, ok := part.(Stateful[T]); ok {
 		n.Spec = s.Spec()
 	}

@@ -5,15 +5,15 @@ package bijector
 
 import "github.com/bijou-flow/bijou/internal/kernel"
 
-// shareAbove is the number of values in a batch above which elementwise layers
+// parallelThreshold is the number of values in a batch above which elementwise layers
 // share their features among workers; below it, waking them costs more than
 // they save.
-const shareAbove = 16 << 10
+const parallelThreshold = 16 << 10
 
-// share runs f over the channels of a batch, each of so many features, on
+// parallelChannels runs f over the channels of a batch, each of so many features, on
 // several cores where it is large.
-func share[T Float](w *Workers, m Mat[T], pixels int, f func(lo, hi int)) {
-	if m.D*m.N > shareAbove {
+func parallelChannels[T Float](w *Workers, m Mat[T], pixels int, f func(lo, hi int)) {
+	if m.D*m.N > parallelThreshold {
 		w.For(m.D/pixels, 1, f)
 		return
 	}
@@ -35,29 +35,29 @@ type Diagonal interface {
 // once, since a method value is an allocation; their arguments travel in
 // fields.
 type diagonalPass[T Float] struct {
-	layer             Diagonal
-	pixels            int // features that share their numbers
-	workers           *Workers
-	logA              []float64
-	dst, src          Mat[T]
-	forwards, inverts func(lo, hi int)
+	layer                Diagonal
+	pixels               int // features that share their numbers
+	workers              *Workers
+	logA                 []float64
+	dst, src             Mat[T]
+	forwardFn, inverseFn func(lo, hi int)
 }
 
 func newDiagonalPass[T Float](layer Diagonal, dim, pixels int, w *Workers) *diagonalPass[T] {
 	p := &diagonalPass[T]{layer: layer, pixels: pixels, workers: w, logA: make([]float64, dim)}
-	p.forwards, p.inverts = p.forwardFeatures, p.inverseFeatures
+	p.forwardFn, p.inverseFn = p.forwardFeatures, p.inverseFeatures
 	return p
 }
 
 func (p *diagonalPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 	p.dst, p.src = z, x
-	share(p.workers, x, 1, p.forwards)
+	parallelChannels(p.workers, x, 1, p.forwardFn)
 	addConstant(logDet, kernel.Sum(p.logA))
 }
 
 func (p *diagonalPass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
 	p.dst, p.src = x, z
-	share(p.workers, z, 1, p.inverts)
+	parallelChannels(p.workers, z, 1, p.inverseFn)
 	addConstant(logDet, -kernel.Sum(p.logA))
 }
 
@@ -89,12 +89,12 @@ func addConstant(logDet []float64, v float64) {
 // diagonalPass's.
 type diagonalGradPass[T Float] struct {
 	*diagonalPass[T]
-	ds, db   []T // nil where the layer does not train it
-	grads    [][]T
-	dx, dz   Mat[T]
-	x        Mat[T]
-	total    float64 // sum of dLogDet over the batch
-	backward func(lo, hi int)
+	ds, db     []T // nil where the layer does not train it
+	grads      [][]T
+	dx, dz     Mat[T]
+	x          Mat[T]
+	sumDLogDet float64 // sum of dLogDet over the batch
+	backwardFn func(lo, hi int)
 }
 
 func newDiagonalGradPass[T Float](layer Diagonal, dim, pixels int, scale, shift bool, w *Workers) *diagonalGradPass[T] {
@@ -107,7 +107,7 @@ func newDiagonalGradPass[T Float](layer Diagonal, dim, pixels int, scale, shift 
 		p.db = make([]T, dim/pixels)
 		p.grads = append(p.grads, p.db)
 	}
-	p.backward = p.backwardChannels
+	p.backwardFn = p.backwardChannels
 	return p
 }
 
@@ -119,8 +119,8 @@ func newDiagonalGradPass[T Float](layer Diagonal, dim, pixels int, scale, shift 
 //
 // and where features share s and b, the gradient is the sum of theirs.
 func (p *diagonalGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
-	p.dx, p.dz, p.x, p.total = dx, dz, x, kernel.Sum(dLogDet)
-	share(p.workers, x, p.pixels, p.backward)
+	p.dx, p.dz, p.x, p.sumDLogDet = dx, dz, x, kernel.Sum(dLogDet)
+	parallelChannels(p.workers, x, p.pixels, p.backwardFn)
 }
 
 func (p *diagonalGradPass[T]) backwardChannels(lo, hi int) {
@@ -130,7 +130,7 @@ func (p *diagonalGradPass[T]) backwardChannels(lo, hi int) {
 			a, _, _ := p.layer.Coefficients(j)
 			dz := p.dz.Feature(j)
 			if p.ds != nil {
-				ds += a*kernel.Dot(dz, p.x.Feature(j)) + p.total
+				ds += a*kernel.Dot(dz, p.x.Feature(j)) + p.sumDLogDet
 			}
 			if p.db != nil {
 				db += kernel.Sum(dz)
@@ -150,7 +150,7 @@ func (p *diagonalGradPass[T]) backwardChannels(lo, hi int) {
 // Reverse is Inverse: the coefficients do not depend on the batch.
 func (p *diagonalGradPass[T]) Reverse(x, z, _ Mat[T]) {
 	p.dst, p.src = x, z
-	share(p.workers, z, 1, p.inverts)
+	parallelChannels(p.workers, z, 1, p.inverseFn)
 }
 
 func (p *diagonalGradPass[T]) Grads() [][]T { return p.grads }

@@ -12,8 +12,8 @@ type curve interface {
 	// inverse is the x where f(x) = z, and log f'(x) there, computed from z:
 	// where f is flat, x is known to fewer digits than z.
 	inverse(z float64) (x, logSlope float64)
-	// slopes are f'(x) and d/dx log f'(x).
-	slopes(x float64) (slope, bend float64)
+	// derivatives are f'(x) and d/dx log f'(x).
+	derivatives(x float64) (slope, bend float64)
 }
 
 // elementwise is a layer that applies one curve to every feature. It has
@@ -52,26 +52,26 @@ func (e *elementwise[T]) NewGradPass(o PassOptions) GradPass[T] { return e.newPa
 
 func (e *elementwise[T]) newPass(o PassOptions) *curvePass[T] {
 	p := &curvePass[T]{curve: e.curve, workers: o.Workers}
-	p.forwards, p.inverts, p.backwards = p.forwardSamples, p.inverseSamples, p.backwardSamples
+	p.forwardFn, p.inverseFn, p.backwardFn = p.forwardSamples, p.inverseSamples, p.backwardSamples
 	return p
 }
 
-// curvesAbove is shareAbove for curves, whose values cost some ten times those
+// elementwiseParallelThreshold is shareAbove for curves, whose values cost some ten times those
 // of a diagonal layer.
-const curvesAbove = shareAbove / 8
+const elementwiseParallelThreshold = parallelThreshold / 8
 
 // curvePass shares a batch by samples, so that each log-det is summed by one
 // worker over the features in order.
 type curvePass[T Float] struct {
-	curve                        curve
-	workers                      *Workers
-	dst, src, dz                 Mat[T]
-	logDet                       []float64
-	forwards, inverts, backwards func(lo, hi int)
+	curve                            curve
+	workers                          *Workers
+	dst, src, dz                     Mat[T]
+	logDet                           []float64
+	forwardFn, inverseFn, backwardFn func(lo, hi int)
 }
 
-func (p *curvePass[T]) share(f func(lo, hi int)) {
-	if p.src.D*p.src.N > curvesAbove {
+func (p *curvePass[T]) parallelSamples(f func(lo, hi int)) {
+	if p.src.D*p.src.N > elementwiseParallelThreshold {
 		p.workers.For(p.src.N, 16, f)
 		return
 	}
@@ -80,12 +80,12 @@ func (p *curvePass[T]) share(f func(lo, hi int)) {
 
 func (p *curvePass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 	p.dst, p.src, p.logDet = z, x, logDet
-	p.share(p.forwards)
+	p.parallelSamples(p.forwardFn)
 }
 
 func (p *curvePass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
 	p.dst, p.src, p.logDet = x, z, logDet
-	p.share(p.inverts)
+	p.parallelSamples(p.inverseFn)
 }
 
 func (p *curvePass[T]) forwardSamples(lo, hi int) {
@@ -115,14 +115,14 @@ func (p *curvePass[T]) inverseSamples(lo, hi int) {
 //	dx_j = f'(x_j) dz_j + (log f')'(x_j) dLogDet.
 func (p *curvePass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
 	p.dst, p.dz, p.src, p.logDet = dx, dz, x, dLogDet
-	p.share(p.backwards)
+	p.parallelSamples(p.backwardFn)
 }
 
 func (p *curvePass[T]) backwardSamples(lo, hi int) {
 	for j := range p.src.D {
 		dx, dz, x := p.dst.Feature(j), p.dz.Feature(j), p.src.Feature(j)
 		for i := lo; i < hi; i++ {
-			slope, bend := p.curve.slopes(float64(x[i]))
+			slope, bend := p.curve.derivatives(float64(x[i]))
 			dx[i] = T(slope*float64(dz[i]) + bend*p.logDet[i])
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/bijou-flow/bijou/bijector/bijectortest"
 )
 
-// within draws rows between lo and hi.
-func within(lo, hi float64) bijectortest.Options {
+// uniformBetween draws rows between lo and hi.
+func uniformBetween(lo, hi float64) bijectortest.Options {
 	return bijectortest.Options{Sample: func(rng *rand.Rand, x []float64) {
 		for j := range x {
 			x[j] = lo + (hi-lo)*rng.Float64()
@@ -28,7 +28,7 @@ func TestLogit(t *testing.T) {
 		t.Run(fmt.Sprint(s.Alpha), func(t *testing.T) {
 			bijectortest.Run(t,
 				func() (*bijector.Logit[float32], error) { return bijector.NewLogit[float32](s) },
-				func() (*bijector.Logit[float64], error) { return bijector.NewLogit[float64](s) }, within(0.02, 0.98))
+				func() (*bijector.Logit[float64], error) { return bijector.NewLogit[float64](s) }, uniformBetween(0.02, 0.98))
 		})
 	}
 }
@@ -37,26 +37,26 @@ func TestSigmoid(t *testing.T) {
 	s := bijector.SigmoidSpec{Dim: 5}
 	bijectortest.Run(t,
 		func() (*bijector.Sigmoid[float32], error) { return bijector.NewSigmoid[float32](s) },
-		func() (*bijector.Sigmoid[float64], error) { return bijector.NewSigmoid[float64](s) }, within(-5, 5))
+		func() (*bijector.Sigmoid[float64], error) { return bijector.NewSigmoid[float64](s) }, uniformBetween(-5, 5))
 }
 
 func TestTanh(t *testing.T) {
 	s := bijector.TanhSpec{Dim: 5}
 	bijectortest.Run(t,
 		func() (*bijector.Tanh[float32], error) { return bijector.NewTanh[float32](s) },
-		func() (*bijector.Tanh[float64], error) { return bijector.NewTanh[float64](s) }, within(-3, 3))
+		func() (*bijector.Tanh[float64], error) { return bijector.NewTanh[float64](s) }, uniformBetween(-3, 3))
 }
 
 func TestSoftplus(t *testing.T) {
 	s := bijector.SoftplusSpec{Dim: 5}
-	o := within(-10, 40)
+	o := uniformBetween(-10, 40)
 	bijectortest.Run(t,
 		func() (*bijector.Softplus[float32], error) { return bijector.NewSoftplus[float32](s) },
 		func() (*bijector.Softplus[float64], error) { return bijector.NewSoftplus[float64](s) }, o)
 }
 
-// run1 maps one value in both directions.
-func run1(l bijector.Layer[float64], v float64, inverse bool) (out, logDet float64) {
+// applyScalar maps one value in both directions.
+func applyScalar(l bijector.Layer[float64], v float64, inverse bool) (out, logDet float64) {
 	p := l.NewPass(bijector.PassOptions{MaxBatch: 1})
 	m, ld := bijector.NewMat[float64](1, 1), []float64{0}
 	m.Data[0] = v
@@ -105,12 +105,12 @@ func TestCurveValues(t *testing.T) {
 		{"softplus", 1, 1.3132616875182229, -0.31326168751822284},
 	} {
 		name := fmt.Sprintf("%s at %v", c.layer, c.x)
-		z, ld := run1(all[c.layer], c.x, false)
-		near(t, name, z, c.z, 4e-15*math.Max(math.Abs(c.z), 1e-10))
-		near(t, name+": log-det", ld, c.slope, 4e-15*math.Max(1e-12, math.Abs(c.slope)))
-		x, back := run1(all[c.layer], c.z, true)
-		near(t, name+": inverse", x, c.x, 1e-14*math.Max(1, math.Abs(c.x)))
-		near(t, name+": log-det of the inverse", back, -c.slope, 1e-13*math.Max(1, math.Abs(c.slope)))
+		z, ld := applyScalar(all[c.layer], c.x, false)
+		approxEqual(t, name, z, c.z, 4e-15*math.Max(math.Abs(c.z), 1e-10))
+		approxEqual(t, name+": log-det", ld, c.slope, 4e-15*math.Max(1e-12, math.Abs(c.slope)))
+		x, back := applyScalar(all[c.layer], c.z, true)
+		approxEqual(t, name+": inverse", x, c.x, 1e-14*math.Max(1, math.Abs(c.x)))
+		approxEqual(t, name+": log-det of the inverse", back, -c.slope, 1e-13*math.Max(1, math.Abs(c.slope)))
 	}
 }
 
@@ -128,8 +128,8 @@ func TestCurvesFarOut(t *testing.T) {
 		{"softplus", -800, -800},
 		{"softplus", 1e300, 0},
 	} {
-		_, ld := run1(all[c.layer], c.x, false)
-		near(t, fmt.Sprintf("log-det of %s at %v", c.layer, c.x), ld, c.slope, 1e-12)
+		_, ld := applyScalar(all[c.layer], c.x, false)
+		approxEqual(t, fmt.Sprintf("log-det of %s at %v", c.layer, c.x), ld, c.slope, 1e-12)
 	}
 }
 
@@ -155,11 +155,11 @@ func TestOutsideTheDomain(t *testing.T) {
 		for _, v := range c.values {
 			in := rows([]float64{0.5}, []float64{0.25}, []float64{v}, []float64{0.75})
 			calls := []func() error{
-				func() error { return second(l.Forward(in)) },
-				func() error { return second(l.LogDetJacobian(in)) },
+				func() error { return errOf(l.Forward(in)) },
+				func() error { return errOf(l.LogDetJacobian(in)) },
 			}
 			if c.inverse {
-				calls = []func() error{func() error { return second(l.Inverse(in)) }}
+				calls = []func() error{func() error { return errOf(l.Inverse(in)) }}
 			}
 			for _, call := range calls {
 				var re *bijector.RowError
@@ -170,21 +170,21 @@ func TestOutsideTheDomain(t *testing.T) {
 		}
 	}
 	// A little beyond the ends, where samples of a flow may lie, all is well.
-	x, _ := run1(all["logit 0.05"], 5, true)
-	if z, _ := run1(all["logit 0.05"], x, false); !(x > 1 && math.Abs(z-5) < 1e-12) {
+	x, _ := applyScalar(all["logit 0.05"], 5, true)
+	if z, _ := applyScalar(all["logit 0.05"], x, false); !(x > 1 && math.Abs(z-5) < 1e-12) {
 		t.Errorf("logit 0.05 of %v, the inverse of 5, is %v", x, z)
 	}
 }
 
 func TestCurveSpecsThatDescribeNothing(t *testing.T) {
 	for name, err := range map[string]error{
-		"sigmoid": second(bijector.NewSigmoid[float32](bijector.SigmoidSpec{})),
-		"tanh":    second(bijector.NewTanh[float32](bijector.TanhSpec{Dim: -1})),
-		"soft":    second(bijector.NewSoftplus[float32](bijector.SoftplusSpec{Dim: huge})),
-		"logit":   second(bijector.NewLogit[float32](bijector.LogitSpec{})),
-		"-1":      second(bijector.NewLogit[float32](bijector.LogitSpec{Dim: 1, Alpha: -1e-9})),
-		"0.5":     second(bijector.NewLogit[float32](bijector.LogitSpec{Dim: 1, Alpha: 0.5})),
-		"NaN":     second(bijector.NewLogit[float32](bijector.LogitSpec{Dim: 1, Alpha: math.NaN()})),
+		"sigmoid": errOf(bijector.NewSigmoid[float32](bijector.SigmoidSpec{})),
+		"tanh":    errOf(bijector.NewTanh[float32](bijector.TanhSpec{Dim: -1})),
+		"soft":    errOf(bijector.NewSoftplus[float32](bijector.SoftplusSpec{Dim: huge})),
+		"logit":   errOf(bijector.NewLogit[float32](bijector.LogitSpec{})),
+		"-1":      errOf(bijector.NewLogit[float32](bijector.LogitSpec{Dim: 1, Alpha: -1e-9})),
+		"0.5":     errOf(bijector.NewLogit[float32](bijector.LogitSpec{Dim: 1, Alpha: 0.5})),
+		"NaN":     errOf(bijector.NewLogit[float32](bijector.LogitSpec{Dim: 1, Alpha: math.NaN()})),
 	} {
 		if !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%s: error is %v, want ErrSpec", name, err)

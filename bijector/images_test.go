@@ -76,7 +76,7 @@ func TestConv1x1IsLUAtEachPixel(t *testing.T) {
 		}
 		copy(lu.Params()[i].Data, p.Data)
 	}
-	x := draw[float64](c*pixels, n, 4)
+	x := randomBatch[float64](c*pixels, n, 4)
 	z, logDet := bijector.NewMat[float64](c*pixels, n), make([]float64, n)
 	conv.NewPass(bijector.PassOptions{MaxBatch: n}).Forward(z, x, bijector.Mat[float64]{}, logDet)
 	want := make([]float64, n)
@@ -94,7 +94,7 @@ func TestConv1x1IsLUAtEachPixel(t *testing.T) {
 		}
 	}
 	for i := range want {
-		near(t, "log-det", logDet[i], want[i], 1e-12)
+		approxEqual(t, "log-det", logDet[i], want[i], 1e-12)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestConv1x1LeavesPaddingAlone(t *testing.T) {
 	conv := must(bijector.NewConv1x1[float64](bijector.Conv1x1Spec{Channels: 3, Height: 2, Width: 2, Seed: 1}))
 	run := func(pad float64) (all []bijector.Mat[float64], grads [][]float64) {
 		batch := func(seed uint64) bijector.Mat[float64] {
-			m := draw[float64](12, n, seed)
+			m := randomBatch[float64](12, n, seed)
 			for j := range m.D {
 				for i := n; i < m.Stride; i++ {
 					m.Data[j*m.Stride+i] = pad
@@ -144,7 +144,7 @@ func TestConv1x1LeavesPaddingAlone(t *testing.T) {
 func TestConv1x1Workers(t *testing.T) {
 	const n = 400
 	conv := must(bijector.NewConv1x1[float64](bijector.Conv1x1Spec{Channels: 8, Height: 3, Width: 2, Seed: 1}))
-	x, dz := draw[float64](48, n, 1), draw[float64](48, n, 2)
+	x, dz := randomBatch[float64](48, n, 1), randomBatch[float64](48, n, 2)
 	var want [][]float64
 	for _, workers := range []int{1, 3} {
 		w := bijector.NewWorkers(workers)
@@ -166,12 +166,12 @@ func TestConv1x1Workers(t *testing.T) {
 func TestBatchNormOfChannelsReverses(t *testing.T) {
 	const n = 20
 	p := must(bijector.NewBatchNorm[float64](bijector.BatchNormSpec{Dim: 6, Pixels: 3})).NewGradPass(bijector.PassOptions{MaxBatch: n})
-	x, z, back := draw[float64](6, n, 5), bijector.NewMat[float64](6, n), bijector.NewMat[float64](6, n)
+	x, z, back := randomBatch[float64](6, n, 5), bijector.NewMat[float64](6, n), bijector.NewMat[float64](6, n)
 	p.Forward(z, x, bijector.Mat[float64]{}, make([]float64, n))
 	p.(bijector.Reverser[float64]).Reverse(back, z, bijector.Mat[float64]{})
 	for j := range x.D {
 		for i, v := range x.Feature(j) {
-			near(t, "x", back.Feature(j)[i], v, 1e-11)
+			approxEqual(t, "x", back.Feature(j)[i], v, 1e-11)
 		}
 	}
 }
@@ -197,7 +197,7 @@ func TestNormsOfChannels(t *testing.T) {
 // pixels, not of one.
 func TestNormsShareStatistics(t *testing.T) {
 	const n = 50
-	x := draw[float64](6, n, 8)
+	x := randomBatch[float64](6, n, 8)
 	var all [2][]float64
 	for c := range all {
 		for j := 3 * c; j < 3*c+3; j++ {
@@ -211,17 +211,17 @@ func TestNormsShareStatistics(t *testing.T) {
 	for c, values := range all {
 		mean, variance := meanVar(values, 3*n)
 		s := math.Log(variance) / -2
-		near(t, "actnorm's scale", act.Params()[0].Data[c], s, 1e-12)
-		near(t, "actnorm's bias", act.Params()[1].Data[c], -mean*math.Exp(s), 1e-12)
+		approxEqual(t, "actnorm's scale", act.Params()[0].Data[c], s, 1e-12)
+		approxEqual(t, "actnorm's bias", act.Params()[1].Data[c], -mean*math.Exp(s), 1e-12)
 		mean, variance = meanVar(values, 3*n-1)
-		near(t, "batch norm's mean", buffer[float64](t, batch, "mean")[c], mean, 1e-12)
-		near(t, "batch norm's variance", buffer[float64](t, batch, "var")[c], variance, 1e-10)
+		approxEqual(t, "batch norm's mean", buffer[float64](t, batch, "mean")[c], mean, 1e-12)
+		approxEqual(t, "batch norm's variance", buffer[float64](t, batch, "var")[c], variance, 1e-10)
 	}
 }
 
-// squeezed is a chain that folds into one map: norms of channels on both sides
+// squeezePermutation is a chain that folds into one map: norms of channels on both sides
 // of a squeeze.
-func squeezed[T bijector.Float]() (*bijector.Chain[T], error) {
+func squeezePermutation[T bijector.Float]() (*bijector.Chain[T], error) {
 	return bijector.NewChain[T](
 		must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: 16, Pixels: 8})),
 		must(bijector.NewSqueeze[T](bijector.SqueezeSpec{Channels: 2, Height: 2, Width: 4})),
@@ -229,17 +229,17 @@ func squeezed[T bijector.Float]() (*bijector.Chain[T], error) {
 }
 
 func TestSqueezeFolds(t *testing.T) {
-	bijectortest.Run(t, squeezed[float32], squeezed[float64])
-	chain := must(squeezed[float64]())
+	bijectortest.Run(t, squeezePermutation[float32], squeezePermutation[float64])
+	chain := must(squeezePermutation[float64]())
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, p := range chain.Params() {
 		for i := range p.Data {
 			p.Data[i] = rng.NormFloat64()
 		}
 	}
-	chain.Changed()
+	chain.Invalidate()
 	const n = 3
-	x := draw[float64](16, n, 3)
+	x := randomBatch[float64](16, n, 3)
 	z, logDet := bijector.NewMat[float64](16, n), make([]float64, n)
 	chain.NewPass(bijector.PassOptions{MaxBatch: n}).Forward(z, x, bijector.Mat[float64]{}, logDet)
 	want := make([]float64, n)
@@ -250,10 +250,10 @@ func TestSqueezeFolds(t *testing.T) {
 	}
 	for j := range x.D {
 		for i, v := range x.Feature(j) {
-			near(t, "z", z.Feature(j)[i], v, 1e-12*math.Max(1, math.Abs(v)))
+			approxEqual(t, "z", z.Feature(j)[i], v, 1e-12*math.Max(1, math.Abs(v)))
 		}
 	}
-	near(t, "log-det", logDet[0], want[0], 1e-12)
+	approxEqual(t, "log-det", logDet[0], want[0], 1e-12)
 }
 
 // TestShapes: chains, parts and inverted layers are over images where what

@@ -72,7 +72,7 @@ func InputOf[T Float](x tensor.Tensor, dim int) (Input[T], error) {
 		return in, fmt.Errorf("bijou: tensor's memory is not accessible from Go: %w", ErrShape)
 	}
 	// After the dtype check this is a view, not a conversion.
-	if in.data = slice[T](t); len(in.data) <= (in.n-1)*in.rowStride+(in.d-1)*in.columnStride {
+	if in.data = valuesOf[T](t); len(in.data) <= (in.n-1)*in.rowStride+(in.d-1)*in.columnStride {
 		return in, fmt.Errorf("bijou: tensor of shape %v and strides %v has only %d values: %w", shape, strides, len(in.data), ErrShape)
 	}
 	if dim != 0 && in.d != dim {
@@ -117,8 +117,8 @@ func isNil(x tensor.Tensor) bool {
 	return false
 }
 
-// slice returns the values behind a tensor of T without copying.
-func slice[T Float](x *tensor.Dense) []T {
+// valuesOf returns the values behind a tensor of T without copying.
+func valuesOf[T Float](x *tensor.Dense) []T {
 	var zero T
 	switch any(zero).(type) {
 	case float32:

@@ -17,8 +17,8 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// counting is a tensor of 0, 1, 2 and so on.
-func counting[T bijector.Float](shape ...int) *tensor.Dense {
+// arange is a tensor of 0, 1, 2 and so on.
+func arange[T bijector.Float](shape ...int) *tensor.Dense {
 	n := 1
 	for _, s := range shape {
 		n *= s
@@ -62,7 +62,7 @@ func rowsIn[T bijector.Float](r bijector.Input[T]) [][]T {
 }
 
 func TestGateReadsByStrides(t *testing.T) {
-	transposed := counting[float64](4, 3)
+	transposed := arange[float64](4, 3)
 	if err := transposed.T(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,17 +70,17 @@ func TestGateReadsByStrides(t *testing.T) {
 		x    *tensor.Dense
 		want [][]float64
 	}{
-		"row-major":     {counting[float64](2, 3), [][]float64{{0, 1, 2}, {3, 4, 5}}},
-		"one row":       {counting[float64](1, 3), [][]float64{{0, 1, 2}}},
-		"one column":    {counting[float64](3, 1), [][]float64{{0}, {1}, {2}}},
-		"columns":       {sliced(t, counting[float64](3, 4), nil, tensor.S(1, 3)), [][]float64{{1, 2}, {5, 6}, {9, 10}}},
-		"rows":          {sliced(t, counting[float64](4, 2), tensor.S(1, 3)), [][]float64{{2, 3}, {4, 5}}},
-		"rows, columns": {sliced(t, counting[float64](4, 3), tensor.S(1, 3), tensor.S(0, 2)), [][]float64{{3, 4}, {6, 7}}},
+		"row-major":     {arange[float64](2, 3), [][]float64{{0, 1, 2}, {3, 4, 5}}},
+		"one row":       {arange[float64](1, 3), [][]float64{{0, 1, 2}}},
+		"one column":    {arange[float64](3, 1), [][]float64{{0}, {1}, {2}}},
+		"columns":       {sliced(t, arange[float64](3, 4), nil, tensor.S(1, 3)), [][]float64{{1, 2}, {5, 6}, {9, 10}}},
+		"rows":          {sliced(t, arange[float64](4, 2), tensor.S(1, 3)), [][]float64{{2, 3}, {4, 5}}},
+		"rows, columns": {sliced(t, arange[float64](4, 3), tensor.S(1, 3), tensor.S(0, 2)), [][]float64{{3, 4}, {6, 7}}},
 		"column-major":  {tensor.New(tensor.WithShape(2, 3), tensor.AsFortran([]float64{0, 1, 2, 3, 4, 5})), [][]float64{{0, 1, 2}, {3, 4, 5}}},
 		"transposed":    {transposed, [][]float64{{0, 3, 6, 9}, {1, 4, 7, 10}, {2, 5, 8, 11}}},
-		"images":        {counting[float64](2, 1, 2, 2), [][]float64{{0, 1, 2, 3}, {4, 5, 6, 7}}},
-		"one channel":   {sliced(t, counting[float64](2, 2, 1, 2), nil, tensor.S(1, 2)), [][]float64{{2, 3}, {6, 7}}},
-		"one pixel":     {sliced(t, counting[float64](2, 2, 2), nil, nil, tensor.S(1, 2)), [][]float64{{1, 3}, {5, 7}}},
+		"images":        {arange[float64](2, 1, 2, 2), [][]float64{{0, 1, 2, 3}, {4, 5, 6, 7}}},
+		"one channel":   {sliced(t, arange[float64](2, 2, 1, 2), nil, tensor.S(1, 2)), [][]float64{{2, 3}, {6, 7}}},
+		"one pixel":     {sliced(t, arange[float64](2, 2, 2), nil, nil, tensor.S(1, 2)), [][]float64{{1, 3}, {5, 7}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if d := cmp.Diff(c.want, rowsOf[float64](t, c.x)); d != "" {
@@ -114,15 +114,15 @@ func TestGateRefuses(t *testing.T) {
 	}{
 		"nil":                     {nil, bijector.ErrShape, "nil"},
 		"zero value":              {&tensor.Dense{}, bijector.ErrShape, "zero value"},
-		"float32 for float64":     {counting[float32](2, 2), bijector.ErrDType, "float32"},
+		"float32 for float64":     {arange[float32](2, 2), bijector.ErrDType, "float32"},
 		"integers":                {tensor.New(tensor.WithShape(2, 2), tensor.Of(tensor.Int)), bijector.ErrDType, "int"},
-		"vector":                  {counting[float64](4), bijector.ErrShape, "(1, d)"},
+		"vector":                  {arange[float64](4), bijector.ErrShape, "(1, d)"},
 		"scalar":                  {tensor.New(tensor.FromScalar(3.0)), bijector.ErrShape, "(n, d)"},
-		"a row that lost an axis": {sliced(t, counting[float64](3, 4), tensor.S(0, 1)), bijector.ErrShape, "(1, d)"},
+		"a row that lost an axis": {sliced(t, arange[float64](3, 4), tensor.S(0, 1)), bijector.ErrShape, "(1, d)"},
 		"masked":                  {masked, bijector.ErrShape, "mask"},
 		"no rows":                 {tensor.New(tensor.WithShape(0, 4), tensor.Of(tensor.Float64)), bijector.ErrShape, "no values"},
 		"no columns":              {tensor.New(tensor.WithShape(4, 0), tensor.WithBacking([]float64{})), bijector.ErrShape, "no values"},
-		"image with a margin":     {sliced(t, counting[float64](2, 3, 3), nil, tensor.S(0, 2), tensor.S(0, 2)), bijector.ErrShape, "clone"},
+		"image with a margin":     {sliced(t, arange[float64](2, 3, 3), nil, tensor.S(0, 2), tensor.S(0, 2)), bijector.ErrShape, "clone"},
 	} {
 		_, err := bijector.InputOf[float64](c.x, 0)
 		if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.says) {
@@ -130,20 +130,20 @@ func TestGateRefuses(t *testing.T) {
 		}
 	}
 	// The confusion in the other direction reads memory beyond its end.
-	if _, err := bijector.InputOf[float32](counting[float64](2, 2), 0); !errors.Is(err, bijector.ErrDType) {
+	if _, err := bijector.InputOf[float32](arange[float64](2, 2), 0); !errors.Is(err, bijector.ErrDType) {
 		t.Errorf("float64 for float32: error is %v, want ErrDType", err)
 	}
 }
 
 func TestMatOf(t *testing.T) {
-	m, err := bijector.MatOf[float32](counting[float32](3, 2), 2)
+	m, err := bijector.MatOf[float32](arange[float32](3, 2), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]float32{1, 3, 5}, m.Feature(1)); d != "" {
 		t.Errorf("feature 1 (-want +got):\n%s", d)
 	}
-	if _, err := bijector.MatOf[float32](counting[float32](3, 2), 3); !errors.Is(err, bijector.ErrShape) {
+	if _, err := bijector.MatOf[float32](arange[float32](3, 2), 3); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("wrong width: error is %v, want ErrShape", err)
 	}
 	if _, err := bijector.MatOf[float32](nil, 3); !errors.Is(err, bijector.ErrShape) {
@@ -152,7 +152,7 @@ func TestMatOf(t *testing.T) {
 	// One bad row each, in every position that a row-wise scan can miss.
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		for row := range 3 {
-			x := counting[float64](3, 2)
+			x := arange[float64](3, 2)
 			x.Float64s()[2*row+1] = v
 			_, err := bijector.MatOf[float64](x, 2)
 			var re *bijector.RowError

@@ -9,7 +9,7 @@ import (
 
 // InvertSpec describes an Inverted by the layer inside.
 type InvertSpec struct {
-	Layer Node `json:"layer"`
+	Layer NamedSpec `json:"layer"`
 }
 
 // Inverted is a layer run backwards,
@@ -67,13 +67,13 @@ func (v *Inverted[T]) Buffers() []Buffer { return memberBuffers(v.layer) }
 
 // Spec is the InvertSpec. A layer without a spec leaves a nil one, which
 // saving refuses by name.
-func (v *Inverted[T]) Spec() any { return InvertSpec{Layer: Node{Spec: memberSpec(v.layer)}} }
+func (v *Inverted[T]) Spec() any { return InvertSpec{Layer: NamedSpec{Spec: memberSpec(v.layer)}} }
 
-// Changed tells the layer inside that its state was written to.
-func (v *Inverted[T]) Changed() { changed(v.layer) }
+// Invalidate tells the layer inside that its state was written to.
+func (v *Inverted[T]) Invalidate() { invalidate(v.layer) }
 
 // Validate returns the objection of the layer inside to its state.
-func (v *Inverted[T]) Validate() error { return validate(v.layer) }
+func (v *Inverted[T]) Validate() error { return validateLayer(v.layer) }
 
 // NewPass returns a pass of the layer inside with its methods swapped.
 func (v *Inverted[T]) NewPass(o PassOptions) Pass[T] {
@@ -114,9 +114,9 @@ func memberSpec[T Float](l Layer[T]) any {
 	return nil
 }
 
-// changed passes Changed on.
-func changed[T Float](l Layer[T]) {
-	if c, ok := l.(Changer); ok {
-		c.Changed()
+// invalidate passes Invalidate on.
+func invalidate[T Float](l Layer[T]) {
+	if c, ok := l.(Invalidator); ok {
+		c.Invalidate()
 	}
 }

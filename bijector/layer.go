@@ -107,10 +107,10 @@ type Calibrator[T Float] interface {
 	Calibrate(x, cond Mat[T], start bool, w *Workers)
 }
 
-// Changer is an optional interface of layers that keep something derived from
-// their parameters or buffers. Changed drops it; training and loading call it
+// Invalidator is an optional interface of layers that keep something derived from
+// their parameters or buffers. Invalidate drops it; training and loading call it
 // after they wrote to Params or Buffers.
-type Changer interface{ Changed() }
+type Invalidator interface{ Invalidate() }
 
 // Container is an optional interface of layers made of layers.
 type Container[T Float] interface{ Members() []Layer[T] }

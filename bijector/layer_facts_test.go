@@ -15,8 +15,8 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// draw is a batch whose feature j has mean 10j and deviation j+1.
-func draw[T bijector.Float](d, n int, seed uint64) bijector.Mat[T] {
+// randomBatch is a batch whose feature j has mean 10j and deviation j+1.
+func randomBatch[T bijector.Float](d, n int, seed uint64) bijector.Mat[T] {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	m := bijector.NewMat[T](d, n)
 	for j := range d {
@@ -38,7 +38,7 @@ func meanVar[T bijector.Float](x []T, divisor float64) (mean, variance float64) 
 	return mean, variance
 }
 
-func near(t *testing.T, what string, got, want, tol float64) {
+func approxEqual(t *testing.T, what string, got, want, tol float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= tol) {
 		t.Errorf("%s is %v, want %v within %v", what, got, want, tol)
@@ -87,7 +87,7 @@ func TestPermuteRefusesHostileBuffer(t *testing.T) {
 	} {
 		p := must(bijector.NewPermute[float64](bijector.PermuteSpec{Dim: 3, Kind: "reverse"}))
 		copy(buffer[int64](t, p, "indices"), bad)
-		p.Changed()
+		p.Invalidate()
 		if err := p.Validate(); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%s: Validate says %v, want ErrSpec", name, err)
 		}
@@ -106,7 +106,7 @@ func TestBatchNormCalibrate(t *testing.T) {
 	for _, unbiased := range []bool{false, true} {
 		b := must(bijector.NewBatchNorm[float64](bijector.BatchNormSpec{Dim: 3, Unbiased: unbiased}))
 		for seed := range uint64(2) { // each time, whatever came before
-			x := draw[float64](3, 1001, seed)
+			x := randomBatch[float64](3, 1001, seed)
 			b.Calibrate(x, bijector.Mat[float64]{}, seed == 0, nil)
 			for j := range 3 {
 				divisor := 1001.0
@@ -114,8 +114,8 @@ func TestBatchNormCalibrate(t *testing.T) {
 					divisor--
 				}
 				mean, variance := meanVar(x.Feature(j), divisor)
-				near(t, "mean", buffer[float64](t, b, "mean")[j], mean, 1e-12)
-				near(t, "var", buffer[float64](t, b, "var")[j], variance, 1e-12*variance)
+				approxEqual(t, "mean", buffer[float64](t, b, "mean")[j], mean, 1e-12)
+				approxEqual(t, "var", buffer[float64](t, b, "var")[j], variance, 1e-12*variance)
 			}
 		}
 	}
@@ -129,12 +129,12 @@ func TestBatchNormFarFromZero(t *testing.T) {
 	}
 	b := must(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: 1}))
 	b.Calibrate(x, bijector.Mat[float32]{}, false, nil)
-	near(t, "mean", buffer[float64](t, b, "mean")[0], 1e6+0.5, 1e-6)
-	near(t, "var", buffer[float64](t, b, "var")[0], 0.25, 1e-9)
+	approxEqual(t, "mean", buffer[float64](t, b, "mean")[0], 1e6+0.5, 1e-6)
+	approxEqual(t, "var", buffer[float64](t, b, "var")[0], 0.25, 1e-9)
 }
 
 func TestBatchNormTrainsOnBatchStatistics(t *testing.T) {
-	x := draw[float64](3, 500, 1)
+	x := randomBatch[float64](3, 500, 1)
 	b := must(bijector.NewBatchNorm[float64](bijector.BatchNormSpec{Dim: 3}))
 	p := b.NewGradPass(bijector.PassOptions{MaxBatch: 500})
 	z, logDet := bijector.NewMat[float64](3, 500), make([]float64, 500)
@@ -142,12 +142,12 @@ func TestBatchNormTrainsOnBatchStatistics(t *testing.T) {
 	want := 0.0
 	for j := range 3 {
 		mean, variance := meanVar(z.Feature(j), 500)
-		near(t, "mean of z", mean, 0, 1e-12)
-		near(t, "variance of z", variance, 1, 1e-4)
+		approxEqual(t, "mean of z", mean, 0, 1e-12)
+		approxEqual(t, "variance of z", variance, 1, 1e-4)
 		_, variance = meanVar(x.Feature(j), 500)
 		want -= math.Log(variance+1e-5) / 2
 	}
-	near(t, "log-det", logDet[7], want, 1e-12)
+	approxEqual(t, "log-det", logDet[7], want, 1e-12)
 	if m := buffer[float64](t, b, "mean")[2]; m != 0 {
 		t.Errorf("training moved the population's mean to %v", m)
 	}
@@ -157,14 +157,14 @@ func TestBatchNormOfOneSample(t *testing.T) {
 	for _, unbiased := range []bool{false, true} {
 		b := must(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: 2, Unbiased: unbiased}))
 		p := b.NewGradPass(bijector.PassOptions{MaxBatch: 1})
-		x, z := draw[float32](2, 1, 1), bijector.NewMat[float32](2, 1)
-		dx, dz := bijector.NewMat[float32](2, 1), draw[float32](2, 1, 2)
+		x, z := randomBatch[float32](2, 1, 1), bijector.NewMat[float32](2, 1)
+		dx, dz := bijector.NewMat[float32](2, 1), randomBatch[float32](2, 1, 2)
 		logDet := []float64{0}
 		p.Forward(z, x, bijector.Mat[float32]{}, logDet)
 		p.Backward(dx, bijector.Mat[float32]{}, dz, x, z, bijector.Mat[float32]{}, []float64{1})
-		near(t, "log-det", logDet[0], -math.Log(1e-5), 1e-9)
+		approxEqual(t, "log-det", logDet[0], -math.Log(1e-5), 1e-9)
 		for j := range 2 {
-			near(t, "z", float64(z.Feature(j)[0]), 0, 1e-3)
+			approxEqual(t, "z", float64(z.Feature(j)[0]), 0, 1e-3)
 			if d := dx.Feature(j)[0]; d-d != 0 {
 				t.Errorf("unbiased %v: dx is %v", unbiased, d)
 			}
@@ -206,7 +206,7 @@ func TestBatchNormRefusesHostileBuffers(t *testing.T) {
 
 func TestActNormStartsFromData(t *testing.T) {
 	a := must(bijector.NewActNorm[float64](bijector.ActNormSpec{Dim: 4}))
-	x := draw[float64](4, 800, 1)
+	x := randomBatch[float64](4, 800, 1)
 	for i := range x.N {
 		x.Feature(3)[i] = 0.1 // constant: nothing to scale, and no Inf
 	}
@@ -219,17 +219,17 @@ func TestActNormStartsFromData(t *testing.T) {
 	a.NewPass(bijector.PassOptions{MaxBatch: 800}).Forward(z, x, bijector.Mat[float64]{}, logDet)
 	for j := range 4 {
 		mean, variance := meanVar(z.Feature(j), 800)
-		near(t, "mean", mean, 0, 1e-12)
+		approxEqual(t, "mean", mean, 0, 1e-12)
 		if j < 3 {
-			near(t, "variance", variance, 1, 1e-12)
+			approxEqual(t, "variance", variance, 1, 1e-12)
 		}
 	}
-	near(t, "log-scale of the constant feature", a.Params()[0].Data[3], 0, 0)
+	approxEqual(t, "log-scale of the constant feature", a.Params()[0].Data[3], 0, 0)
 	if flag := buffer[int64](t, a, "initialised")[0]; flag != 1 {
 		t.Errorf("initialised is %d after the start", flag)
 	}
 	before := append([]float64(nil), a.Params()[0].Data...)
-	a.Calibrate(draw[float64](4, 100, 9), bijector.Mat[float64]{}, true, nil)
+	a.Calibrate(randomBatch[float64](4, 100, 9), bijector.Mat[float64]{}, true, nil)
 	if d := cmp.Diff(before, a.Params()[0].Data); d != "" {
 		t.Errorf("a second start moved the scales (-before +after):\n%s", d)
 	}
@@ -237,7 +237,7 @@ func TestActNormStartsFromData(t *testing.T) {
 
 func TestScaleStartsFromData(t *testing.T) {
 	s := must(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 3, FromData: true}))
-	x := draw[float64](3, 700, 1)
+	x := randomBatch[float64](3, 700, 1)
 	clear(x.Feature(2))
 	s.Calibrate(x, bijector.Mat[float64]{}, true, nil)
 	for j := range 2 {
@@ -245,14 +245,14 @@ func TestScaleStartsFromData(t *testing.T) {
 		for _, v := range x.Feature(j) {
 			sum += v * v
 		}
-		near(t, "log-scale", s.Params()[0].Data[j], -math.Log(sum/700)/2, 1e-12)
+		approxEqual(t, "log-scale", s.Params()[0].Data[j], -math.Log(sum/700)/2, 1e-12)
 	}
-	near(t, "log-scale of zeros", s.Params()[0].Data[2], 0, 0)
+	approxEqual(t, "log-scale of zeros", s.Params()[0].Data[2], 0, 0)
 
 	plain := must(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 3, Rate: 7}))
 	plain.Calibrate(x, bijector.Mat[float64]{}, true, nil)
-	near(t, "log-scale without FromData", plain.Params()[0].Data[0], 0, 0)
-	near(t, "rate", plain.Params()[0].Rate, 7, 0)
+	approxEqual(t, "log-scale without FromData", plain.Params()[0].Data[0], 0, 0)
+	approxEqual(t, "rate", plain.Params()[0].Rate, 7, 0)
 }
 
 func TestFlagsAreChecked(t *testing.T) {
@@ -273,33 +273,33 @@ const huge = min(1<<40, math.MaxInt)
 func TestSpecsThatDescribeNothing(t *testing.T) {
 	nan := math.NaN()
 	for name, err := range map[string]error{
-		"permute: no features":          second(bijector.NewPermute[float32](bijector.PermuteSpec{})),
-		"permute: too many features":    second(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: huge})),
-		"permute: unknown kind":         second(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 2, Kind: "swap"})),
-		"permute: indices without kind": second(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 2, Indices: []int{1, 0}})),
-		"permute: too few indices":      second(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 3, Kind: "given", Indices: []int{1, 0}})),
-		"permute: no permutation":       second(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 2, Kind: "given", Indices: []int{1, 1}})),
-		"batchnorm: no features":        second(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: -1})),
-		"batchnorm: negative eps":       second(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: 1, Eps: -1})),
-		"batchnorm: eps NaN":            second(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: 1, Eps: nan})),
-		"actnorm: no features":          second(bijector.NewActNorm[float32](bijector.ActNormSpec{})),
-		"scale: no features":            second(bijector.NewScale[float32](bijector.ScaleSpec{})),
-		"scale: negative rate":          second(bijector.NewScale[float32](bijector.ScaleSpec{Dim: 1, Rate: -1})),
-		"scale: infinite rate":          second(bijector.NewScale[float32](bijector.ScaleSpec{Dim: 1, Rate: math.Inf(1)})),
-		"part: nil layer":               second(bijector.NewPart[float32](3, 0, 2, nil)),
-		"part: empty range":             second(bijector.NewPart[float32](3, 2, 2, half[float32]{0})),
-		"part: range outside":           second(bijector.NewPart[float32](3, 2, 4, half[float32]{2})),
-		"part: negative start":          second(bijector.NewPart[float32](3, -1, 1, half[float32]{2})),
-		"part: too many features":       second(bijector.NewPart[float32](huge, 0, 2, half[float32]{2})),
+		"permute: no features":          errOf(bijector.NewPermute[float32](bijector.PermuteSpec{})),
+		"permute: too many features":    errOf(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: huge})),
+		"permute: unknown kind":         errOf(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 2, Kind: "swap"})),
+		"permute: indices without kind": errOf(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 2, Indices: []int{1, 0}})),
+		"permute: too few indices":      errOf(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 3, Kind: "given", Indices: []int{1, 0}})),
+		"permute: no permutation":       errOf(bijector.NewPermute[float32](bijector.PermuteSpec{Dim: 2, Kind: "given", Indices: []int{1, 1}})),
+		"batchnorm: no features":        errOf(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: -1})),
+		"batchnorm: negative eps":       errOf(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: 1, Eps: -1})),
+		"batchnorm: eps NaN":            errOf(bijector.NewBatchNorm[float32](bijector.BatchNormSpec{Dim: 1, Eps: nan})),
+		"actnorm: no features":          errOf(bijector.NewActNorm[float32](bijector.ActNormSpec{})),
+		"scale: no features":            errOf(bijector.NewScale[float32](bijector.ScaleSpec{})),
+		"scale: negative rate":          errOf(bijector.NewScale[float32](bijector.ScaleSpec{Dim: 1, Rate: -1})),
+		"scale: infinite rate":          errOf(bijector.NewScale[float32](bijector.ScaleSpec{Dim: 1, Rate: math.Inf(1)})),
+		"part: nil layer":               errOf(bijector.NewPart[float32](3, 0, 2, nil)),
+		"part: empty range":             errOf(bijector.NewPart[float32](3, 2, 2, halfLayer[float32]{0})),
+		"part: range outside":           errOf(bijector.NewPart[float32](3, 2, 4, halfLayer[float32]{2})),
+		"part: negative start":          errOf(bijector.NewPart[float32](3, -1, 1, halfLayer[float32]{2})),
+		"part: too many features":       errOf(bijector.NewPart[float32](huge, 0, 2, halfLayer[float32]{2})),
 	} {
 		if !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%s: error is %v, want ErrSpec", name, err)
 		}
 	}
-	if _, err := bijector.NewPart[float32](4, 0, 3, half[float32]{2}); !errors.Is(err, bijector.ErrShape) {
+	if _, err := bijector.NewPart[float32](4, 0, 3, halfLayer[float32]{2}); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("part of 3 features around a layer of 2: error is %v, want ErrShape", err)
 	}
 }
 
-// second is a constructor's error.
-func second[L any](_ L, err error) error { return err }
+// errOf is a constructor's error.
+func errOf[L any](_ L, err error) error { return err }

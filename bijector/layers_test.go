@@ -67,9 +67,9 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// deep is a conditional chain with batch norm behind what it must see the
+// nestedChain is a conditional chain with batch norm behind what it must see the
 // whole batch through, and a chain within a part of it.
-func deep[T bijector.Float]() (*bijector.Chain[T], error) {
+func nestedChain[T bijector.Float]() (*bijector.Chain[T], error) {
 	inner, err := bijector.NewChain[T](
 		must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: 3})),
 		must(shear.New[T](shear.Spec{Dim: 3, Context: 2})),
@@ -86,14 +86,14 @@ func deep[T bijector.Float]() (*bijector.Chain[T], error) {
 }
 
 func TestChain(t *testing.T) {
-	bijectortest.Run(t, deep[float32], deep[float64])
+	bijectortest.Run(t, nestedChain[float32], nestedChain[float64])
 }
 
 func TestChainOfOne(t *testing.T) {
-	bijectortest.Run(t, single[float32], single[float64])
+	bijectortest.Run(t, singleMember[float32], singleMember[float64])
 }
 
-func single[T bijector.Float]() (*bijector.Chain[T], error) {
+func singleMember[T bijector.Float]() (*bijector.Chain[T], error) {
 	return bijector.NewChain[T](must(shear.New[T](shear.Spec{Dim: 3})))
 }
 
@@ -128,26 +128,28 @@ func TestInvert(t *testing.T) {
 	t.Run("twice", func(t *testing.T) {
 		bijectortest.Run(t,
 			func() (*bijector.Inverted[float32], error) {
-				return bijector.Invert(bijector.Invert(must(deep[float32]()))), nil
+				return bijector.Invert(bijector.Invert(must(nestedChain[float32]()))), nil
 			},
 			func() (*bijector.Inverted[float64], error) {
-				return bijector.Invert(bijector.Invert(must(deep[float64]()))), nil
+				return bijector.Invert(bijector.Invert(must(nestedChain[float64]()))), nil
 			})
 	})
 }
 
-// half is a layer by value, without state, tensor methods or gradient: what
+// halfLayer is a layer by value, without state, tensor methods or gradient: what
 // the suite must also be able to test.
-type half[T bijector.Float] struct{ dim int }
+type halfLayer[T bijector.Float] struct{ dim int }
 
-func (h half[T]) Dim() int                                      { return h.dim }
-func (h half[T]) ContextDim() int                               { return 0 }
-func (h half[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return h }
+func (h halfLayer[T]) Dim() int                                      { return h.dim }
+func (h halfLayer[T]) ContextDim() int                               { return 0 }
+func (h halfLayer[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return h }
 
-func (h half[T]) Forward(z, x, _ bijector.Mat[T], logDet []float64) { h.multiply(z, x, 0.5, logDet) }
-func (h half[T]) Inverse(x, z, _ bijector.Mat[T], logDet []float64) { h.multiply(x, z, 2, logDet) }
+func (h halfLayer[T]) Forward(z, x, _ bijector.Mat[T], logDet []float64) {
+	h.multiply(z, x, 0.5, logDet)
+}
+func (h halfLayer[T]) Inverse(x, z, _ bijector.Mat[T], logDet []float64) { h.multiply(x, z, 2, logDet) }
 
-func (h half[T]) multiply(dst, src bijector.Mat[T], by T, logDet []float64) {
+func (h halfLayer[T]) multiply(dst, src bijector.Mat[T], by T, logDet []float64) {
 	const log2 = 0.69314718055994530942
 	for j := range src.D {
 		for i, v := range src.Feature(j) {
@@ -165,8 +167,8 @@ func (h half[T]) multiply(dst, src bijector.Mat[T], by T, logDet []float64) {
 
 func TestPlainLayer(t *testing.T) {
 	bijectortest.Run(t,
-		func() (half[float32], error) { return half[float32]{3}, nil },
-		func() (half[float64], error) { return half[float64]{3}, nil })
+		func() (halfLayer[float32], error) { return halfLayer[float32]{3}, nil },
+		func() (halfLayer[float64], error) { return halfLayer[float64]{3}, nil })
 }
 
 // TestPlainChain has members without state or gradient, one of them twice.
@@ -175,5 +177,5 @@ func TestPlainChain(t *testing.T) {
 }
 
 func plainChain[T bijector.Float]() (*bijector.Chain[T], error) {
-	return bijector.NewChain[T](half[T]{3}, bijector.Invert(must(single[T]())), half[T]{3})
+	return bijector.NewChain[T](halfLayer[T]{3}, bijector.Invert(must(singleMember[T]())), halfLayer[T]{3})
 }

@@ -60,13 +60,13 @@ func (l *Logit[T]) Spec() any { return LogitSpec{Dim: l.dim, Alpha: l.alpha} }
 // logitCurve has the width 1 - 2 alpha and its logarithm computed once.
 type logitCurve struct{ alpha, width, logWidth float64 }
 
-// ends are y and 1-y, each without the cancellation of the other.
-func (c logitCurve) ends(x float64) (y, rest float64) {
+// withComplement are y and 1-y, each without the cancellation of the other.
+func (c logitCurve) withComplement(x float64) (y, rest float64) {
 	return c.alpha + c.width*x, c.alpha + c.width*(1-x)
 }
 
 func (c logitCurve) forward(x float64) (z, logSlope float64) {
-	y, rest := c.ends(x)
+	y, rest := c.withComplement(x)
 	a, b := math.Log(y), math.Log(rest)
 	return a - b, c.logWidth - a - b
 }
@@ -76,7 +76,7 @@ func (c logitCurve) inverse(z float64) (x, logSlope float64) {
 	return (y - c.alpha) / c.width, c.logWidth - logSlope
 }
 
-func (c logitCurve) slopes(x float64) (slope, bend float64) {
-	y, rest := c.ends(x)
+func (c logitCurve) derivatives(x float64) (slope, bend float64) {
+	y, rest := c.withComplement(x)
 	return c.width / (y * rest), c.width * (1/rest - 1/y)
 }

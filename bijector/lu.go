@@ -73,7 +73,7 @@ func newLU[T Float](s LUSpec, pixels int) (*LU[T], error) {
 	}
 	switch s.Start {
 	case "", "rotation":
-		l.rotate(order)
+		l.initRotation(order)
 	case "identity":
 	default:
 		return nil, fmt.Errorf("bijector: an LU that starts at %q, want \"rotation\" or \"identity\": %w", s.Start, ErrSpec)
@@ -83,11 +83,11 @@ func newLU[T Float](s LUSpec, pixels int) (*LU[T], error) {
 	return l, err
 }
 
-// rotate factors a random orthogonal matrix Q = P L U and writes P to order.
+// initRotation factors a random orthogonal matrix Q = P L U and writes P to order.
 // With D the signs of U's diagonal, P (D L D) (D U) is orthogonal too: it is Q
 // with the signs of rows changed. So any rotation, up to those signs, has
 // factors with a positive diagonal.
-func (l *LU[T]) rotate(order []int) {
+func (l *LU[T]) initRotation(order []int) {
 	d := l.spec.Dim
 	rng := rand.New(rand.NewPCG(l.spec.Seed, 0x6c75))
 	g := mat.NewDense(d, d, nil)
@@ -146,8 +146,8 @@ func (l *LU[T]) Spec() any { return l.spec }
 // Validate returns ErrSpec where the buffer is no permutation.
 func (l *LU[T]) Validate() error { return l.order.Validate() }
 
-// Changed reads the buffer again.
-func (l *LU[T]) Changed() { l.order.Changed() }
+// Invalidate reads the buffer again.
+func (l *LU[T]) Invalidate() { l.order.Invalidate() }
 
 // logDet is the sum of s, once for each pixel.
 func (l *LU[T]) logDet() float64 {
@@ -174,8 +174,8 @@ func (l *LU[T]) multiply(dst Mat[T], a []T, rsa, csa int, src Mat[T], bias []T) 
 	}
 }
 
-// spread writes the triangles out as the dense matrices U and P L.
-func (l *LU[T]) spread(upper, lower []T) {
+// denseFactors writes the triangles out as the dense matrices U and P L.
+func (l *LU[T]) denseFactors(upper, lower []T) {
 	d := l.spec.Dim
 	for k := range d {
 		row := upper[k*d : (k+1)*d]
@@ -196,33 +196,33 @@ func (l *LU[T]) NewPass(o PassOptions) Pass[T] {
 	d := l.spec.Dim
 	p := &luPass[T]{
 		layer: l, workers: o.Workers, y: NewMat[T](l.Dim(), o.MaxBatch),
-		a: kernel.Make[T](d * d), b: kernel.Make[T](d * d), rate: make([]T, d),
+		a: kernel.Make[T](d * d), b: kernel.Make[T](d * d), invDiagonal: make([]T, d),
 	}
-	p.forwards, p.inverts = p.forwardSamples, p.inverseSamples
+	p.forwardFn, p.inverseFn = p.forwardSamples, p.inverseSamples
 	return p
 }
 
 // luPass evaluates an LU. The factors are written out anew for each call,
 // which costs less than one product, since parameters are read live.
 type luPass[T Float] struct {
-	layer             *LU[T]
-	workers           *Workers
-	a, b              []T // Forward: U and P L; Inverse: the factors negated, and nothing
-	rate              []T // exp(-s)
-	y, dst, src       Mat[T]
-	forwards, inverts func(lo, hi int)
+	layer                *LU[T]
+	workers              *Workers
+	a, b                 []T // Forward: U and P L; Inverse: the factors negated, and nothing
+	invDiagonal          []T // exp(-s)
+	y, dst, src          Mat[T]
+	forwardFn, inverseFn func(lo, hi int)
 }
 
-// luAbove is the number of products above which an LU shares a batch.
-const luAbove = 1 << 17
+// luParallelThreshold is the number of products above which an LU shares a batch.
+const luParallelThreshold = 1 << 17
 
-// work is the number of products in one multiplication of n samples.
-func (l *LU[T]) work(n int) int { return l.Dim() * l.spec.Dim * n }
+// multiplyAdds is the number of products in one multiplication of n samples.
+func (l *LU[T]) multiplyAdds(n int) int { return l.Dim() * l.spec.Dim * n }
 
-// shareSamples runs f over the samples of a batch, on several cores where
+// parallelSamples runs f over the samples of a batch, on several cores where
 // there is much to multiply.
-func (l *LU[T]) shareSamples(w *Workers, n int, f func(lo, hi int)) {
-	if l.work(n) > luAbove {
+func (l *LU[T]) parallelSamples(w *Workers, n int, f func(lo, hi int)) {
+	if l.multiplyAdds(n) > luParallelThreshold {
 		w.For(n, 16, f)
 		return
 	}
@@ -232,9 +232,9 @@ func (l *LU[T]) shareSamples(w *Workers, n int, f func(lo, hi int)) {
 }
 
 func (p *luPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
-	p.layer.spread(p.a, p.b)
+	p.layer.denseFactors(p.a, p.b)
 	p.dst, p.src = z, x
-	p.layer.shareSamples(p.workers, x.N, p.forwards)
+	p.layer.parallelSamples(p.workers, x.N, p.forwardFn)
 	addConstant(logDet, p.layer.logDet())
 }
 
@@ -251,10 +251,10 @@ func (p *luPass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
 		p.a[i] = -v
 	}
 	for k := range d {
-		p.rate[k] = T(math.Exp(-float64(p.layer.factors[k*d+k])))
+		p.invDiagonal[k] = T(math.Exp(-float64(p.layer.factors[k*d+k])))
 	}
 	p.dst, p.src = x, z
-	p.layer.shareSamples(p.workers, z.N, p.inverts)
+	p.layer.parallelSamples(p.workers, z.N, p.inverseFn)
 	addConstant(logDet, -p.layer.logDet())
 }
 
@@ -280,23 +280,23 @@ func (p *luPass[T]) solve(y Mat[T]) {
 	d := y.D
 	for lo := 0; lo < d; lo += luBlock {
 		hi := min(lo+luBlock, d)
-		p.add(y, lo, hi, 0, lo)
+		p.addProduct(y, lo, hi, 0, lo)
 		for k := lo + 1; k < hi; k++ {
-			p.add(y, k, k+1, lo, k)
+			p.addProduct(y, k, k+1, lo, k)
 		}
 	}
 	for hi := d; hi > 0; hi -= luBlock {
 		lo := max(hi-luBlock, 0)
-		p.add(y, lo, hi, hi, d)
+		p.addProduct(y, lo, hi, hi, d)
 		for k := hi - 1; k >= lo; k-- {
-			p.add(y, k, k+1, k+1, hi)
-			kernel.Scale(y.Feature(k), p.rate[k])
+			p.addProduct(y, k, k+1, k+1, hi)
+			kernel.Scale(y.Feature(k), p.invDiagonal[k])
 		}
 	}
 }
 
-// add adds features from to end of y, multiplied, to features lo to hi.
-func (p *luPass[T]) add(y Mat[T], lo, hi, from, end int) {
+// addProduct adds features from to end of y, multiplied, to features lo to hi.
+func (p *luPass[T]) addProduct(y Mat[T], lo, hi, from, end int) {
 	if from == end {
 		return
 	}

@@ -15,29 +15,29 @@ func (l *LU[T]) NewGradPass(o PassOptions) GradPass[T] {
 		dFactors: make([]T, d*d), dBias: make([]T, d),
 	}
 	p.grads = [][]T{p.dFactors, p.dBias}
-	p.forwards, p.hidden, p.weights, p.inputs = p.forwardSamples, p.hiddenSamples, p.weightRows, p.inputSamples
+	p.forwardFn, p.hiddenGradFn, p.weightGradFn, p.inputGradFn = p.forwardSamples, p.hiddenSamples, p.weightRows, p.inputSamples
 	return p
 }
 
 type luGradPass[T Float] struct {
-	layer            *LU[T]
-	workers          *Workers
-	upper, lower     []T    // U and P L of the latest Forward
-	y, dy            Mat[T] // y = U x
-	xt, yt           []T    // x and y, pixel after pixel, a sample a row
-	product          []T    // gradients of the dense matrices
-	dFactors, dBias  []T
-	grads            [][]T
-	z, x, dx, dz     Mat[T]
-	total            float64 // sum of dLogDet over the batch
-	forwards, hidden func(lo, hi int)
-	weights, inputs  func(lo, hi int)
+	layer                     *LU[T]
+	workers                   *Workers
+	upper, lower              []T    // U and P L of the latest Forward
+	y, dy                     Mat[T] // y = U x
+	xt, yt                    []T    // x and y, pixel after pixel, a sample a row
+	product                   []T    // gradients of the dense matrices
+	dFactors, dBias           []T
+	grads                     [][]T
+	z, x, dx, dz              Mat[T]
+	sumDLogDet                float64 // sum of dLogDet over the batch
+	forwardFn, hiddenGradFn   func(lo, hi int)
+	weightGradFn, inputGradFn func(lo, hi int)
 }
 
 func (p *luGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
-	p.layer.spread(p.upper, p.lower)
+	p.layer.denseFactors(p.upper, p.lower)
 	p.z, p.x = z, x
-	p.layer.shareSamples(p.workers, x.N, p.forwards)
+	p.layer.parallelSamples(p.workers, x.N, p.forwardFn)
 	addConstant(logDet, p.layer.logDet())
 }
 
@@ -58,14 +58,14 @@ func (p *luGradPass[T]) forwardSamples(lo, hi int) {
 // once for each pixel. Each pixel adds its own terms to the others' gradients.
 // dx comes after dA, since dx may be dz.
 func (p *luGradPass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
-	p.dx, p.dz, p.x, p.total = dx, dz, x, float64(p.layer.pixels)*kernel.Sum(dLogDet)
-	p.layer.shareSamples(p.workers, x.N, p.hidden)
-	if d := p.layer.spec.Dim; p.layer.work(x.N) > luAbove {
-		p.workers.For(d, 1, p.weights)
+	p.dx, p.dz, p.x, p.sumDLogDet = dx, dz, x, float64(p.layer.pixels)*kernel.Sum(dLogDet)
+	p.layer.parallelSamples(p.workers, x.N, p.hiddenGradFn)
+	if d := p.layer.spec.Dim; p.layer.multiplyAdds(x.N) > luParallelThreshold {
+		p.workers.For(d, 1, p.weightGradFn)
 	} else if x.N > 0 {
-		p.weights(0, d)
+		p.weightGradFn(0, d)
 	}
-	p.layer.shareSamples(p.workers, x.N, p.inputs)
+	p.layer.parallelSamples(p.workers, x.N, p.inputGradFn)
 }
 
 func (p *luGradPass[T]) hiddenSamples(lo, hi int) {
@@ -88,22 +88,22 @@ func (p *luGradPass[T]) inputSamples(lo, hi int) {
 // workers write one entry.
 func (p *luGradPass[T]) weightRows(lo, hi int) {
 	d := p.layer.spec.Dim
-	p.outer(p.dz, p.yt, lo, hi)
+	p.outerProduct(p.dz, p.yt, lo, hi)
 	for i := lo; i < hi; i++ {
 		k := p.layer.order.order[i]
 		kernel.AddTo(p.dFactors[k*d:k*d+k], p.product[i*d:i*d+k])
 		p.dBias[i] += T(sum(channel(p.dz, i, p.layer.pixels)))
 	}
-	p.outer(p.dy.Resize(p.x.N), p.xt, lo, hi)
+	p.outerProduct(p.dy.Resize(p.x.N), p.xt, lo, hi)
 	for k := lo; k < hi; k++ {
 		kernel.AddTo(p.dFactors[k*d+k+1:(k+1)*d], p.product[k*d+k+1:(k+1)*d])
-		p.dFactors[k*d+k] += T(float64(p.product[k*d+k])*float64(p.upper[k*d+k]) + p.total)
+		p.dFactors[k*d+k] += T(float64(p.product[k*d+k])*float64(p.upper[k*d+k]) + p.sumDLogDet)
 	}
 }
 
-// outer sets rows lo to hi of the product to those of g v, for v with a sample
+// outerProduct sets rows lo to hi of the product to those of g v, for v with a sample
 // a row.
-func (p *luGradPass[T]) outer(g Mat[T], v []T, lo, hi int) {
+func (p *luGradPass[T]) outerProduct(g Mat[T], v []T, lo, hi int) {
 	d := p.layer.spec.Dim
 	for q := range p.layer.pixels {
 		e := kernel.Epilogue[T]{}

@@ -52,10 +52,10 @@ func TestLUStartsAtARotation(t *testing.T) {
 				for k := range d {
 					dot += w.Feature(i)[k] * w.Feature(j)[k]
 				}
-				near(t, fmt.Sprintf("(W W^T)_%d,%d of %d", i, j, d), dot, want, 1e-12)
+				approxEqual(t, fmt.Sprintf("(W W^T)_%d,%d of %d", i, j, d), dot, want, 1e-12)
 			}
 		}
-		near(t, "log-det", logDet, 0, 1e-11)
+		approxEqual(t, "log-det", logDet, 0, 1e-11)
 	}
 	w, _ := matrix(must(bijector.NewLU[float64](bijector.LUSpec{Dim: 3, Start: "identity"})))
 	for i := range 3 {
@@ -79,22 +79,22 @@ func TestLUFactors(t *testing.T) {
 	copy(l.Params()[0].Data, []float64{math.Log(2), 3, 5, math.Log(7)})
 	copy(l.Params()[1].Data, []float64{100, 200})
 	copy(buffer[int64](t, l, "indices"), []int64{1, 0})
-	l.Changed()
+	l.Invalidate()
 	// L U = [1 0; 5 1] [2 3; 0 7] = [2 3; 10 22], and P swaps its rows.
 	z := must(l.Forward(rows([]float64{1, 1})))
-	near(t, "z_0", z.Float64s()[0], 132, 1e-12)
-	near(t, "z_1", z.Float64s()[1], 205, 1e-12)
+	approxEqual(t, "z_0", z.Float64s()[0], 132, 1e-12)
+	approxEqual(t, "z_1", z.Float64s()[1], 205, 1e-12)
 	x := must(l.Inverse(z))
-	near(t, "x_0", x.Float64s()[0], 1, 1e-12)
-	near(t, "x_1", x.Float64s()[1], 1, 1e-12)
-	near(t, "log-det", must(l.LogDetJacobian(z))[0], math.Log(14), 1e-12)
+	approxEqual(t, "x_0", x.Float64s()[0], 1, 1e-12)
+	approxEqual(t, "x_1", x.Float64s()[1], 1, 1e-12)
+	approxEqual(t, "log-det", must(l.LogDetJacobian(z))[0], math.Log(14), 1e-12)
 }
 
 func TestLURefuses(t *testing.T) {
 	for name, err := range map[string]error{
-		"no features":       second(bijector.NewLU[float32](bijector.LUSpec{})),
-		"too many features": second(bijector.NewLU[float32](bijector.LUSpec{Dim: 2049})),
-		"unknown start":     second(bijector.NewLU[float32](bijector.LUSpec{Dim: 2, Start: "zero"})),
+		"no features":       errOf(bijector.NewLU[float32](bijector.LUSpec{})),
+		"too many features": errOf(bijector.NewLU[float32](bijector.LUSpec{Dim: 2049})),
+		"unknown start":     errOf(bijector.NewLU[float32](bijector.LUSpec{Dim: 2, Start: "zero"})),
 	} {
 		if !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%s: error is %v, want ErrSpec", name, err)
@@ -102,7 +102,7 @@ func TestLURefuses(t *testing.T) {
 	}
 	l := must(bijector.NewLU[float64](bijector.LUSpec{Dim: 3}))
 	copy(buffer[int64](t, l, "indices"), []int64{0, 5, 1})
-	l.Changed()
+	l.Invalidate()
 	if err := l.Validate(); !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("a hostile buffer: Validate says %v, want ErrSpec", err)
 	}

@@ -1,29 +1,29 @@
 package bijector
 
-// Map is a differentiable function from In to Out features, not necessarily
+// Network is a differentiable function from In to Out features, not necessarily
 // invertible: a conditioner, a context embedding, an encoder or a decoder. It
 // treats each sample by itself, so that a pass can be run for ranges of
 // samples on several cores at once.
-type Map[T Float] interface {
+type Network[T Float] interface {
 	Stateful[T]
 	In() int
 	Out() int
-	NewMapPass(PassOptions) MapPass[T]
-	NewMapGradPass(PassOptions) MapGradPass[T]
+	NewNetworkPass(PassOptions) NetworkPass[T]
+	NewNetworkGradPass(PassOptions) NetworkGradPass[T]
 }
 
-// MapPass evaluates a Map without allocating.
-type MapPass[T Float] interface {
+// NetworkPass evaluates a Map without allocating.
+type NetworkPass[T Float] interface {
 	// Forward sets samples lo to hi of y = f(x). y and x are the whole batch
 	// and do not overlap. Calls on disjoint ranges may run at once.
 	Forward(y, x Mat[T], lo, hi int)
 }
 
-// MapGradPass trains a Map without allocating. A step is Forward for ranges
+// NetworkGradPass trains a Map without allocating. A step is Forward for ranges
 // that cover the batch, Backward for ranges that cover it, then one
 // Accumulate, all with the same x, y and dy.
-type MapGradPass[T Float] interface {
-	MapPass[T]
+type NetworkGradPass[T Float] interface {
+	NetworkPass[T]
 	// Backward sets samples lo to hi of dx, the vector-Jacobian product of
 	// the latest Forward with dy, and keeps what Accumulate needs. An empty
 	// dx is not wanted; x, y and dy stay as they are. Calls on disjoint

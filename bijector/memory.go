@@ -5,9 +5,9 @@ import "math"
 // Memory is how much of a training step's forward pass a chain keeps for the
 // backward pass.
 type Memory struct {
-	// Mode: see KeepAll, KeepInputs and Reverse.
+	// Mode: see MemoryKeepAll, MemoryKeepInputs and MemoryReverse.
 	Mode MemoryMode
-	// Every is, for Reverse, the number of members from one stored input to
+	// Every is, for MemoryReverse, the number of members from one stored input to
 	// the next; 0 means the square root of their number.
 	Every int
 }
@@ -16,25 +16,25 @@ type Memory struct {
 type MemoryMode int
 
 const (
-	// KeepAll keeps every activation. Fastest; memory grows with depth times
+	// MemoryKeepAll keeps every activation. Fastest; memory grows with depth times
 	// the widths of all conditioners.
-	KeepAll MemoryMode = iota
-	// KeepInputs keeps each member's input and computes the rest again, one
+	MemoryKeepAll MemoryMode = iota
+	// MemoryKeepInputs keeps each member's input and computes the rest again, one
 	// member at a time. The gradient is the same to the bit, for about a third
 	// more work.
-	KeepInputs
-	// Reverse keeps an input every few members and computes the others back
+	MemoryKeepInputs
+	// MemoryReverse keeps an input every few members and computes the others back
 	// from the output, since every member is invertible (Gomez et al. 2017,
 	// arXiv 1707.04585). Memory hardly grows with depth; rounding errors of
 	// the inverses do, up to the next stored input. Members that cannot be
 	// reversed in training have their input stored.
-	Reverse
+	MemoryReverse
 )
 
-// every is the distance between stored inputs in a chain of n members.
-func (m Memory) every(n int) int {
+// storeInterval is the distance between stored inputs in a chain of n members.
+func (m Memory) storeInterval(n int) int {
 	switch {
-	case m.Mode != Reverse:
+	case m.Mode != MemoryReverse:
 		return 1
 	case m.Every > 0:
 		return m.Every

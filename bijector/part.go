@@ -12,9 +12,9 @@ type PartSpec struct {
 	Dim int `json:"dim"` // features of the whole
 	// Lo and Hi bound the features that Layer sees, Hi not included. Layer
 	// has Hi - Lo features.
-	Lo    int  `json:"lo,omitempty"`
-	Hi    int  `json:"hi"`
-	Layer Node `json:"layer"`
+	Lo    int       `json:"lo,omitempty"`
+	Hi    int       `json:"hi"`
+	Layer NamedSpec `json:"layer"`
 }
 
 // Part applies a layer f to features lo to hi and leaves the others as they
@@ -82,14 +82,14 @@ func (p *Part[T]) Buffers() []Buffer { return memberBuffers(p.layer) }
 // Spec is the PartSpec. A layer without a spec leaves a nil one, which saving
 // refuses by name.
 func (p *Part[T]) Spec() any {
-	return PartSpec{Dim: p.dim, Lo: p.lo, Hi: p.hi, Layer: Node{Spec: memberSpec(p.layer)}}
+	return PartSpec{Dim: p.dim, Lo: p.lo, Hi: p.hi, Layer: NamedSpec{Spec: memberSpec(p.layer)}}
 }
 
-// Changed tells the layer inside that its state was written to.
-func (p *Part[T]) Changed() { changed(p.layer) }
+// Invalidate tells the layer inside that its state was written to.
+func (p *Part[T]) Invalidate() { invalidate(p.layer) }
 
 // Validate returns the objection of the layer inside to its state.
-func (p *Part[T]) Validate() error { return validate(p.layer) }
+func (p *Part[T]) Validate() error { return validateLayer(p.layer) }
 
 // Calibrate calibrates the layer inside on its features.
 func (p *Part[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {

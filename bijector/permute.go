@@ -38,11 +38,11 @@ func (s PermuteSpec) Values() float64 { return float64(s.Dim) }
 // as the buffer "indices".
 type Permute[T Float] struct {
 	TensorMethods[T]
-	spec    PermuteSpec
-	indices []int64 // what is saved; a loader may write anything here
-	order   []int   // p, always a permutation
-	inverse []int
-	starts  []int // one feature of each cycle of p longer than 1
+	spec        PermuteSpec
+	indices     []int64 // what is saved; a loader may write anything here
+	order       []int   // p, always a permutation
+	inverse     []int
+	cycleStarts []int // one feature of each cycle of p longer than 1
 }
 
 // NewPermute makes a permutation. It returns ErrSpec for an unknown kind and
@@ -79,7 +79,7 @@ func NewPermute[T Float](s PermuteSpec) (*Permute[T], error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	p.Changed()
+	p.Invalidate()
 	return p, nil
 }
 
@@ -119,9 +119,9 @@ func (p *Permute[T]) Validate() error {
 	return nil
 }
 
-// Changed reads the buffer again. A buffer that Validate refuses leaves the
+// Invalidate reads the buffer again. A buffer that Validate refuses leaves the
 // permutation as it was: passes must not index with what a file says.
-func (p *Permute[T]) Changed() {
+func (p *Permute[T]) Invalidate() {
 	if p.Validate() != nil {
 		return
 	}
@@ -129,13 +129,13 @@ func (p *Permute[T]) Changed() {
 		p.order[j] = int(k)
 		p.inverse[k] = j
 	}
-	p.starts = p.starts[:0]
+	p.cycleStarts = p.cycleStarts[:0]
 	seen := make([]bool, len(p.order))
 	for j := range p.order {
 		if seen[j] || p.order[j] == j {
 			continue
 		}
-		p.starts = append(p.starts, j)
+		p.cycleStarts = append(p.cycleStarts, j)
 		for k := j; !seen[k]; k = p.order[k] {
 			seen[k] = true
 		}
@@ -153,12 +153,12 @@ func (p *Permute[T]) NewGradPass(o PassOptions) GradPass[T] { return p.newPass(o
 func (p *Permute[T]) permutation() *Permute[T] { return p }
 
 func (p *Permute[T]) newPass(o PassOptions) *permutePass[T] {
-	return &permutePass[T]{layer: p, row: kernel.Make[T](o.MaxBatch)}
+	return &permutePass[T]{layer: p, scratch: kernel.Make[T](o.MaxBatch)}
 }
 
 type permutePass[T Float] struct {
-	layer *Permute[T]
-	row   []T
+	layer   *Permute[T]
+	scratch []T
 }
 
 func (p *permutePass[T]) Forward(z, x, _ Mat[T], _ []float64) { p.gather(z, x, p.layer.order) }
@@ -183,14 +183,14 @@ func (p *permutePass[T]) gather(dst, src Mat[T], from []int) {
 	if dst.N == 0 {
 		return
 	}
-	if !inPlace(dst, src) {
+	if !sameMat(dst, src) {
 		for j, k := range from {
 			copy(dst.Feature(j), src.Feature(k))
 		}
 		return
 	}
-	row := p.row[:dst.N]
-	for _, start := range p.layer.starts {
+	row := p.scratch[:dst.N]
+	for _, start := range p.layer.cycleStarts {
 		copy(row, dst.Feature(start))
 		j := start
 		for ; from[j] != start; j = from[j] {

@@ -152,11 +152,11 @@ func (r *Rows[T]) Slice(slices ...tensor.Slice) (tensor.View, error) {
 		return nil, err
 	}
 	t := v.(*tensor.Dense)
-	return &Rows[T]{dense: t, values: slice[T](t)}, nil
+	return &Rows[T]{dense: t, values: valuesOf[T](t)}, nil
 }
 
 // Clone is a copy, a *Rows[T].
 func (r *Rows[T]) Clone() any {
 	t := r.dense.Clone().(*tensor.Dense)
-	return &Rows[T]{dense: t, values: slice[T](t)}
+	return &Rows[T]{dense: t, values: valuesOf[T](t)}
 }

@@ -87,9 +87,9 @@ func (l *Scale[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || !l.spec.FromData || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, 1, func(lo, hi int) {
+	parallelChannels(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
-			if rms := math.Sqrt(kernel.SumSquares(x.Feature(j), 0) / float64(x.N)); rms >= tiny {
+			if rms := math.Sqrt(kernel.SumSquares(x.Feature(j), 0) / float64(x.N)); rms >= minDeviation {
 				l.logScale[j] = T(-math.Log(rms))
 			}
 		}

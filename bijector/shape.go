@@ -82,21 +82,21 @@ func (v *Inverted[T]) InShape() (c, h, w int) { return outShape(v.layer) }
 func (v *Inverted[T]) OutShape() (c, h, w int) { return inShape(v.layer) }
 
 // InShape is the whole image where the layer inside takes some of its channels.
-func (p *Part[T]) InShape() (c, h, w int) { return p.whole(inShape(p.layer)) }
+func (p *Part[T]) InShape() (c, h, w int) { return p.imageShape(inShape(p.layer)) }
 
 // OutShape is the whole image where the layer inside leaves its channels at the
 // size of the others.
 func (p *Part[T]) OutShape() (c, h, w int) {
 	_, h0, w0 := p.InShape()
-	if c, h, w = p.whole(outShape(p.layer)); h != h0 || w != w0 {
+	if c, h, w = p.imageShape(outShape(p.layer)); h != h0 || w != w0 {
 		return 0, 0, 0
 	}
 	return c, h, w
 }
 
-// whole is the image of which features lo to hi are channels of h by w, if it
+// imageShape is the image of which features lo to hi are channels of h by w, if it
 // is one.
-func (p *Part[T]) whole(c, h, w int) (int, int, int) {
+func (p *Part[T]) imageShape(c, h, w int) (int, int, int) {
 	if c == 0 || p.lo%(h*w) != 0 || p.dim%(h*w) != 0 {
 		return 0, 0, 0
 	}

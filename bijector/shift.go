@@ -75,7 +75,7 @@ func (l *Shift[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || !l.spec.FromData || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, 1, func(lo, hi int) {
+	parallelChannels(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			l.bias[j] = T(-kernel.Sum(x.Feature(j)) / float64(x.N))
 		}

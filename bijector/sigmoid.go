@@ -53,8 +53,8 @@ func (sigmoidCurve) inverse(z float64) (x, logSlope float64) {
 	return a - b, a + b
 }
 
-// slopes. f' = z (1 - z) and (log f')' = 1 - 2 z.
-func (sigmoidCurve) slopes(x float64) (slope, bend float64) {
+// derivatives. f' = z (1 - z) and (log f')' = 1 - 2 z.
+func (sigmoidCurve) derivatives(x float64) (slope, bend float64) {
 	e := math.Exp(-math.Abs(x))
 	return e / ((1 + e) * (1 + e)), math.Copysign((1-e)/(1+e), -x)
 }

@@ -55,8 +55,8 @@ func (softplusCurve) inverse(z float64) (x, logSlope float64) {
 	return z + logSlope, logSlope
 }
 
-// slopes. f' = sigma(x) and (log f')' = 1 - sigma(x) = sigma(-x).
-func (softplusCurve) slopes(x float64) (slope, bend float64) {
+// derivatives. f' = sigma(x) and (log f')' = 1 - sigma(x) = sigma(-x).
+func (softplusCurve) derivatives(x float64) (slope, bend float64) {
 	e := math.Exp(-math.Abs(x))
 	near, far := 1/(1+e), e/(1+e)
 	if x < 0 {

@@ -45,13 +45,13 @@ func NewSqueeze[T Float](s SqueezeSpec) (*Squeeze[T], error) {
 	if s.Height%2 != 0 || s.Width%2 != 0 {
 		return nil, fmt.Errorf("bijector: a squeeze of images of %dx%d, want even sides: %w: %w", s.Height, s.Width, ErrSpec, ErrShape)
 	}
-	q := &Squeeze[T]{spec: s, order: sync.OnceValue(func() *Permute[T] { return squeezed[T](s) })}
+	q := &Squeeze[T]{spec: s, order: sync.OnceValue(func() *Permute[T] { return squeezePermutation[T](s) })}
 	q.TensorMethods = NewTensorMethods[T](q)
 	return q, nil
 }
 
-// squeezed is the permutation.
-func squeezed[T Float](s SqueezeSpec) *Permute[T] {
+// squeezePermutation is the permutation.
+func squeezePermutation[T Float](s SqueezeSpec) *Permute[T] {
 	indices := make([]int, 0, s.Channels*s.Height*s.Width)
 	for c := range s.Channels {
 		for corner := range 4 {

@@ -79,8 +79,8 @@ func (l *Standardize[T]) Spec() any { return l.spec }
 // neither 0 nor 1.
 func (l *Standardize[T]) Validate() error {
 	for j, s := range l.std {
-		if m := l.mean[j]; m-m != 0 || s-s != 0 || s < tiny {
-			return fmt.Errorf("bijector: feature %d of a standardization has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, tiny, ErrSpec)
+		if m := l.mean[j]; m-m != 0 || s-s != 0 || s < minDeviation {
+			return fmt.Errorf("bijector: feature %d of a standardization has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, minDeviation, ErrSpec)
 		}
 	}
 	return checkFlag("a standardization", l.initialised[0])
@@ -91,7 +91,7 @@ func (l *Standardize[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
-	share(w, x, 1, func(lo, hi int) {
+	parallelChannels(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			if mean, std := moments(x.Features(j, j+1)); mean-mean == 0 && std-std == 0 {
 				l.mean[j], l.std[j] = mean, std

@@ -33,22 +33,22 @@ func TestStandardize(t *testing.T) {
 
 func TestShiftStartsFromData(t *testing.T) {
 	s := must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 3, FromData: true}))
-	x := draw[float64](3, 400, 1)
+	x := randomBatch[float64](3, 400, 1)
 	s.Calibrate(x, bijector.Mat[float64]{}, false, nil)
-	near(t, "bias before the start", s.Params()[0].Data[2], 0, 0)
+	approxEqual(t, "bias before the start", s.Params()[0].Data[2], 0, 0)
 	s.Calibrate(x, bijector.Mat[float64]{}, true, nil)
 	for j := range 3 {
 		mean, _ := meanVar(x.Feature(j), 400)
-		near(t, "bias", s.Params()[0].Data[j], -mean, 1e-12)
+		approxEqual(t, "bias", s.Params()[0].Data[j], -mean, 1e-12)
 	}
 	before := append([]float64(nil), s.Params()[0].Data...)
-	s.Calibrate(draw[float64](3, 400, 2), bijector.Mat[float64]{}, true, nil)
+	s.Calibrate(randomBatch[float64](3, 400, 2), bijector.Mat[float64]{}, true, nil)
 	if d := cmp.Diff(before, s.Params()[0].Data); d != "" {
 		t.Errorf("a second start moved the bias (-before +after):\n%s", d)
 	}
 	plain := must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 3}))
 	plain.Calibrate(x, bijector.Mat[float64]{}, true, nil)
-	near(t, "bias without FromData", plain.Params()[0].Data[2], 0, 0)
+	approxEqual(t, "bias without FromData", plain.Params()[0].Data[2], 0, 0)
 }
 
 func TestStandardizeMoments(t *testing.T) {
@@ -59,7 +59,7 @@ func TestStandardizeMoments(t *testing.T) {
 func testStandardizeMoments[T bijector.Float](t *testing.T, tol, huge float64) {
 	const n = 500
 	s := must(bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: 5}))
-	x := draw[T](5, n, 1)
+	x := randomBatch[T](5, n, 1)
 	for i := range n {
 		x.Feature(3)[i] = 0.1                          // constant: nothing to scale, and no Inf
 		x.Feature(4)[i] = T(huge * float64(1-2*(i%2))) // too large to square in float64, not in float32
@@ -73,12 +73,12 @@ func testStandardizeMoments[T bijector.Float](t *testing.T, tol, huge float64) {
 	want := 0.0
 	for j := range 3 {
 		_, variance := meanVar(x.Feature(j), n)
-		near(t, "std", std[j], math.Sqrt(variance), 1e-12*std[j])
+		approxEqual(t, "std", std[j], math.Sqrt(variance), 1e-12*std[j])
 	}
 	for _, v := range std {
 		want -= math.Log(v)
 	}
-	near(t, "std of the constant feature", std[3], 1, 0)
+	approxEqual(t, "std of the constant feature", std[3], 1, 0)
 	if err := s.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -86,16 +86,16 @@ func testStandardizeMoments[T bijector.Float](t *testing.T, tol, huge float64) {
 	s.NewPass(bijector.PassOptions{MaxBatch: n}).Forward(z, x, bijector.Mat[T]{}, logDet)
 	for j := range 4 {
 		mean, variance := meanVar(z.Feature(j), n)
-		near(t, "mean", mean, 0, tol)
+		approxEqual(t, "mean", mean, 0, tol)
 		if j < 3 {
-			near(t, "variance", variance, 1, tol)
+			approxEqual(t, "variance", variance, 1, tol)
 		}
 	}
-	near(t, "log-det", logDet[3], want, 1e-12*math.Abs(want))
+	approxEqual(t, "log-det", logDet[3], want, 1e-12*math.Abs(want))
 	if v := float64(z.Feature(4)[0]); v-v != 0 {
 		t.Errorf("the huge feature becomes %v", v)
 	}
-	s.Calibrate(draw[T](5, n, 2), bijector.Mat[T]{}, true, nil)
+	s.Calibrate(randomBatch[T](5, n, 2), bijector.Mat[T]{}, true, nil)
 	if d := cmp.Diff(std, buffer[float64](t, s, "std")); d != "" {
 		t.Errorf("a second start moved the deviations (-before +after):\n%s", d)
 	}
@@ -143,7 +143,7 @@ func TestFixedLayersFold(t *testing.T) {
 	shift := must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: d}))
 	copy(shift.Params()[0].Data, []float64{1, -2, 0.5})
 	std := must(bijector.NewStandardize[float64](bijector.StandardizeSpec{Dim: d}))
-	x := draw[float64](d, n, 1)
+	x := randomBatch[float64](d, n, 1)
 	std.Calibrate(x, bijector.Mat[float64]{}, true, nil)
 	permute := must(bijector.NewPermute[float64](bijector.PermuteSpec{Dim: d, Seed: 1}))
 	layers := []bijector.Layer[float64]{std, permute, shift}
@@ -157,16 +157,16 @@ func TestFixedLayersFold(t *testing.T) {
 	chain.NewPass(bijector.PassOptions{MaxBatch: n}).Forward(z, x, bijector.Mat[float64]{}, ld)
 	for j := range d {
 		for i := range n {
-			near(t, "z of the chain", z.Feature(j)[i], want.Feature(j)[i], 1e-12)
+			approxEqual(t, "z of the chain", z.Feature(j)[i], want.Feature(j)[i], 1e-12)
 		}
 	}
-	near(t, "log-det of the chain", ld[0], wantLD[0], 1e-12)
+	approxEqual(t, "log-det of the chain", ld[0], wantLD[0], 1e-12)
 }
 
 func TestFixedSpecsThatDescribeNothing(t *testing.T) {
 	for name, err := range map[string]error{
-		"shift":       second(bijector.NewShift[float32](bijector.ShiftSpec{})),
-		"standardize": second(bijector.NewStandardize[float32](bijector.StandardizeSpec{Dim: huge})),
+		"shift":       errOf(bijector.NewShift[float32](bijector.ShiftSpec{})),
+		"standardize": errOf(bijector.NewStandardize[float32](bijector.StandardizeSpec{Dim: huge})),
 	} {
 		if !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%s: error is %v, want ErrSpec", name, err)

@@ -51,8 +51,8 @@ func (tanhCurve) inverse(z float64) (x, logSlope float64) {
 	return math.Atanh(z), math.Log1p(-z) + math.Log1p(z)
 }
 
-// slopes. f' = 1 - z^2 = 4e/(1+e)^2 with e = exp(-2|x|), and (log f')' = -2 z.
-func (tanhCurve) slopes(x float64) (slope, bend float64) {
+// derivatives. f' = 1 - z^2 = 4e/(1+e)^2 with e = exp(-2|x|), and (log f')' = -2 z.
+func (tanhCurve) derivatives(x float64) (slope, bend float64) {
 	e := math.Exp(-2 * math.Abs(x))
 	return 4 * e / ((1 + e) * (1 + e)), -2 * math.Tanh(x)
 }

@@ -36,7 +36,7 @@ func values[T bijector.Float](r *bijector.Rows[T], err error) ([]T, error) {
 func TestGivenBroadcastsOneRow(t *testing.T) {
 	l := withContext(t)
 	const n = 300
-	x := counting[float64](n, 2)
+	x := arange[float64](n, 2)
 	one := tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float64{0.4}))
 	each := make([]float64, n)
 	for i := range each {
@@ -54,18 +54,18 @@ func TestGivenBroadcastsOneRow(t *testing.T) {
 	}
 	// z_0 = exp(0.1 + 0.5*0.4) x_0, z_1 = exp(-0.2 + 0.3*0.4) x_1 + 0.7 x_0.
 	z := must(a.Forward(x)).Float64s()
-	near(t, "z_0 of row 1", z[2], 2*math.Exp(0.3), 1e-12)
-	near(t, "z_1 of row 1", z[3], 3*math.Exp(-0.08)+0.7*2, 1e-12)
-	near(t, "log-det", must(a.LogDetJacobian(x))[7], 0.22, 1e-12)
+	approxEqual(t, "z_0 of row 1", z[2], 2*math.Exp(0.3), 1e-12)
+	approxEqual(t, "z_1 of row 1", z[3], 3*math.Exp(-0.08)+0.7*2, 1e-12)
+	approxEqual(t, "log-det", must(a.LogDetJacobian(x))[7], 0.22, 1e-12)
 }
 
 func TestGivenRowsFollowTheirContext(t *testing.T) {
 	l := withContext(t)
 	const n = 200 // more than one piece
-	context := counting[float64](n, 1)
-	ld := must(bijector.Given(l, context).LogDetJacobian(counting[float64](n, 2)))
+	context := arange[float64](n, 1)
+	ld := must(bijector.Given(l, context).LogDetJacobian(arange[float64](n, 2)))
 	for i, v := range ld {
-		near(t, "log-det", v, -0.1+0.8*float64(i), 1e-9)
+		approxEqual(t, "log-det", v, -0.1+0.8*float64(i), 1e-9)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestRowErrors(t *testing.T) {
 		"both":            {func(x, c []float64) { x[2*3] = math.NaN(); c[3] = math.NaN() }, "input", 3, 1},
 		"overflow":        {func(x, c []float64) { c[130], c[131] = 1e4, 1e5 }, "result", 130, 2},
 	} {
-		x, context := counting[float64](n, 2), tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(make([]float64, n)))
+		x, context := arange[float64](n, 2), tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(make([]float64, n)))
 		want := must(bijector.Given(l, context).Forward(x)).Float64s()
 		c.spoil(x.Float64s(), context.Float64s())
 		z, err := bijector.Given(l, context).Forward(x)
@@ -114,7 +114,7 @@ func TestRowErrors(t *testing.T) {
 func TestNonFiniteLogDetIsNamed(t *testing.T) {
 	s := must(bijector.NewScale[float32](bijector.ScaleSpec{Dim: 1}))
 	s.Params()[0].Data[0] = float32(math.Inf(1))
-	_, err := s.LogDetJacobian(counting[float32](3, 1))
+	_, err := s.LogDetJacobian(arange[float32](3, 1))
 	var re *bijector.RowError
 	if !errors.As(err, &re) || re.What != "result" || re.Count != 3 {
 		t.Errorf("error is %v, want a RowError for 3 results", err)
@@ -122,9 +122,9 @@ func TestNonFiniteLogDetIsNamed(t *testing.T) {
 }
 
 func TestTensorMethodsShareNothing(t *testing.T) {
-	l := must(deep[float32]())
-	context := counting[float32](1, 2)
-	x := counting[float32](500, 5)
+	l := must(nestedChain[float32]())
+	context := arange[float32](1, 2)
+	x := arange[float32](500, 5)
 	want := must(bijector.Given(l, context).Forward(x)).Float32s()
 	g := bijector.Given(l, context)
 	var wg sync.WaitGroup

@@ -4,21 +4,21 @@ import "fmt"
 
 // Validator is an optional interface of layers whose buffers can hold
 // something that is no state of theirs: a permutation that is none, a negative
-// variance. Loading calls Validate after Changed, since a file may be hostile.
+// variance. Loading calls Validate after Invalidate, since a file may be hostile.
 type Validator interface{ Validate() error }
 
 // Validate returns the first member's objection to its own state.
 func (c *Chain[T]) Validate() error {
 	for i, l := range c.layers {
-		if err := validate(l); err != nil {
+		if err := validateLayer(l); err != nil {
 			return fmt.Errorf("layer %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-// validate asks a layer about its state, where it has an opinion.
-func validate[T Float](l Layer[T]) error {
+// validateLayer asks a layer about its state, where it has an opinion.
+func validateLayer[T Float](l Layer[T]) error {
 	if v, ok := l.(Validator); ok {
 		return v.Validate()
 	}
@@ -37,7 +37,7 @@ func checkDim(layer string, dim int) error {
 	return nil
 }
 
-// inPlace reports whether two batches are one.
-func inPlace[T Float](a, b Mat[T]) bool {
+// sameMat reports whether two batches are one.
+func sameMat[T Float](a, b Mat[T]) bool {
 	return !a.Empty() && !b.Empty() && &a.Data[0] == &b.Data[0]
 }

@@ -15,7 +15,7 @@ type Workers struct {
 	f                       func(lo, hi int)
 	n, pieces, parts, align int
 	job                     atomic.Uint64 // number << 32 | parts << 16 | next part to claim
-	left                    atomic.Int32  // parts not finished
+	remaining               atomic.Int32  // parts not finished
 	busy                    bool
 }
 
@@ -25,9 +25,9 @@ type helper struct {
 	wake   chan bool // false: stop
 }
 
-// spin is how often a helper looks for work before it sleeps: about 50
+// spinIterations is how often a helper looks for work before it sleeps: about 50
 // microseconds, a few times the pause between two jobs of a training step.
-const spin = 50_000
+const spinIterations = 50_000
 
 // NewWorkers returns n workers, the caller's goroutine included. n below 1
 // means GOMAXPROCS, and 4096 is the most. Close them when done.
@@ -39,7 +39,7 @@ func NewWorkers(n int) *Workers {
 	for range min(n, 1<<12) - 1 {
 		h := &helper{wake: make(chan bool, 1)}
 		w.helpers = append(w.helpers, h)
-		go w.serve(h)
+		go w.helperLoop(h)
 	}
 	return w
 }
@@ -80,7 +80,7 @@ func (w *Workers) For(n, align int, f func(lo, hi int)) {
 	parts := min(pieces, len(w.helpers)+1)
 	w.busy = true
 	w.f, w.n, w.pieces, w.parts, w.align = f, n, pieces, parts, align
-	w.left.Store(int32(parts))
+	w.remaining.Store(int32(parts))
 	w.job.Store((w.job.Load()>>32+1)<<32 | uint64(parts)<<16)
 	for _, h := range w.helpers[:parts-1] {
 		if h.parked.CompareAndSwap(true, false) {
@@ -88,7 +88,7 @@ func (w *Workers) For(n, align int, f func(lo, hi int)) {
 		}
 	}
 	w.work()
-	for i := 0; w.left.Load() != 0; i++ {
+	for i := 0; w.remaining.Load() != 0; i++ {
 		if i%1024 == 1023 {
 			runtime.Gosched()
 		}
@@ -97,8 +97,8 @@ func (w *Workers) For(n, align int, f func(lo, hi int)) {
 	w.busy = false
 }
 
-// open reports whether a job word has parts to claim.
-func open(job uint64) bool { return job&0xffff < job>>16&0xffff }
+// hasUnclaimed reports whether a job word has parts to claim.
+func hasUnclaimed(job uint64) bool { return job&0xffff < job>>16&0xffff }
 
 // work claims parts of the current job until none is left. The caller takes
 // part in it too, so a helper that the system keeps waiting costs only its
@@ -107,7 +107,7 @@ func open(job uint64) bool { return job&0xffff < job>>16&0xffff }
 func (w *Workers) work() {
 	for {
 		j := w.job.Load()
-		if !open(j) {
+		if !hasUnclaimed(j) {
 			return
 		}
 		if !w.job.CompareAndSwap(j, j+1) {
@@ -115,24 +115,24 @@ func (w *Workers) work() {
 		}
 		part := int(j & 0xffff)
 		w.f(part*w.pieces/w.parts*w.align, min((part+1)*w.pieces/w.parts*w.align, w.n))
-		w.left.Add(-1)
+		w.remaining.Add(-1)
 	}
 }
 
-// serve is a helper's life: work, look for more for a while, sleep.
-func (w *Workers) serve(h *helper) {
+// helperLoop is a helper's life: work, look for more for a while, sleep.
+func (w *Workers) helperLoop(h *helper) {
 	for {
 		w.work()
-		for i := 1; i < spin && !open(w.job.Load()); i++ {
+		for i := 1; i < spinIterations && !hasUnclaimed(w.job.Load()); i++ {
 			if i%4096 == 0 {
 				runtime.Gosched()
 			}
 		}
-		if open(w.job.Load()) {
+		if hasUnclaimed(w.job.Load()) {
 			continue
 		}
 		h.parked.Store(true)
-		if open(w.job.Load()) && h.parked.CompareAndSwap(true, false) {
+		if hasUnclaimed(w.job.Load()) && h.parked.CompareAndSwap(true, false) {
 			continue // a job came in before anyone could see the sleeper
 		}
 		if !<-h.wake {

@@ -39,7 +39,7 @@ type AdditiveSpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 	// Conditioner is the user's own, in place of the perceptron that the four
 	// fields above describe.
-	Conditioner *bijector.Node `json:"conditioner,omitempty"`
+	Conditioner *bijector.NamedSpec `json:"conditioner,omitempty"`
 }
 
 // Values is the number of values that are saved: see registry.Sizer.
@@ -57,25 +57,25 @@ func NewAdditive[T bijector.Float](s AdditiveSpec) (*Additive[T], error) {
 // comes from b.
 func BuildAdditive[T bijector.Float](s AdditiveSpec, b bijector.Builder[T]) (*Additive[T], error) {
 	if s.Conditioner != nil {
-		return NewAdditiveWith(s, built(s.Conditioner, b))
+		return NewAdditiveWith(s, builtConditioner(s.Conditioner, b))
 	}
-	return newAdditive(s, perceptron[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
+	return newAdditive(s, mlpConstructor[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
 }
 
 // NewAdditiveWith makes an Additive with the conditioner that the function
 // returns, for in = context and kept features and out = moved features. The
 // spec's fields about the perceptron are not used.
-func NewAdditiveWith[T bijector.Float](s AdditiveSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Additive[T], error) {
+func NewAdditiveWith[T bijector.Float](s AdditiveSpec, conditioner func(in, out int) (bijector.Network[T], error)) (*Additive[T], error) {
 	a, err := newAdditive(s, conditioner)
 	if err != nil {
 		return nil, err
 	}
-	a.spec.Conditioner = nodeOf(a.net, s.Conditioner)
+	a.spec.Conditioner = conditionerSpec(a.net, s.Conditioner)
 	return a, nil
 }
 
-func newAdditive[T bijector.Float](s AdditiveSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Additive[T], error) {
-	c, err := New(Parts[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: shift[T]{}, Conditioner: conditioner})
+func newAdditive[T bijector.Float](s AdditiveSpec, conditioner func(in, out int) (bijector.Network[T], error)) (*Additive[T], error) {
+	c, err := New(Config[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: shift[T]{}, Conditioner: conditioner})
 	if err != nil {
 		return nil, err
 	}
@@ -93,15 +93,15 @@ func (shift[T]) Params() int       { return 1 }
 func (shift[T]) Shared() []float64 { return nil }
 func (shift[T]) Scratch() int      { return 0 }
 
-func (shift[T]) Forward(y, x []T, f Feature[T], _ []float64) {
+func (shift[T]) Forward(y, x []T, f TransformArgs[T], _ []float64) {
 	kernel.Combine(y, x, f.Theta.Feature(0), 1, 1, 0)
 }
 
-func (shift[T]) Inverse(x, y []T, f Feature[T], _ []float64) {
+func (shift[T]) Inverse(x, y []T, f TransformArgs[T], _ []float64) {
 	kernel.Combine(x, y, f.Theta.Feature(0), 1, -1, 0)
 }
 
-func (shift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, _ []T, _ Feature[T], _ []float64) {
+func (shift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, _ []T, _ TransformArgs[T], _ []float64) {
 	copy(dtheta.Feature(0), dy)
 	copy(dx, dy)
 }

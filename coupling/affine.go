@@ -64,7 +64,7 @@ type AffineSpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 	// Conditioner is the user's own, in place of the perceptron that the four
 	// fields above describe.
-	Conditioner *bijector.Node `json:"conditioner,omitempty"`
+	Conditioner *bijector.NamedSpec `json:"conditioner,omitempty"`
 }
 
 // Values is the number of values that are saved: see registry.Sizer.
@@ -82,25 +82,25 @@ func NewAffine[T bijector.Float](s AffineSpec) (*Affine[T], error) {
 // comes from b.
 func BuildAffine[T bijector.Float](s AffineSpec, b bijector.Builder[T]) (*Affine[T], error) {
 	if s.Conditioner != nil {
-		return NewAffineWith(s, built(s.Conditioner, b))
+		return NewAffineWith(s, builtConditioner(s.Conditioner, b))
 	}
-	return newAffine(s, perceptron[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
+	return newAffine(s, mlpConstructor[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
 }
 
 // NewAffineWith makes an Affine with the conditioner that the function
 // returns, for in = context and kept features and out = two for each moved
 // feature: raw scales, then shifts. The spec's fields about the perceptron are
 // not used.
-func NewAffineWith[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Affine[T], error) {
+func NewAffineWith[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bijector.Network[T], error)) (*Affine[T], error) {
 	a, err := newAffine(s, conditioner)
 	if err != nil {
 		return nil, err
 	}
-	a.spec.Conditioner = nodeOf(a.net, s.Conditioner)
+	a.spec.Conditioner = conditionerSpec(a.net, s.Conditioner)
 	return a, nil
 }
 
-func newAffine[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Affine[T], error) {
+func newAffine[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bijector.Network[T], error)) (*Affine[T], error) {
 	l, err := newLogScale(s.Scale, s.Clamp)
 	if err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func newAffine[T bijector.Float](s AffineSpec, conditioner func(in, out int) (bi
 	if s.Reverse {
 		transform = reverseScaleShift[T]{scaleShift[T]{l}}
 	}
-	c, err := New(Parts[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: transform, Conditioner: conditioner})
+	c, err := New(Config[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: transform, Conditioner: conditioner})
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +134,8 @@ type scaleShift[T bijector.Float] struct{ logScale }
 
 // The rows of its scratch.
 const (
-	rowKept = iota // what logScale.slope needs
-	rowExp         // exp(a s)
+	rowSaved = iota // what logScale.slope needs
+	rowExp          // exp(a s)
 	rowWork
 	scaleRows
 )
@@ -151,11 +151,11 @@ func (l scaleShift[T]) Shared() []float64 {
 	return nil
 }
 
-// scales returns the log-scales a s.
-func (l scaleShift[T]) scales(f Feature[T]) []float64 {
-	kept, s := f.Scratch.Feature(rowKept), f.Scratch.Feature(rowExp)
+// logScales returns the log-scales a s.
+func (l scaleShift[T]) logScales(f TransformArgs[T]) []float64 {
+	kept, s := f.Scratch.Feature(rowSaved), f.Scratch.Feature(rowExp)
 	kernel.Widen(kept, f.Theta.Feature(0))
-	l.value(s, kept)
+	l.eval(s, kept)
 	if l.learned {
 		for i, a := range f.Theta.Feature(2) {
 			s[i] *= float64(a)
@@ -164,28 +164,28 @@ func (l scaleShift[T]) scales(f Feature[T]) []float64 {
 	return s
 }
 
-func (l scaleShift[T]) Forward(y, x []T, f Feature[T], logDet []float64) {
-	s := l.scales(f)
+func (l scaleShift[T]) Forward(y, x []T, f TransformArgs[T], logDet []float64) {
+	s := l.logScales(f)
 	kernel.AffineForward(y, x, f.Theta.Feature(1), s, s, logDet)
 }
 
-func (l scaleShift[T]) Inverse(x, y []T, f Feature[T], logDet []float64) {
-	kernel.AffineInverse(x, y, f.Theta.Feature(1), l.scales(f), logDet)
+func (l scaleShift[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
+	kernel.AffineInverse(x, y, f.Theta.Feature(1), l.logScales(f), logDet)
 }
 
 // Backward. With y = x exp(a s) + t and log|dy/dx| = a s,
 //
 //	dx = dy exp(a s),  dt = dy,  d(a s) = dy exp(a s) x + dLogDet,
 //	da = d(a s) s,  dr = d(a s) a ds/dr.
-func (l scaleShift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f Feature[T], dLogDet []float64) {
+func (l scaleShift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
 	ds := f.Scratch.Feature(rowWork)
 	kernel.AffineBackward(dx, dtheta.Feature(1), ds, dy, x, f.Scratch.Feature(rowExp), dLogDet)
 	l.backward(dtheta, ds, f)
 }
 
 // backward sets dr and da from ds, the gradient of a s.
-func (l scaleShift[T]) backward(dtheta bijector.Mat[T], ds []float64, f Feature[T]) {
-	kept := f.Scratch.Feature(rowKept)
+func (l scaleShift[T]) backward(dtheta bijector.Mat[T], ds []float64, f TransformArgs[T]) {
+	kept := f.Scratch.Feature(rowSaved)
 	if l.learned {
 		da := dtheta.Feature(2)
 		for i, a := range f.Theta.Feature(2) {
@@ -193,18 +193,18 @@ func (l scaleShift[T]) backward(dtheta bijector.Mat[T], ds []float64, f Feature[
 			ds[i] *= float64(a)
 		}
 	}
-	l.slope(ds, kept)
+	l.gradient(ds, kept)
 	kernel.Narrow(dtheta.Feature(0), ds)
 }
 
 // Saturated: see Elementwise. A learned factor moves the bound and not what is
 // near it.
-func (l scaleShift[T]) Saturated(f Feature[T], hit []bool) {
-	s, kept := f.Scratch.Feature(rowExp), f.Scratch.Feature(rowKept)
+func (l scaleShift[T]) Saturated(f TransformArgs[T], hit []bool) {
+	s, kept := f.Scratch.Feature(rowExp), f.Scratch.Feature(rowSaved)
 	for i, r := range f.Theta.Feature(0) {
 		kept[i] = float64(r)
 	}
-	l.value(s, kept)
+	l.eval(s, kept)
 	for i, v := range s {
 		hit[i] = hit[i] || l.atBound(v)
 	}
@@ -214,19 +214,19 @@ func (l scaleShift[T]) Saturated(f Feature[T], hit []bool) {
 // with the same theta.
 type reverseScaleShift[T bijector.Float] struct{ scaleShift[T] }
 
-func (l reverseScaleShift[T]) Forward(y, x []T, f Feature[T], logDet []float64) {
-	kernel.AffineInverse(y, x, f.Theta.Feature(1), l.scales(f), logDet)
+func (l reverseScaleShift[T]) Forward(y, x []T, f TransformArgs[T], logDet []float64) {
+	kernel.AffineInverse(y, x, f.Theta.Feature(1), l.logScales(f), logDet)
 }
 
-func (l reverseScaleShift[T]) Inverse(x, y []T, f Feature[T], logDet []float64) {
-	s := l.scales(f)
+func (l reverseScaleShift[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
+	s := l.logScales(f)
 	kernel.AffineForward(x, y, f.Theta.Feature(1), s, s, logDet)
 }
 
 // Backward. With y = (x - t) exp(-a s) and log|dy/dx| = -a s,
 //
 //	dx = dy exp(-a s),  dt = -dx,  d(a s) = -dx (x - t) - dLogDet.
-func (l reverseScaleShift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f Feature[T], dLogDet []float64) {
+func (l reverseScaleShift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
 	ds, s := f.Scratch.Feature(rowWork), f.Scratch.Feature(rowExp)
 	t, dt := f.Theta.Feature(1), dtheta.Feature(1)
 	for i, v := range s {

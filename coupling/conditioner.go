@@ -41,7 +41,7 @@ func (s MLPSpec) Values() float64 { return nn.MLPSpec(s).Values() }
 // Spec the MLPSpec. Every x is in the domain; the cost of a sample is a
 // multiply-add a weight. It returns ErrSpec for a width below 1 and for an
 // unknown activation.
-func NewMLP[T bijector.Float](s MLPSpec) (bijector.Map[T], error) {
+func NewMLP[T bijector.Float](s MLPSpec) (bijector.Network[T], error) {
 	m, err := nn.NewMLP[T](nn.MLPSpec(s))
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (s ResidualSpec) Values() float64 { return nn.ResidualSpec(s).Values() }
 // filled in. Every x is in the domain; the cost of a sample is (In + Out +
 // 2 Blocks Hidden) Hidden multiply-adds. It returns ErrSpec for a width or a
 // number of blocks below 1 and for an unknown activation.
-func NewResidual[T bijector.Float](s ResidualSpec) (bijector.Map[T], error) {
+func NewResidual[T bijector.Float](s ResidualSpec) (bijector.Network[T], error) {
 	r, err := nn.NewResidual[T](nn.ResidualSpec(s))
 	if err != nil {
 		return nil, err
@@ -105,8 +105,8 @@ func (r residualNet[T]) Spec() any { return ResidualSpec(r.Residual.Spec().(nn.R
 // Residual returns the constructor of a residual perceptron for a coupling,
 // which gives In and Out: hand it to NewAffineWith and its like. As with every
 // conditioner, the coupling puts the context in front of the kept features.
-func Residual[T bijector.Float](s ResidualSpec) func(in, out int) (bijector.Map[T], error) {
-	return func(in, out int) (bijector.Map[T], error) {
+func Residual[T bijector.Float](s ResidualSpec) func(in, out int) (bijector.Network[T], error) {
+	return func(in, out int) (bijector.Network[T], error) {
 		s.In, s.Out = in, out
 		return NewResidual[T](s)
 	}
@@ -115,7 +115,7 @@ func Residual[T bijector.Float](s ResidualSpec) func(in, out int) (bijector.Map[
 // couplingValues counts the mask and the perceptron that computes params values
 // for each moved feature. A conditioner that the spec names counts when it is
 // made.
-func couplingValues(dim, context int, m MaskSpec, hidden []int, params float64, conditioner *bijector.Node) float64 {
+func couplingValues(dim, context int, m MaskSpec, hidden []int, params float64, conditioner *bijector.NamedSpec) float64 {
 	if conditioner != nil {
 		return float64(dim)
 	}
@@ -123,27 +123,27 @@ func couplingValues(dim, context int, m MaskSpec, hidden []int, params float64, 
 	return float64(dim) + nn.PerceptronValues(kept+float64(context), conditioned.Hidden(hidden), params*moved)
 }
 
-// perceptron returns the constructor of the default conditioner.
-func perceptron[T bijector.Float](s MLPSpec) func(in, out int) (bijector.Map[T], error) {
-	return func(in, out int) (bijector.Map[T], error) {
+// mlpConstructor returns the constructor of the default conditioner.
+func mlpConstructor[T bijector.Float](s MLPSpec) func(in, out int) (bijector.Network[T], error) {
+	return func(in, out int) (bijector.Network[T], error) {
 		s.In, s.Out, s.Hidden = in, out, conditioned.Hidden(s.Hidden)
 		return NewMLP[T](s)
 	}
 }
 
-// built returns the constructor of a conditioner that comes from a builder.
-func built[T bijector.Float](n *bijector.Node, b bijector.Builder[T]) func(in, out int) (bijector.Map[T], error) {
-	return func(int, int) (bijector.Map[T], error) {
+// builtConditioner returns the constructor of a conditioner that comes from a builder.
+func builtConditioner[T bijector.Float](n *bijector.NamedSpec, b bijector.Builder[T]) func(in, out int) (bijector.Network[T], error) {
+	return func(int, int) (bijector.Network[T], error) {
 		if b == nil {
 			return nil, fmt.Errorf("the spec names one (%q), which needs a builder: use the Build function: %w", n.Name, bijector.ErrSpec)
 		}
-		return b.Map(*n)
+		return b.Network(*n)
 	}
 }
 
-// nodeOf is the node to save net by, under the name it was built by, if any.
-func nodeOf[T bijector.Float](net bijector.Map[T], from *bijector.Node) *bijector.Node {
-	n := &bijector.Node{Spec: net.Spec()}
+// conditionerSpec is the node to save net by, under the name it was built by, if any.
+func conditionerSpec[T bijector.Float](net bijector.Network[T], from *bijector.NamedSpec) *bijector.NamedSpec {
+	n := &bijector.NamedSpec{Spec: net.Spec()}
 	if from != nil {
 		n.Name = from.Name
 	}

@@ -119,8 +119,12 @@ func TestUserDefined(t *testing.T) {
 	t.Run("conditioner", func(t *testing.T) {
 		s := coupling.AffineSpec{Dim: 5, ContextDim: 2}
 		bijectortest.Run(t,
-			func() (*coupling.Affine[float32], error) { return coupling.NewAffineWith(s, newWaves[float32]) },
-			func() (*coupling.Affine[float64], error) { return coupling.NewAffineWith(s, newWaves[float64]) })
+			func() (*coupling.Affine[float32], error) {
+				return coupling.NewAffineWith(s, newSineConditioner[float32])
+			},
+			func() (*coupling.Affine[float64], error) {
+				return coupling.NewAffineWith(s, newSineConditioner[float64])
+			})
 	})
 	t.Run("transform", func(t *testing.T) {
 		s := TailsSpec{Dim: 5, ContextDim: 2, Hidden: hidden}

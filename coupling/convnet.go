@@ -52,7 +52,7 @@ func (s ConvNetSpec) Values() float64 { return nn.ConvNetSpec(s).Values() }
 // sample is (9 In + 10 Blocks Hidden + Out) Hidden multiply-adds a pixel, with
 // In and Out channels. It returns ErrSpec for sizes below 1 or too large and
 // for an unknown checkerboard.
-func NewConvNet[T bijector.Float](s ConvNetSpec) (bijector.Map[T], error) {
+func NewConvNet[T bijector.Float](s ConvNetSpec) (bijector.Network[T], error) {
 	c, err := nn.NewConvNet[T](nn.ConvNetSpec(s))
 	if err != nil {
 		return nil, err
@@ -78,8 +78,8 @@ func (c convNet[T]) Spec() any { return ConvNetSpec(c.ConvNet.Spec().(nn.ConvNet
 // With a checkerboard it sees the kept pixels among zeros, and is asked for the
 // moved ones (Dinh et al. 2017, arXiv 1605.08803, equation 9). Context features
 // become constant channels.
-func ConvNet[T bijector.Float](m MaskSpec, s ConvNetSpec) func(in, out int) (bijector.Map[T], error) {
-	return func(in, out int) (bijector.Map[T], error) {
+func ConvNet[T bijector.Float](m MaskSpec, s ConvNetSpec) func(in, out int) (bijector.Network[T], error) {
+	return func(in, out int) (bijector.Network[T], error) {
 		mask, err := m.mask(m.Channels * m.Height * m.Width)
 		if err != nil {
 			return nil, err

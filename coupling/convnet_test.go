@@ -163,7 +163,7 @@ func TestConvNetMemory(t *testing.T) {
 	}
 	x, cond, dz := random(16), random(2), random(16)
 	var want [][]float64
-	for _, mode := range []bijector.MemoryMode{bijector.KeepAll, bijector.KeepInputs} {
+	for _, mode := range []bijector.MemoryMode{bijector.MemoryKeepAll, bijector.MemoryKeepInputs} {
 		p := chain.NewGradPass(bijector.PassOptions{MaxBatch: 40}.WithMemory(bijector.Memory{Mode: mode}))
 		z, dx, logDet := bijector.NewMat[float64](16, n), bijector.NewMat[float64](16, n), make([]float64, n)
 		var dcond bijector.Mat[float64]

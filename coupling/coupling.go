@@ -28,15 +28,15 @@ import (
 // A kind of coupling embeds a *Coupling made by New and adds a method Spec.
 type Coupling[T bijector.Float] struct {
 	bijector.TensorMethods[T]
-	layer       *conditioned.Layer[T, Feature[T]]
-	net         bijector.Map[T]
+	layer       *conditioned.Layer[T, TransformArgs[T]]
+	net         bijector.Network[T]
 	image       [3]int  // channels, height and width, where the mask is over images
 	mask        []int64 // 1: kept
 	kept, moved []int
 }
 
-// Parts are what a coupling is made of.
-type Parts[T bijector.Float] struct {
+// Config are what a coupling is made of.
+type Config[T bijector.Float] struct {
 	Dim        int      // features, at least 2
 	ContextDim int      // features of the context; 0: unconditional
 	Mask       MaskSpec // which features are kept; the zero value keeps the odd ones
@@ -44,12 +44,12 @@ type Parts[T bijector.Float] struct {
 	Transform Elementwise[T]
 	// Conditioner makes the net for in = ContextDim + kept features and out =
 	// Transform.Params() * moved features.
-	Conditioner func(in, out int) (bijector.Map[T], error)
+	Conditioner func(in, out int) (bijector.Network[T], error)
 }
 
 // New puts a coupling together. It returns ErrSpec for parts that make none
 // and ErrShape for a conditioner of the wrong width.
-func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
+func New[T bijector.Float](p Config[T]) (*Coupling[T], error) {
 	mask, err := p.Mask.mask(p.Dim)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 	}
 	c := &Coupling[T]{mask: mask, image: [3]int{p.Mask.Channels, p.Mask.Height, p.Mask.Width}}
 	c.TensorMethods = bijector.NewTensorMethods[T](c)
-	c.kept, c.moved = split(mask, nil, nil)
+	c.kept, c.moved = splitMask(mask, nil, nil)
 	params := p.Transform.Params()
 	in, out := p.ContextDim+len(c.kept), params*len(c.moved)
 	if c.net, err = p.Conditioner(in, out); err != nil {
@@ -78,7 +78,7 @@ func New[T bijector.Float](p Parts[T]) (*Coupling[T], error) {
 		return nil, fmt.Errorf("coupling: the conditioner maps %d features to %d, want %d (context %d, kept %d) to %d (%d for each of %d moved): %w",
 			c.net.In(), c.net.Out(), in, p.ContextDim, len(c.kept), out, params, len(c.moved), bijector.ErrShape)
 	}
-	c.layer = conditioned.New[T, Feature[T]](p.Transform, c.net, p.ContextDim, c.kept, c.moved, c.kept)
+	c.layer = conditioned.New[T, TransformArgs[T]](p.Transform, c.net, p.ContextDim, c.kept, c.moved, c.kept)
 	return c, nil
 }
 
@@ -96,7 +96,7 @@ func (c *Coupling[T]) InShape() (ch, h, w int) { return c.image[0], c.image[1], 
 func (c *Coupling[T]) OutShape() (ch, h, w int) { return c.InShape() }
 
 // Conditioner is the net.
-func (c *Coupling[T]) Conditioner() bijector.Map[T] { return c.net }
+func (c *Coupling[T]) Conditioner() bijector.Network[T] { return c.net }
 
 // Params are the conditioner's, with "net." in front, and where the transform
 // has shared parameters "shared", of shape (moved, shared): a row for each
@@ -110,15 +110,15 @@ func (c *Coupling[T]) Buffers() []bijector.Buffer {
 	return append([]bijector.Buffer{mask}, bijector.PrefixBuffers("net", c.net.Buffers())...)
 }
 
-// Changed reads the mask again. One that does not fit the conditioner is not
+// Invalidate reads the mask again. One that does not fit the conditioner is not
 // taken over; Validate says so.
-func (c *Coupling[T]) Changed() {
+func (c *Coupling[T]) Invalidate() {
 	if c.checkMask() == nil {
-		c.kept, c.moved = split(c.mask, c.kept[:0], c.moved[:0])
+		c.kept, c.moved = splitMask(c.mask, c.kept[:0], c.moved[:0])
 		c.layer.Arrange(c.kept, c.moved, c.kept)
 	}
-	if ch, ok := c.net.(bijector.Changer); ok {
-		ch.Changed()
+	if ch, ok := c.net.(bijector.Invalidator); ok {
+		ch.Invalidate()
 	}
 }
 
@@ -145,7 +145,7 @@ func (c *Coupling[T]) checkMask() error {
 // NewPass returns an evaluation pass. Where the transform has bounds, the pass
 // is bijector.Saturating.
 func (c *Coupling[T]) NewPass(o bijector.PassOptions) bijector.Pass[T] {
-	return c.layer.NewPass(o, c.net.NewMapPass(o), nil)
+	return c.layer.NewPass(o, c.net.NewNetworkPass(o), nil)
 }
 
 // NewGradPass returns a training pass, which is a bijector.Reverser.

@@ -14,23 +14,23 @@ import (
 	"github.com/bijou-flow/bijou/coupling"
 )
 
-// probe is a conditioner whose output r is always (r+1)/100; it remembers its
+// constantConditioner is a conditioner whose output r is always (r+1)/100; it remembers its
 // input.
-type probe struct {
-	*waves[float64]
-	seen     []float64
-	changed  int
-	validate error
+type constantConditioner struct {
+	*sineConditioner[float64]
+	seen        []float64
+	invalidated int
+	validate    error
 }
 
-func (p *probe) Spec() any       { return wavesSpec{p.in, p.out} }
-func (p *probe) Changed()        { p.changed++ }
-func (p *probe) Validate() error { return p.validate }
-func (p *probe) NewMapPass(bijector.PassOptions) bijector.MapPass[float64] {
+func (p *constantConditioner) Spec() any       { return sineConditionerSpec{p.in, p.out} }
+func (p *constantConditioner) Invalidate()     { p.invalidated++ }
+func (p *constantConditioner) Validate() error { return p.validate }
+func (p *constantConditioner) NewNetworkPass(bijector.PassOptions) bijector.NetworkPass[float64] {
 	return p
 }
 
-func (p *probe) Forward(y, x bijector.Mat[float64], lo, hi int) {
+func (p *constantConditioner) Forward(y, x bijector.Mat[float64], lo, hi int) {
 	p.seen = rowsOf(x)
 	for r := range y.D {
 		for i := lo; i < hi; i++ {
@@ -42,11 +42,11 @@ func (p *probe) Forward(y, x bijector.Mat[float64], lo, hi int) {
 // TestLayout pins what enters a conditioner, context first, then kept features
 // in ascending order, and what leaves it: all scales, then all shifts.
 func TestLayout(t *testing.T) {
-	var net *probe
+	var net *constantConditioner
 	c := must(coupling.NewAffineWith(
 		coupling.AffineSpec{Dim: 5, ContextDim: 2, Scale: "exp", Mask: coupling.MaskSpec{Keep: []int{0, 1, 0, 0, 1}}},
-		func(in, out int) (bijector.Map[float64], error) {
-			net = &probe{waves: &waves[float64]{in: in, out: out}}
+		func(in, out int) (bijector.Network[float64], error) {
+			net = &constantConditioner{sineConditioner: &sineConditioner[float64]{in: in, out: out}}
 			return net, nil
 		}))
 	x, cond := batchOf[float64]([]float64{1, 2, 3, 4, 5}, 1), batchOf[float64]([]float64{8, 9}, 1)
@@ -55,10 +55,10 @@ func TestLayout(t *testing.T) {
 	if want := []float64{8, 9, 2, 5}; !reflect.DeepEqual(net.seen, want) {
 		t.Errorf("the conditioner saw %v, want context and kept features %v", net.seen, want)
 	}
-	near(t, "z", rowsOf(z), []float64{
+	compareSlices(t, "z", rowsOf(z), []float64{
 		1*math.Exp(.01) + .04, 2, 3*math.Exp(.02) + .05, 4*math.Exp(.03) + .06, 5,
 	}, 1e-15)
-	near(t, "log-det", logDet, []float64{.06}, 1e-15)
+	compareSlices(t, "log-det", logDet, []float64{.06}, 1e-15)
 }
 
 // TestNames pins the names and shapes that a model file has.
@@ -113,35 +113,35 @@ func TestSpecIsItsOwn(t *testing.T) {
 	}
 }
 
-// wavesBuilder builds waves and nothing else.
-type wavesBuilder struct{ names *[]string }
+// sineConditionerBuilder builds waves and nothing else.
+type sineConditionerBuilder struct{ names *[]string }
 
-func (wavesBuilder) Layer(bijector.Node) (bijector.Layer[float64], error) {
+func (sineConditionerBuilder) Layer(bijector.NamedSpec) (bijector.Layer[float64], error) {
 	return nil, errors.New("no layers here")
 }
 
-func (b wavesBuilder) Map(n bijector.Node) (bijector.Map[float64], error) {
+func (b sineConditionerBuilder) Network(n bijector.NamedSpec) (bijector.Network[float64], error) {
 	*b.names = append(*b.names, n.Name)
-	s, ok := n.Spec.(wavesSpec)
+	s, ok := n.Spec.(sineConditionerSpec)
 	if !ok {
 		return nil, fmt.Errorf("no map for %T", n.Spec)
 	}
-	return newWaves[float64](s.In, s.Out)
+	return newSineConditioner[float64](s.In, s.Out)
 }
 
 // TestBuild: a user's conditioner is part of the spec, and comes back through
 // a builder.
 func TestBuild(t *testing.T) {
 	var names []string
-	b := wavesBuilder{&names}
-	a := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: 5}, newWaves[float64]))
+	b := sineConditionerBuilder{&names}
+	a := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: 5}, newSineConditioner[float64]))
 	s := a.Spec().(coupling.AffineSpec)
 	s.Conditioner.Name = "waves"
 	again := must(coupling.BuildAffine[float64](s, b))
 	if !reflect.DeepEqual(again.Params(), a.Params()) || !reflect.DeepEqual(again.Spec(), a.Spec()) {
 		t.Errorf("rebuilt as %+v", again.Spec())
 	}
-	d := must(coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: 5}, newWaves[float64]))
+	d := must(coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: 5}, newSineConditioner[float64]))
 	if _, err := coupling.BuildAdditive[float64](d.Spec().(coupling.AdditiveSpec), b); err != nil {
 		t.Error(err)
 	}
@@ -152,13 +152,13 @@ func TestBuild(t *testing.T) {
 	if _, err := coupling.BuildAffine[float64](s, b); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("a conditioner of the wrong width: %v, want ErrShape", err)
 	}
-	s.Conditioner = &bijector.Node{Spec: 3}
+	s.Conditioner = &bijector.NamedSpec{Spec: 3}
 	if _, err := coupling.BuildAffine[float64](s, b); err == nil || !strings.Contains(err.Error(), "no map for int") {
 		t.Errorf("a builder that fails: %v", err)
 	}
 	for _, err := range []error{
-		second(coupling.NewAffine[float64](s)),
-		second(coupling.NewAdditive[float64](coupling.AdditiveSpec{Dim: 5, Conditioner: s.Conditioner})),
+		errOf(coupling.NewAffine[float64](s)),
+		errOf(coupling.NewAdditive[float64](coupling.AdditiveSpec{Dim: 5, Conditioner: s.Conditioner})),
 	} {
 		if !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("a conditioner without a builder: %v, want ErrSpec", err)
@@ -166,28 +166,28 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-func second[V any](_ V, err error) error { return err }
+func errOf[V any](_ V, err error) error { return err }
 
 func TestRefuses(t *testing.T) {
-	waves := newWaves[float64]
+	waves := newSineConditioner[float64]
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
-		parts coupling.Parts[float64]
+		parts coupling.Config[float64]
 		want  error
 	}{
-		"one feature":      {coupling.Parts[float64]{Dim: 1, Transform: sinhArcsinh[float64]{}, Conditioner: waves}, bijector.ErrSpec},
-		"negative context": {coupling.Parts[float64]{Dim: 2, ContextDim: -1, Transform: sinhArcsinh[float64]{}, Conditioner: waves}, bijector.ErrSpec},
-		"huge context":     {coupling.Parts[float64]{Dim: 2, ContextDim: min(1<<40, math.MaxInt), Transform: sinhArcsinh[float64]{}, Conditioner: waves}, bijector.ErrSpec},
-		"no transform":     {coupling.Parts[float64]{Dim: 2, Conditioner: waves}, bijector.ErrSpec},
-		"no conditioner":   {coupling.Parts[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}}, bijector.ErrSpec},
-		"no parameters":    {coupling.Parts[float64]{Dim: 2, Transform: idle{}, Conditioner: waves}, bijector.ErrSpec},
-		"nil conditioner": {coupling.Parts[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}, Conditioner: func(int, int) (bijector.Map[float64], error) {
+		"one feature":      {coupling.Config[float64]{Dim: 1, Transform: sinhArcsinh[float64]{}, Conditioner: waves}, bijector.ErrSpec},
+		"negative context": {coupling.Config[float64]{Dim: 2, ContextDim: -1, Transform: sinhArcsinh[float64]{}, Conditioner: waves}, bijector.ErrSpec},
+		"huge context":     {coupling.Config[float64]{Dim: 2, ContextDim: min(1<<40, math.MaxInt), Transform: sinhArcsinh[float64]{}, Conditioner: waves}, bijector.ErrSpec},
+		"no transform":     {coupling.Config[float64]{Dim: 2, Conditioner: waves}, bijector.ErrSpec},
+		"no conditioner":   {coupling.Config[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}}, bijector.ErrSpec},
+		"no parameters":    {coupling.Config[float64]{Dim: 2, Transform: noParamTransform{}, Conditioner: waves}, bijector.ErrSpec},
+		"nil conditioner": {coupling.Config[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}, Conditioner: func(int, int) (bijector.Network[float64], error) {
 			return nil, nil
 		}}, bijector.ErrSpec},
-		"narrow conditioner": {coupling.Parts[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}, Conditioner: func(in, out int) (bijector.Map[float64], error) {
-			return newWaves[float64](in, out-1)
+		"narrow conditioner": {coupling.Config[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}, Conditioner: func(in, out int) (bijector.Network[float64], error) {
+			return newSineConditioner[float64](in, out-1)
 		}}, bijector.ErrShape},
-		"broken conditioner": {coupling.Parts[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}, Conditioner: func(int, int) (bijector.Map[float64], error) {
+		"broken conditioner": {coupling.Config[float64]{Dim: 2, Transform: sinhArcsinh[float64]{}, Conditioner: func(int, int) (bijector.Network[float64], error) {
 			return nil, broken
 		}}, broken},
 	} {
@@ -197,19 +197,19 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// idle is a transform without parameters.
-type idle struct{ sinhArcsinh[float64] }
+// noParamTransform is a transform without parameters.
+type noParamTransform struct{ sinhArcsinh[float64] }
 
-func (idle) Params() int { return 0 }
+func (noParamTransform) Params() int { return 0 }
 
 // TestChangedReachesTheConditioner, which may derive something from its
 // parameters too.
 func TestChangedReachesTheConditioner(t *testing.T) {
-	net := &probe{waves: &waves[float64]{in: 1, out: 1}}
-	c := must(coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: 2}, func(int, int) (bijector.Map[float64], error) { return net, nil }))
-	c.Changed()
-	if net.changed != 1 {
-		t.Errorf("Changed reached the conditioner %d times, want once", net.changed)
+	net := &constantConditioner{sineConditioner: &sineConditioner[float64]{in: 1, out: 1}}
+	c := must(coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: 2}, func(int, int) (bijector.Network[float64], error) { return net, nil }))
+	c.Invalidate()
+	if net.invalidated != 1 {
+		t.Errorf("Changed reached the conditioner %d times, want once", net.invalidated)
 	}
 	net.validate = errors.New("invalid")
 	if err := c.Validate(); err != net.validate {
@@ -265,7 +265,7 @@ func TestWorkers(t *testing.T) {
 		g.Backward(dz, dcond, dz, x, z, cond, r.LogDet)
 		r.Dx, r.Dcond = rowsOf(dz), rowsOf(dcond)
 		for _, s := range g.Grads() {
-			r.Grads = append(r.Grads, wide(s)...)
+			r.Grads = append(r.Grads, float64s(s)...)
 		}
 		return r
 	}
@@ -294,11 +294,11 @@ func TestSingleSamples(t *testing.T) {
 	for i := range 6 {
 		one, back, ld := bijector.NewMat[float64](5, 1), bijector.NewMat[float64](5, 1), make([]float64, 1)
 		p.Forward(one, x.Samples(i, i+1), cond.Samples(i, i+1), ld)
-		near(t, "z", rowsOf(one), rowsOf(z.Samples(i, i+1)), 1e-14)
-		near(t, "log-det", ld, logDet[i:i+1], 1e-14)
+		compareSlices(t, "z", rowsOf(one), rowsOf(z.Samples(i, i+1)), 1e-14)
+		compareSlices(t, "log-det", ld, logDet[i:i+1], 1e-14)
 		p.Inverse(back, one, cond.Samples(i, i+1), ld)
-		near(t, "x", rowsOf(back), rowsOf(x.Samples(i, i+1)), 1e-13)
-		near(t, "log-dets of both ways", ld, []float64{0}, 1e-14)
+		compareSlices(t, "x", rowsOf(back), rowsOf(x.Samples(i, i+1)), 1e-13)
+		compareSlices(t, "log-dets of both ways", ld, []float64{0}, 1e-14)
 	}
 }
 

@@ -34,20 +34,20 @@ type Elementwise[T bijector.Float] interface {
 	Scratch() int
 	// Forward sets y[i] = f(x[i]) and adds log|f'(x[i])| to logDet[i]. y may
 	// be x.
-	Forward(y, x []T, f Feature[T], logDet []float64)
+	Forward(y, x []T, f TransformArgs[T], logDet []float64)
 	// Inverse sets x[i] to the x with f(x) = y[i] and adds log|dx/dy| to
 	// logDet[i]. x may be y.
-	Inverse(x, y []T, f Feature[T], logDet []float64)
+	Inverse(x, y []T, f TransformArgs[T], logDet []float64)
 	// Backward is the vector-Jacobian product of the latest Forward. With dy
 	// and dLogDet the loss's gradients with respect to y and to logDet, it
 	// overwrites dx (which may be dy) and dtheta, whose rows are Theta's. It
 	// may be called again and must then find in the scratch what it found there
 	// before.
-	Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f Feature[T], dLogDet []float64)
+	Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64)
 }
 
-// Feature is what belongs to a row of values.
-type Feature[T bijector.Float] struct {
+// TransformArgs is what belongs to a row of values.
+type TransformArgs[T bijector.Float] struct {
 	// Theta are the parameters: Theta.Feature(p)[i] is parameter p of value i.
 	// Those that the conditioner computes come first, then the shared ones,
 	// repeated for each value.

@@ -60,7 +60,7 @@ func ExampleNewMLP() {
 	}
 	x, y := bijector.NewMat[float64](1, 3), bijector.NewMat[float64](1, 3)
 	copy(x.Feature(0), []float64{-2, 0, 3})
-	net.NewMapPass(bijector.PassOptions{MaxBatch: 3}).Forward(y, x, 0, 3)
+	net.NewNetworkPass(bijector.PassOptions{MaxBatch: 3}).Forward(y, x, 0, 3)
 	fmt.Println(y.Feature(0))
 	// Output: [2 0 3]
 }
@@ -200,11 +200,11 @@ func ExampleRecipe_conditional() {
 	// true
 }
 
-// A conditioner of the user's own is any bijector.Map. This one is in
+// A conditioner of the user's own is any bijector.Network. This one is in
 // userdefined_test.go beside this file: y_o = sum_i w_oi sin(x_i).
 func ExampleNewAffineWith() {
-	c, err := coupling.NewAffineWith(coupling.AffineSpec{Dim: 4}, func(in, out int) (bijector.Map[float64], error) {
-		return newWaves[float64](in, out)
+	c, err := coupling.NewAffineWith(coupling.AffineSpec{Dim: 4}, func(in, out int) (bijector.Network[float64], error) {
+		return newSineConditioner[float64](in, out)
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -19,5 +19,5 @@ import "github.com/bijou-flow/bijou/bijector"
 //
 // It returns ErrSpec for a recipe that makes no flow.
 func Glow[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
-	return kind[T]{name: "Glow", layers: 8, order: "lu", norm: "act", first: true, affine: true, couple: affine[T]}.chain(r)
+	return recipeKind[T]{name: "Glow", layers: 8, order: "lu", norm: "act", normFirst: true, hasAffine: true, newCoupling: affineCoupling[T]}.chain(r)
 }

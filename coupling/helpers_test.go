@@ -29,7 +29,7 @@ func rowsOf[T bijector.Float](m bijector.Mat[T]) []float64 {
 	return data
 }
 
-func wide[T bijector.Float](s []T) []float64 {
+func float64s[T bijector.Float](s []T) []float64 {
 	w := make([]float64, len(s))
 	for i, v := range s {
 		w[i] = float64(v)

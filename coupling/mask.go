@@ -169,8 +169,8 @@ func countKept(mask []int64) (int, error) {
 	return kept, nil
 }
 
-// split appends the indices of the kept and of the moved features, ascending.
-func split(mask []int64, kept, moved []int) (k, m []int) {
+// splitMask appends the indices of the kept and of the moved features, ascending.
+func splitMask(mask []int64, kept, moved []int) (k, m []int) {
 	for i, v := range mask {
 		if v == 1 {
 			kept = append(kept, i)

@@ -17,30 +17,30 @@ func TestNetworkSpecs(t *testing.T) {
 	widths := []int{3, 2}
 	mlp := coupling.MLPSpec{In: 4, Out: 2, Hidden: widths, Activation: "tanh", Seed: 5, OutScale: 0.5}
 	for name, c := range map[string]struct {
-		net   bijector.Map[float32]
-		again func(any) (bijector.Map[float32], error)
+		net   bijector.Network[float32]
+		again func(any) (bijector.Network[float32], error)
 		want  string
 	}{
 		"mlp": {
 			must(coupling.NewMLP[float32](mlp)),
-			func(s any) (bijector.Map[float32], error) { return coupling.NewMLP[float32](s.(coupling.MLPSpec)) },
+			func(s any) (bijector.Network[float32], error) { return coupling.NewMLP[float32](s.(coupling.MLPSpec)) },
 			`{"in":4,"out":2,"hidden":[3,2],"activation":"tanh","seed":5,"out_scale":0.5}`,
 		},
 		"affine mlp": {
 			must(coupling.NewMLP[float32](coupling.MLPSpec{In: 4, Out: 2})),
-			func(s any) (bijector.Map[float32], error) { return coupling.NewMLP[float32](s.(coupling.MLPSpec)) },
+			func(s any) (bijector.Network[float32], error) { return coupling.NewMLP[float32](s.(coupling.MLPSpec)) },
 			`{"in":4,"out":2,"hidden":null}`,
 		},
 		"residual": {
 			must(coupling.NewResidual[float32](coupling.ResidualSpec{In: 4, Out: 2})),
-			func(s any) (bijector.Map[float32], error) {
+			func(s any) (bijector.Network[float32], error) {
 				return coupling.NewResidual[float32](s.(coupling.ResidualSpec))
 			},
 			`{"in":4,"out":2,"hidden":100,"blocks":2}`,
 		},
 		"convnet": {
 			must(coupling.NewConvNet[float32](coupling.ConvNetSpec{InChannels: 1, OutChannels: 2, Height: 4, Width: 6, ContextDim: 3, Checkerboard: "odd"})),
-			func(s any) (bijector.Map[float32], error) {
+			func(s any) (bijector.Network[float32], error) {
 				return coupling.NewConvNet[float32](s.(coupling.ConvNetSpec))
 			},
 			`{"in_channels":1,"out_channels":2,"height":4,"width":6,"context_dim":3,"checkerboard":"odd","hidden":32,"blocks":2}`,

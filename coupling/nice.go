@@ -15,10 +15,10 @@ import "github.com/bijou-flow/bijou/bijector"
 //
 // It returns ErrSpec for a recipe that makes no flow.
 func NICE[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
-	return kind[T]{name: "NICE", layers: 4, order: "alternate", norm: "none", couple: additive[T], end: diagonal[T]}.chain(r)
+	return recipeKind[T]{name: "NICE", layers: 4, order: "alternate", norm: "none", newCoupling: additiveCoupling[T], lastLayer: finalScale[T]}.chain(r)
 }
 
-func additive[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
+func additiveCoupling[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
 	s := AdditiveSpec{
 		Dim: r.Dim, ContextDim: r.ContextDim, Mask: mask,
 		Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,
@@ -29,6 +29,6 @@ func additive[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.
 	return NewAdditive[T](s)
 }
 
-func diagonal[T bijector.Float](dim int) (bijector.Layer[T], error) {
+func finalScale[T bijector.Float](dim int) (bijector.Layer[T], error) {
 	return bijector.NewScale[T](bijector.ScaleSpec{Dim: dim})
 }

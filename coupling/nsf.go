@@ -15,10 +15,10 @@ import "github.com/bijou-flow/bijou/bijector"
 //
 // It returns ErrSpec for a recipe that makes no flow.
 func NSF[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
-	return kind[T]{name: "NSF", layers: 6, order: "lu", norm: "act", first: true, spline: true, couple: spline[T]}.chain(r)
+	return recipeKind[T]{name: "NSF", layers: 6, order: "lu", norm: "act", normFirst: true, hasSpline: true, newCoupling: splineCoupling[T]}.chain(r)
 }
 
-func spline[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
+func splineCoupling[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
 	s := SplineSpec{
 		Dim: r.Dim, ContextDim: r.ContextDim, Mask: mask, Bins: r.Bins, Bound: r.Bound,
 		Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,

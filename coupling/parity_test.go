@@ -74,8 +74,8 @@ func compareParity[T bijector.Float](t *testing.T, p parity, want parityResult, 
 	o := bijector.PassOptions{MaxBatch: n}
 
 	chain.NewPass(o).Forward(z, x, cond, logDet)
-	near(t, "z", rowsOf(z), want.Z, tolerance)
-	near(t, "log-det", logDet, want.LogDet, tolerance)
+	compareSlices(t, "z", rowsOf(z), want.Z, tolerance)
+	compareSlices(t, "log-det", logDet, want.LogDet, tolerance)
 
 	clear(logDet)
 	pass := chain.NewGradPass(o)
@@ -93,17 +93,17 @@ func compareParity[T bijector.Float](t *testing.T, p parity, want parityResult, 
 		}
 	}
 	pass.Backward(dx, dcond, dz, x, z, cond, dLogDet)
-	near(t, "loss", []float64{loss}, []float64{want.Loss}, tolerance)
+	compareSlices(t, "loss", []float64{loss}, []float64{want.Loss}, tolerance)
 	got := map[string][]float64{"x": rowsOf(dx), "context": rowsOf(dcond)}
 	for i, p := range chain.Params() {
-		got[p.Name] = wide(pass.Grads()[i])
+		got[p.Name] = float64s(pass.Grads()[i])
 	}
 	for name, g := range want.Grads {
-		near(t, "gradient of "+name, got[name], g, tolerance)
+		compareSlices(t, "gradient of "+name, got[name], g, tolerance)
 	}
 	if want.TrainZ != nil {
-		near(t, "z in training", rowsOf(z), want.TrainZ, tolerance)
-		near(t, "log-det in training", logDet, want.TrainLogDet, tolerance)
+		compareSlices(t, "z in training", rowsOf(z), want.TrainZ, tolerance)
+		compareSlices(t, "log-det in training", logDet, want.TrainLogDet, tolerance)
 	}
 }
 
@@ -136,15 +136,15 @@ func loadParity[T bijector.Float](t *testing.T, chain *bijector.Chain[T], p pari
 	if left != 0 || len(permutations) != 0 {
 		t.Fatalf("%d arrays and %d permutations of the file have no place in the chain", left, len(permutations))
 	}
-	chain.Changed()
+	chain.Invalidate()
 	if err := chain.Validate(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// near fails unless got is want within the tolerance, relative to want's
+// compareSlices fails unless got is want within the tolerance, relative to want's
 // largest value or 0.1.
-func near(t *testing.T, what string, got, want []float64, tolerance float64) {
+func compareSlices(t *testing.T, what string, got, want []float64, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s has %d values, want %d", what, len(got), len(want))

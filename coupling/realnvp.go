@@ -16,5 +16,5 @@ import "github.com/bijou-flow/bijou/bijector"
 //
 // It returns ErrSpec for a recipe that makes no flow.
 func RealNVP[T bijector.Float](r Recipe) (*bijector.Chain[T], error) {
-	return kind[T]{name: "RealNVP", layers: 8, order: "balanced", norm: "batch", affine: true, couple: affine[T]}.chain(r)
+	return recipeKind[T]{name: "RealNVP", layers: 8, order: "balanced", norm: "batch", hasAffine: true, newCoupling: affineCoupling[T]}.chain(r)
 }

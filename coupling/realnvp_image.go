@@ -80,7 +80,7 @@ func RealNVPImage[T bijector.Float](r ImageRecipe) (*bijector.Chain[T], error) {
 		}
 		b.layers = append(b.layers, logit)
 	}
-	return b.scale(r.Scales, r.Channels, r.Height, r.Width)
+	return b.scaleChain(r.Scales, r.Channels, r.Height, r.Width)
 }
 
 // imageBuilder collects the layers of one scale.
@@ -90,13 +90,13 @@ type imageBuilder[T bijector.Float] struct {
 	layers []bijector.Layer[T]
 }
 
-// scale makes the chain of the scale that is so many from the last.
-func (b imageBuilder[T]) scale(left, c, h, w int) (*bijector.Chain[T], error) {
+// scaleChain makes the chain of the scale that is so many from the last.
+func (b imageBuilder[T]) scaleChain(left, c, h, w int) (*bijector.Chain[T], error) {
 	last, n := left == 1, b.recipe.Couplings
 	if last {
 		n++
 	}
-	if err := b.couple(n, MaskSpec{Kind: "checkerboard", Channels: c, Height: h, Width: w}); err != nil {
+	if err := b.addCouplings(n, MaskSpec{Kind: "checkerboard", Channels: c, Height: h, Width: w}); err != nil {
 		return nil, err
 	}
 	if last {
@@ -108,10 +108,10 @@ func (b imageBuilder[T]) scale(left, c, h, w int) (*bijector.Chain[T], error) {
 	}
 	b.layers = append(b.layers, squeeze)
 	c, h, w = squeeze.OutShape()
-	if err := b.couple(b.recipe.Couplings, MaskSpec{Kind: "channel", Channels: c, Height: h, Width: w}); err != nil {
+	if err := b.addCouplings(b.recipe.Couplings, MaskSpec{Kind: "channel", Channels: c, Height: h, Width: w}); err != nil {
 		return nil, err
 	}
-	next, err := imageBuilder[T]{recipe: b.recipe, rng: b.rng}.scale(left-1, c/2, h, w)
+	next, err := imageBuilder[T]{recipe: b.recipe, rng: b.rng}.scaleChain(left-1, c/2, h, w)
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +122,9 @@ func (b imageBuilder[T]) scale(left, c, h, w int) (*bijector.Chain[T], error) {
 	return bijector.NewChain(append(b.layers, part)...)
 }
 
-// couple adds n couplings with the mask and its inverse in turns, and their
+// addCouplings adds n couplings with the mask and its inverse in turns, and their
 // norms.
-func (b *imageBuilder[T]) couple(n int, mask MaskSpec) error {
+func (b *imageBuilder[T]) addCouplings(n int, mask MaskSpec) error {
 	r, dim := b.recipe, mask.Channels*mask.Height*mask.Width
 	for range n {
 		c, err := NewAffineWith(AffineSpec{Dim: dim, ContextDim: r.ContextDim, Mask: mask, Scale: r.Scale, Clamp: r.Clamp},

@@ -84,19 +84,19 @@ type Recipe struct {
 	Seed uint64
 }
 
-// kind is what tells one recipe from another.
-type kind[T bijector.Float] struct {
-	name           string
-	layers         int    // of Recipe, where it has none
-	order, norm    string // and these
-	first          bool   // norm and order come before a coupling and not behind it
-	affine, spline bool   // it reads what is meant for such couplings
-	couple         func(r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error)
-	end            func(dim int) (bijector.Layer[T], error) // what comes behind the couplings; nil: nothing
+// recipeKind is what tells one recipe from another.
+type recipeKind[T bijector.Float] struct {
+	name                 string
+	layers               int    // of Recipe, where it has none
+	order, norm          string // and these
+	normFirst            bool   // norm and order come before a coupling and not behind it
+	hasAffine, hasSpline bool   // it reads what is meant for such couplings
+	newCoupling          func(r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error)
+	lastLayer            func(dim int) (bijector.Layer[T], error) // what comes behind the couplings; nil: nothing
 }
 
 // chain makes the flow of a recipe.
-func (k kind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
+func (k recipeKind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 	if r.Layers == 0 {
 		r.Layers = k.layers
 	}
@@ -120,8 +120,8 @@ func (k kind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 		}
 		layers = append([]bijector.Layer[T]{start}, layers...)
 	}
-	if k.end != nil {
-		end, err := k.end(r.Dim)
+	if k.lastLayer != nil {
+		end, err := k.lastLayer(r.Dim)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +131,7 @@ func (k kind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 }
 
 // check refuses what makes no flow, and what the recipe would ignore.
-func (k kind[T]) check(r Recipe) error {
+func (k recipeKind[T]) check(r Recipe) error {
 	switch {
 	case r.Dim == 1:
 		return fmt.Errorf("coupling: a %s recipe for one feature: a coupling keeps one feature and moves another; use autoregressive.MAF or autoregressive.NSF, which take any number: %w", k.name, bijector.ErrSpec)
@@ -139,9 +139,9 @@ func (k kind[T]) check(r Recipe) error {
 		return fmt.Errorf("coupling: a %s recipe for %d features, want 2 to %d: %w", k.name, r.Dim, maxDim, bijector.ErrSpec)
 	case r.Layers < 1 || r.Layers > conditioned.MaxLayers:
 		return fmt.Errorf("coupling: a recipe of %d layers, want 1 to %d: %w", r.Layers, conditioned.MaxLayers, bijector.ErrSpec)
-	case !k.affine && (r.Scale != "" || r.Clamp != 0):
+	case !k.hasAffine && (r.Scale != "" || r.Clamp != 0):
 		return fmt.Errorf("coupling: a %s recipe with a scale (%q, clamp %g), which its couplings do not have: %w", k.name, r.Scale, r.Clamp, bijector.ErrSpec)
-	case !k.spline && (r.Bins != 0 || r.Bound != 0):
+	case !k.hasSpline && (r.Bins != 0 || r.Bound != 0):
 		return fmt.Errorf("coupling: a %s recipe with bins (%d) or a bound (%g), which are NSF's: %w", k.name, r.Bins, r.Bound, bijector.ErrSpec)
 	case r.Norm != "batch" && (r.Eps != 0 || r.Unbiased):
 		return fmt.Errorf("coupling: Eps and Unbiased are batch norm's, the recipe's norm is %q: %w", r.Norm, bijector.ErrSpec)
@@ -152,12 +152,12 @@ func (k kind[T]) check(r Recipe) error {
 }
 
 // stack makes the couplings and what stands between them.
-func (k kind[T]) stack(r Recipe) ([]bijector.Layer[T], error) {
+func (k recipeKind[T]) stack(r Recipe) ([]bijector.Layer[T], error) {
 	masks, err := r.masks()
 	if err != nil {
 		return nil, err
 	}
-	b := &between[T]{recipe: r, turns: newTurns(r.Dim), rng: rand.New(rand.NewPCG(r.Seed, 0x726563697065))}
+	b := &interlayers[T]{recipe: r, tracker: newFeatureTracker(r.Dim), rng: rand.New(rand.NewPCG(r.Seed, 0x726563697065))}
 	var layers []bijector.Layer[T]
 	var failed error
 	add := func(l bijector.Layer[T], err error) {
@@ -168,14 +168,14 @@ func (k kind[T]) stack(r Recipe) ([]bijector.Layer[T], error) {
 	var previous *MaskSpec
 	for i := range r.Layers {
 		mask := masks[i%len(masks)]
-		if k.first {
+		if k.normFirst {
 			add(b.norm())
-			add(b.order(previous, false))
+			add(b.permutation(previous, false))
 		}
-		add(k.couple(r, mask, conditioned.Seed(b.rng)))
+		add(k.newCoupling(r, mask, conditioned.Seed(b.rng)))
 		previous = &mask
-		if !k.first {
-			add(b.order(previous, i == r.Layers-1))
+		if !k.normFirst {
+			add(b.permutation(previous, i == r.Layers-1))
 			add(b.norm())
 		}
 		if failed != nil {
@@ -206,7 +206,7 @@ func (r Recipe) masks() ([]MaskSpec, error) {
 
 // conditioner is the constructor of the residual perceptrons that a recipe
 // asks for, or nil for plain ones.
-func conditioner[T bijector.Float](r Recipe, seed uint64) func(in, out int) (bijector.Map[T], error) {
+func conditioner[T bijector.Float](r Recipe, seed uint64) func(in, out int) (bijector.Network[T], error) {
 	if r.Blocks == 0 {
 		return nil
 	}
@@ -217,8 +217,8 @@ func conditioner[T bijector.Float](r Recipe, seed uint64) func(in, out int) (bij
 	return Residual[T](s)
 }
 
-// affine makes the couplings of RealNVP and Glow.
-func affine[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
+// affineCoupling makes the couplings of RealNVP and Glow.
+func affineCoupling[T bijector.Float](r Recipe, mask MaskSpec, seed uint64) (bijector.Layer[T], error) {
 	s := AffineSpec{
 		Dim: r.Dim, ContextDim: r.ContextDim, Mask: mask, Scale: r.Scale, Clamp: r.Clamp,
 		Hidden: r.Hidden, Activation: r.Activation, OutScale: r.OutScale, Seed: seed,

@@ -12,8 +12,8 @@ import (
 	"github.com/bijou-flow/bijou/coupling"
 )
 
-// turnsOf counts how often a chain moves each feature of the data.
-func turnsOf(t *testing.T, c *bijector.Chain[float64]) []int {
+// moveCounts counts how often a chain moves each feature of the data.
+func moveCounts(t *testing.T, c *bijector.Chain[float64]) []int {
 	t.Helper()
 	at, count := make([]int, c.Dim()), make([]int, c.Dim())
 	for i := range at {
@@ -36,7 +36,7 @@ func turnsOf(t *testing.T, c *bijector.Chain[float64]) []int {
 	return count
 }
 
-func spread(count []int) (lowest, highest int) {
+func minMax(count []int) (lowest, highest int) {
 	lowest, highest = count[0], count[0]
 	for _, n := range count {
 		lowest, highest = min(lowest, n), max(highest, n)
@@ -52,7 +52,7 @@ func TestEveryFeatureIsMoved(t *testing.T) {
 			for seed := range uint64(6) {
 				for _, mask := range masks {
 					r := coupling.Recipe{Dim: dim, Layers: layers, Hidden: []int{1}, Mask: mask, Seed: seed}
-					lowest, highest := spread(turnsOf(t, must(coupling.RealNVP[float64](r))))
+					lowest, highest := minMax(moveCounts(t, must(coupling.RealNVP[float64](r))))
 					if highest-lowest > 1 {
 						t.Fatalf("%+v moves one feature %d times and another %d times", r, lowest, highest)
 					}
@@ -60,13 +60,13 @@ func TestEveryFeatureIsMoved(t *testing.T) {
 						t.Fatalf("%+v moves a feature %d times, want %d", r, lowest, layers/2)
 					}
 					r.Order = "balanced" // and with what is in front of the couplings
-					lowest, highest = spread(turnsOf(t, must(coupling.Glow[float64](r))))
+					lowest, highest = minMax(moveCounts(t, must(coupling.Glow[float64](r))))
 					if highest-lowest > 1 {
 						t.Fatalf("Glow of %+v moves one feature %d times and another %d times", r, lowest, highest)
 					}
 					r.Order = ""
-					nice := turnsOf(t, must(coupling.NICE[float64](r)))
-					if lowest, highest := spread(nice); (dim%2 == 0 && highest-lowest > 1) || (layers > 1 && lowest == 0) {
+					nice := moveCounts(t, must(coupling.NICE[float64](r)))
+					if lowest, highest := minMax(nice); (dim%2 == 0 && highest-lowest > 1) || (layers > 1 && lowest == 0) {
 						t.Fatalf("NICE of %+v moves features %v times", r, nice)
 					}
 				}
@@ -78,7 +78,7 @@ func TestEveryFeatureIsMoved(t *testing.T) {
 // TestOneMovedFeature: even a mask that moves one of five gives all a turn.
 func TestOneMovedFeature(t *testing.T) {
 	r := coupling.Recipe{Dim: 5, Layers: 5, Hidden: []int{1}, Mask: coupling.MaskSpec{Keep: []int{1, 1, 0, 1, 1}}}
-	if count := turnsOf(t, must(coupling.RealNVP[float64](r))); fmt.Sprint(count) != "[1 1 1 1 1]" {
+	if count := moveCounts(t, must(coupling.RealNVP[float64](r))); fmt.Sprint(count) != "[1 1 1 1 1]" {
 		t.Errorf("features are moved %v times", count)
 	}
 }
@@ -267,7 +267,9 @@ func TestResidualRecipes(t *testing.T) {
 		c := must(recipe(coupling.Recipe{Dim: 4, Layers: 2, Blocks: 3, Hidden: []int{7}, Activation: "tanh", OutScale: 0.5, Seed: 3}))
 		seen := map[uint64]bool{}
 		for _, l := range c.Members() {
-			if l, ok := l.(interface{ Conditioner() bijector.Map[float64] }); ok {
+			if l, ok := l.(interface {
+				Conditioner() bijector.Network[float64]
+			}); ok {
 				s, ok := l.Conditioner().Spec().(coupling.ResidualSpec)
 				if !ok || s.Blocks != 3 || s.Hidden != 7 || s.Activation != "tanh" || s.OutScale != 0.5 {
 					t.Errorf("%s: a conditioner %+v", name, l.Conditioner().Spec())

@@ -37,7 +37,7 @@ func TestSaturated(t *testing.T) {
 					}
 				}
 			}
-			a.Changed()
+			a.Invalidate()
 			for _, n := range []int{1, 4000} {
 				p := a.NewPass(bijector.PassOptions{MaxBatch: 4000})
 				x, z := bijector.NewMat[float64](2, n), bijector.NewMat[float64](2, n)

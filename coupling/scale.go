@@ -74,8 +74,8 @@ func newLogScale(name string, clamp float64) (logScale, error) {
 	return l, nil
 }
 
-// value sets s from r and replaces r by what slope needs.
-func (l logScale) value(s, r []float64) {
+// eval sets s from r and replaces r by what slope needs.
+func (l logScale) eval(s, r []float64) {
 	switch l.kind {
 	case scaleTanh:
 		kernel.Tanh(r, r)
@@ -93,17 +93,17 @@ func (l logScale) value(s, r []float64) {
 			r[i] = u * u
 		}
 	case scaleSigmoid:
-		l.sigmoid(s, r)
+		l.evalSigmoid(s, r)
 	case scaleExp:
 		copy(s, r)
 	}
 }
 
-// sigmoid is value for s = log(sigma(v) + floor), v = r + 2. With e = exp(-|v|)
+// evalSigmoid is value for s = log(sigma(v) + floor), v = r + 2. With e = exp(-|v|)
 // neither sigma nor 1 - sigma cancels: they are 1/(1+e) and e/(1+e) in one
 // order or the other. The slope is sigma (1 - sigma) / (sigma + floor), and
 // log1p(floor - (1 - sigma)) keeps small s exact.
-func (logScale) sigmoid(s, r []float64) {
+func (logScale) evalSigmoid(s, r []float64) {
 	for i, v := range r {
 		s[i] = -math.Abs(v + sigmoidShift)
 	}
@@ -122,9 +122,9 @@ func (logScale) sigmoid(s, r []float64) {
 	kernel.Log1p(s, s)
 }
 
-// slope turns ds, the gradient of s, into that of r. kept is what value left
+// gradient turns ds, the gradient of s, into that of r. kept is what value left
 // in r.
-func (l logScale) slope(ds, kept []float64) {
+func (l logScale) gradient(ds, kept []float64) {
 	switch l.kind {
 	case scaleTanh:
 		for i, t := range kept {

@@ -38,11 +38,11 @@ func TestLogScaleValueAndSlope(t *testing.T) {
 				rs = append(rs, r)
 			}
 			s, kept, ds := make([]float64, len(rs)), append([]float64(nil), rs...), make([]float64, len(rs))
-			l.value(s, kept)
+			l.eval(s, kept)
 			for i := range ds {
 				ds[i] = 0.5
 			}
-			l.slope(ds, kept)
+			l.gradient(ds, kept)
 			for i, r := range rs {
 				if want := define(r, clamp); math.Abs(s[i]-want) > 1e-13*max(1, math.Abs(want)) {
 					t.Errorf("%s(%g) = %.17g, want %.17g", name, r, s[i], want)
@@ -73,11 +73,11 @@ func TestLogScaleExtremes(t *testing.T) {
 		}
 		r := []float64{-math.MaxFloat32, -1000, -50, 50, 1000, math.MaxFloat32, math.NaN()}
 		s, ds := make([]float64, len(r)), make([]float64, len(r))
-		l.value(s, r)
+		l.eval(s, r)
 		for i := range ds {
 			ds[i] = 1
 		}
-		l.slope(ds, r)
+		l.gradient(ds, r)
 		last := len(r) - 1
 		for i := range last {
 			if !(s[i] >= b[0] && s[i] <= b[1]) {

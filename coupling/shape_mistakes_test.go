@@ -16,7 +16,7 @@ func TestShapeMistakes(t *testing.T) {
 	keep := coupling.AffineSpec{Dim: 4, Mask: coupling.MaskSpec{Keep: []int{1, 0}}}
 	channels := coupling.AdditiveSpec{Dim: 4, Mask: coupling.MaskSpec{Kind: "channel", Channels: 3, Height: 1, Width: 1}}
 	pixel := coupling.ConvNetSpec{InChannels: 1, OutChannels: 1, Height: 1, Width: 1, Checkerboard: "odd"}
-	narrow := func(in, out int) (bijector.Map[float64], error) {
+	narrow := func(in, out int) (bijector.Network[float64], error) {
 		return coupling.NewMLP[float64](coupling.MLPSpec{In: in, Out: out + 1})
 	}
 	affine := must(coupling.NewAffine[float64](coupling.AffineSpec{Dim: 4, ContextDim: 2}))
@@ -29,11 +29,11 @@ func TestShapeMistakes(t *testing.T) {
 		"width":           {given(3, 2, 3), nil},
 		"context's width": {given(3, 3, 4), bijector.ErrContext},
 		"context's rows":  {given(2, 2, 4), bijector.ErrContext},
-		"mask":            {second(coupling.NewAffine[float64](keep)), nil},
-		"mask of images":  {second(coupling.NewAdditive[float64](channels)), nil},
-		"conditioner":     {second(coupling.NewAffineWith(coupling.AffineSpec{Dim: 4}, narrow)), nil},
-		"odd images":      {second(coupling.RealNVPImage[float64](coupling.ImageRecipe{Channels: 1, Height: 6, Width: 5, Scales: 2})), bijector.ErrSpec},
-		"one pixel":       {second(coupling.NewConvNet[float64](pixel)), bijector.ErrSpec},
+		"mask":            {errOf(coupling.NewAffine[float64](keep)), nil},
+		"mask of images":  {errOf(coupling.NewAdditive[float64](channels)), nil},
+		"conditioner":     {errOf(coupling.NewAffineWith(coupling.AffineSpec{Dim: 4}, narrow)), nil},
+		"odd images":      {errOf(coupling.RealNVPImage[float64](coupling.ImageRecipe{Channels: 1, Height: 6, Width: 5, Scales: 2})), bijector.ErrSpec},
+		"one pixel":       {errOf(coupling.NewConvNet[float64](pixel)), bijector.ErrSpec},
 	} {
 		if !errors.Is(c.err, bijector.ErrShape) {
 			t.Errorf("%s: %v, want one that wraps ErrShape", name, c.err)

@@ -75,7 +75,7 @@ type SplineSpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 	// Conditioner is the user's own, in place of the perceptron that the four
 	// fields above describe.
-	Conditioner *bijector.Node `json:"conditioner,omitempty"`
+	Conditioner *bijector.NamedSpec `json:"conditioner,omitempty"`
 }
 
 // Values is the number of values that are saved: see registry.Sizer.
@@ -93,30 +93,30 @@ func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
 // comes from b.
 func BuildSpline[T bijector.Float](s SplineSpec, b bijector.Builder[T]) (*Spline[T], error) {
 	if s.Conditioner != nil {
-		return NewSplineWith(s, built(s.Conditioner, b))
+		return NewSplineWith(s, builtConditioner(s.Conditioner, b))
 	}
-	return newSpline(s, perceptron[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
+	return newSpline(s, mlpConstructor[T](MLPSpec{Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale}))
 }
 
 // NewSplineWith makes a Spline with the conditioner that the function returns,
 // for in = context and kept features and out = 3*Bins-1 for each moved
 // feature: widths, heights, then slopes. The spec's fields about the
 // perceptron are not used.
-func NewSplineWith[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Spline[T], error) {
+func NewSplineWith[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bijector.Network[T], error)) (*Spline[T], error) {
 	a, err := newSpline(s, conditioner)
 	if err != nil {
 		return nil, err
 	}
-	a.spec.Conditioner = nodeOf(a.net, s.Conditioner)
+	a.spec.Conditioner = conditionerSpec(a.net, s.Conditioner)
 	return a, nil
 }
 
-func newSpline[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bijector.Map[T], error)) (*Spline[T], error) {
-	q, err := newQuadratic(s)
+func newSpline[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bijector.Network[T], error)) (*Spline[T], error) {
+	q, err := newSplineShape(s)
 	if err != nil {
 		return nil, err
 	}
-	c, err := New(Parts[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: rationalQuadratic[T]{q}, Conditioner: conditioner})
+	c, err := New(Config[T]{Dim: s.Dim, ContextDim: s.ContextDim, Mask: s.Mask, Transform: rationalQuadratic[T]{q}, Conditioner: conditioner})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func newSpline[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bi
 // Bound, MinWidth, MinHeight and MinSlope. It returns ErrSpec for numbers that
 // make no spline.
 func RationalQuadratic[T bijector.Float](s SplineSpec) (Elementwise[T], error) {
-	q, err := newQuadratic(s)
+	q, err := newSplineShape(s)
 	return rationalQuadratic[T]{q}, err
 }
 
@@ -138,17 +138,17 @@ func (a *Spline[T]) Spec() any { return a.spec }
 
 // Defaults and bounds of a SplineSpec.
 const (
-	defaultBins  = 8
-	defaultBound = 5
-	defaultLeast = 1e-3
-	maxBins      = 1 << 10
-	maxBound     = 1e6
-	minLeast     = 1e-6
+	defaultBins    = 8
+	defaultBound   = 5
+	defaultMinBin  = 1e-3
+	maxBins        = 1 << 10
+	maxBound       = 1e6
+	smallestMinBin = 1e-6
 )
 
-// newQuadratic reads a spec's numbers.
-func newQuadratic(s SplineSpec) (quadratic, error) {
-	var q quadratic
+// newSplineShape reads a spec's numbers.
+func newSplineShape(s SplineSpec) (splineShape, error) {
+	var q splineShape
 	q.bins = cmp.Or(s.Bins, defaultBins)
 	if q.bins < 2 || q.bins > maxBins {
 		return q, fmt.Errorf("coupling: a spline of %d bins, want 2 to %d: %w", s.Bins, maxBins, bijector.ErrSpec)
@@ -161,10 +161,10 @@ func newQuadratic(s SplineSpec) (quadratic, error) {
 	}
 	least := func(name string, v, below float64) (float64, error) {
 		if v == 0 {
-			v = defaultLeast
+			v = defaultMinBin
 		}
-		if !(v >= minLeast && v < below) {
-			return v, fmt.Errorf("coupling: a spline of %d bins with %s %g, want at least %g and less than %g: %w", q.bins, name, v, minLeast, below, bijector.ErrSpec)
+		if !(v >= smallestMinBin && v < below) {
+			return v, fmt.Errorf("coupling: a spline of %d bins with %s %g, want at least %g and less than %g: %w", q.bins, name, v, smallestMinBin, below, bijector.ErrSpec)
 		}
 		return v, nil
 	}
@@ -180,13 +180,13 @@ func newQuadratic(s SplineSpec) (quadratic, error) {
 		return q, err
 	}
 	q.x, q.y = q.newAxis(width), q.newAxis(height)
-	q.shift = math.Log(math.Expm1(1 - q.minSlope))
-	q.most = 1 / q.minSlope
+	q.slopeOffset = math.Log(math.Expm1(1 - q.minSlope))
+	q.maxRawSlope = 1 / q.minSlope
 	return q, nil
 }
 
 // newAxis is one whose bins have at least a fraction of the box.
-func (q quadratic) newAxis(fraction float64) axis {
+func (q splineShape) newAxis(fraction float64) binAxis {
 	least := 2 * q.bound * fraction
-	return axis{least: least, spread: 2*q.bound - float64(q.bins)*least}
+	return binAxis{minSize: least, freeSize: 2*q.bound - float64(q.bins)*least}
 }

@@ -48,14 +48,14 @@ func splineEnds[T bijector.Float](t *testing.T) {
 			t.Fatal(err)
 		}
 		n := len(x)
-		f := coupling.Feature[T]{Theta: bijector.NewMat[T](g.Params(), n), Scratch: bijector.NewMat[float64](g.Scratch(), n)}
-		for p, v := range rough(bins, 1+2*rng.Float64(), rng) {
+		f := coupling.TransformArgs[T]{Theta: bijector.NewMat[T](g.Params(), n), Scratch: bijector.NewMat[float64](g.Scratch(), n)}
+		for p, v := range randomRawParams(bins, 1+2*rng.Float64(), rng) {
 			row := f.Theta.Feature(p)
 			for i := range row {
 				row[i] = T(v)
 			}
 		}
-		for direction, apply := range map[string]func(to, from []T, f coupling.Feature[T], logDet []float64){"forward": g.Forward, "inverse": g.Inverse} {
+		for direction, apply := range map[string]func(to, from []T, f coupling.TransformArgs[T], logDet []float64){"forward": g.Forward, "inverse": g.Inverse} {
 			y, logDet := make([]T, n), make([]float64, n)
 			apply(y, x, f, logDet)
 			for i, v := range x {

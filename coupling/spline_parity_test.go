@@ -39,7 +39,7 @@ func TestSplineParity(t *testing.T) {
 	}
 	for _, p := range cases {
 		p.Spec.Dim, p.Spec.ContextDim = 2, 2
-		c := must(coupling.NewSplineWith(p.Spec, func(in, out int) (bijector.Map[float64], error) {
+		c := must(coupling.NewSplineWith(p.Spec, func(in, out int) (bijector.Network[float64], error) {
 			return coupling.NewMLP[float64](coupling.MLPSpec{In: in, Out: out})
 		}))
 		copy(c.Params()[0].Data, p.Weight)
@@ -50,8 +50,8 @@ func TestSplineParity(t *testing.T) {
 		g := c.NewGradPass(bijector.PassOptions{MaxBatch: n})
 		g.Forward(z, x, cond, logDet)
 		g.Backward(dx, dcond, dz, x, z, cond, p.DLogDet)
-		near(t, "z", rowsOf(z), p.Z, 1e-10)
-		near(t, "log-det", logDet, p.LogDet, 1e-10)
+		compareSlices(t, "z", rowsOf(z), p.Z, 1e-10)
+		compareSlices(t, "log-det", logDet, p.LogDet, 1e-10)
 		got := map[string][]float64{"x": rowsOf(dx), "context": rowsOf(dcond)}
 		for i, q := range c.Params() {
 			got[q.Name] = g.Grads()[i]
@@ -60,7 +60,7 @@ func TestSplineParity(t *testing.T) {
 			t.Errorf("%d gradients in the file, want %d", len(p.Grads), len(got))
 		}
 		for name, want := range p.Grads {
-			near(t, "gradient of "+name, got[name], want, 1e-10)
+			compareSlices(t, "gradient of "+name, got[name], want, 1e-10)
 		}
 	}
 }

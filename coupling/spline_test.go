@@ -47,8 +47,8 @@ func splineOf(s coupling.SplineSpec, raw []float64) *coupling.Spline[float64] {
 	return c
 }
 
-// apply moves values forth or back.
-func apply(c *coupling.Spline[float64], v []float64, inverse bool) (out, logDet []float64) {
+// applySpline moves values forth or back.
+func applySpline(c *coupling.Spline[float64], v []float64, inverse bool) (out, logDet []float64) {
 	m := bijector.NewMat[float64](2, len(v))
 	copy(m.Feature(0), v)
 	logDet = make([]float64, len(v))
@@ -75,15 +75,15 @@ func TestSplineIdentity(t *testing.T) {
 		s := coupling.SplineSpec{Bins: bins, Bound: 3, MinWidth: 2e-3, MinHeight: 1e-2, MinSlope: 0.3}
 		c, v := splineOf(s, make([]float64, 3*bins-1)), grid(-4, 4, 101)
 		for _, inverse := range []bool{false, true} {
-			out, logDet := apply(c, v, inverse)
-			near(t, "identity", out, v, 2e-15)
-			near(t, "its log-det", logDet, make([]float64, len(v)), 1e-13)
+			out, logDet := applySpline(c, v, inverse)
+			compareSlices(t, "identity", out, v, 2e-15)
+			compareSlices(t, "its log-det", logDet, make([]float64, len(v)), 1e-13)
 		}
 	}
 }
 
-// byHand is a spline with the knots (-2,-2), (-1,0), (2,2) and slopes 1, 2, 1.
-func byHand() *coupling.Spline[float64] {
+// threeKnotSpline is a spline with the knots (-2,-2), (-1,0), (2,2) and slopes 1, 2, 1.
+func threeKnotSpline() *coupling.Spline[float64] {
 	const least = 0.01
 	width := func(share float64) float64 { return math.Log((share - least) / (1 - 2*least)) }
 	slope := math.Log(math.Expm1(2-least)) - math.Log(math.Expm1(1-least))
@@ -100,16 +100,16 @@ func TestSplineByHand(t *testing.T) {
 	for i, v := range slopes {
 		logs[i], minus[i] = math.Log(v), -math.Log(v)
 	}
-	got, logDet := apply(byHand(), x, false)
-	near(t, "y", got, y, 1e-15)
-	near(t, "log-det", logDet, logs, 1e-14)
-	got, logDet = apply(byHand(), y, true)
-	near(t, "x", got, x, 1e-15)
-	near(t, "log-det of the inverse", logDet, minus, 1e-14)
+	got, logDet := applySpline(threeKnotSpline(), x, false)
+	compareSlices(t, "y", got, y, 1e-15)
+	compareSlices(t, "log-det", logDet, logs, 1e-14)
+	got, logDet = applySpline(threeKnotSpline(), y, true)
+	compareSlices(t, "x", got, x, 1e-15)
+	compareSlices(t, "log-det of the inverse", logDet, minus, 1e-14)
 }
 
-// rough are raw parameters of a spline far from the identity.
-func rough(bins int, size float64, rng *rand.Rand) []float64 {
+// randomRawParams are raw parameters of a spline far from the identity.
+func randomRawParams(bins int, size float64, rng *rand.Rand) []float64 {
 	raw := make([]float64, 3*bins-1)
 	for i := range raw {
 		raw[i] = size * rng.NormFloat64()
@@ -140,9 +140,9 @@ func knots(raw []float64, bins int, bound float64) []float64 {
 func TestSplineIsMonotonic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20 {
-		raw := rough(6, 1.5, rng)
+		raw := randomRawParams(6, 1.5, rng)
 		c := splineOf(coupling.SplineSpec{Bins: 6, Bound: 3}, raw)
-		y, logDet := apply(c, grid(-3.5, 3.5, 4001), false)
+		y, logDet := applySpline(c, grid(-3.5, 3.5, 4001), false)
 		for i := 1; i < len(y); i++ {
 			if !(y[i] > y[i-1]) {
 				t.Fatalf("y falls from %v to %v", y[i-1], y[i])
@@ -157,7 +157,7 @@ func TestSplineIsMonotonic(t *testing.T) {
 		}
 		for k, at := range knots(raw, 6, 3) {
 			const e = 1e-9
-			y, logDet := apply(c, []float64{at - e, at, at + e}, false)
+			y, logDet := applySpline(c, []float64{at - e, at, at + e}, false)
 			slope := math.Exp(logDet[1])
 			if y[2]-y[0] > 3*e*slope+1e-14 || math.Abs(logDet[2]-logDet[0]) > 1e-4 {
 				t.Errorf("knot %d at %v: y %v, log-slopes %v", k, at, y, logDet)
@@ -201,8 +201,8 @@ func TestSplineExtremes(t *testing.T) {
 			x = append(x, math.Nextafter(v, 9), math.Nextafter(v, -9))
 		}
 		x = append(x, 1e6, -1e6, 1e300, 0, math.Copysign(0, -1))
-		y, ld := apply(c, x, false)
-		back, ldBack := apply(c, y, true)
+		y, ld := applySpline(c, x, false)
+		back, ldBack := applySpline(c, y, true)
 		n := len(x)
 		g := c.NewGradPass(bijector.PassOptions{MaxBatch: n})
 		m := func(v []float64) bijector.Mat[float64] {
@@ -244,8 +244,8 @@ func TestSplineClipsSlopes(t *testing.T) {
 	s := coupling.SplineSpec{Bins: 2, Bound: 2, MinSlope: 0.1}
 	a, b := splineOf(s, []float64{0, 0, 0, 0, 10}), splineOf(s, []float64{0, 0, 0, 0, 11})
 	x := grid(-2, 2, 9)
-	y, ld := apply(a, x, false)
-	again, ldAgain := apply(b, x, false)
+	y, ld := applySpline(a, x, false)
+	again, ldAgain := applySpline(b, x, false)
 	if !reflect.DeepEqual(y, again) || !reflect.DeepEqual(ld, ldAgain) {
 		t.Errorf("raw slopes of 10 and 11 differ: %v and %v", y, again)
 	}
@@ -310,10 +310,10 @@ func TestSplineSpecs(t *testing.T) {
 	}
 
 	var names []string
-	w := must(coupling.NewSplineWith(coupling.SplineSpec{Dim: 5}, newWaves[float64]))
+	w := must(coupling.NewSplineWith(coupling.SplineSpec{Dim: 5}, newSineConditioner[float64]))
 	own := w.Spec().(coupling.SplineSpec)
 	own.Conditioner.Name = "waves"
-	rebuilt := must(coupling.BuildSpline[float64](own, wavesBuilder{&names}))
+	rebuilt := must(coupling.BuildSpline[float64](own, sineConditionerBuilder{&names}))
 	if !reflect.DeepEqual(rebuilt.Params(), w.Params()) || !reflect.DeepEqual(rebuilt.Spec(), any(own)) {
 		t.Errorf("rebuilt as %+v", rebuilt.Spec())
 	}

@@ -9,34 +9,34 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// quadratic are the numbers that all splines of a coupling share.
-type quadratic struct {
-	bins     int
-	bound    float64
-	x, y     axis
-	minSlope float64
-	shift    float64 // softplus(shift) = 1 - minSlope
-	most     float64 // raw slopes are clipped to it
+// splineShape are the numbers that all splines of a coupling share.
+type splineShape struct {
+	bins        int
+	bound       float64
+	x, y        binAxis
+	minSlope    float64
+	slopeOffset float64 // softplus(shift) = 1 - minSlope
+	maxRawSlope float64 // raw slopes are clipped to it
 }
 
-// axis makes a bin's size from its share p of a softmax: least + spread*p.
-type axis struct{ least, spread float64 }
+// binAxis makes a bin's size from its share p of a softmax: least + spread*p.
+type binAxis struct{ minSize, freeSize float64 }
 
 // rationalQuadratic is g of Spline, with theta = (widths, heights, slopes) as
 // the conditioner gives them.
-type rationalQuadratic[T bijector.Float] struct{ quadratic }
+type rationalQuadratic[T bijector.Float] struct{ splineShape }
 
 // The rows of its scratch after the 2K shares of the widths and heights.
 const (
-	rowBin     = iota // the bin of a value
-	rowLeft           // its corner: x
-	rowBottom         // and y
-	rowWidth          // its size
-	rowHeight         //
-	rowStart          // the slope at its left knot
-	rowEnd            // and at its right one
-	rowSpare          // two rows of work
-	splineRows = rowSpare + 2
+	rowBin       = iota // the bin of a value
+	rowLeft             // its corner: x
+	rowBottom           // and y
+	rowWidth            // its size
+	rowHeight           //
+	rowStart            // the slope at its left knot
+	rowEnd              // and at its right one
+	rowWorkspace        // two rows of work
+	splineRows   = rowWorkspace + 2
 )
 
 func (r rationalQuadratic[T]) Params() int     { return 3*r.bins - 1 }
@@ -56,7 +56,7 @@ func (r rationalQuadratic[T]) scratch(m bijector.Mat[float64]) splineScratch {
 	return splineScratch{
 		shares: [2]bijector.Mat[float64]{m.Features(0, r.bins), m.Features(r.bins, 2*r.bins)},
 		bin:    row(rowBin), left: row(rowLeft), bottom: row(rowBottom), width: row(rowWidth), height: row(rowHeight),
-		start: row(rowStart), end: row(rowEnd), startWork: row(rowSpare), endWork: row(rowSpare + 1),
+		start: row(rowStart), end: row(rowEnd), startWork: row(rowWorkspace), endWork: row(rowWorkspace + 1),
 	}
 }
 
@@ -91,14 +91,14 @@ func softmax[T bijector.Float](shares bijector.Mat[float64], theta bijector.Mat[
 	}
 }
 
-// find returns the bin that v is in, its lower end and its size. What is
+// findBin returns the bin that v is in, its lower end and its size. What is
 // outside the box gets the bin at that end, and NaN the first, so that nothing
 // is ever out of range. The last bin ends at the bound, whatever the sums were
 // rounded to.
-func (q *quadratic) find(a axis, shares bijector.Mat[float64], i int, v float64) (bin int, at, size float64) {
+func (q *splineShape) findBin(a binAxis, shares bijector.Mat[float64], i int, v float64) (bin int, at, size float64) {
 	at = -q.bound
 	for bin < q.bins-1 {
-		size = a.least + a.spread*shares.Data[bin*shares.Stride+i]
+		size = a.minSize + a.freeSize*shares.Data[bin*shares.Stride+i]
 		if !(v >= at+size) {
 			return bin, at, size
 		}
@@ -108,24 +108,24 @@ func (q *quadratic) find(a axis, shares bijector.Mat[float64], i int, v float64)
 	return bin, at, q.bound - at
 }
 
-// place returns the lower end of a bin and its size, to the same bits as find.
-func (q *quadratic) place(a axis, shares bijector.Mat[float64], i, bin int) (at, size float64) {
+// binBounds returns the lower end of a bin and its size, to the same bits as find.
+func (q *splineShape) binBounds(a binAxis, shares bijector.Mat[float64], i, bin int) (at, size float64) {
 	at = -q.bound
 	for k := range bin {
-		at += a.least + a.spread*shares.Data[k*shares.Stride+i]
+		at += a.minSize + a.freeSize*shares.Data[k*shares.Stride+i]
 	}
 	if bin == q.bins-1 {
 		return at, q.bound - at
 	}
-	return at, a.least + a.spread*shares.Data[bin*shares.Stride+i]
+	return at, a.minSize + a.freeSize*shares.Data[bin*shares.Stride+i]
 }
 
-// inside reports whether the spline moves v; NaN is inside.
-func (q *quadratic) inside(v float64) bool { return !(v < -q.bound || v > q.bound) }
+// inBox reports whether the spline moves v; NaN is inside.
+func (q *splineShape) inBox(v float64) bool { return !(v < -q.bound || v > q.bound) }
 
 // locate finds the bins of the values on one axis and all that belongs to
 // them. The callers leave values outside the box alone, and use none of it.
-func (r rationalQuadratic[T]) locate(values []T, f Feature[T], inverse bool) splineScratch {
+func (r rationalQuadratic[T]) locate(values []T, f TransformArgs[T], inverse bool) splineScratch {
 	s := r.scratch(f.Scratch)
 	for k := range s.shares {
 		softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork)
@@ -133,15 +133,15 @@ func (r rationalQuadratic[T]) locate(values []T, f Feature[T], inverse bool) spl
 	for i, v := range values {
 		var bin int
 		if inverse {
-			bin, s.bottom[i], s.height[i] = r.find(r.y, s.shares[1], i, float64(v))
-			s.left[i], s.width[i] = r.place(r.x, s.shares[0], i, bin)
+			bin, s.bottom[i], s.height[i] = r.findBin(r.y, s.shares[1], i, float64(v))
+			s.left[i], s.width[i] = r.binBounds(r.x, s.shares[0], i, bin)
 		} else {
-			bin, s.left[i], s.width[i] = r.find(r.x, s.shares[0], i, float64(v))
-			s.bottom[i], s.height[i] = r.place(r.y, s.shares[1], i, bin)
+			bin, s.left[i], s.width[i] = r.findBin(r.x, s.shares[0], i, float64(v))
+			s.bottom[i], s.height[i] = r.binBounds(r.y, s.shares[1], i, bin)
 		}
 		s.bin[i] = float64(bin)
 	}
-	r.raw(s.start, s.end, s.bin, f.Theta)
+	r.rawSlopes(s.start, s.end, s.bin, f.Theta)
 	kernel.Softplus(s.start, s.start)
 	kernel.Softplus(s.end, s.end)
 	for i, b := range s.bin {
@@ -157,49 +157,49 @@ func (r rationalQuadratic[T]) locate(values []T, f Feature[T], inverse bool) spl
 	return s
 }
 
-// raw gathers what softplus makes the slopes at both knots of each bin from.
+// rawSlopes gathers what softplus makes the slopes at both knots of each bin from.
 // The outermost knots have none, and get a number that is as good as any.
-func (r rationalQuadratic[T]) raw(start, end, bins []float64, theta bijector.Mat[T]) {
+func (r rationalQuadratic[T]) rawSlopes(start, end, bins []float64, theta bijector.Mat[T]) {
 	for i, b := range bins {
-		start[i], end[i] = r.shift, r.shift
+		start[i], end[i] = r.slopeOffset, r.slopeOffset
 		k := 2*r.bins + int(b) // of the slope at the bin's end
 		if b > 0 {
-			start[i] += min(float64(theta.Data[(k-1)*theta.Stride+i]), r.most)
+			start[i] += min(float64(theta.Data[(k-1)*theta.Stride+i]), r.maxRawSlope)
 		}
 		if int(b) < r.bins-1 {
-			end[i] += min(float64(theta.Data[k*theta.Stride+i]), r.most)
+			end[i] += min(float64(theta.Data[k*theta.Stride+i]), r.maxRawSlope)
 		}
 	}
 }
 
-// piece is the spline within a bin: s its mean slope, d0 and d1 those at its
+// splineBin is the spline within a bin: s its mean slope, d0 and d1 those at its
 // ends.
-type piece struct{ s, d0, d1 float64 }
+type splineBin struct{ s, d0, d1 float64 }
 
-// at returns, at the fraction q of the bin, the numerator and the denominator
+// eval returns, at the fraction q of the bin, the numerator and the denominator
 // of the height's fraction in eq. 4, and eq. 5's second factor. All are sums
 // of positive terms, so none loses digits, and den is s/2 or more.
-func (p piece) at(q float64) (num, den, inner float64) {
+func (p splineBin) eval(q float64) (num, den, inner float64) {
 	u := 1 - q
 	t := q * u
 	return p.s*q*q + p.d0*t, p.s*(1-2*t) + (p.d0+p.d1)*t, p.d1*q*q + 2*p.s*t + p.d0*u*u
 }
 
-// root is the q at which the spline is at v, 0 to h, in a bin of height h: the
+// solve is the q at which the spline is at v, 0 to h, in a bin of height h: the
 // root of a q^2 + b q + c between 0 and 1 (eq. 6 to 8), in the form of appendix
 // A.3, which needs no a other than 0. Where b is negative it loses digits, but
 // no more than the spline does: there it is flat. The bin's ends are exact.
-func (p piece) root(v, h float64) float64 {
+func (p splineBin) solve(v, h float64) float64 {
 	if v == h {
 		return 1
 	}
 	e := v * (p.d1 + p.d0 - 2*p.s)
 	a, b, c := h*(p.s-p.d0)+e, h*p.d0-e, -p.s*v
-	return unit(2 * c / (-b - math.Sqrt(max(b*b-4*a*c, 0))))
+	return clampUnit(2 * c / (-b - math.Sqrt(max(b*b-4*a*c, 0))))
 }
 
-// unit clips q to [0, 1]; NaN stays.
-func unit(q float64) float64 { return min(max(q, 0), 1) }
+// clampUnit clips q to [0, 1]; NaN stays.
+func clampUnit(q float64) float64 { return min(max(q, 0), 1) }
 
 // edge is the largest T of at most bound, which is positive: the last value
 // that the spline moves.
@@ -220,33 +220,33 @@ func within[T bijector.Float](to, from, edge T) T {
 	return min(max(to, -edge), edge)
 }
 
-func (r rationalQuadratic[T]) Forward(y, x []T, f Feature[T], logDet []float64) {
+func (r rationalQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []float64) {
 	s := r.locate(x, f, false)
 	edge := edge[T](r.bound)
 	for i, v := range x {
-		if !r.inside(float64(v)) {
+		if !r.inBox(float64(v)) {
 			y[i] = v
 			continue
 		}
-		p := piece{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		num, den, inner := p.at(unit((float64(v) - s.left[i]) / s.width[i]))
+		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
+		num, den, inner := p.eval(clampUnit((float64(v) - s.left[i]) / s.width[i]))
 		y[i] = within(T(s.bottom[i]+s.height[i]*(num/den)), v, edge)
 		m := p.s / den
 		logDet[i] += math.Log(m * m * inner)
 	}
 }
 
-func (r rationalQuadratic[T]) Inverse(x, y []T, f Feature[T], logDet []float64) {
+func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
 	s := r.locate(y, f, true)
 	edge := edge[T](r.bound)
 	for i, v := range y {
-		if !r.inside(float64(v)) {
+		if !r.inBox(float64(v)) {
 			x[i] = v
 			continue
 		}
-		p := piece{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		q := p.root(float64(v)-s.bottom[i], s.height[i])
-		_, den, inner := p.at(q)
+		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
+		q := p.solve(float64(v)-s.bottom[i], s.height[i])
+		_, den, inner := p.eval(q)
 		x[i] = within(T(s.left[i]+s.width[i]*q), v, edge)
 		m := p.s / den
 		logDet[i] -= math.Log(m * m * inner)
@@ -276,16 +276,16 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f Feature[T], logDet []float64) 
 // d raw_k = spread p_k (g_k - sum_j p_j g_j), and that sum needs x0 and w
 // alone. A raw slope has d raw = dd sigmoid(raw + shift), and 0 where clipped.
 // Outside the box, dx = dy and all else is 0.
-func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f Feature[T], dLogDet []float64) {
+func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
 	s := r.scratch(f.Scratch)
-	r.raw(s.startWork, s.endWork, s.bin, f.Theta)
+	r.rawSlopes(s.startWork, s.endWork, s.bin, f.Theta)
 	kernel.Sigmoid(s.startWork, s.startWork)
 	kernel.Sigmoid(s.endWork, s.endWork)
 	for k := 2 * r.bins; k < dtheta.D; k++ {
 		clear(dtheta.Feature(k))
 	}
 	for i, v := range x {
-		if !r.inside(float64(v)) {
+		if !r.inBox(float64(v)) {
 			dx[i] = dy[i]
 			for k := range 2 * r.bins {
 				dtheta.Data[k*dtheta.Stride+i] = 0
@@ -294,11 +294,11 @@ func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T
 		}
 		g, l := float64(dy[i]), dLogDet[i]
 		w, h := s.width[i], s.height[i]
-		p := piece{h / w, s.start[i], s.end[i]}
-		q := unit((float64(v) - s.left[i]) / w)
+		p := splineBin{h / w, s.start[i], s.end[i]}
+		q := clampUnit((float64(v) - s.left[i]) / w)
 		u := 1 - q
 		t := q * u
-		num, den, inner := p.at(q)
+		num, den, inner := p.eval(q)
 		n, invD, invE := num/den, 1/den, 1/inner
 		m := p.s * invD
 
@@ -309,28 +309,28 @@ func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T
 
 		dx[i] = T(dq / w)
 		bin := int(s.bin[i])
-		r.spread(r.x, dtheta, s.shares[0], i, bin, 0, s.left[i], w, -dq/w, -(q*dq+p.s*ds)/w)
-		r.spread(r.y, dtheta, s.shares[1], i, bin, r.bins, s.bottom[i], h, g, g*n+ds/w)
+		r.backwardBin(r.x, dtheta, s.shares[0], i, bin, 0, s.left[i], w, -dq/w, -(q*dq+p.s*ds)/w)
+		r.backwardBin(r.y, dtheta, s.shares[1], i, bin, r.bins, s.bottom[i], h, g, g*n+ds/w)
 		k := 2*r.bins + bin
-		if bin > 0 && !(float64(f.Theta.Data[(k-1)*f.Theta.Stride+i]) > r.most) {
+		if bin > 0 && !(float64(f.Theta.Data[(k-1)*f.Theta.Stride+i]) > r.maxRawSlope) {
 			dtheta.Data[(k-1)*dtheta.Stride+i] = T(dd0 * s.startWork[i])
 		}
-		if bin < r.bins-1 && !(float64(f.Theta.Data[k*f.Theta.Stride+i]) > r.most) {
+		if bin < r.bins-1 && !(float64(f.Theta.Data[k*f.Theta.Stride+i]) > r.maxRawSlope) {
 			dtheta.Data[k*dtheta.Stride+i] = T(dd1 * s.endWork[i])
 		}
 	}
 }
 
-// spread hands the gradients of a bin's lower end and of its size on to the
+// backwardBin hands the gradients of a bin's lower end and of its size on to the
 // raw sizes of one axis, which are dtheta's rows from first on.
-func (r rationalQuadratic[T]) spread(a axis, dtheta bijector.Mat[T], shares bijector.Mat[float64], i, bin, first int, at, size, dat, dsize float64) {
-	mean := dat*(at+r.bound-float64(bin)*a.least) + dsize*(size-a.least) // spread times sum_j p_j g_j
+func (r rationalQuadratic[T]) backwardBin(a binAxis, dtheta bijector.Mat[T], shares bijector.Mat[float64], i, bin, first int, at, size, dat, dsize float64) {
+	mean := dat*(at+r.bound-float64(bin)*a.minSize) + dsize*(size-a.minSize) // spread times sum_j p_j g_j
 	for k := range r.bins {
 		g := -mean
 		if k < bin {
-			g += a.spread * dat
+			g += a.freeSize * dat
 		} else if k == bin {
-			g += a.spread * dsize
+			g += a.freeSize * dsize
 		}
 		dtheta.Data[(first+k)*dtheta.Stride+i] = T(shares.Data[k*shares.Stride+i] * g)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// table is n rows of four columns that hang together along a bend; column j is
+// tabularSource is n rows of four columns that hang together along a bend; column j is
 // multiplied by unit[j] and moved by from[j].
-func table(n int, seed uint64, unit, from [4]float64) *train.TensorSource {
+func tabularSource(n int, seed uint64, unit, from [4]float64) *train.TensorSource {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	var data []float64
 	for range n {
@@ -45,11 +45,11 @@ func TestRecipesOnUnscaledTables(t *testing.T) {
 		loss := func(unit, from [4]float64) float64 {
 			chain := must(recipe(coupling.Recipe{Dim: 4, Layers: 4, Hidden: []int{24, 24}, Seed: 1}))
 			flow := must(flow.New[float64](chain, distribution.StandardNormal[float64](4)))
-			_, err := train.Fit(context.Background(), flow, table(1000, 1, unit, from), train.Options{Epochs: 12, Rate: 5e-3, Batch: 50, Schedule: train.Cosine{}, Workers: 1})
+			_, err := train.Fit(context.Background(), flow, tabularSource(1000, 1, unit, from), train.Options{Epochs: 12, Rate: 5e-3, Batch: 50, Schedule: train.Cosine{}, Workers: 1})
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			return must(train.Evaluate(context.Background(), flow, table(1000, 2, unit, from)))
+			return must(train.Evaluate(context.Background(), flow, tabularSource(1000, 2, unit, from)))
 		}
 		plain, scaled := loss([4]float64{1, 1, 1, 1}, [4]float64{}), loss(unit, from)-units
 		t.Logf("%s: %.3f nats, in other units %.3f", name, plain, scaled)

@@ -8,33 +8,33 @@ import (
 	"slices"
 )
 
-// turns follows the features of the data through a stack of couplings and
+// featureTracker follows the features of the data through a stack of couplings and
 // permutations.
-type turns struct {
-	at    []int // at[p] is the feature of the data that is at place p now
-	count []int // how often each feature of the data was moved
+type featureTracker struct {
+	featureAt []int // at[p] is the feature of the data that is at place p now
+	moveCount []int // how often each feature of the data was moved
 }
 
-func newTurns(dim int) *turns {
-	t := &turns{at: make([]int, dim), count: make([]int, dim)}
-	for i := range t.at {
-		t.at[i] = i
+func newFeatureTracker(dim int) *featureTracker {
+	t := &featureTracker{featureAt: make([]int, dim), moveCount: make([]int, dim)}
+	for i := range t.featureAt {
+		t.featureAt[i] = i
 	}
 	return t
 }
 
-// next counts a coupling with this mask and returns the permutation to put
+// nextOrder counts a coupling with this mask and returns the permutation to put
 // before another with the same mask, z[j] = x[order[j]]: the features moved
 // least often go where it moves, drawn at random among equals and placed at
 // random. The counts never differ by more than one, since a feature is moved
 // again only when all others have had their turn.
-func (t *turns) next(mask []int64, rng *rand.Rand) (order []int) {
-	kept, moved := split(mask, nil, nil)
+func (t *featureTracker) nextOrder(mask []int64, rng *rand.Rand) (order []int) {
+	kept, moved := splitMask(mask, nil, nil)
 	for _, p := range moved {
-		t.count[t.at[p]]++
+		t.moveCount[t.featureAt[p]]++
 	}
-	from := rng.Perm(len(t.at)) // places of now, in the order of their turn
-	slices.SortStableFunc(from, func(p, q int) int { return t.count[t.at[p]] - t.count[t.at[q]] })
+	from := rng.Perm(len(t.featureAt)) // places of now, in the order of their turn
+	slices.SortStableFunc(from, func(p, q int) int { return t.moveCount[t.featureAt[p]] - t.moveCount[t.featureAt[q]] })
 	first, rest := from[:len(moved)], from[len(moved):]
 	shuffle(first, rng) // which of the least moved goes where must not depend on its count
 	shuffle(rest, rng)
@@ -47,9 +47,9 @@ func (t *turns) next(mask []int64, rng *rand.Rand) (order []int) {
 	}
 	now := make([]int, len(order))
 	for j, p := range order {
-		now[j] = t.at[p]
+		now[j] = t.featureAt[p]
 	}
-	t.at = now
+	t.featureAt = now
 	return order
 }
 

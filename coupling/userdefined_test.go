@@ -10,44 +10,44 @@ import (
 	"github.com/bijou-flow/bijou/coupling"
 )
 
-// waves is a conditioner, y_o = sum_i w_oi sin(x_i), with parameters w.
-type waves[T bijector.Float] struct {
+// sineConditioner is a conditioner, y_o = sum_i w_oi sin(x_i), with parameters w.
+type sineConditioner[T bijector.Float] struct {
 	in, out int
 	w       []T // (out, in)
 }
 
-// wavesSpec is what a registry would build a waves from.
-type wavesSpec struct{ In, Out int }
+// sineConditionerSpec is what a registry would build a waves from.
+type sineConditionerSpec struct{ In, Out int }
 
-func newWaves[T bijector.Float](in, out int) (bijector.Map[T], error) {
-	m := &waves[T]{in: in, out: out, w: make([]T, out*in)}
+func newSineConditioner[T bijector.Float](in, out int) (bijector.Network[T], error) {
+	m := &sineConditioner[T]{in: in, out: out, w: make([]T, out*in)}
 	for i := range m.w {
 		m.w[i] = T(math.Cos(float64(i)) / 2)
 	}
 	return m, nil
 }
 
-func (m *waves[T]) In() int  { return m.in }
-func (m *waves[T]) Out() int { return m.out }
-func (m *waves[T]) Params() []bijector.Param[T] {
+func (m *sineConditioner[T]) In() int  { return m.in }
+func (m *sineConditioner[T]) Out() int { return m.out }
+func (m *sineConditioner[T]) Params() []bijector.Param[T] {
 	return []bijector.Param[T]{{Name: "w", Shape: []int{m.out, m.in}, Data: m.w}}
 }
-func (m *waves[T]) Buffers() []bijector.Buffer { return nil }
-func (m *waves[T]) Spec() any                  { return wavesSpec{m.in, m.out} }
-func (m *waves[T]) NewMapPass(bijector.PassOptions) bijector.MapPass[T] {
-	return &wavesPass[T]{waves: m}
+func (m *sineConditioner[T]) Buffers() []bijector.Buffer { return nil }
+func (m *sineConditioner[T]) Spec() any                  { return sineConditionerSpec{m.in, m.out} }
+func (m *sineConditioner[T]) NewNetworkPass(bijector.PassOptions) bijector.NetworkPass[T] {
+	return &sineConditionerPass[T]{sineConditioner: m}
 }
 
-func (m *waves[T]) NewMapGradPass(bijector.PassOptions) bijector.MapGradPass[T] {
-	return &wavesPass[T]{m, make([]T, len(m.w))}
+func (m *sineConditioner[T]) NewNetworkGradPass(bijector.PassOptions) bijector.NetworkGradPass[T] {
+	return &sineConditionerPass[T]{m, make([]T, len(m.w))}
 }
 
-type wavesPass[T bijector.Float] struct {
-	*waves[T]
+type sineConditionerPass[T bijector.Float] struct {
+	*sineConditioner[T]
 	dw []T
 }
 
-func (p *wavesPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
+func (p *sineConditionerPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 	for o := range p.out {
 		yo := y.Feature(o)
 		clear(yo[lo:hi])
@@ -61,7 +61,7 @@ func (p *wavesPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 }
 
 // Backward: dx_i = cos(x_i) sum_o w_oi dy_o.
-func (p *wavesPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
+func (p *sineConditionerPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 	for i := range dx.D {
 		xi, dxi := x.Feature(i), dx.Feature(i)
 		for k := lo; k < hi; k++ {
@@ -75,7 +75,7 @@ func (p *wavesPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 }
 
 // Accumulate: dw_oi = sum over samples of dy_o sin(x_i).
-func (p *wavesPass[T]) Accumulate(dy, x, _ bijector.Mat[T]) {
+func (p *sineConditionerPass[T]) Accumulate(dy, x, _ bijector.Mat[T]) {
 	for o := range p.out {
 		for i := range p.in {
 			for k, v := range x.Feature(i) {
@@ -85,7 +85,7 @@ func (p *wavesPass[T]) Accumulate(dy, x, _ bijector.Mat[T]) {
 	}
 }
 
-func (p *wavesPass[T]) Grads() [][]T { return [][]T{p.dw} }
+func (p *sineConditionerPass[T]) Grads() [][]T { return [][]T{p.dw} }
 
 // Tails is a coupling that bends the tails of its moved features,
 //
@@ -108,9 +108,9 @@ type TailsSpec struct {
 
 // NewTails makes a Tails.
 func NewTails[T bijector.Float](s TailsSpec) (*Tails[T], error) {
-	c, err := coupling.New(coupling.Parts[T]{
+	c, err := coupling.New(coupling.Config[T]{
 		Dim: s.Dim, ContextDim: s.ContextDim, Transform: sinhArcsinh[T]{},
-		Conditioner: func(in, out int) (bijector.Map[T], error) {
+		Conditioner: func(in, out int) (bijector.Network[T], error) {
 			return coupling.NewMLP[T](coupling.MLPSpec{In: in, Out: out, Hidden: s.Hidden, Activation: "tanh", Seed: s.Seed})
 		},
 	})
@@ -130,7 +130,7 @@ func (sinhArcsinh[T]) Params() int       { return 2 }
 func (sinhArcsinh[T]) Shared() []float64 { return nil }
 func (sinhArcsinh[T]) Scratch() int      { return 0 }
 
-func (sinhArcsinh[T]) Forward(y, x []T, f coupling.Feature[T], logDet []float64) {
+func (sinhArcsinh[T]) Forward(y, x []T, f coupling.TransformArgs[T], logDet []float64) {
 	s, t := f.Theta.Feature(0), f.Theta.Feature(1)
 	for i, v := range x {
 		x, s := float64(v), float64(s[i])
@@ -140,7 +140,7 @@ func (sinhArcsinh[T]) Forward(y, x []T, f coupling.Feature[T], logDet []float64)
 	}
 }
 
-func (sinhArcsinh[T]) Inverse(x, y []T, f coupling.Feature[T], logDet []float64) {
+func (sinhArcsinh[T]) Inverse(x, y []T, f coupling.TransformArgs[T], logDet []float64) {
 	s, t := f.Theta.Feature(0), f.Theta.Feature(1)
 	for i, v := range y {
 		u, s := math.Asinh(float64(v)), float64(s[i])
@@ -154,7 +154,7 @@ func (sinhArcsinh[T]) Inverse(x, y []T, f coupling.Feature[T], logDet []float64)
 //
 //	du = dy cosh(u) + L tanh(u),  dt = du,  ds = du exp(s) asinh(x) + L,
 //	dx = du exp(s)/sqrt(1 + x^2) - L x/(1 + x^2).
-func (sinhArcsinh[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f coupling.Feature[T], dLogDet []float64) {
+func (sinhArcsinh[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f coupling.TransformArgs[T], dLogDet []float64) {
 	s, t := f.Theta.Feature(0), f.Theta.Feature(1)
 	ds, dt := dtheta.Feature(0), dtheta.Feature(1)
 	for i, v := range x {

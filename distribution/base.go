@@ -14,7 +14,7 @@ import (
 // parameters only, which passes read live, and is safe for concurrent use
 // while nobody trains it.
 //
-// A Base may also be a bijector.Changer, and a bijector.Validator, which
+// A Base may also be a bijector.Invalidator, and a bijector.Validator, which
 // flow.New and the loader of model files ask whether the state makes a
 // distribution. One that may lack a gradient has a CheckTrainable() error,
 // which flow.Flow.Check asks.

@@ -27,22 +27,22 @@ type reference interface {
 
 // family is a base with the reference for its dimensions.
 type family struct {
-	name string
-	f32  func(NormalSpec) (Base[float32], error)
-	f64  func(NormalSpec) (Base[float64], error)
-	one  func(loc, scale float64) reference
+	name         string
+	f32          func(NormalSpec) (Base[float32], error)
+	f64          func(NormalSpec) (Base[float64], error)
+	newReference func(loc, scale float64) reference
 }
 
 var families = []family{{
-	name: "normal",
-	f32:  func(s NormalSpec) (Base[float32], error) { return NewNormal[float32](s) },
-	f64:  func(s NormalSpec) (Base[float64], error) { return NewNormal[float64](s) },
-	one:  func(loc, scale float64) reference { return distuv.Normal{Mu: loc, Sigma: scale} },
+	name:         "normal",
+	f32:          func(s NormalSpec) (Base[float32], error) { return NewNormal[float32](s) },
+	f64:          func(s NormalSpec) (Base[float64], error) { return NewNormal[float64](s) },
+	newReference: func(loc, scale float64) reference { return distuv.Normal{Mu: loc, Sigma: scale} },
 }, {
-	name: "logistic",
-	f32:  func(s NormalSpec) (Base[float32], error) { return NewLogistic[float32](LogisticSpec(s)) },
-	f64:  func(s NormalSpec) (Base[float64], error) { return NewLogistic[float64](LogisticSpec(s)) },
-	one:  func(loc, scale float64) reference { return distuv.Logistic{Mu: loc, S: scale} },
+	name:         "logistic",
+	f32:          func(s NormalSpec) (Base[float32], error) { return NewLogistic[float32](LogisticSpec(s)) },
+	f64:          func(s NormalSpec) (Base[float64], error) { return NewLogistic[float64](LogisticSpec(s)) },
+	newReference: func(loc, scale float64) reference { return distuv.Logistic{Mu: loc, S: scale} },
 }}
 
 // specs are standard, fixed and learned.
@@ -53,8 +53,8 @@ var specs = []NormalSpec{
 	{Dim: 3, Learned: true},
 }
 
-// each runs a test for every family and spec.
-func each(t *testing.T, f func(t *testing.T, fam family, s NormalSpec, loc, scale []float64)) {
+// forEachBase runs a test for every family and spec.
+func forEachBase(t *testing.T, f func(t *testing.T, fam family, s NormalSpec, loc, scale []float64)) {
 	for _, fam := range families {
 		for i, s := range specs {
 			loc, scale := s.Loc, s.Scale
@@ -66,8 +66,8 @@ func each(t *testing.T, f func(t *testing.T, fam family, s NormalSpec, loc, scal
 	}
 }
 
-// around fills a batch with values within four scales of the locations.
-func around(n int, loc, scale []float64) bijector.Mat[float64] {
+// rowsAround fills a batch with values within four scales of the locations.
+func rowsAround(n int, loc, scale []float64) bijector.Mat[float64] {
 	rng := testkit.NewRand(5)
 	z := bijector.NewMat[float64](len(loc), n)
 	for j := range z.D {
@@ -79,10 +79,10 @@ func around(n int, loc, scale []float64) bijector.Mat[float64] {
 }
 
 func TestLogProbEqualsGonum(t *testing.T) {
-	each(t, func(t *testing.T, fam family, s NormalSpec, loc, scale []float64) {
+	forEachBase(t, func(t *testing.T, fam family, s NormalSpec, loc, scale []float64) {
 		base := testkit.Must(fam.f64(s))
 		for _, n := range testkit.Sizes {
-			z, logp := around(n, loc, scale), make([]float64, n)
+			z, logp := rowsAround(n, loc, scale), make([]float64, n)
 			for i := range logp {
 				logp[i] = 10 // LogProb adds
 			}
@@ -90,7 +90,7 @@ func TestLogProbEqualsGonum(t *testing.T) {
 			for i, got := range logp {
 				want := 10.0
 				for j := range z.D {
-					want += math.Log(fam.one(loc[j], scale[j]).Prob(z.Feature(j)[i]))
+					want += math.Log(fam.newReference(loc[j], scale[j]).Prob(z.Feature(j)[i]))
 				}
 				if !testkit.IsNear(got, want, 1e-12) {
 					t.Fatalf("row %d of %d: %v, want %v", i, n, got, want)
@@ -128,12 +128,12 @@ func TestLogProbFarAway(t *testing.T) {
 // Backward against central differences of sum_i g_i log p(z_i), for z, loc and
 // log-scale.
 func TestBaseGradient(t *testing.T) {
-	each(t, func(t *testing.T, fam family, s NormalSpec, loc, scale []float64) {
+	forEachBase(t, func(t *testing.T, fam family, s NormalSpec, loc, scale []float64) {
 		const n, h = 7, 1e-5
 		var none bijector.Mat[float64]
 		base := testkit.Must(fam.f64(s))
 		o := bijector.PassOptions{MaxBatch: n}
-		z, g := around(n, loc, scale), make([]float64, n)
+		z, g := rowsAround(n, loc, scale), make([]float64, n)
 		for i := range g {
 			g[i] = 0.3*float64(i) - 1
 		}
@@ -148,7 +148,7 @@ func TestBaseGradient(t *testing.T) {
 		pass := base.NewBaseGradPass(o)
 		logp := make([]float64, n)
 		pass.LogProb(z, none, logp)
-		dz := around(n, loc, scale) // to be overwritten
+		dz := rowsAround(n, loc, scale) // to be overwritten
 		for range 2 {
 			pass.Backward(dz, none, z, none, g) // parameters accumulate, dz does not
 		}
@@ -193,7 +193,7 @@ func TestBaseWorkers(t *testing.T) {
 	s := NormalSpec{Dim: dim, Learned: true, Loc: make([]float64, dim), Scale: slices.Repeat([]float64{2}, dim)}
 	for _, fam := range families {
 		base := testkit.Must(fam.f64(s))
-		z := around(n, s.Loc, s.Scale)
+		z := rowsAround(n, s.Loc, s.Scale)
 		run := func(w *bijector.Workers) (logp []float64, dz bijector.Mat[float64], grads [][]float64) {
 			var none bijector.Mat[float64]
 			p := base.NewBaseGradPass(bijector.PassOptions{MaxBatch: n, Workers: w})
@@ -313,7 +313,7 @@ func TestBaseSamplesFollowTheirLaw(t *testing.T) {
 						both = append(both, (v-s.Loc[j])/s.Scale[j])
 					}
 				}
-				if d := testkit.Distance(both, fam.one(0, temperature).CDF); !(d < testkit.Farthest) {
+				if d := testkit.Distance(both, fam.newReference(0, temperature).CDF); !(d < testkit.Farthest) {
 					t.Errorf("%s, learned %v, temperature %v: distance %v", fam.name, learned, temperature, d)
 				}
 			}

@@ -50,7 +50,7 @@ func TestStudentTConstant(t *testing.T) {
 			t.Errorf("slope at %v: %v, differences give %v", nu, got, d)
 		}
 	}
-	below, above := math.Nextafter(large, 0), math.Nextafter(large, 300)
+	below, above := math.Nextafter(asymptoticDF, 0), math.Nextafter(asymptoticDF, 300)
 	if a, b := logNormT(below), logNormT(above); math.Abs(a-b) > 1e-12 {
 		t.Errorf("the constant jumps from %v to %v", a, b)
 	}
@@ -95,7 +95,7 @@ func TestUniformIsABox(t *testing.T) {
 
 // A mixture by its formula, with the weights, locations and scales of each
 // component.
-func mixtureByHand(c, k, d int, g *gaussians[float64], z, weights []float64) float64 {
+func referenceMixture(c, k, d int, g *gaussians[float64], z, weights []float64) float64 {
 	sum, total := 0.0, 0.0
 	for a := range c {
 		total += weights[a]
@@ -129,10 +129,10 @@ func TestMixturesByTheirFormula(t *testing.T) {
 	}
 	for _, w := range [][]float64{{1, 0, 0}, {0, 0, 1}, {0.2, 0.5, 0.3}, {4, 0, 12}} {
 		z := []float64{rng.NormFloat64(), rng.NormFloat64()}
-		if got, want := scoreOne(m, z, w...), mixtureByHand(c, k, d, &m.gaussians, z, w); !testkit.IsNear(got, want, 1e-12) {
+		if got, want := scoreOne(m, z, w...), referenceMixture(c, k, d, &m.gaussians, z, w); !testkit.IsNear(got, want, 1e-12) {
 			t.Errorf("context %v: %v, want %v", w, got, want)
 		}
-		if got, want := scoreOne(one, z), mixtureByHand(1, c*k, d, &one.gaussians, z, []float64{1}); !testkit.IsNear(got, want, 1e-12) {
+		if got, want := scoreOne(one, z), referenceMixture(1, c*k, d, &one.gaussians, z, []float64{1}); !testkit.IsNear(got, want, 1e-12) {
 			t.Errorf("a mixture: %v, want %v", got, want)
 		}
 	}
@@ -182,7 +182,7 @@ func TestClassMixtureContextGradient(t *testing.T) {
 	}
 	copy(m.loc, []float64{0, 0, 1000, 1000, 0, 0})
 	dz, _, dw, grads := gradient(1000, []float64{1, 0, 0})
-	if !testkit.IsNear(dz, -1000, 1e-9) || dw[1] != 2*math.Exp(maxRatio)-1 || math.Abs(dw[0]) > 1e-9 {
+	if !testkit.IsNear(dz, -1000, 1e-9) || dw[1] != 2*math.Exp(maxLogRatio)-1 || math.Abs(dw[0]) > 1e-9 {
 		t.Errorf("a class that was excluded and fits: dz %v, dcontext %v", dz, dw)
 	}
 	dz, logp, dw, grads2 := gradient(1e200, []float64{1, 0, 0})

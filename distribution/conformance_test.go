@@ -11,8 +11,8 @@ import (
 	"github.com/bijou-flow/bijou/distribution/distributiontest"
 )
 
-// conforms is one row of the table: a base from its spec.
-func conforms[S any, A distribution.Base[float32], B distribution.Base[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error), s S, opts ...distributiontest.Options) func(*testing.T) {
+// testConformance is one row of the table: a base from its spec.
+func testConformance[S any, A distribution.Base[float32], B distribution.Base[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error), s S, opts ...distributiontest.Options) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			distributiontest.Run(t, func() (A, error) { return new32(s) }, func() (B, error) { return new64(s) }, opts...)
@@ -29,25 +29,25 @@ var classes = distributiontest.Options{Draws: 200_000, Context: func(rng *rand.R
 
 func TestBasesConform(t *testing.T) {
 	normal := func(s distribution.NormalSpec) func(*testing.T) {
-		return conforms("normal", distribution.NewNormal[float32], distribution.NewNormal[float64], s)
+		return testConformance("normal", distribution.NewNormal[float32], distribution.NewNormal[float64], s)
 	}
 	logistic := func(s distribution.LogisticSpec) func(*testing.T) {
-		return conforms("logistic", distribution.NewLogistic[float32], distribution.NewLogistic[float64], s)
+		return testConformance("logistic", distribution.NewLogistic[float32], distribution.NewLogistic[float64], s)
 	}
 	student := func(s distribution.StudentTSpec) func(*testing.T) {
-		return conforms("student t", distribution.NewStudentT[float32], distribution.NewStudentT[float64], s)
+		return testConformance("student t", distribution.NewStudentT[float32], distribution.NewStudentT[float64], s)
 	}
 	uniform := func(s distribution.UniformSpec) func(*testing.T) {
-		return conforms("uniform", distribution.NewUniform[float32], distribution.NewUniform[float64], s)
+		return testConformance("uniform", distribution.NewUniform[float32], distribution.NewUniform[float64], s)
 	}
 	mixture := func(s distribution.MixtureSpec, opts ...distributiontest.Options) func(*testing.T) {
-		return conforms("mixture", distribution.NewMixture[float32], distribution.NewMixture[float64], s, opts...)
+		return testConformance("mixture", distribution.NewMixture[float32], distribution.NewMixture[float64], s, opts...)
 	}
 	class := func(s distribution.ClassMixtureSpec) func(*testing.T) {
-		return conforms("class mixture", distribution.NewClassMixture[float32], distribution.NewClassMixture[float64], s, classes)
+		return testConformance("class mixture", distribution.NewClassMixture[float32], distribution.NewClassMixture[float64], s, classes)
 	}
 	independent := func(s distribution.IndependentSpec) func(*testing.T) {
-		return conforms("independent", distribution.NewIndependent[float32], distribution.NewIndependent[float64], s)
+		return testConformance("independent", distribution.NewIndependent[float32], distribution.NewIndependent[float64], s)
 	}
 	for _, run := range []func(*testing.T){
 		normal(distribution.NormalSpec{Dim: 1}),

@@ -10,11 +10,11 @@ import (
 
 type gaussiansGradPass[T bijector.Float] struct {
 	*gaussiansPass[T]
-	resp                     bijector.Mat[float64] // responsibilities, a row a component
-	mass                     []float64             // sum_i dlogp_i resp_i of each component
-	dlogits, dloc, dlogScale []T
-	grads                    [][]T
-	samples, parameters      func(lo, hi int)
+	resp                      bijector.Mat[float64] // responsibilities, a row a component
+	respSum                   []float64             // sum_i dlogp_i resp_i of each component
+	dlogits, dloc, dlogScale  []T
+	grads                     [][]T
+	sampleGradFn, paramGradFn func(lo, hi int)
 
 	dz, dcond bijector.Mat[T] // of the current call
 	dlogp     []float64
@@ -23,8 +23,8 @@ type gaussiansGradPass[T bijector.Float] struct {
 func newGaussiansGradPass[T bijector.Float](g *gaussians[T], o bijector.PassOptions) *gaussiansGradPass[T] {
 	p := &gaussiansGradPass[T]{gaussiansPass: newGaussiansPass(g, o)}
 	n := len(p.weight)
-	p.resp, p.mass = bijector.NewMat[float64](n, o.MaxBatch), make([]float64, n)
-	p.samples, p.parameters = p.backwardSamples, p.backwardParameters
+	p.resp, p.respSum = bijector.NewMat[float64](n, o.MaxBatch), make([]float64, n)
+	p.sampleGradFn, p.paramGradFn = p.backwardSamples, p.backwardParameters
 	if g.logits != nil {
 		p.dlogits = make([]T, n)
 		p.grads = append(p.grads, p.dlogits)
@@ -43,19 +43,19 @@ func newGaussiansGradPass[T bijector.Float](g *gaussians[T], o bijector.PassOpti
 //	dlogit_m = M_m - w_m sum_{k in class} M_k,  M_m = sum_i dlogp r_m,
 //	da_c = dlogp (p_c(z)/p(z) - 1)/S,  p_c = sum_{m in c} w_m N_m.
 func (p *gaussiansGradPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []float64) {
-	p.bind(z, cond)
+	p.setBatch(z, cond)
 	p.resp = p.resp.Resize(z.N)
 	p.dz, p.dcond, p.dlogp = dz, dcond, dlogp
-	p.each(p.samples)
-	p.workers.For(len(p.mass), 1, p.parameters)
-	k := p.of.components
+	p.parallelSamples(p.sampleGradFn)
+	p.workers.For(len(p.respSum), 1, p.paramGradFn)
+	k := p.dist.components
 	for lo := 0; lo < len(p.dlogits); lo += k {
 		sum := 0.0
-		for _, v := range p.mass[lo:][:k] {
+		for _, v := range p.respSum[lo:][:k] {
 			sum += v
 		}
 		for m := lo; m < lo+k; m++ {
-			p.dlogits[m] += T(p.mass[m] - p.weight[m]*sum)
+			p.dlogits[m] += T(p.respSum[m] - p.weight[m]*sum)
 		}
 	}
 }
@@ -63,10 +63,10 @@ func (p *gaussiansGradPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlog
 // backwardSamples sets the responsibilities and the gradients that are a
 // sample's own. A sample that no component reaches has none.
 func (p *gaussiansGradPass[T]) backwardSamples(lo, hi int) {
-	total, d := p.total[lo:hi], p.of.dim
-	for m := range p.mass {
+	total, d := p.total[lo:hi], p.dist.dim
+	for m := range p.respSum {
 		r := p.resp.Feature(m)[lo:hi]
-		p.exponents(r, m, lo, hi, total)
+		p.expTerms(r, m, lo, hi, total)
 		for i, v := range total {
 			if math.IsInf(v, -1) {
 				r[i] = 0
@@ -76,8 +76,8 @@ func (p *gaussiansGradPass[T]) backwardSamples(lo, hi int) {
 	for j := range d {
 		sum, f := p.term[lo:hi], p.z.Feature(j)[lo:hi]
 		clear(sum)
-		for m := range p.mass {
-			loc, inv := float64(p.of.loc[m*d+j]), p.inv[m*d+j]
+		for m := range p.respSum {
+			loc, inv := float64(p.dist.loc[m*d+j]), p.inv[m*d+j]
 			for i, r := range p.resp.Feature(m)[lo:hi] {
 				sum[i] -= r * ((float64(f[i]) - loc) * inv * inv)
 			}
@@ -87,22 +87,22 @@ func (p *gaussiansGradPass[T]) backwardSamples(lo, hi int) {
 			out[i] = T(p.dlogp[lo+i] * v)
 		}
 	}
-	if p.of.conditional && !p.dcond.Empty() {
+	if p.dist.conditional && !p.dcond.Empty() {
 		p.backwardContext(lo, hi)
 	}
 }
 
-// maxRatio bounds the logarithm of p_c(z)/p(z), so that the gradient of a
+// maxLogRatio bounds the logarithm of p_c(z)/p(z), so that the gradient of a
 // class that was excluded and fits far better stays finite in T.
-const maxRatio = 80
+const maxLogRatio = 80
 
 func (p *gaussiansGradPass[T]) backwardContext(lo, hi int) {
 	for i := lo; i < hi; i++ {
-		scale := p.dlogp[i] / p.sumOfContext(i)
+		scale := p.dlogp[i] / p.contextSum(i)
 		for c := range p.dcond.D {
 			ratio := 0.0
-			for m := c * p.of.components; m < (c+1)*p.of.components && !math.IsInf(p.total[i], -1); m++ {
-				ratio += math.Exp(min(p.joint.Feature(m)[i]-p.total[i], maxRatio))
+			for m := c * p.dist.components; m < (c+1)*p.dist.components && !math.IsInf(p.total[i], -1); m++ {
+				ratio += math.Exp(min(p.joint.Feature(m)[i]-p.total[i], maxLogRatio))
 			}
 			p.dcond.Feature(c)[i] += T(scale * (ratio - 1))
 		}
@@ -111,16 +111,16 @@ func (p *gaussiansGradPass[T]) backwardContext(lo, hi int) {
 
 // backwardParameters sums over the samples, for components lo to hi.
 func (p *gaussiansGradPass[T]) backwardParameters(lo, hi int) {
-	d := p.of.dim
+	d := p.dist.dim
 	for m := lo; m < hi; m++ {
 		r := p.resp.Feature(m)
 		mass := 0.0
 		for i, g := range p.dlogp {
 			mass += g * r[i]
 		}
-		p.mass[m] = mass
+		p.respSum[m] = mass
 		for j := range d {
-			loc, inv := float64(p.of.loc[m*d+j]), p.inv[m*d+j]
+			loc, inv := float64(p.dist.loc[m*d+j]), p.inv[m*d+j]
 			var sum, moment float64
 			for i, v := range p.z.Feature(j) {
 				if g := p.dlogp[i] * r[i]; g != 0 { // u may overflow where r is 0

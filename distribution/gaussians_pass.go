@@ -13,19 +13,19 @@ import (
 
 // gaussiansPass computes in float64, whatever T is.
 type gaussiansPass[T bijector.Float] struct {
-	of       *gaussians[T]
-	weight   []float64 // of a component within its class
-	constant []float64 // of a component's log-density, its weight included
-	inv      []float64 // 1/scale
-	workers  *bijector.Workers
-	forward  func(lo, hi int)
+	dist      *gaussians[T]
+	weight    []float64 // of a component within its class
+	constant  []float64 // of a component's log-density, its weight included
+	inv       []float64 // 1/scale
+	workers   *bijector.Workers
+	forwardFn func(lo, hi int)
 
-	joint bijector.Mat[float64] // log(weight) + log N(z), a row a component
-	prior bijector.Mat[float64] // log of the class's weight, a row a class
-	term  []float64
-	top   []float64
-	total []float64 // log p(z)
-	prob  []float64 // of each class, for one draw
+	joint   bijector.Mat[float64] // log(weight) + log N(z), a row a component
+	prior   bijector.Mat[float64] // log of the class's weight, a row a class
+	term    []float64
+	maxTerm []float64
+	total   []float64 // log p(z)
+	prob    []float64 // of each class, for one draw
 
 	z, cond bijector.Mat[T] // of the current call
 	logp    []float64
@@ -34,22 +34,22 @@ type gaussiansPass[T bijector.Float] struct {
 func newGaussiansPass[T bijector.Float](g *gaussians[T], o bijector.PassOptions) *gaussiansPass[T] {
 	n := g.classes * g.components
 	p := &gaussiansPass[T]{
-		of: g, workers: o.Workers,
+		dist: g, workers: o.Workers,
 		weight: make([]float64, n), constant: make([]float64, n), inv: make([]float64, len(g.loc)),
 		joint: bijector.NewMat[float64](n, o.MaxBatch),
-		term:  make([]float64, o.MaxBatch), top: make([]float64, o.MaxBatch), total: make([]float64, o.MaxBatch),
+		term:  make([]float64, o.MaxBatch), maxTerm: make([]float64, o.MaxBatch), total: make([]float64, o.MaxBatch),
 		prob: make([]float64, g.classes),
 	}
 	if g.conditional {
 		p.prior = bijector.NewMat[float64](g.classes, o.MaxBatch)
 	}
-	p.forward = p.forwardSamples
+	p.forwardFn = p.forwardSamples
 	return p
 }
 
-// read takes over the parameters.
-func (p *gaussiansPass[T]) read() {
-	g := p.of
+// loadParams takes over the parameters.
+func (p *gaussiansPass[T]) loadParams() {
+	g := p.dist
 	for i, v := range g.logScale {
 		p.inv[i] = -float64(v)
 	}
@@ -79,24 +79,24 @@ func (p *gaussiansPass[T]) read() {
 	}
 }
 
-// bind takes over a batch and its context.
-func (p *gaussiansPass[T]) bind(z, cond bijector.Mat[T]) {
-	if z.D != p.of.dim {
+// setBatch takes over a batch and its context.
+func (p *gaussiansPass[T]) setBatch(z, cond bijector.Mat[T]) {
+	if z.D != p.dist.dim {
 		panic("distribution: batch of the wrong number of features")
 	}
-	if p.of.conditional && cond.D != p.of.classes {
+	if p.dist.conditional && cond.D != p.dist.classes {
 		panic("distribution: context of the wrong number of classes")
 	}
 	p.z, p.cond = z, cond
 	p.joint = p.joint.Resize(z.N)
-	if p.of.conditional {
+	if p.dist.conditional {
 		p.prior = p.prior.Resize(z.N)
 	}
 }
 
-// each calls f for ranges of samples, on the workers where that pays.
-func (p *gaussiansPass[T]) each(f func(lo, hi int)) {
-	if len(p.inv)*p.z.N < shared {
+// parallelSamples calls f for ranges of samples, on the workers where that pays.
+func (p *gaussiansPass[T]) parallelSamples(f func(lo, hi int)) {
+	if len(p.inv)*p.z.N < parallelThreshold {
 		f(0, p.z.N)
 		return
 	}
@@ -104,22 +104,22 @@ func (p *gaussiansPass[T]) each(f func(lo, hi int)) {
 }
 
 func (p *gaussiansPass[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
-	p.bind(z, cond)
-	p.read()
+	p.setBatch(z, cond)
+	p.loadParams()
 	p.logp = logp
-	p.each(p.forward)
+	p.parallelSamples(p.forwardFn)
 }
 
 // forwardSamples adds the logarithm of sum_m exp(prior_m + joint_m), with the
 // largest exponent taken out.
 func (p *gaussiansPass[T]) forwardSamples(lo, hi int) {
-	top, total, term := p.top[lo:hi], p.total[lo:hi], p.term[lo:hi]
-	p.weighClasses(lo, hi)
+	top, total, term := p.maxTerm[lo:hi], p.total[lo:hi], p.term[lo:hi]
+	p.computePrior(lo, hi)
 	for i := range top {
 		top[i], total[i] = math.Inf(-1), 0
 	}
 	for m := range p.constant {
-		p.component(m, lo, hi)
+		p.computeJoint(m, lo, hi)
 		prior := p.priorOf(m, lo, hi)
 		for i, v := range p.joint.Feature(m)[lo:hi] {
 			if prior != nil {
@@ -134,7 +134,7 @@ func (p *gaussiansPass[T]) forwardSamples(lo, hi int) {
 		}
 	}
 	for m := range p.constant {
-		p.exponents(term, m, lo, hi, top)
+		p.expTerms(term, m, lo, hi, top)
 		kernel.AddTo(total, term)
 	}
 	for i, v := range total {
@@ -143,12 +143,12 @@ func (p *gaussiansPass[T]) forwardSamples(lo, hi int) {
 	}
 }
 
-// component sets joint for component m.
-func (p *gaussiansPass[T]) component(m, lo, hi int) {
-	q, d := p.joint.Feature(m)[lo:hi], p.of.dim
+// computeJoint sets joint for component m.
+func (p *gaussiansPass[T]) computeJoint(m, lo, hi int) {
+	q, d := p.joint.Feature(m)[lo:hi], p.dist.dim
 	clear(q)
 	for j := range d {
-		loc, inv := float64(p.of.loc[m*d+j]), p.inv[m*d+j]
+		loc, inv := float64(p.dist.loc[m*d+j]), p.inv[m*d+j]
 		for i, v := range p.z.Feature(j)[lo:hi] {
 			u := (float64(v) - loc) * inv
 			q[i] += u * u
@@ -159,8 +159,8 @@ func (p *gaussiansPass[T]) component(m, lo, hi int) {
 	}
 }
 
-// exponents sets dst to exp(prior_m + joint_m - from).
-func (p *gaussiansPass[T]) exponents(dst []float64, m, lo, hi int, from []float64) {
+// expTerms sets dst to exp(prior_m + joint_m - from).
+func (p *gaussiansPass[T]) expTerms(dst []float64, m, lo, hi int, from []float64) {
 	for i, v := range p.joint.Feature(m)[lo:hi] {
 		dst[i] = v - from[i]
 	}
@@ -172,29 +172,29 @@ func (p *gaussiansPass[T]) exponents(dst []float64, m, lo, hi int, from []float6
 
 // priorOf is the log-weight of component m's class, nil for 0.
 func (p *gaussiansPass[T]) priorOf(m, lo, hi int) []float64 {
-	if !p.of.conditional {
+	if !p.dist.conditional {
 		return nil
 	}
-	return p.prior.Feature(m / p.of.components)[lo:hi]
+	return p.prior.Feature(m / p.dist.components)[lo:hi]
 }
 
-// weighClasses sets prior to log(c_i / sum c): NaN for a context that is no
+// computePrior sets prior to log(c_i / sum c): NaN for a context that is no
 // weighting.
-func (p *gaussiansPass[T]) weighClasses(lo, hi int) {
-	if !p.of.conditional {
+func (p *gaussiansPass[T]) computePrior(lo, hi int) {
+	if !p.dist.conditional {
 		return
 	}
 	for i := lo; i < hi; i++ {
-		shift := math.Log(p.sumOfContext(i))
+		shift := math.Log(p.contextSum(i))
 		for c := range p.cond.D {
 			p.prior.Feature(c)[i] = math.Log(float64(p.cond.Feature(c)[i])) - shift
 		}
 	}
 }
 
-// sumOfContext is the sum of sample i's class weights, and NaN where one is
+// contextSum is the sum of sample i's class weights, and NaN where one is
 // negative or all are 0.
-func (p *gaussiansPass[T]) sumOfContext(i int) (sum float64) {
+func (p *gaussiansPass[T]) contextSum(i int) (sum float64) {
 	for c := range p.cond.D {
 		v := float64(p.cond.Feature(c)[i])
 		if v < 0 {
@@ -211,32 +211,32 @@ func (p *gaussiansPass[T]) sumOfContext(i int) (sum float64) {
 // Sample draws sample by sample, so that fewer samples are the first of more:
 // the class, the component, the features.
 func (p *gaussiansPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperature float64) {
-	p.bind(z, cond)
-	p.read()
-	d, k := p.of.dim, p.of.components
+	p.setBatch(z, cond)
+	p.loadParams()
+	d, k := p.dist.dim, p.dist.components
 	for i := range z.N {
 		c := 0
-		if p.of.conditional {
-			sum := p.sumOfContext(i)
+		if p.dist.conditional {
+			sum := p.contextSum(i)
 			for c := range p.prob {
 				p.prob[c] = float64(cond.Feature(c)[i]) / sum
 			}
-			c = pick(p.prob, rng)
+			c = sampleCategorical(p.prob, rng)
 		}
 		if c < 0 {
 			rows.Features[T](z).Fill(i, T(math.NaN()))
 			continue
 		}
-		m := c*k + pick(p.weight[c*k:][:k], rng)
+		m := c*k + sampleCategorical(p.weight[c*k:][:k], rng)
 		for j := range d {
-			z.Data[j*z.Stride+i] = T(float64(p.of.loc[m*d+j]) + temperature*rng.NormFloat64()/p.inv[m*d+j])
+			z.Data[j*z.Stride+i] = T(float64(p.dist.loc[m*d+j]) + temperature*rng.NormFloat64()/p.inv[m*d+j])
 		}
 	}
 }
 
-// pick draws an index with the given probabilities, and -1 where they are
+// sampleCategorical draws an index with the given probabilities, and -1 where they are
 // none. One index costs no randomness.
-func pick(prob []float64, rng *rand.Rand) int {
+func sampleCategorical(prob []float64, rng *rand.Rand) int {
 	last, u := -1, 0.0
 	if len(prob) > 1 {
 		u = rng.Float64()

@@ -109,8 +109,8 @@ func (d *Independent[T]) Spec() any {
 	return s
 }
 
-// at is the marginal of feature j.
-func (d *Independent[T]) at(j int) *marginal {
+// marginal is the marginal of feature j.
+func (d *Independent[T]) marginal(j int) *marginal {
 	if len(d.marginals) == 1 {
 		j = 0
 	}
@@ -130,27 +130,27 @@ func (d *Independent[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T]
 // independentPass scores, draws and differentiates: it keeps nothing between
 // calls.
 type independentPass[T bijector.Float] struct {
-	of                *Independent[T]
-	workers           *bijector.Workers
-	forward, backward func(lo, hi int)
+	dist                  *Independent[T]
+	workers               *bijector.Workers
+	forwardFn, backwardFn func(lo, hi int)
 
 	z, dz       bijector.Mat[T] // of the current call
 	logp, dlogp []float64
 }
 
 func newIndependentPass[T bijector.Float](d *Independent[T], o bijector.PassOptions) *independentPass[T] {
-	p := &independentPass[T]{of: d, workers: o.Workers}
-	p.forward, p.backward = p.forwardSamples, p.backwardSamples
+	p := &independentPass[T]{dist: d, workers: o.Workers}
+	p.forwardFn, p.backwardFn = p.forwardSamples, p.backwardSamples
 	return p
 }
 
-// each calls f for ranges of samples, on the workers where that pays: a value
+// parallelSamples calls f for ranges of samples, on the workers where that pays: a value
 // costs a logarithm or more.
-func (p *independentPass[T]) each(z bijector.Mat[T], f func(lo, hi int)) {
-	if z.D != p.of.dim {
+func (p *independentPass[T]) parallelSamples(z bijector.Mat[T], f func(lo, hi int)) {
+	if z.D != p.dist.dim {
 		panic("distribution: batch of the wrong number of features")
 	}
-	if z.D*z.N < shared/8 {
+	if z.D*z.N < parallelThreshold/8 {
 		f(0, z.N)
 		return
 	}
@@ -159,12 +159,12 @@ func (p *independentPass[T]) each(z bijector.Mat[T], f func(lo, hi int)) {
 
 func (p *independentPass[T]) LogProb(z, _ bijector.Mat[T], logp []float64) {
 	p.z, p.logp = z, logp
-	p.each(z, p.forward)
+	p.parallelSamples(z, p.forwardFn)
 }
 
 func (p *independentPass[T]) forwardSamples(lo, hi int) {
 	for j := range p.z.D {
-		m := p.of.at(j)
+		m := p.dist.marginal(j)
 		for i, t := range p.z.Feature(j)[lo:hi] {
 			p.logp[lo+i] += m.logProb(float64(t))
 		}
@@ -173,12 +173,12 @@ func (p *independentPass[T]) forwardSamples(lo, hi int) {
 
 // Sample draws sample by sample, so that fewer samples are the first of more.
 func (p *independentPass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature float64) {
-	if z.D != p.of.dim {
+	if z.D != p.dist.dim {
 		panic("distribution: batch of the wrong number of features")
 	}
 	for i := range z.N {
 		for j := range z.D {
-			m := p.of.at(j)
+			m := p.dist.marginal(j)
 			v := m.draw(rng)
 			if temperature != 1 {
 				v = m.median + temperature*(v-m.median)
@@ -195,12 +195,12 @@ func (p *independentPass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temper
 // Backward: dz_j = dlogp d log p_j(z_j)/dz_j, and 0 outside the support.
 func (p *independentPass[T]) Backward(dz, _, z, _ bijector.Mat[T], dlogp []float64) {
 	p.z, p.dz, p.dlogp = z, dz, dlogp
-	p.each(z, p.backward)
+	p.parallelSamples(z, p.backwardFn)
 }
 
 func (p *independentPass[T]) backwardSamples(lo, hi int) {
 	for j := range p.z.D {
-		m, d := p.of.at(j), p.dz.Feature(j)[lo:hi]
+		m, d := p.dist.marginal(j), p.dz.Feature(j)[lo:hi]
 		for i, t := range p.z.Feature(j)[lo:hi] {
 			d[i] = 0
 			if q := m.score(float64(t)); q != 0 {

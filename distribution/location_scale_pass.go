@@ -9,10 +9,10 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// standard is the law of u = (z-loc)/scale, dimension by dimension.
-type standard interface {
-	// read takes over learned parameters of its own.
-	read()
+// standardDist is the law of u = (z-loc)/scale, dimension by dimension.
+type standardDist interface {
+	// loadParams takes over learned parameters of its own.
+	loadParams()
 	// logProb adds log p(u[i]) + shift to logp[i] in dimension j, and may
 	// overwrite u.
 	logProb(j int, logp, u []float64, shift float64)
@@ -22,54 +22,54 @@ type standard interface {
 	draw(j int, rng *rand.Rand) float64
 }
 
-// unshaped is a standard law that is the same in every dimension.
-type unshaped struct{}
+// shapeless is a standard law that is the same in every dimension.
+type shapeless struct{}
 
-func (unshaped) read() {}
+func (shapeless) loadParams() {}
 
-// shared is the number of values from which it pays to share a batch among
+// parallelThreshold is the number of values from which it pays to share a batch among
 // workers.
-const shared = 1 << 14
+const parallelThreshold = 1 << 14
 
 // locationScalePass computes in float64, whatever T is, since the squares of
 // many features are summed.
 type locationScalePass[T bijector.Float] struct {
-	of       *locationScale[T]
-	standard standard
-	loc      []float64
-	logScale []float64
-	u        []float64 // one feature of the batch, standardised
-	workers  *bijector.Workers
-	forward  func(lo, hi int)
+	dist      *locationScale[T]
+	standard  standardDist
+	loc       []float64
+	logScale  []float64
+	u         []float64 // one feature of the batch, standardised
+	workers   *bijector.Workers
+	forwardFn func(lo, hi int)
 
 	z    bijector.Mat[T] // of the current call
 	logp []float64
 }
 
-func newLocationScalePass[T bijector.Float](d *locationScale[T], of standard, o bijector.PassOptions) *locationScalePass[T] {
+func newLocationScalePass[T bijector.Float](d *locationScale[T], of standardDist, o bijector.PassOptions) *locationScalePass[T] {
 	n := d.dim
 	if checkDim("base", n) != nil {
 		n = 0 // nothing of a refused size is allocated
 	}
 	p := &locationScalePass[T]{
-		of: d, standard: of, workers: o.Workers,
+		dist: d, standard: of, workers: o.Workers,
 		loc: make([]float64, n), logScale: make([]float64, n), u: make([]float64, o.MaxBatch),
 	}
 	copy(p.loc, d.loc)
 	for j, s := range d.scale {
 		p.logScale[j] = math.Log(s)
 	}
-	p.forward = p.forwardSamples
+	p.forwardFn = p.forwardSamples
 	return p
 }
 
-// read takes over learned parameters.
-func (p *locationScalePass[T]) read() {
-	p.standard.read()
-	for j, v := range p.of.params.loc {
+// loadParams takes over learned parameters.
+func (p *locationScalePass[T]) loadParams() {
+	p.standard.loadParams()
+	for j, v := range p.dist.params.loc {
 		p.loc[j] = float64(v)
 	}
-	for j, v := range p.of.params.logScale {
+	for j, v := range p.dist.params.logScale {
 		p.logScale[j] = float64(v)
 	}
 }
@@ -77,21 +77,21 @@ func (p *locationScalePass[T]) read() {
 // scale is the scale of feature j: the spec's own where there is one, so that
 // no digit is lost on the way through the logarithm.
 func (p *locationScalePass[T]) scale(j int) float64 {
-	if !p.of.learned {
-		if p.of.scale == nil {
+	if !p.dist.learned {
+		if p.dist.scale == nil {
 			return 1
 		}
-		return p.of.scale[j]
+		return p.dist.scale[j]
 	}
 	return math.Exp(p.logScale[j])
 }
 
-// each calls f for ranges of samples, on the workers where that pays.
-func (p *locationScalePass[T]) each(z bijector.Mat[T], f func(lo, hi int)) {
+// parallelSamples calls f for ranges of samples, on the workers where that pays.
+func (p *locationScalePass[T]) parallelSamples(z bijector.Mat[T], f func(lo, hi int)) {
 	if z.D != len(p.loc) {
 		panic("distribution: batch of the wrong number of features")
 	}
-	if z.D*z.N < shared {
+	if z.D*z.N < parallelThreshold {
 		f(0, z.N)
 		return
 	}
@@ -114,9 +114,9 @@ func (p *locationScalePass[T]) standardise(j, lo, hi int) []float64 {
 }
 
 func (p *locationScalePass[T]) LogProb(z, _ bijector.Mat[T], logp []float64) {
-	p.read()
+	p.loadParams()
 	p.z, p.logp = z, logp
-	p.each(z, p.forward)
+	p.parallelSamples(z, p.forwardFn)
 }
 
 func (p *locationScalePass[T]) forwardSamples(lo, hi int) {
@@ -127,7 +127,7 @@ func (p *locationScalePass[T]) forwardSamples(lo, hi int) {
 
 // Sample draws sample by sample, so that fewer samples are the first of more.
 func (p *locationScalePass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature float64) {
-	p.read()
+	p.loadParams()
 	for i := range z.N {
 		for j := range z.D {
 			z.Data[j*z.Stride+i] = T(p.standard.draw(j, rng))
@@ -145,15 +145,15 @@ type locationScaleGradPass[T bijector.Float] struct {
 	*locationScalePass[T]
 	dloc, dlogScale []T
 	grads           [][]T
-	backward        func(lo, hi int)
+	backwardFn      func(lo, hi int)
 
 	dz    bijector.Mat[T] // of the current call
 	dlogp []float64
 }
 
-func newLocationScaleGradPass[T bijector.Float](d *locationScale[T], of standard, o bijector.PassOptions) *locationScaleGradPass[T] {
+func newLocationScaleGradPass[T bijector.Float](d *locationScale[T], of standardDist, o bijector.PassOptions) *locationScaleGradPass[T] {
 	p := &locationScaleGradPass[T]{locationScalePass: newLocationScalePass(d, of, o)}
-	p.backward = p.backwardSamples
+	p.backwardFn = p.backwardSamples
 	if d.learned {
 		p.dloc, p.dlogScale = make([]T, d.dim), make([]T, d.dim)
 		p.grads = [][]T{p.dloc, p.dlogScale}
@@ -167,9 +167,9 @@ func newLocationScaleGradPass[T bijector.Float](d *locationScale[T], of standard
 //	dz = dlogp q(u)/s,  dloc = -sum_i dz,
 //	dlog s = sum_i dlogp (-u q(u) - 1) = -sum_i (dz (z-loc) + dlogp).
 func (p *locationScaleGradPass[T]) Backward(dz, _, z, _ bijector.Mat[T], dlogp []float64) {
-	p.read()
+	p.loadParams()
 	p.dz, p.z, p.dlogp = dz, z, dlogp
-	p.each(z, p.backward)
+	p.parallelSamples(z, p.backwardFn)
 	for j := range p.dloc {
 		var sum, moment float64
 		f := z.Feature(j)

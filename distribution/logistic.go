@@ -65,7 +65,7 @@ func (l *Logistic[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
 	return newLocationScaleGradPass(&l.locationScale, standardLogistic{}, o)
 }
 
-type standardLogistic struct{ unshaped }
+type standardLogistic struct{ shapeless }
 
 // logProb: with a = |u|, the two softplus terms are log(1+e^a) = a +
 // log(1+e^-a) and log(1+e^-a), of which neither overflows.

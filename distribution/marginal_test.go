@@ -42,10 +42,10 @@ func TestMarginals(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range marginals {
 		base := testkit.Must(IndependentOf[float64](c.dist))
-		if got, spec := scoreOne(base, []float64{c.at}), base.at(0).spec; !testkit.IsNear(got, c.logp, 1e-15) || !reflect.DeepEqual(spec, c.spec) {
+		if got, spec := scoreOne(base, []float64{c.at}), base.marginal(0).spec; !testkit.IsNear(got, c.logp, 1e-15) || !reflect.DeepEqual(spec, c.spec) {
 			t.Errorf("%+v: log-density %v at %v, want %v; spec %+v, want %+v", c.dist, got, c.at, c.logp, spec, c.spec)
 		}
-		if got := base.at(0).score(c.at); !testkit.IsNear(got, c.want, 1e-15) {
+		if got := base.marginal(0).score(c.at); !testkit.IsNear(got, c.want, 1e-15) {
 			t.Errorf("%+v: derivative %v at %v, want %v", c.dist, got, c.at, c.want)
 		}
 		seen[c.spec.Kind] = true
@@ -70,7 +70,7 @@ func TestMarginals(t *testing.T) {
 func TestMarginalsAtTheirBounds(t *testing.T) {
 	for _, c := range marginals {
 		base := testkit.Must(IndependentOf[float64](c.dist))
-		m := base.at(0)
+		m := base.marginal(0)
 		at := []float64{m.lo, m.hi, m.lo - 1, m.hi + 1, math.Nextafter(m.lo, -9), math.Nextafter(m.hi, math.Inf(1)), 1}
 		z, logp := bijector.NewMat[float64](1, len(at)), make([]float64, len(at))
 		copy(z.Data, at)
@@ -233,7 +233,7 @@ func TestIndependentFromOutside(t *testing.T) {
 	if outside.Spec() != nil {
 		t.Error("a distribution that has no name has a spec")
 	}
-	z, g := around(5, []float64{1}, []float64{2}), []float64{1, 2, 3, 4, 5}
+	z, g := rowsAround(5, []float64{1}, []float64{2}), []float64{1, 2, 3, 4, 5}
 	run := func(base *Independent[float64]) (logp []float64, dz, draws bijector.Mat[float64]) {
 		logp, dz, draws = make([]float64, 5), bijector.NewMat[float64](1, 5), bijector.NewMat[float64](1, 5)
 		p := base.NewBaseGradPass(bijector.PassOptions{MaxBatch: 5})

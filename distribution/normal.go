@@ -78,7 +78,7 @@ func (n *Normal[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
 	return newLocationScaleGradPass(&n.locationScale, standardNormal{}, o)
 }
 
-type standardNormal struct{ unshaped }
+type standardNormal struct{ shapeless }
 
 func (standardNormal) logProb(_ int, logp, u []float64, shift float64) {
 	shift -= halfLog2Pi

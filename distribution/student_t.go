@@ -160,7 +160,7 @@ func (t *StudentT[T]) NewBasePass(o bijector.PassOptions) BasePass[T] {
 // NewBaseGradPass returns a pass that differentiates.
 func (t *StudentT[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
 	laws := newStandardT(t)
-	p := &studentTGradPass[T]{locationScaleGradPass: newLocationScaleGradPass(&t.locationScale, laws, o), laws: laws}
+	p := &studentTGradPass[T]{locationScaleGradPass: newLocationScaleGradPass(&t.locationScale, laws, o), standardT: laws}
 	if t.logDF != nil {
 		p.dlogDF = make([]T, t.dim)
 		p.grads = append(p.grads, p.dlogDF)
@@ -171,41 +171,41 @@ func (t *StudentT[T]) NewBaseGradPass(o bijector.PassOptions) BaseGradPass[T] {
 
 // standardT are the laws of u in all dimensions.
 type standardT[T bijector.Float] struct {
-	of   *StudentT[T]
-	df   []float64
-	norm []float64 // log p(0)
+	dist    *StudentT[T]
+	df      []float64
+	logNorm []float64 // log p(0)
 }
 
 func newStandardT[T bijector.Float](t *StudentT[T]) *standardT[T] {
-	s := &standardT[T]{of: t, df: make([]float64, t.dim), norm: make([]float64, t.dim)}
+	s := &standardT[T]{dist: t, df: make([]float64, t.dim), logNorm: make([]float64, t.dim)}
 	for j := range s.df {
 		s.df[j] = defaultDF
 	}
 	copy(s.df, t.df)
 	for j, v := range s.df {
-		s.norm[j] = logNormT(v)
+		s.logNorm[j] = logNormT(v)
 	}
 	return s
 }
 
-func (s *standardT[T]) read() {
-	for j, v := range s.of.logDF {
+func (s *standardT[T]) loadParams() {
+	for j, v := range s.dist.logDF {
 		s.df[j] = math.Exp(float64(v))
-		s.norm[j] = logNormT(s.df[j])
+		s.logNorm[j] = logNormT(s.df[j])
 	}
 }
 
 const halfLog2Pi = 0.91893853320467274178032973640561763986139747363778341281715154
 
-// large is where the differences of logarithms of gamma functions are computed
+// asymptoticDF is where the differences of logarithms of gamma functions are computed
 // from their series in 1/nu: below, they keep 12 digits; above, the first term
 // that is left out is below 1e-17.
-const large = 200
+const asymptoticDF = 200
 
 // logNormT is log G((nu+1)/2) - log G(nu/2) - log(nu pi)/2, which is
 // -log(2 pi)/2 - 1/(4 nu) + 1/(24 nu^3) - 1/(20 nu^5) + ...
 func logNormT(nu float64) float64 {
-	if nu > large {
+	if nu > asymptoticDF {
 		r := 1 / nu
 		return -halfLog2Pi - r*(0.25-r*r*(1./24-r*r/20))
 	}
@@ -216,7 +216,7 @@ func logNormT(nu float64) float64 {
 
 // logNormTSlope is nu times the derivative of logNormT.
 func logNormTSlope(nu float64) float64 {
-	if nu > large {
+	if nu > asymptoticDF {
 		r := 1 / nu
 		return r * (0.25 - r*r*(1./8-r*r/4))
 	}
@@ -224,14 +224,14 @@ func logNormTSlope(nu float64) float64 {
 	return 0.5 * (nu*(mathext.Digamma((nu+1)/2)-mathext.Digamma(nu/2+1)) + 1)
 }
 
-// far is where the square of u could overflow, and u^2/nu+1 is u^2/nu.
-const far = 1e140
+// overflowFrom is where the square of u could overflow, and u^2/nu+1 is u^2/nu.
+const overflowFrom = 1e140
 
 func (s *standardT[T]) logProb(j int, logp, u []float64, shift float64) {
 	nu := s.df[j]
-	shift += s.norm[j]
+	shift += s.logNorm[j]
 	for i, v := range u {
-		if a := math.Abs(v); a > far {
+		if a := math.Abs(v); a > overflowFrom {
 			logp[i] += logKernelT(nu, v)
 			v = 0
 		}
@@ -254,7 +254,7 @@ func (s *standardT[T]) draw(j int, rng *rand.Rand) float64 { return drawT(s.df[j
 
 // logKernelT is -(nu+1)/2 log(1+u^2/nu).
 func logKernelT(nu, u float64) float64 {
-	if u = math.Abs(u); u > far {
+	if u = math.Abs(u); u > overflowFrom {
 		return -(nu + 1) * (math.Log(u) - 0.5*math.Log(nu))
 	}
 	return -0.5 * (nu + 1) * math.Log1p(u*u/nu)
@@ -283,7 +283,7 @@ func drawT(nu float64, rng *rand.Rand) float64 {
 
 type studentTGradPass[T bijector.Float] struct {
 	*locationScaleGradPass[T]
-	laws       *standardT[T]
+	standardT  *standardT[T]
 	dlogDF     []T
 	backwardDF func(lo, hi int) // nil where nu is fixed
 }
@@ -302,10 +302,10 @@ func (p *studentTGradPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp
 
 func (p *studentTGradPass[T]) backwardFeatures(lo, hi int) {
 	for j := lo; j < hi; j++ {
-		nu, loc, s := p.laws.df[j], p.loc[j], p.scale(j)
+		nu, loc, s := p.standardT.df[j], p.loc[j], p.scale(j)
 		slope, sum := logNormTSlope(nu), 0.0
 		for i, v := range p.z.Feature(j) {
-			a := min(math.Abs((float64(v)-loc)/s), far)
+			a := min(math.Abs((float64(v)-loc)/s), overflowFrom)
 			a = a * a / nu
 			sum += p.dlogp[i] * (slope - 0.5*nu*math.Log1p(a) + 0.5*(nu+1)*a/(1+a))
 		}

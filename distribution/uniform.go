@@ -26,8 +26,8 @@ import (
 // uniform u, rounded to T within the box. No point of the box is likelier than
 // another: temperature moves draws towards its centre, and above 1 out of it.
 type Uniform[T bijector.Float] struct {
-	spec   UniformSpec
-	volume float64 // its logarithm
+	spec      UniformSpec
+	logVolume float64 // its logarithm
 }
 
 // UniformSpec describes a Uniform.
@@ -70,7 +70,7 @@ func NewUniform[T bijector.Float](s UniformSpec) (*Uniform[T], error) {
 	if len(s.Lo)+len(s.Hi) > 0 {
 		for j := range s.Dim {
 			lo, hi := s.bounds(j)
-			u.volume += math.Log(hi - lo)
+			u.logVolume += math.Log(hi - lo)
 		}
 	}
 	return u, nil
@@ -144,10 +144,10 @@ func (u *Uniform[T]) NewBasePass(bijector.PassOptions) BasePass[T] { return unif
 func (u *Uniform[T]) NewBaseGradPass(bijector.PassOptions) BaseGradPass[T] { return uniformPass[T]{u} }
 
 // uniformPass needs no buffers.
-type uniformPass[T bijector.Float] struct{ of *Uniform[T] }
+type uniformPass[T bijector.Float] struct{ dist *Uniform[T] }
 
 func (p uniformPass[T]) check(z bijector.Mat[T]) {
-	if z.D != p.of.spec.Dim {
+	if z.D != p.dist.spec.Dim {
 		panic("distribution: batch of the wrong number of features")
 	}
 }
@@ -155,10 +155,10 @@ func (p uniformPass[T]) check(z bijector.Mat[T]) {
 func (p uniformPass[T]) LogProb(z, _ bijector.Mat[T], logp []float64) {
 	p.check(z)
 	for i := range logp {
-		logp[i] -= p.of.volume
+		logp[i] -= p.dist.logVolume
 	}
 	for j := range z.D {
-		lo, hi := p.of.spec.bounds(j)
+		lo, hi := p.dist.spec.bounds(j)
 		for i, t := range z.Feature(j) {
 			if v := float64(t); v < lo || v > hi {
 				logp[i] += math.Inf(-1)
@@ -174,7 +174,7 @@ func (p uniformPass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature
 	p.check(z)
 	for i := range z.N {
 		for j := range z.D {
-			lo, hi := p.of.spec.bounds(j)
+			lo, hi := p.dist.spec.bounds(j)
 			v := lo + (hi-lo)*(0.5+temperature*(rng.Float64()-0.5))
 			t := T(v)
 			if temperature <= 1 { // rounding makes no draw impossible

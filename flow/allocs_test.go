@@ -28,7 +28,7 @@ func noAllocations[T bijector.Float](t *testing.T) {
 		testkit.Must(distribution.NewLogistic[T](distribution.LogisticSpec{Dim: 3, Learned: true})),
 	} {
 		chain := testkit.Must(bijector.NewChain[T](newBend[T](3, 1, 1), newBend[T](3, 1, 2)))
-		var embedding bijector.Map[T]
+		var embedding bijector.Network[T]
 		if i == 1 {
 			embedding = testkit.Must(nn.NewMLP[T](nn.MLPSpec{In: 1, Out: 1, Hidden: []int{7}}))
 		}
@@ -65,7 +65,7 @@ func noAllocations[T bijector.Float](t *testing.T) {
 
 // Nor does a draw that is made again, once one has been.
 func TestRedrawsNoAllocations(t *testing.T) {
-	f, draws, rng := overflowing().Given(rowsOf[float64](1, 1)).WithRedraws(60), make([]float64, 2*128), testkit.NewRand(1)
+	f, draws, rng := overflowingFlow().Given(rowsOf[float64](1, 1)).WithRedraws(60), make([]float64, 2*128), testkit.NewRand(1)
 	draw := func() {
 		if err := f.SampleInto(draws, rng); err != nil {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func TestRedrawsNoAllocations(t *testing.T) {
 
 // An ensemble allocates nothing either.
 func TestEnsembleNoAllocations(t *testing.T) {
-	e := trio[float32](Mixing{Learned: true})
+	e := threeFlows[float32](Mixing{Learned: true})
 	w := bijector.NewWorkers(2)
 	defer w.Close()
 	for _, n := range []int{1, 128} {

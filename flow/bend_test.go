@@ -61,8 +61,8 @@ type bendPass[T bijector.Float] struct {
 	grads [][]T
 }
 
-// rest is u_j without its x_j.
-func (p *bendPass[T]) rest(x, cond bijector.Mat[T], i, j int) float64 {
+// offset is u_j without its x_j.
+func (p *bendPass[T]) offset(x, cond bijector.Mat[T], i, j int) float64 {
 	u := float64(p.a[j])
 	if j > 0 {
 		u += float64(p.m[j]) * math.Tanh(float64(x.Feature(j - 1)[i]))
@@ -76,7 +76,7 @@ func (p *bendPass[T]) rest(x, cond bijector.Mat[T], i, j int) float64 {
 func (p *bendPass[T]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
 	for j := p.dim - 1; j >= 0; j-- {
 		for i := range x.N {
-			u := p.rest(x, cond, i, j) + math.Exp(float64(p.l[j]))*float64(x.Feature(j)[i])
+			u := p.offset(x, cond, i, j) + math.Exp(float64(p.l[j]))*float64(x.Feature(j)[i])
 			logDet[i] += float64(p.l[j]) + logCosh(u)
 			z.Feature(j)[i] = T(math.Sinh(u))
 		}
@@ -88,7 +88,7 @@ func (p *bendPass[T]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
 		for i := range z.N {
 			u := math.Asinh(float64(z.Feature(j)[i]))
 			logDet[i] -= float64(p.l[j]) + logCosh(u)
-			x.Feature(j)[i] = T((u - p.rest(x, cond, i, j)) / math.Exp(float64(p.l[j])))
+			x.Feature(j)[i] = T((u - p.offset(x, cond, i, j)) / math.Exp(float64(p.l[j])))
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (p *bendPass[T]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLogDe
 		e := math.Exp(float64(p.l[j]))
 		for i := range x.N {
 			v := float64(x.Feature(j)[i])
-			u := p.rest(x, cond, i, j) + e*v
+			u := p.offset(x, cond, i, j) + e*v
 			du := float64(dz.Feature(j)[i])*math.Cosh(u) + dLogDet[i]*math.Tanh(u)
 			p.grads[0][j] += T(du)
 			p.grads[1][j] += T(du*e*v + dLogDet[i])

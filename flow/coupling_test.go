@@ -30,7 +30,7 @@ func realNVP[T bijector.Float](t *testing.T, dim int) *flow.Flow[T] {
 			p.Data[i] = T(float32(float64(p.Data[i]) + 0.3*(rng.Float64()-0.5)))
 		}
 	}
-	f.Changed()
+	f.Invalidate()
 	return f
 }
 

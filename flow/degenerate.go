@@ -38,7 +38,7 @@ const (
 // CheckData names the first column of a training set that is constant or
 // follows from those before it, where the likelihood of a density has no
 // maximum: it returns ErrDegenerate. Training asks before its first step.
-func (d *density[T]) CheckData(x bijector.Mat[T]) error {
+func (d *densityModel[T]) CheckData(x bijector.Mat[T]) error {
 	all := columns.Describe(x)
 	for j, c := range all {
 		if c.IsConstant() {
@@ -63,15 +63,15 @@ func checkEqual[T bijector.Float](x bijector.Mat[T]) error {
 			h = random.Mix(h ^ math.Float64bits(float64(v)))
 		}
 		if i, ok := seen[h]; ok && slices.Equal(x.Feature(i), x.Feature(j)) {
-			return dependence(j, []int{i})
+			return dependenceError(j, []int{i})
 		}
 		seen[h] = j
 	}
 	return nil
 }
 
-// dependence is the error about a column that others explain.
-func dependence(j int, others []int) error {
+// dependenceError is the error about a column that others explain.
+func dependenceError(j int, others []int) error {
 	names := make([]string, len(others))
 	for k, i := range others {
 		names[k] = fmt.Sprint(i)
@@ -112,8 +112,8 @@ func checkDependent[T bijector.Float](x bijector.Mat[T], all []columns.Column) e
 			case i == j:
 				// Left out of the factor, unless other rows speak for it.
 				b := regression(l, d, j)
-				if residual(x, all, b, j) <= min(limit+sq(4*spread(all, b)), maxRoundingResidual) {
-					return dependence(j, leading(b, j))
+				if residual(x, all, b, j) <= min(limit+sq(4*propagatedRounding(all, b)), maxRoundingResidual) {
+					return dependenceError(j, largestCoefficients(b, j))
 				}
 			}
 		}
@@ -154,17 +154,17 @@ func residual[T bijector.Float](x bijector.Mat[T], all []columns.Column, b []flo
 	return sum / float64(x.N)
 }
 
-// spread is the rounding that a regression hands on.
-func spread(all []columns.Column, b []float64) (sum float64) {
+// propagatedRounding is the rounding that a regression hands on.
+func propagatedRounding(all []columns.Column, b []float64) (sum float64) {
 	for i, w := range b {
 		sum += math.Abs(w) * all[i].Rounding
 	}
 	return sum
 }
 
-// leading are the columns that a regression is made of, at most five of them, in
+// largestCoefficients are the columns that a regression is made of, at most five of them, in
 // their order.
-func leading(b []float64, j int) []int {
+func largestCoefficients(b []float64, j int) []int {
 	all := make([]int, j)
 	for i := range all {
 		all[i] = i

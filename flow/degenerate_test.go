@@ -143,7 +143,7 @@ func TestOneFeature(t *testing.T) {
 func TestNoise(t *testing.T) {
 	x := columns[float64](400, 3, func(_ int, x []float64) { x[0], x[1], x[2] = 100*x[0], 5, 0 })
 	run := func(seed uint64, share float64) (seen []float64, validation float64) {
-		m := &listener{Objective: unchecked(3)}
+		m := &rowRecorder{Objective: unchecked(3)}
 		report, err := train.Fit(context.Background(), m, train.Tensor(x), train.Options{
 			Epochs: 2, Batch: 400, InOrder: true, Rate: 1e-300, Seed: seed, Noise: share,
 			Validation: train.Tensor(x),
@@ -178,22 +178,22 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// listener writes down the rows of every step, a feature after the other.
-type listener struct {
+// rowRecorder writes down the rows of every step, a feature after the other.
+type rowRecorder struct {
 	bijector.Objective[float64]
 	seen []float64
 }
 
-func (m *listener) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
-	return listenerPass{m.Objective.NewStepPass(o), m}
+func (m *rowRecorder) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
+	return rowRecorderPass{m.Objective.NewStepPass(o), m}
 }
 
-type listenerPass struct {
+type rowRecorderPass struct {
 	bijector.StepPass[float64]
-	m *listener
+	m *rowRecorder
 }
 
-func (p listenerPass) Step(x, cond bijector.Mat[float64], loss []float64) {
+func (p rowRecorderPass) Step(x, cond bijector.Mat[float64], loss []float64) {
 	for j := range x.D {
 		p.m.seen = append(p.m.seen, x.Feature(j)...)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
-// density scores and draws rows, under a context and with options of its own.
-type density[T bijector.Float] struct {
+// densityModel scores and draws rows, under a context and with options of its own.
+type densityModel[T bijector.Float] struct {
 	*runner[T]
 	context tensor.Tensor
 	sampleOptions
@@ -36,40 +36,40 @@ type session[T bijector.Float] interface {
 	draw(dst []T, logp []float64, cond bijector.Context[T], from seed, o sampleOptions, lo, hi int) rows.Report
 }
 
-func newDensity[T bijector.Float](dim, contextDim int, open func() session[T]) density[T] {
-	return density[T]{
+func newDensity[T bijector.Float](dim, contextDim int, open func() session[T]) densityModel[T] {
+	return densityModel[T]{
 		runner:        &runner[T]{dim: dim, contextDim: contextDim, open: open},
 		sampleOptions: sampleOptions{temperature: 1},
 	}
 }
 
-func (d density[T]) given(context tensor.Tensor) density[T] {
+func (d densityModel[T]) given(context tensor.Tensor) densityModel[T] {
 	d.context = context
 	return d
 }
 
-func (d density[T]) withTemperature(t float64) density[T] {
+func (d densityModel[T]) withTemperature(t float64) densityModel[T] {
 	d.temperature = t
 	return d
 }
 
-func (d density[T]) withRedraws(k int) density[T] {
+func (d densityModel[T]) withRedraws(k int) densityModel[T] {
 	d.redraws = k
 	return d
 }
 
 // SetParallelism bounds the goroutines of a call, here and in all copies; n
 // below 1 means GOMAXPROCS, as at the start. Results do not depend on it.
-func (d *density[T]) SetParallelism(n int) { d.pool.SetParallelism(n) }
+func (d *densityModel[T]) SetParallelism(n int) { d.pool.SetParallelism(n) }
 
 // Dim is the number of features of a row.
-func (d *density[T]) Dim() int { return d.dim }
+func (d *densityModel[T]) Dim() int { return d.dim }
 
 // ContextDim is the number of context features, 0 for an unconditional model.
-func (d *density[T]) ContextDim() int { return d.contextDim }
+func (d *densityModel[T]) ContextDim() int { return d.contextDim }
 
 // check checks a batch and the context that goes with it.
-func (d *density[T]) check(x tensor.Tensor) (in bijector.Input[T], cond bijector.Context[T], err error) {
+func (d *densityModel[T]) check(x tensor.Tensor) (in bijector.Input[T], cond bijector.Context[T], err error) {
 	if in, err = bijector.InputOf[T](x, d.dim); err != nil {
 		return in, cond, err
 	}
@@ -88,7 +88,7 @@ func (d *density[T]) check(x tensor.Tensor) (in bijector.Input[T], cond bijector
 // within any of its flows), has NaN; a bijector.RowError then says which rows
 // those are ("input", "context" or "result"), and the results of the others
 // are returned beside it.
-func (d *density[T]) LogProb(x tensor.Tensor) ([]float64, error) {
+func (d *densityModel[T]) LogProb(x tensor.Tensor) ([]float64, error) {
 	in, cond, err := d.check(x)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (d *density[T]) LogProb(x tensor.Tensor) ([]float64, error) {
 
 // LogProbInto is LogProb into dst, one value a row of x. It does not allocate
 // for up to 128 rows, once the model has been used.
-func (d *density[T]) LogProbInto(dst []float64, x tensor.Tensor) error {
+func (d *densityModel[T]) LogProbInto(dst []float64, x tensor.Tensor) error {
 	in, cond, err := d.check(x)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (d *density[T]) LogProbInto(dst []float64, x tensor.Tensor) error {
 }
 
 // score scores all rows, one piece on the caller's goroutine, several on many.
-func (d *density[T]) score(dst []float64, in bijector.Input[T], cond bijector.Context[T]) error {
+func (d *densityModel[T]) score(dst []float64, in bijector.Input[T], cond bijector.Context[T]) error {
 	if len(dst) > rows.Size {
 		return d.scorePieces(dst, in, cond)
 	}
@@ -122,7 +122,7 @@ func (d *density[T]) score(dst []float64, in bijector.Input[T], cond bijector.Co
 }
 
 // scorePieces is apart from score because its closure allocates.
-func (d *density[T]) scorePieces(dst []float64, in bijector.Input[T], cond bijector.Context[T]) error {
+func (d *densityModel[T]) scorePieces(dst []float64, in bijector.Input[T], cond bijector.Context[T]) error {
 	r := d.pool.Run(len(dst), d.open, func(s session[T], lo, hi int) rows.Report {
 		return s.logProb(dst[lo:hi], in, cond, lo)
 	})
@@ -140,7 +140,7 @@ func (d *density[T]) scorePieces(dst []float64, in bijector.Input[T], cond bijec
 // A draw that overflows within the model is NaN, and the error, a
 // bijector.RowError, counts such draws; the others are returned beside it and
 // unaffected. WithRedraws draws them again first.
-func (d *density[T]) Sample(rng *rand.Rand, n int) (*bijector.Rows[T], error) {
+func (d *densityModel[T]) Sample(rng *rand.Rand, n int) (*bijector.Rows[T], error) {
 	draws, _, err := d.sample(rng, n, false)
 	return draws, err
 }
@@ -154,11 +154,11 @@ func (d *density[T]) Sample(rng *rand.Rand, n int) (*bijector.Rows[T], error) {
 // 1 that is the density the draws come from. At another temperature it is still
 // the model's, LogProb at the draw, and not that of the distribution that the
 // temperature makes of it.
-func (d *density[T]) SampleWithLogProb(rng *rand.Rand, n int) (draws *bijector.Rows[T], logp []float64, err error) {
+func (d *densityModel[T]) SampleWithLogProb(rng *rand.Rand, n int) (draws *bijector.Rows[T], logp []float64, err error) {
 	return d.sample(rng, n, true)
 }
 
-func (d *density[T]) sample(rng *rand.Rand, n int, wantLogProb bool) (draws *bijector.Rows[T], logp []float64, err error) {
+func (d *densityModel[T]) sample(rng *rand.Rand, n int, wantLogProb bool) (draws *bijector.Rows[T], logp []float64, err error) {
 	cond, err := d.checkSample(rng, n)
 	if err != nil {
 		return nil, nil, err
@@ -172,7 +172,7 @@ func (d *density[T]) sample(rng *rand.Rand, n int, wantLogProb bool) (draws *bij
 
 // SampleInto is Sample into dst, row-major, as many rows as dst holds. It does
 // not allocate for up to 128 rows, once the model has been used.
-func (d *density[T]) SampleInto(dst []T, rng *rand.Rand) error {
+func (d *densityModel[T]) SampleInto(dst []T, rng *rand.Rand) error {
 	if len(dst) == 0 || len(dst)%d.dim != 0 {
 		return fmt.Errorf("flow: a destination of %d values, want a positive multiple of %d features: %w", len(dst), d.dim, bijector.ErrShape)
 	}
@@ -185,7 +185,7 @@ func (d *density[T]) SampleInto(dst []T, rng *rand.Rand) error {
 
 // checkSample returns the context of n draws, or says what keeps them from
 // being made.
-func (d *density[T]) checkSample(rng *rand.Rand, n int) (cond bijector.Context[T], err error) {
+func (d *densityModel[T]) checkSample(rng *rand.Rand, n int) (cond bijector.Context[T], err error) {
 	if err := d.sampleOptions.check(rng, n, d.dim); err != nil {
 		return cond, err
 	}
@@ -194,7 +194,7 @@ func (d *density[T]) checkSample(rng *rand.Rand, n int) (cond bijector.Context[T
 
 // draw fills out with draws, and logp with their log-density where it is not
 // nil: one piece on the caller's goroutine, several on many.
-func (d *density[T]) draw(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
+func (d *densityModel[T]) draw(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
 	n := len(out) / d.dim
 	if n > rows.Size {
 		return d.drawPieces(out, logp, cond, rng)
@@ -206,7 +206,7 @@ func (d *density[T]) draw(out []T, logp []float64, cond bijector.Context[T], rng
 }
 
 // drawPieces takes all seeds first, and then draws on many goroutines.
-func (d *density[T]) drawPieces(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
+func (d *densityModel[T]) drawPieces(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
 	n := len(out) / d.dim
 	seeds := newSeeds(rng, n)
 	r := d.pool.Run(n, d.open, func(s session[T], lo, hi int) rows.Report {

@@ -72,31 +72,31 @@ func Diagnose[T bijector.Float](ctx context.Context, f *Flow[T], data train.Sour
 		return nil, err
 	}
 	const batch = 4 * rows.Size
-	e := newExamination(f, batch)
+	e := newDiagnoser(f, batch)
 	err := train.EachBatch(ctx, data, f.Dim(), f.ContextDim(), batch, func(x, cond bijector.Mat[T]) error {
-		e.examine(x, cond, e.found.Rows)
+		e.examine(x, cond, e.diagnosis.Rows)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	e.found.Saturated = float64(e.saturated) / float64(e.found.Rows)
-	return e.found, e.measureGains(ctx)
+	e.diagnosis.Saturated = float64(e.saturated) / float64(e.diagnosis.Rows)
+	return e.diagnosis, e.measureGains(ctx)
 }
 
-// examination is a Diagnose on its way.
-type examination[T bijector.Float] struct {
-	flow      *Flow[T]
-	found     *Diagnosis
-	pass      bijector.Pass[T]
-	stages    []stage[T]
-	embed     bijector.MapPass[T] // of contexts; nil: none
-	z, x, h   bijector.Mat[T]
-	logDet    []float64
-	hit       []bool
-	saturated int
-	steepest  []steepRow[T] // by log|det dx/dz|, the largest first
-	maxSteep  int           // of them
+// diagnoser is a Diagnose on its way.
+type diagnoser[T bijector.Float] struct {
+	flow           *Flow[T]
+	diagnosis      *Diagnosis
+	pass           bijector.Pass[T]
+	stages         []stage[T]
+	embed          bijector.NetworkPass[T] // of contexts; nil: none
+	z, x, h        bijector.Mat[T]
+	logDet         []float64
+	atBound        []bool
+	saturated      int
+	largestLogDets []steepRow[T] // by log|det dx/dz|, the largest first
+	maxSteep       int           // of them
 }
 
 // stage is a layer of a chain, in one direction.
@@ -120,34 +120,34 @@ const (
 	gainBudget    = 1 << 15
 )
 
-func newExamination[T bijector.Float](flow *Flow[T], batch int) *examination[T] {
+func newDiagnoser[T bijector.Float](flow *Flow[T], batch int) *diagnoser[T] {
 	d := flow.Dim()
 	batch = max(batch, 2*min(d, maxDirections))
 	o := bijector.PassOptions{MaxBatch: batch}
-	e := &examination[T]{
-		flow: flow, found: &Diagnosis{}, pass: flow.Layer().NewPass(o), stages: stagesOf(flow.Layer(), false, o),
+	e := &diagnoser[T]{
+		flow: flow, diagnosis: &Diagnosis{}, pass: flow.Layer().NewPass(o), stages: flattenStages(flow.Layer(), false, o),
 		z: bijector.NewMat[T](d, batch), x: bijector.NewMat[T](d, batch),
-		logDet: make([]float64, batch), hit: make([]bool, batch),
+		logDet: make([]float64, batch), atBound: make([]bool, batch),
 		maxSteep: max(1, min(gainRows, gainBudget/(2*min(d, maxDirections)))),
 	}
 	if m := flow.Embedding(); m != nil {
-		e.embed, e.h = m.NewMapPass(o), bijector.NewMat[T](m.Out(), batch)
+		e.embed, e.h = m.NewNetworkPass(o), bijector.NewMat[T](m.Out(), batch)
 	}
 	return e
 }
 
-// stagesOf takes a layer apart into those that have a pass of their own.
-func stagesOf[T bijector.Float](l bijector.Layer[T], inverse bool, o bijector.PassOptions) (all []stage[T]) {
+// flattenStages takes a layer apart into those that have a pass of their own.
+func flattenStages[T bijector.Float](l bijector.Layer[T], inverse bool, o bijector.PassOptions) (all []stage[T]) {
 	switch l := l.(type) {
 	case *bijector.Inverted[T]:
-		return stagesOf(l.Members()[0], !inverse, o)
+		return flattenStages(l.Members()[0], !inverse, o)
 	case *bijector.Chain[T]:
 		members := slices.Clone(l.Members())
 		if inverse {
 			slices.Reverse(members)
 		}
 		for _, m := range members {
-			all = append(all, stagesOf(m, inverse, o)...)
+			all = append(all, flattenStages(m, inverse, o)...)
 		}
 		return all
 	}
@@ -155,7 +155,7 @@ func stagesOf[T bijector.Float](l bijector.Layer[T], inverse bool, o bijector.Pa
 }
 
 // embedContext is the context as layers see it.
-func (e *examination[T]) embedContext(cond bijector.Mat[T]) bijector.Mat[T] {
+func (e *diagnoser[T]) embedContext(cond bijector.Mat[T]) bijector.Mat[T] {
 	if e.embed == nil {
 		return cond
 	}
@@ -165,7 +165,7 @@ func (e *examination[T]) embedContext(cond bijector.Mat[T]) bijector.Mat[T] {
 }
 
 // examine looks at a batch, of which the first row has the number first.
-func (e *examination[T]) examine(x, given bijector.Mat[T], first int) {
+func (e *diagnoser[T]) examine(x, given bijector.Mat[T], first int) {
 	cond := e.embedContext(given)
 	z, back, logDet := e.z.Resize(x.N), e.x.Resize(x.N), e.logDet[:x.N]
 	clear(logDet)
@@ -174,19 +174,19 @@ func (e *examination[T]) examine(x, given bijector.Mat[T], first int) {
 	e.pass.Inverse(back, back, cond, make([]float64, x.N))
 	for i := range x.N {
 		row := first + i
-		switch worst := roundTrip(back, x, z, i); {
+		switch worst := roundTripError(back, x, z, i); {
 		case !rows.IsFinite(worst):
-			if e.found.NonFinite++; e.found.NonFinite == 1 {
-				e.found.FirstNonFinite = row
+			if e.diagnosis.NonFinite++; e.diagnosis.NonFinite == 1 {
+				e.diagnosis.FirstNonFinite = row
 			}
-		case worst > e.found.RoundTrip:
-			e.found.RoundTrip, e.found.RoundTripRow = worst, row
+		case worst > e.diagnosis.RoundTrip:
+			e.diagnosis.RoundTrip, e.diagnosis.RoundTripRow = worst, row
 		}
 		if isFinite(z, i) && rows.IsFinite(logDet[i]) {
-			e.steepest = append(e.steepest, steepRow[T]{row: row, logDet: -logDet[i]})
+			e.largestLogDets = append(e.largestLogDets, steepRow[T]{row: row, logDet: -logDet[i]})
 		}
 	}
-	slices.SortStableFunc(e.steepest, func(a, b steepRow[T]) int {
+	slices.SortStableFunc(e.largestLogDets, func(a, b steepRow[T]) int {
 		switch {
 		case a.logDet > b.logDet:
 			return -1
@@ -195,16 +195,16 @@ func (e *examination[T]) examine(x, given bijector.Mat[T], first int) {
 		}
 		return 0
 	})
-	e.steepest = e.steepest[:min(len(e.steepest), e.maxSteep)]
-	for i := range e.steepest {
-		if s := &e.steepest[i]; s.x.D == 0 {
+	e.largestLogDets = e.largestLogDets[:min(len(e.largestLogDets), e.maxSteep)]
+	for i := range e.largestLogDets {
+		if s := &e.largestLogDets[i]; s.x.D == 0 {
 			s.x, s.cond = cloneSample(x, s.row-first), cloneSample(given, s.row-first)
 		}
 	}
-	e.found.Rows += x.N
+	e.diagnosis.Rows += x.N
 
 	z.CopyFrom(x)
-	hit := e.hit[:x.N]
+	hit := e.atBound[:x.N]
 	clear(hit)
 	for _, s := range e.stages {
 		if s.inverse {
@@ -223,9 +223,9 @@ func (e *examination[T]) examine(x, given bijector.Mat[T], first int) {
 	}
 }
 
-// roundTrip is the relative error of sample i, NaN or infinite where it or its
+// roundTripError is the relative error of sample i, NaN or infinite where it or its
 // latent is.
-func roundTrip[T bijector.Float](back, x, z bijector.Mat[T], i int) (worst float64) {
+func roundTripError[T bijector.Float](back, x, z bijector.Mat[T], i int) (worst float64) {
 	if !isFinite(z, i) || !isFinite(back, i) {
 		return math.NaN()
 	}

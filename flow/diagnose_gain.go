@@ -13,15 +13,15 @@ import (
 )
 
 // measureGains finds the largest gain over the steepest rows.
-func (e *examination[T]) measureGains(ctx context.Context) error {
+func (e *diagnoser[T]) measureGains(ctx context.Context) error {
 	directions := unitVectors(e.flow.Dim())
-	for _, s := range e.steepest {
+	for _, s := range e.largestLogDets {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		g := e.gain(s.x, s.cond, directions)
-		if e.found.GainRows++; g > e.found.Gain {
-			e.found.Gain, e.found.GainRow = g, s.row
+		g := e.rowGain(s.x, s.cond, directions)
+		if e.diagnosis.GainRows++; g > e.diagnosis.Gain {
+			e.diagnosis.Gain, e.diagnosis.GainRow = g, s.row
 		}
 	}
 	return nil
@@ -49,10 +49,10 @@ func unitVectors(d int) [][]float64 {
 	return vectors
 }
 
-// gain is the largest stretch at one row: of the columns J w by themselves
+// rowGain is the largest stretch at one row: of the columns J w by themselves
 // where the directions are some of many, and of all their combinations, the
 // largest singular value of J, where they are the axes.
-func (e *examination[T]) gain(x, cond bijector.Mat[T], vectors [][]float64) float64 {
+func (e *diagnoser[T]) rowGain(x, cond bijector.Mat[T], vectors [][]float64) float64 {
 	d, n := x.D, 2*len(vectors)
 	z := e.z.Resize(1)
 	e.pass.Forward(z, x, e.embedContext(cond), make([]float64, 1))
@@ -94,12 +94,12 @@ func (e *examination[T]) gain(x, cond bijector.Mat[T], vectors [][]float64) floa
 	if d > maxDirections {
 		return longest
 	}
-	return largestSingular(columns, longest)
+	return largestSingularValue(columns, longest)
 }
 
-// largestSingular is that of a matrix of columns, by power iteration on J^T J.
+// largestSingularValue is that of a matrix of columns, by power iteration on J^T J.
 // The longest column is a lower bound already.
-func largestSingular(columns [][]float64, longest float64) float64 {
+func largestSingularValue(columns [][]float64, longest float64) float64 {
 	d := len(columns)
 	if longest == 0 {
 		return 0

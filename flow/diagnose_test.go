@@ -72,31 +72,31 @@ func TestDiagnoseAWideFlow(t *testing.T) {
 	testkit.Near(t, "gain", got.Gain, 50, 1e-6)
 }
 
-// exploding is a flow of affine couplings whose scales grow with the distance
+// explodingFlow is a flow of affine couplings whose scales grow with the distance
 // from the origin.
-func exploding[T bijector.Float](scale string, weight float64) *flow.Flow[T] {
+func explodingFlow[T bijector.Float](scale string, weight float64) *flow.Flow[T] {
 	chain := testkit.Must(coupling.RealNVP[T](coupling.Recipe{Dim: 2, Layers: 6, Hidden: []int{8}, Scale: scale, Norm: "none", Seed: 1}))
 	for _, p := range chain.Params() {
 		for i := range p.Data {
 			p.Data[i] *= T(weight)
 		}
 	}
-	chain.Changed()
+	chain.Invalidate()
 	return testkit.Must(flow.New[T](chain, distribution.StandardNormal[T](2)))
 }
 
 func TestDiagnoseAnExplodingFlow(t *testing.T) {
 	x := train.Tensor(testkit.Gauss[float32](600, 2, 1))
-	calm := diagnose(t, exploding[float32]("exp", 0.3), x)
+	calm := diagnose(t, explodingFlow[float32]("exp", 0.3), x)
 	if !calm.Healthy() || calm.RoundTrip > 1e-5 || calm.Gain > 10 || calm.NonFinite > 0 {
 		t.Errorf("a calm flow: %v", calm)
 	}
-	wild := diagnose(t, exploding[float32]("exp", 2.2), x)
+	wild := diagnose(t, explodingFlow[float32]("exp", 2.2), x)
 	if wild.Healthy() || wild.RoundTrip < 1e-3 && wild.NonFinite == 0 || wild.Gain < 1e4 {
 		t.Errorf("a wild flow: %v", wild)
 	}
 	// The figures are those of the rows they name.
-	f := exploding[float64]("exp", 1.1)
+	f := explodingFlow[float64]("exp", 1.1)
 	x64 := testkit.Gauss[float64](600, 2, 1)
 	d := diagnose(t, f, train.Tensor(x64))
 	back := testkit.Must(f.Inverse(testkit.Must(f.Forward(x64)))).Values()
@@ -141,10 +141,10 @@ func TestDiagnoseNamesRowsThatAreNotFinite(t *testing.T) {
 // inverted chain too.
 func TestDiagnoseSaturation(t *testing.T) {
 	x := train.Tensor(testkit.Gauss[float64](500, 2, 1))
-	calm := diagnose(t, exploding[float64]("tanh", 0.3), x)
-	wild := exploding[float64]("tanh", 1.2)
+	calm := diagnose(t, explodingFlow[float64]("tanh", 0.3), x)
+	wild := explodingFlow[float64]("tanh", 1.2)
 	at := diagnose(t, wild, x)
-	free := diagnose(t, exploding[float64]("exp", 1), x)
+	free := diagnose(t, explodingFlow[float64]("exp", 1), x)
 	if calm.Saturated != 0 || !(at.Saturated > 0.2 && at.Saturated < 0.8) || free.Saturated != 0 {
 		t.Errorf("%g, %g and %g of the rows are saturated", calm.Saturated, at.Saturated, free.Saturated)
 	}

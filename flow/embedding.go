@@ -5,51 +5,51 @@ package flow
 
 import "github.com/bijou-flow/bijou/bijector"
 
-// embedding evaluates a network on contexts. A nil one hands them on.
-type embedding[T bijector.Float] struct {
-	pass    bijector.MapPass[T]
-	workers *bijector.Workers
-	c, h    bijector.Mat[T] // of the current batch; h has room for the largest
-	run     func(lo, hi int)
+// embeddingPass evaluates a network on contexts. A nil one hands them on.
+type embeddingPass[T bijector.Float] struct {
+	pass      bijector.NetworkPass[T]
+	workers   *bijector.Workers
+	c, h      bijector.Mat[T] // of the current batch; h has room for the largest
+	forwardFn func(lo, hi int)
 }
 
 // align is what ranges of samples are multiples of where workers share a
 // batch: a cache line of float32.
 const align = 16
 
-// newEmbedding returns a pass over m, nil for none.
-func newEmbedding[T bijector.Float](m bijector.Map[T], o bijector.PassOptions) *embedding[T] {
+// newEmbeddingPass returns a pass over m, nil for none.
+func newEmbeddingPass[T bijector.Float](m bijector.Network[T], o bijector.PassOptions) *embeddingPass[T] {
 	if m == nil {
 		return nil
 	}
-	e := &embedding[T]{}
-	e.init(m, m.NewMapPass(o), o)
+	e := &embeddingPass[T]{}
+	e.init(m, m.NewNetworkPass(o), o)
 	return e
 }
 
-func (e *embedding[T]) init(m bijector.Map[T], pass bijector.MapPass[T], o bijector.PassOptions) {
+func (e *embeddingPass[T]) init(m bijector.Network[T], pass bijector.NetworkPass[T], o bijector.PassOptions) {
 	e.pass, e.workers, e.h = pass, o.Workers, bijector.NewMat[T](m.Out(), o.MaxBatch)
-	e.run = func(lo, hi int) { e.pass.Forward(e.h.Resize(e.c.N), e.c, lo, hi) }
+	e.forwardFn = func(lo, hi int) { e.pass.Forward(e.h.Resize(e.c.N), e.c, lo, hi) }
 }
 
 // forward returns what layer and base see of a batch of contexts. It stays
 // valid up to the next call.
-func (e *embedding[T]) forward(c bijector.Mat[T]) bijector.Mat[T] {
+func (e *embeddingPass[T]) forward(c bijector.Mat[T]) bijector.Mat[T] {
 	if e == nil {
 		return c
 	}
 	e.c = c
-	e.workers.For(c.N, align, e.run)
+	e.workers.For(c.N, align, e.forwardFn)
 	return e.h.Resize(c.N)
 }
 
 // embedAll evaluates a network on a batch of any size, piece by piece.
-func embedAll[T bijector.Float](m bijector.Map[T], c bijector.Mat[T], w *bijector.Workers) bijector.Mat[T] {
+func embedAll[T bijector.Float](m bijector.Network[T], c bijector.Mat[T], w *bijector.Workers) bijector.Mat[T] {
 	if m == nil {
 		return c
 	}
 	const piece = 1024
-	e := newEmbedding(m, bijector.PassOptions{MaxBatch: min(piece, c.N), Workers: w})
+	e := newEmbeddingPass(m, bijector.PassOptions{MaxBatch: min(piece, c.N), Workers: w})
 	h := bijector.NewMat[T](m.Out(), c.N)
 	for lo := 0; lo < c.N; lo += piece {
 		hi := min(lo+piece, c.N)
@@ -58,37 +58,37 @@ func embedAll[T bijector.Float](m bijector.Map[T], c bijector.Mat[T], w *bijecto
 	return h
 }
 
-// gradEmbedding trains a network on contexts. A nil one hands them on.
-type gradEmbedding[T bijector.Float] struct {
-	embedding[T]
-	grad bijector.MapGradPass[T]
-	dh   bijector.Mat[T]
-	back func(lo, hi int)
+// embeddingGradPass trains a network on contexts. A nil one hands them on.
+type embeddingGradPass[T bijector.Float] struct {
+	embeddingPass[T]
+	grad       bijector.NetworkGradPass[T]
+	dh         bijector.Mat[T]
+	backwardFn func(lo, hi int)
 }
 
-func newGradEmbedding[T bijector.Float](m bijector.Map[T], o bijector.PassOptions) *gradEmbedding[T] {
+func newEmbeddingGradPass[T bijector.Float](m bijector.Network[T], o bijector.PassOptions) *embeddingGradPass[T] {
 	if m == nil {
 		return nil
 	}
-	e := &gradEmbedding[T]{grad: m.NewMapGradPass(o), dh: bijector.NewMat[T](m.Out(), o.MaxBatch)}
+	e := &embeddingGradPass[T]{grad: m.NewNetworkGradPass(o), dh: bijector.NewMat[T](m.Out(), o.MaxBatch)}
 	e.init(m, e.grad, o)
-	e.back = func(lo, hi int) {
+	e.backwardFn = func(lo, hi int) {
 		n := e.c.N
 		e.grad.Backward(bijector.Mat[T]{}, e.dh.Resize(n), e.c, e.h.Resize(n), lo, hi)
 	}
 	return e
 }
 
-func (e *gradEmbedding[T]) forward(c bijector.Mat[T]) bijector.Mat[T] {
+func (e *embeddingGradPass[T]) forward(c bijector.Mat[T]) bijector.Mat[T] {
 	if e == nil {
 		return c
 	}
-	return e.embedding.forward(c)
+	return e.embeddingPass.forward(c)
 }
 
 // zeroGrad returns what the latest forward, of the same contexts, returned, and a
 // zeroed batch for its gradient: none without a network.
-func (e *gradEmbedding[T]) zeroGrad(c bijector.Mat[T]) (h, dh bijector.Mat[T]) {
+func (e *embeddingGradPass[T]) zeroGrad(c bijector.Mat[T]) (h, dh bijector.Mat[T]) {
 	if e == nil {
 		return c, dh
 	}
@@ -99,16 +99,16 @@ func (e *gradEmbedding[T]) zeroGrad(c bijector.Mat[T]) (h, dh bijector.Mat[T]) {
 
 // backward adds the gradients of the network's parameters: samples by themselves,
 // and then the sums over the batch. The contexts are data, and want none.
-func (e *gradEmbedding[T]) backward() {
+func (e *embeddingGradPass[T]) backward() {
 	if e == nil {
 		return
 	}
 	n := e.c.N
-	e.workers.For(n, align, e.back)
+	e.workers.For(n, align, e.backwardFn)
 	e.grad.Accumulate(e.dh.Resize(n), e.c, e.h.Resize(n))
 }
 
-func (e *gradEmbedding[T]) grads() [][]T {
+func (e *embeddingGradPass[T]) grads() [][]T {
 	if e == nil {
 		return nil
 	}

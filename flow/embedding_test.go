@@ -17,32 +17,32 @@ import (
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
-// moved is a normal whose location is the last context feature, with the
+// shiftedNormal is a normal whose location is the last context feature, with the
 // gradient of that.
-type moved[T bijector.Float] struct {
+type shiftedNormal[T bijector.Float] struct {
 	*distribution.Normal[T]
 	context int
 }
 
-func (m moved[T]) ContextDim() int { return m.context }
+func (m shiftedNormal[T]) ContextDim() int { return m.context }
 
-func (m moved[T]) NewBasePass(o bijector.PassOptions) distribution.BasePass[T] {
-	return &movedPass[T]{context: m.context, pass: m.Normal.NewBasePass(o), z: bijector.NewMat[T](m.Dim(), o.MaxBatch)}
+func (m shiftedNormal[T]) NewBasePass(o bijector.PassOptions) distribution.BasePass[T] {
+	return &shiftedNormalPass[T]{context: m.context, pass: m.Normal.NewBasePass(o), z: bijector.NewMat[T](m.Dim(), o.MaxBatch)}
 }
 
-func (m moved[T]) NewBaseGradPass(o bijector.PassOptions) distribution.BaseGradPass[T] {
+func (m shiftedNormal[T]) NewBaseGradPass(o bijector.PassOptions) distribution.BaseGradPass[T] {
 	g := m.Normal.NewBaseGradPass(o)
-	return &movedPass[T]{context: m.context, grad: g, z: bijector.NewMat[T](m.Dim(), o.MaxBatch)}
+	return &shiftedNormalPass[T]{context: m.context, grad: g, z: bijector.NewMat[T](m.Dim(), o.MaxBatch)}
 }
 
-type movedPass[T bijector.Float] struct {
+type shiftedNormalPass[T bijector.Float] struct {
 	context int
 	pass    distribution.BasePass[T]
 	grad    distribution.BaseGradPass[T]
 	z       bijector.Mat[T]
 }
 
-func (p *movedPass[T]) centre(z, cond bijector.Mat[T]) bijector.Mat[T] {
+func (p *shiftedNormalPass[T]) subtractLocation(z, cond bijector.Mat[T]) bijector.Mat[T] {
 	m := p.z.Resize(z.N)
 	for j := range z.D {
 		for i, v := range z.Feature(j) {
@@ -52,15 +52,15 @@ func (p *movedPass[T]) centre(z, cond bijector.Mat[T]) bijector.Mat[T] {
 	return m
 }
 
-func (p *movedPass[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
+func (p *shiftedNormalPass[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
 	if p.grad != nil {
-		p.grad.LogProb(p.centre(z, cond), cond, logp)
+		p.grad.LogProb(p.subtractLocation(z, cond), cond, logp)
 		return
 	}
-	p.pass.LogProb(p.centre(z, cond), cond, logp)
+	p.pass.LogProb(p.subtractLocation(z, cond), cond, logp)
 }
 
-func (p *movedPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperature float64) {
+func (p *shiftedNormalPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperature float64) {
 	p.pass.Sample(rng, z, cond, temperature)
 	for j := range z.D {
 		for i := range z.N {
@@ -69,8 +69,8 @@ func (p *movedPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperatu
 	}
 }
 
-func (p *movedPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []float64) {
-	p.grad.Backward(dz, bijector.Mat[T]{}, p.centre(z, cond), cond, dlogp)
+func (p *shiftedNormalPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []float64) {
+	p.grad.Backward(dz, bijector.Mat[T]{}, p.subtractLocation(z, cond), cond, dlogp)
 	if dcond.Empty() {
 		return
 	}
@@ -81,14 +81,14 @@ func (p *movedPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []floa
 	}
 }
 
-func (p *movedPass[T]) Grads() [][]T { return p.grad.Grads() }
+func (p *shiftedNormalPass[T]) Grads() [][]T { return p.grad.Grads() }
 
 // embeddedFlow has layers and a base that depend on an embedding of three
 // context features in two.
 func embeddedFlow[T bijector.Float]() *Flow[T] {
 	net := testkit.Must(nn.NewMLP[T](nn.MLPSpec{In: 3, Out: 2, Hidden: []int{5}, Activation: "tanh", Seed: 3}))
 	chain := testkit.Must(bijector.NewChain[T](newBend[T](2, 2, 1), newBend[T](2, 2, 2)))
-	base := moved[T]{testkit.Must(distribution.NewNormal[T](distribution.NormalSpec{Dim: 2, Learned: true})), 2}
+	base := shiftedNormal[T]{testkit.Must(distribution.NewNormal[T](distribution.NormalSpec{Dim: 2, Learned: true})), 2}
 	return testkit.Must(NewWithEmbedding[T](chain, base, net))
 }
 
@@ -100,7 +100,7 @@ func embed[T bijector.Float](f *Flow[T], context *bijector.Rows[T]) *bijector.Ro
 		h := bijector.NewMat[T](2, 1)
 		one := bijector.NewMat[T](c.D, 1)
 		one.CopyFrom(c.Samples(i, i+1))
-		f.Embedding().NewMapPass(bijector.PassOptions{MaxBatch: 1}).Forward(h, one, 0, 1)
+		f.Embedding().NewNetworkPass(bijector.PassOptions{MaxBatch: 1}).Forward(h, one, 0, 1)
 		out = append(out, h.Feature(0)[0], h.Feature(1)[0])
 	}
 	return testkit.Rows(out, c.N, 2)
@@ -163,7 +163,7 @@ func TestEmbeddingGradient(t *testing.T) {
 func TestEmbeddingWorkers(t *testing.T) {
 	const n = 200
 	net := testkit.Must(nn.NewMLP[float32](nn.MLPSpec{In: 3, Out: 2, Hidden: []int{100, 100}, Seed: 3}))
-	f := testkit.Must(NewWithEmbedding[float32](newBend[float32](2, 2, 1), moved[float32]{distribution.StandardNormal[float32](2), 2}, net))
+	f := testkit.Must(NewWithEmbedding[float32](newBend[float32](2, 2, 1), shiftedNormal[float32]{distribution.StandardNormal[float32](2), 2}, net))
 	x, cond := testkit.Must(bijector.MatOf[float32](rowsOf[float32](n, 2), 2)), testkit.Must(bijector.MatOf[float32](rowsOf[float32](n, 3), 3))
 	run := func(w *bijector.Workers) ([]float64, [][]float32) {
 		loss := make([]float64, 2*n)
@@ -184,13 +184,13 @@ func TestEmbeddingWorkers(t *testing.T) {
 	}
 }
 
-// watching keeps the contexts it is calibrated on.
-type watching struct {
+// contextRecorder keeps the contexts it is calibrated on.
+type contextRecorder struct {
 	*bend[float64]
 	cond bijector.Mat[float64]
 }
 
-func (w *watching) Calibrate(_, cond bijector.Mat[float64], _ bool, _ *bijector.Workers) {
+func (w *contextRecorder) Calibrate(_, cond bijector.Mat[float64], _ bool, _ *bijector.Workers) {
 	w.cond = cond
 }
 
@@ -198,7 +198,7 @@ func (w *watching) Calibrate(_, cond bijector.Mat[float64], _ bool, _ *bijector.
 func TestEmbeddingCalibrates(t *testing.T) {
 	for _, n := range []int{1, 5, 2500} {
 		f := embeddedFlow[float64]()
-		layer := &watching{bend: newBend[float64](2, 2, 1)}
+		layer := &contextRecorder{bend: newBend[float64](2, 2, 1)}
 		given := rowsOf[float64](n, 3)
 		testkit.Must(NewWithEmbedding[float64](layer, f.Base(), f.Embedding())).Calibrate(
 			testkit.Must(bijector.MatOf[float64](rowsOf[float64](n, 2), 2)), testkit.Must(bijector.MatOf[float64](given, 3)), true, nil)
@@ -236,7 +236,7 @@ func TestEmbeddingOverflows(t *testing.T) {
 		}
 	}
 	last.Data[1] = math.Inf(1)
-	f.Changed()
+	f.Invalidate()
 	got, err = f.Given(rowsOf[float64](4, 3)).LogProb(x)
 	if !errors.As(err, &rows) || rows.What != "result" || rows.Count != 4 || !math.IsNaN(got[3]) {
 		t.Errorf("an embedding of infinities: %v, %v", got, err)
@@ -247,15 +247,15 @@ func TestEmbeddingOverflows(t *testing.T) {
 	}
 }
 
-// toldMap is an embedding that counts what reaches it.
-type toldMap struct {
-	bijector.Map[float64]
-	changed int
-	valid   error
+// countingNetwork is an embedding that counts what reaches it.
+type countingNetwork struct {
+	bijector.Network[float64]
+	invalidated int
+	validateErr error
 }
 
-func (m *toldMap) Changed()        { m.changed++ }
-func (m *toldMap) Validate() error { return m.valid }
+func (m *countingNetwork) Invalidate()     { m.invalidated++ }
+func (m *countingNetwork) Validate() error { return m.validateErr }
 
 func TestEmbeddingState(t *testing.T) {
 	f := embeddedFlow[float64]()
@@ -271,11 +271,11 @@ func TestEmbeddingState(t *testing.T) {
 	if s.Embedding == nil || !reflect.DeepEqual(s.Embedding.Spec, f.Embedding().Spec()) {
 		t.Errorf("spec %+v", s)
 	}
-	m := &toldMap{Map: f.Embedding(), valid: bijector.ErrNonFinite}
-	g := testkit.Must(NewWithEmbedding(f.Layer(), f.Base(), bijector.Map[float64](m)))
-	g.Changed()
-	if err := g.Validate(); m.changed != 1 || !errors.Is(err, bijector.ErrNonFinite) || !strings.Contains(err.Error(), "embedding") {
-		t.Errorf("told of %d changes; Validate says %v", m.changed, err)
+	m := &countingNetwork{Network: f.Embedding(), validateErr: bijector.ErrNonFinite}
+	g := testkit.Must(NewWithEmbedding(f.Layer(), f.Base(), bijector.Network[float64](m)))
+	g.Invalidate()
+	if err := g.Validate(); m.invalidated != 1 || !errors.Is(err, bijector.ErrNonFinite) || !strings.Contains(err.Error(), "embedding") {
+		t.Errorf("told of %d changes; Validate says %v", m.invalidated, err)
 	}
 }
 
@@ -289,7 +289,7 @@ func TestEmbeddingRefuses(t *testing.T) {
 		"another width": {f.Layer(), f.Base()},
 		"unconditional": {newBend[float64](2, 0, 1), distribution.StandardNormal[float64](2)},
 	} {
-		g, err := NewWithEmbedding(c.layer, c.base, bijector.Map[float64](narrow))
+		g, err := NewWithEmbedding(c.layer, c.base, bijector.Network[float64](narrow))
 		if g != nil || !errors.Is(err, bijector.ErrContext) || !strings.Contains(err.Error(), "makes 1 context features") {
 			t.Errorf("%s: %v, %v", name, g, err)
 		}

@@ -30,16 +30,16 @@ import (
 // An Ensemble may be used by several goroutines at once while nobody trains
 // it.
 type Ensemble[T bijector.Float] struct {
-	*mixture[T]
-	density[T]
+	*ensembleParts[T]
+	densityModel[T]
 }
 
-// mixture is what an ensemble is made of.
-type mixture[T bijector.Float] struct {
-	flows  []*Flow[T]
-	mixing Mixing
-	logits []T       // learned
-	fixed  []float64 // log-weights that are not
+// ensembleParts is what an ensemble is made of.
+type ensembleParts[T bijector.Float] struct {
+	flows           []*Flow[T]
+	mixing          Mixing
+	logits          []T       // learned
+	fixedLogWeights []float64 // log-weights that are not
 }
 
 // Mixing is how much each flow of an Ensemble counts.
@@ -64,7 +64,7 @@ func NewEnsemble[T bijector.Float](mixing Mixing, flows ...*Flow[T]) (*Ensemble[
 	if len(flows) == 0 {
 		return nil, fmt.Errorf("flow: an ensemble of no flows, want at least one: %w", bijector.ErrSpec)
 	}
-	m := &mixture[T]{mixing: mixing.clone()}
+	m := &ensembleParts[T]{mixing: mixing.clone()}
 	dim, contextDim := 0, 0
 	owner := map[*T]int{}
 	for k, f := range flows {
@@ -101,12 +101,12 @@ func NewEnsemble[T bijector.Float](mixing Mixing, flows ...*Flow[T]) (*Ensemble[
 }
 
 // setWeights takes the weights from the spec.
-func (m *mixture[T]) setWeights() (err error) {
-	if m.fixed, err = logWeightsOf(m.mixing.Weights, len(m.flows), "flow"); err != nil || !m.mixing.Learned {
+func (m *ensembleParts[T]) setWeights() (err error) {
+	if m.fixedLogWeights, err = normalizedLogWeights(m.mixing.Weights, len(m.flows), "flow"); err != nil || !m.mixing.Learned {
 		return err
 	}
-	m.logits = make([]T, len(m.fixed))
-	for k, v := range m.fixed {
+	m.logits = make([]T, len(m.fixedLogWeights))
+	for k, v := range m.fixedLogWeights {
 		m.logits[k] = T(v)
 	}
 	return nil
@@ -114,9 +114,9 @@ func (m *mixture[T]) setWeights() (err error) {
 
 // logWeights sets dst to log w: the logits, less the logarithm of the sum of
 // their exponentials.
-func (m *mixture[T]) logWeights(dst []float64) {
+func (m *ensembleParts[T]) logWeights(dst []float64) {
 	if m.logits == nil {
-		copy(dst, m.fixed)
+		copy(dst, m.fixedLogWeights)
 		return
 	}
 	for k, v := range m.logits {
@@ -140,18 +140,18 @@ func (e *Ensemble[T]) Flows() []*Flow[T] { return append([]*Flow[T](nil), e.flow
 
 // Given returns the ensemble under a context, as Flow.Given does a flow.
 func (e *Ensemble[T]) Given(context tensor.Tensor) *Ensemble[T] {
-	return &Ensemble[T]{e.mixture, e.given(context)}
+	return &Ensemble[T]{e.ensembleParts, e.given(context)}
 }
 
 // WithTemperature returns the ensemble with draws at a temperature, as
 // Flow.WithTemperature does a flow. It is that of the flows; which of them
 // draws is left to the weights.
 func (e *Ensemble[T]) WithTemperature(t float64) *Ensemble[T] {
-	return &Ensemble[T]{e.mixture, e.withTemperature(t)}
+	return &Ensemble[T]{e.ensembleParts, e.withTemperature(t)}
 }
 
 // WithRedraws returns the ensemble with further attempts at draws that
 // overflow, as Flow.WithRedraws does a flow. They are the same flow's.
 func (e *Ensemble[T]) WithRedraws(k int) *Ensemble[T] {
-	return &Ensemble[T]{e.mixture, e.withRedraws(k)}
+	return &Ensemble[T]{e.ensembleParts, e.withRedraws(k)}
 }

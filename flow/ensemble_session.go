@@ -14,7 +14,7 @@ import (
 
 // ensembleSession holds a session a flow, and what they share.
 type ensembleSession[T bijector.Float] struct {
-	*mixture[T]
+	*ensembleParts[T]
 	sessions []*flowSession[T]
 	logw     []float64
 	row      []float64   // log w_k p_k(x) of one row
@@ -26,15 +26,15 @@ type ensembleSession[T bijector.Float] struct {
 	rng      *rand.Rand
 }
 
-func (m *mixture[T]) newSession(dim, contextDim int) *ensembleSession[T] {
+func (m *ensembleParts[T]) newSession(dim, contextDim int) *ensembleSession[T] {
 	s := &ensembleSession[T]{
-		mixture: m,
-		logw:    make([]float64, len(m.flows)),
-		row:     make([]float64, len(m.flows)),
-		x:       bijector.NewMat[T](dim, rows.Size),
-		cond:    bijector.NewMat[T](contextDim, rows.Size),
-		choice:  make([]int, rows.Size),
-		own:     make([]int, 0, rows.Size),
+		ensembleParts: m,
+		logw:          make([]float64, len(m.flows)),
+		row:           make([]float64, len(m.flows)),
+		x:             bijector.NewMat[T](dim, rows.Size),
+		cond:          bijector.NewMat[T](contextDim, rows.Size),
+		choice:        make([]int, rows.Size),
+		own:           make([]int, 0, rows.Size),
 	}
 	for _, f := range m.flows {
 		s.sessions = append(s.sessions, f.newSession(f.dim, f.contextDim))
@@ -85,7 +85,7 @@ func (s *ensembleSession[T]) draw(dst []T, logp []float64, cond bijector.Context
 	s.pcg.Seed(from[0], from[1])
 	s.logWeights(s.logw)
 	for i := range n {
-		s.choice[i] = choose(s.logw, s.rng.Float64())
+		s.choice[i] = sampleByLogWeights(s.logw, s.rng.Float64())
 	}
 	for k, f := range s.sessions {
 		s.own = s.own[:0]
@@ -157,8 +157,8 @@ func logSumExp(v []float64) float64 {
 	return floats.LogSumExp(v)
 }
 
-// choose returns the first k at which the sum of the weights exceeds u.
-func choose(logw []float64, u float64) int {
+// sampleByLogWeights returns the first k at which the sum of the weights exceeds u.
+func sampleByLogWeights(logw []float64, u float64) int {
 	for k, v := range logw {
 		if u -= math.Exp(v); u < 0 {
 			return k

@@ -11,13 +11,13 @@ import (
 
 // EnsembleSpec describes an Ensemble by its flows.
 type EnsembleSpec struct {
-	Flows []bijector.Node `json:"flows"`
+	Flows []bijector.NamedSpec `json:"flows"`
 	Mixing
 }
 
 // EnsembleBuilder makes flows from their nodes. The registry implements it.
 type EnsembleBuilder[T bijector.Float] interface {
-	Flow(bijector.Node) (*Flow[T], error)
+	Flow(bijector.NamedSpec) (*Flow[T], error)
 }
 
 // BuildEnsemble makes an Ensemble from its spec, with errors that name the
@@ -38,7 +38,7 @@ func BuildEnsemble[T bijector.Float](s EnsembleSpec, b EnsembleBuilder[T]) (*Ens
 func (e *Ensemble[T]) Spec() any {
 	s := EnsembleSpec{Mixing: e.mixing.clone()}
 	for _, f := range e.flows {
-		s.Flows = append(s.Flows, bijector.NodeOf[T](f))
+		s.Flows = append(s.Flows, bijector.NamedSpecOf[T](f))
 	}
 	return s
 }
@@ -56,8 +56,8 @@ func (e *Ensemble[T]) Params() []bijector.Param[T] {
 // Buffers are named like Params.
 func (e *Ensemble[T]) Buffers() []bijector.Buffer { return e.children().Buffers() }
 
-// Changed tells the flows that their state was written to.
-func (e *Ensemble[T]) Changed() { e.children().Changed() }
+// Invalidate tells the flows that their state was written to.
+func (e *Ensemble[T]) Invalidate() { e.children().Invalidate() }
 
 // Validate returns nil where the state of every flow, and of the weights, is
 // usable: a model file is asked after it was read.
@@ -76,7 +76,7 @@ func (e *Ensemble[T]) Validate() error {
 }
 
 // children are the flows, in the order of Params and of gradients.
-func (m *mixture[T]) children() bijector.Children[T] {
+func (m *ensembleParts[T]) children() bijector.Children[T] {
 	all := make(bijector.Children[T], len(m.flows))
 	for k, f := range m.flows {
 		all[k] = bijector.Child{Name: fmt.Sprint(k), Part: f}
@@ -88,5 +88,5 @@ var (
 	_ bijector.Objective[float32]  = (*Ensemble[float32])(nil)
 	_ bijector.Stateful[float32]   = (*Ensemble[float32])(nil)
 	_ bijector.Calibrator[float32] = (*Ensemble[float32])(nil)
-	_ bijector.Changer             = (*Ensemble[float32])(nil)
+	_ bijector.Invalidator         = (*Ensemble[float32])(nil)
 )

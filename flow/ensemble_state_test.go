@@ -42,18 +42,18 @@ func TestEnsembleRefuses(t *testing.T) {
 	x, rng := rowsOf[float64](2, 2), testkit.NewRand(1)
 	given := e.Given(rowsOf[float64](1, 1))
 	for name, c := range map[string]struct{ got, want error }{
-		"no context":      {second(e.LogProb(x)), bijector.ErrContext},
-		"features":        {second(given.LogProb(rowsOf[float64](1, 3))), bijector.ErrShape},
-		"type":            {second(given.LogProb(rowsOf[float32](1, 2))), bijector.ErrDType},
+		"no context":      {errOf(e.LogProb(x)), bijector.ErrContext},
+		"features":        {errOf(given.LogProb(rowsOf[float64](1, 3))), bijector.ErrShape},
+		"type":            {errOf(given.LogProb(rowsOf[float32](1, 2))), bijector.ErrDType},
 		"destination":     {given.LogProbInto(make([]float64, 3), x), bijector.ErrShape},
-		"draw, context":   {second(e.Sample(rng, 1)), bijector.ErrContext},
-		"no draws":        {second(given.Sample(rng, 0)), bijector.ErrShape},
-		"no generator":    {second(given.Sample(nil, 1)), bijector.ErrSpec},
-		"temperature":     {second(given.WithTemperature(-1).Sample(rng, 1)), bijector.ErrSpec},
-		"redraws":         {second(given.WithRedraws(-1).Sample(rng, 1)), bijector.ErrSpec},
+		"draw, context":   {errOf(e.Sample(rng, 1)), bijector.ErrContext},
+		"no draws":        {errOf(given.Sample(rng, 0)), bijector.ErrShape},
+		"no generator":    {errOf(given.Sample(nil, 1)), bijector.ErrSpec},
+		"temperature":     {errOf(given.WithTemperature(-1).Sample(rng, 1)), bijector.ErrSpec},
+		"redraws":         {errOf(given.WithRedraws(-1).Sample(rng, 1)), bijector.ErrSpec},
 		"into nothing":    {given.SampleInto(nil, rng), bijector.ErrShape},
 		"check":           {e.WithTemperature(math.NaN()).Check(), bijector.ErrSpec},
-		"without a grad.": {testkit.Must(NewEnsemble(Mixing{}, newFlow[float64](plain{newBend[float64](2, 0, 1)}, distribution.StandardNormal[float64](2)))).Check(), bijector.ErrNotTrainable},
+		"without a grad.": {testkit.Must(NewEnsemble(Mixing{}, newFlow[float64](untrainableLayer{newBend[float64](2, 0, 1)}, distribution.StandardNormal[float64](2)))).Check(), bijector.ErrNotTrainable},
 	} {
 		if !errors.Is(c.got, c.want) {
 			t.Errorf("%s: %v, want %v", name, c.got, c.want)
@@ -61,10 +61,10 @@ func TestEnsembleRefuses(t *testing.T) {
 	}
 }
 
-func second[V any](_ V, err error) error { return err }
+func errOf[V any](_ V, err error) error { return err }
 
 func TestEnsembleState(t *testing.T) {
-	e := trio[float64](Mixing{Weights: []float64{3, 1, 2}, Learned: true})
+	e := threeFlows[float64](Mixing{Weights: []float64{3, 1, 2}, Learned: true})
 	var names []string
 	for _, p := range e.Params() {
 		names = append(names, p.Name)
@@ -86,11 +86,11 @@ func TestEnsembleState(t *testing.T) {
 	if err := e.Validate(); err != nil {
 		t.Error(err)
 	}
-	layer := &told{bend: newBend[float64](2, 0, 1), valid: bijector.ErrNonFinite}
+	layer := &callCounter{bend: newBend[float64](2, 0, 1), validateErr: bijector.ErrNonFinite}
 	e = testkit.Must(NewEnsemble(Mixing{}, flowOf[float64](2, 0), newFlow[float64](layer, distribution.StandardNormal[float64](2))))
-	e.Changed()
+	e.Invalidate()
 	e.Calibrate(bijector.NewMat[float64](2, 5), bijector.Mat[float64]{}, true, nil)
-	if err := e.Validate(); layer.changed != 1 || layer.calibrated != 1 || !errors.Is(err, bijector.ErrNonFinite) || !strings.Contains(err.Error(), "flow 1") {
-		t.Errorf("told of %d changes and %d calibrations; Validate says %v", layer.changed, layer.calibrated, err)
+	if err := e.Validate(); layer.invalidated != 1 || layer.calibrated != 1 || !errors.Is(err, bijector.ErrNonFinite) || !strings.Contains(err.Error(), "flow 1") {
+		t.Errorf("told of %d changes and %d calibrations; Validate says %v", layer.invalidated, layer.calibrated, err)
 	}
 }

@@ -16,16 +16,16 @@ import (
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
-// trio is a mixture of three unlike flows: the second has an embedding, the
+// threeFlows is a mixture of three unlike flows: the second has an embedding, the
 // third is unconditional.
-func trio[T bijector.Float](m Mixing) *Ensemble[T] {
+func threeFlows[T bijector.Float](m Mixing) *Ensemble[T] {
 	a := newFlow[T](newBend[T](2, 3, 4), testkit.Must(distribution.NewLogistic[T](distribution.LogisticSpec{Dim: 2, Learned: true})))
 	b := embeddedFlow[T]()
 	c := newFlow[T](newBend[T](2, 0, 5), testkit.Must(distribution.NewNormal[T](distribution.NormalSpec{Dim: 2, Loc: []float64{1, -1}})))
 	return testkit.Must(NewEnsemble(m, a, b, c))
 }
 
-var uneven = Mixing{Weights: []float64{3, 1, 2}}
+var unevenMixing = Mixing{Weights: []float64{3, 1, 2}}
 
 // The density is the weighted sum of the flows', in both types.
 func TestEnsembleDensity(t *testing.T) {
@@ -34,12 +34,12 @@ func TestEnsembleDensity(t *testing.T) {
 }
 
 func ensembleDensity[T bijector.Float](t *testing.T, tol float64) {
-	for _, m := range []Mixing{{}, uneven, {Weights: uneven.Weights, Learned: true}} {
+	for _, m := range []Mixing{{}, unevenMixing, {Weights: unevenMixing.Weights, Learned: true}} {
 		w := []float64{1. / 3, 1. / 3, 1. / 3}
 		if m.Weights != nil {
 			w = []float64{0.5, 1. / 6, 2. / 6}
 		}
-		e := trio[T](m)
+		e := threeFlows[T](m)
 		for k, got := range e.Weights() {
 			if !testkit.IsNear(got, w[k], 1e-6) {
 				t.Errorf("weights %v, want %v", e.Weights(), w)
@@ -109,15 +109,15 @@ func TestLogSumExp(t *testing.T) {
 	}
 }
 
-// box is a base whose support is a box, for tests of -Inf in training.
-func box(lo, hi float64) *Flow[float64] {
+// uniformFlow is a base whose support is a box, for tests of -Inf in training.
+func uniformFlow(lo, hi float64) *Flow[float64] {
 	u := testkit.Must(distribution.NewUniform[float64](distribution.UniformSpec{Dim: 1, Lo: []float64{lo}, Hi: []float64{hi}}))
 	return newFlow[float64](testkit.Must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 1})), distribution.Base[float64](u))
 }
 
 // A row outside one flow's support is the other's alone, in the gradient too.
 func TestEnsembleSupports(t *testing.T) {
-	e := testkit.Must(NewEnsemble(Mixing{Weights: []float64{1, 3}, Learned: true}, box(0, 1), box(2, 4)))
+	e := testkit.Must(NewEnsemble(Mixing{Weights: []float64{1, 3}, Learned: true}, uniformFlow(0, 1), uniformFlow(2, 4)))
 	x := testkit.Must(bijector.MatOf[float64](testkit.Rows([]float64{0.5, 3}, 2, 1), 1))
 	checkStep(t, e, x, bijector.Mat[float64]{})
 	loss := make([]float64, 2)
@@ -129,8 +129,8 @@ func TestEnsembleSupports(t *testing.T) {
 }
 
 func TestEnsembleGradient(t *testing.T) {
-	for _, m := range []Mixing{{}, {Weights: uneven.Weights, Learned: true}} {
-		e := trio[float64](m)
+	for _, m := range []Mixing{{}, {Weights: unevenMixing.Weights, Learned: true}} {
+		e := threeFlows[float64](m)
 		if err := e.Check(); err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestEnsembleDraws(t *testing.T) {
 // Row i of a context conditions draw i, whichever flow draws it, and the
 // log-densities are those of the draws.
 func TestEnsembleDrawsUnderContexts(t *testing.T) {
-	e := trio[float64](uneven)
+	e := threeFlows[float64](unevenMixing)
 	const n = 300
 	c := rowsOf[float64](n, 3)
 	draws, logp, err := e.Given(c).SampleWithLogProb(testkit.NewRand(2), n)
@@ -219,10 +219,10 @@ func TestEnsembleSampleWithLogProb(t *testing.T) {
 }
 
 func ensembleSampleWithLogProb[T bijector.Float](t *testing.T) {
-	for _, m := range []Mixing{uneven, {Weights: uneven.Weights, Learned: true}} {
+	for _, m := range []Mixing{unevenMixing, {Weights: unevenMixing.Weights, Learned: true}} {
 		for _, n := range testkit.Sizes {
 			for _, context := range []*bijector.Rows[T]{rowsOf[T](1, 3), rowsOf[T](n, 3)} {
-				e := trio[T](m).Given(context)
+				e := threeFlows[T](m).Given(context)
 				for _, model := range []*Ensemble[T]{e, e.WithTemperature(0.5)} {
 					draws, logp, err := model.SampleWithLogProb(testkit.NewRand(3), n)
 					if err != nil {
@@ -239,7 +239,7 @@ func ensembleSampleWithLogProb[T bijector.Float](t *testing.T) {
 
 // Results are functions of the seed, however many goroutines there are.
 func TestEnsembleParallelism(t *testing.T) {
-	e := trio[float32](uneven).Given(rowsOf[float32](1, 3))
+	e := threeFlows[float32](unevenMixing).Given(rowsOf[float32](1, 3))
 	x := rowsOf[float32](700, 2)
 	run := func(n int) (logp []float64, draws []float32) {
 		e.SetParallelism(n)
@@ -274,7 +274,7 @@ func TestEnsembleParallelism(t *testing.T) {
 
 // A row that is not finite is NaN and named, the others are as they were.
 func TestEnsembleNonFinite(t *testing.T) {
-	e := trio[float64](uneven)
+	e := threeFlows[float64](unevenMixing)
 	const n = 200
 	x, c := rowsOf[float64](n, 2), rowsOf[float64](n, 3)
 	want := testkit.Must(e.Given(c).LogProb(x))

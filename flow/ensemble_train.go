@@ -26,14 +26,14 @@ func (e *Ensemble[T]) Check() error {
 // ensemblePass is what the passes of an ensemble have in common: the log-densities of
 // one batch by each flow.
 type ensemblePass[T bijector.Float] struct {
-	*mixture[T]
+	*ensembleParts[T]
 	logw []float64
 	row  []float64
 	logp [][]float64
 }
 
-func (m *mixture[T]) newEnsemblePass(o bijector.PassOptions) ensemblePass[T] {
-	b := ensemblePass[T]{mixture: m, logw: make([]float64, len(m.flows)), row: make([]float64, len(m.flows))}
+func (m *ensembleParts[T]) newEnsemblePass(o bijector.PassOptions) ensemblePass[T] {
+	b := ensemblePass[T]{ensembleParts: m, logw: make([]float64, len(m.flows)), row: make([]float64, len(m.flows))}
 	for range m.flows {
 		b.logp = append(b.logp, make([]float64, o.MaxBatch))
 	}

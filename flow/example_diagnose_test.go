@@ -38,7 +38,7 @@ func ExampleDiagnose() {
 				p.Data[i] *= factor
 			}
 		}
-		f.Changed()
+		f.Invalidate()
 		d, err := flow.Diagnose(context.Background(), f, train.Tensor(x))
 		if err != nil {
 			log.Fatal(err)

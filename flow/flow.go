@@ -26,16 +26,16 @@ import (
 // A Flow may be used by several goroutines at once while nobody trains it.
 // Calls with more rows than 128 run on all cores, see SetParallelism.
 type Flow[T bijector.Float] struct {
-	*parts[T]
-	density[T]
+	*flowParts[T]
+	densityModel[T]
 }
 
-// parts are what a flow is made of.
-type parts[T bijector.Float] struct {
+// flowParts are what a flow is made of.
+type flowParts[T bijector.Float] struct {
 	layer       bijector.Layer[T]
 	base        distribution.Base[T]
-	embedding   bijector.Map[T] // nil: layer and base see the context itself
-	embeddedDim int             // context features that layer and base see
+	embedding   bijector.Network[T] // nil: layer and base see the context itself
+	embeddedDim int                 // context features that layer and base see
 }
 
 // New returns the flow of layer over base, at temperature 1. It returns
@@ -50,8 +50,8 @@ func New[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T]) (
 // context has embedding.In() features, layer and base see embedding.Out(). The
 // network, such as a coupling.MLP, is trained, saved and loaded with the flow,
 // and runs once a row. With a nil embedding it is New.
-func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T], embedding bijector.Map[T]) (*Flow[T], error) {
-	dim, embeddedDim, err := agree(layer, base)
+func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T], embedding bijector.Network[T]) (*Flow[T], error) {
+	dim, embeddedDim, err := commonDims(layer, base)
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +62,13 @@ func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distributi
 			return nil, fmt.Errorf("flow: the embedding (%T) makes %d context features, layer and base take %d, want the same number: %w: %w", embedding, out, embeddedDim, bijector.ErrContext, bijector.ErrShape)
 		}
 	}
-	f := &Flow[T]{parts: &parts[T]{layer: layer, base: base, embedding: embedding, embeddedDim: embeddedDim}}
-	f.density = newDensity(dim, contextDim, func() session[T] { return f.newSession(dim, contextDim) })
+	f := &Flow[T]{flowParts: &flowParts[T]{layer: layer, base: base, embedding: embedding, embeddedDim: embeddedDim}}
+	f.densityModel = newDensity(dim, contextDim, func() session[T] { return f.newSession(dim, contextDim) })
 	return f, nil
 }
 
-// agree returns the common number of features and of context features.
-func agree[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T]) (dim, context int, err error) {
+// commonDims returns the common number of features and of context features.
+func commonDims[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T]) (dim, context int, err error) {
 	switch {
 	case layer == nil:
 		return 0, 0, fmt.Errorf("flow: a flow without a layer: %w", bijector.ErrSpec)
@@ -94,7 +94,7 @@ func agree[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T])
 // later calls, or (1, c) for all of them. The copy shares parameters, passes
 // and parallelism with f. Training takes its context from the data instead.
 func (f *Flow[T]) Given(context tensor.Tensor) *Flow[T] {
-	return &Flow[T]{f.parts, f.given(context)}
+	return &Flow[T]{f.flowParts, f.given(context)}
 }
 
 // WithTemperature returns the flow with draws at a temperature t: the base
@@ -103,7 +103,7 @@ func (f *Flow[T]) Given(context tensor.Tensor) *Flow[T] {
 // mode alone, 1 is the model. A negative or non-finite t is an error of the
 // methods that draw. Densities stay those of the model.
 func (f *Flow[T]) WithTemperature(t float64) *Flow[T] {
-	return &Flow[T]{f.parts, f.withTemperature(t)}
+	return &Flow[T]{f.flowParts, f.withTemperature(t)}
 }
 
 // WithRedraws returns the flow with up to k further attempts at a draw that
@@ -113,7 +113,7 @@ func (f *Flow[T]) WithTemperature(t float64) *Flow[T] {
 // from the model given that they are finite, and depend on the seed alone, as
 // before. SampleWithLogProb gives the model's own density all the same.
 func (f *Flow[T]) WithRedraws(k int) *Flow[T] {
-	return &Flow[T]{f.parts, f.withRedraws(k)}
+	return &Flow[T]{f.flowParts, f.withRedraws(k)}
 }
 
 // Layer is the bijector, data to latent.
@@ -124,7 +124,7 @@ func (f *Flow[T]) Base() distribution.Base[T] { return f.base }
 
 // Embedding is the network that contexts pass through, nil where layer and base
 // see the context itself.
-func (f *Flow[T]) Embedding() bijector.Map[T] { return f.embedding }
+func (f *Flow[T]) Embedding() bijector.Network[T] { return f.embedding }
 
 // Forward maps data x (n, d) to its latent. Rows that are not finite are NaN
 // and reported as by LogProb, and so are rows outside the domain of a layer.

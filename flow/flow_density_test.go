@@ -186,16 +186,16 @@ func TestMinusInfinityIsAnAnswer(t *testing.T) {
 	}
 }
 
-// fussy panics where a value is not finite.
-type fussy struct{ *bend[float64] }
+// panicOnNaN panics where a value is not finite.
+type panicOnNaN struct{ *bend[float64] }
 
-func (l fussy) NewPass(o bijector.PassOptions) bijector.Pass[float64] {
-	return fussyPass{l.bend.NewPass(o)}
+func (l panicOnNaN) NewPass(o bijector.PassOptions) bijector.Pass[float64] {
+	return panicOnNaNPass{l.bend.NewPass(o)}
 }
 
-type fussyPass struct{ bijector.Pass[float64] }
+type panicOnNaNPass struct{ bijector.Pass[float64] }
 
-func (p fussyPass) Forward(z, x, cond bijector.Mat[float64], logDet []float64) {
+func (p panicOnNaNPass) Forward(z, x, cond bijector.Mat[float64], logDet []float64) {
 	for i := range x.N {
 		if !rows.IsFiniteSample(rows.Features[float64](x), i) || !rows.IsFiniteSample(rows.Features[float64](cond), i) {
 			panic("a value that is not finite")
@@ -206,7 +206,7 @@ func (p fussyPass) Forward(z, x, cond bijector.Mat[float64], logDet []float64) {
 
 // Layers never see a NaN of the user's.
 func TestLayersAreSparedNaN(t *testing.T) {
-	f := newFlow[float64](fussy{newBend[float64](2, 1, 1)}, distribution.StandardNormal[float64](2))
+	f := newFlow[float64](panicOnNaN{newBend[float64](2, 1, 1)}, distribution.StandardNormal[float64](2))
 	x, context := rowsOf[float64](5, 2), rowsOf[float64](5, 1)
 	x.Values()[3], context.Values()[4] = math.NaN(), math.Inf(1)
 	logp, err := f.Given(context).LogProb(x)

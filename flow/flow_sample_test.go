@@ -217,11 +217,11 @@ func TestNonFiniteDraws(t *testing.T) {
 	}
 }
 
-// steep is a layer whose inverse stretches negative latents without bound, as a
+// rowLogDet is a layer whose inverse stretches negative latents without bound, as a
 // root does at 0.
-type steep struct{ *bend[float64] }
+type rowLogDet struct{ *bend[float64] }
 
-func (l steep) NewPass(o bijector.PassOptions) bijector.Pass[float64] {
+func (l rowLogDet) NewPass(o bijector.PassOptions) bijector.Pass[float64] {
 	return steepPass{l.bend.NewPass(o)}
 }
 
@@ -238,7 +238,7 @@ func (p steepPass) Inverse(x, z, cond bijector.Mat[float64], logDet []float64) {
 
 // A draw that has a density of 0 is a draw, with its log-density and without.
 func TestDrawsWithoutDensity(t *testing.T) {
-	f := newFlow[float64](steep{newBend[float64](1, 0, 1)}, distribution.StandardNormal[float64](1))
+	f := newFlow[float64](rowLogDet{newBend[float64](1, 0, 1)}, distribution.StandardNormal[float64](1))
 	plain := testkit.Must(f.Sample(testkit.NewRand(1), 100))
 	draws, logp, err := f.SampleWithLogProb(testkit.NewRand(1), 100)
 	if err != nil {

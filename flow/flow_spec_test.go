@@ -14,19 +14,21 @@ import (
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
-// workshop builds the parts that the tests name.
-type workshop struct{ dim int }
+// partBuilder builds the parts that the tests name.
+type partBuilder struct{ dim int }
 
-func (w workshop) Layer(n bijector.Node) (bijector.Layer[float64], error) {
+func (w partBuilder) Layer(n bijector.NamedSpec) (bijector.Layer[float64], error) {
 	if n.Name != "bend" {
 		return nil, bijector.ErrSpec
 	}
 	return newBend[float64](w.dim, 0, 1), nil
 }
 
-func (workshop) Map(bijector.Node) (bijector.Map[float64], error) { return nil, bijector.ErrSpec }
+func (partBuilder) Network(bijector.NamedSpec) (bijector.Network[float64], error) {
+	return nil, bijector.ErrSpec
+}
 
-func (workshop) Base(n bijector.Node) (distribution.Base[float64], error) {
+func (partBuilder) Base(n bijector.NamedSpec) (distribution.Base[float64], error) {
 	if n.Name != "normal" {
 		return nil, bijector.ErrSpec
 	}
@@ -34,8 +36,8 @@ func (workshop) Base(n bijector.Node) (distribution.Base[float64], error) {
 }
 
 func TestBuild(t *testing.T) {
-	good := Spec{Bijector: bijector.Node{Name: "bend"}, Base: bijector.Node{Name: "normal", Spec: distribution.NormalSpec{Dim: 2}}}
-	f, err := Build[float64](good, workshop{2})
+	good := Spec{Bijector: bijector.NamedSpec{Name: "bend"}, Base: bijector.NamedSpec{Name: "normal", Spec: distribution.NormalSpec{Dim: 2}}}
+	f, err := Build[float64](good, partBuilder{2})
 	if err != nil || f.Dim() != 2 || f.ContextDim() != 0 || f.Check() != nil {
 		t.Fatalf("%+v makes %v, %v", good, f, err)
 	}
@@ -46,10 +48,10 @@ func TestBuild(t *testing.T) {
 	}{
 		"layer":      {Spec{Base: good.Base}, 2, bijector.ErrSpec},
 		"base":       {Spec{Bijector: good.Bijector}, 2, bijector.ErrSpec},
-		"base spec":  {Spec{Bijector: good.Bijector, Base: bijector.Node{Name: "normal", Spec: distribution.NormalSpec{}}}, 2, bijector.ErrSpec},
+		"base spec":  {Spec{Bijector: good.Bijector, Base: bijector.NamedSpec{Name: "normal", Spec: distribution.NormalSpec{}}}, 2, bijector.ErrSpec},
 		"dimensions": {good, 3, bijector.ErrShape},
 	} {
-		if f, err := Build[float64](c.spec, workshop{c.dim}); !errors.Is(err, c.want) || f != nil {
+		if f, err := Build[float64](c.spec, partBuilder{c.dim}); !errors.Is(err, c.want) || f != nil {
 			t.Errorf("%s: %v, %v, want %v", name, f, err, c.want)
 		}
 	}

@@ -27,7 +27,7 @@ func checkStep(t *testing.T, m bijector.Objective[float64], x, cond bijector.Mat
 	o := bijector.PassOptions{MaxBatch: 16}
 	loss, step := m.NewLossPass(o), m.NewStepPass(o)
 	mean := func() (mean float64) {
-		m.(bijector.Changer).Changed()
+		m.(bijector.Invalidator).Invalidate()
 		out := make([]float64, n)
 		loss.Loss(x, cond, out)
 		for _, v := range out {
@@ -57,7 +57,7 @@ func checkStep(t *testing.T, m bijector.Objective[float64], x, cond bijector.Mat
 			p.Data[j] = v - h
 			lo := mean()
 			p.Data[j] = v
-			m.(bijector.Changer).Changed()
+			m.(bijector.Invalidator).Invalidate()
 			if want := (hi - lo) / (2 * h); !testkit.IsNear(grads[k][j]/2, want, 1e-6) {
 				t.Errorf("n = %d, %s[%d]: gradient %v, differences %v", n, p.Name, j, grads[k][j]/2, want)
 			}
@@ -115,8 +115,8 @@ func checkLoss(t *testing.T, m bijector.Objective[float64], given interface {
 	}
 }
 
-// plain is a layer without a gradient.
-type plain struct{ bijector.Layer[float64] }
+// untrainableLayer is a layer without a gradient.
+type untrainableLayer struct{ bijector.Layer[float64] }
 
 func TestCheck(t *testing.T) {
 	layer := newBend[float64](3, 2, 1)
@@ -125,8 +125,8 @@ func TestCheck(t *testing.T) {
 		want error
 		says string
 	}{
-		"no gradient": {newFlow[float64](plain{layer}, distribution.StandardNormal[float64](3)), bijector.ErrNotTrainable, "plain"},
-		"in a chain":  {newFlow[float64](testkit.Must(bijector.NewChain[float64](newBend[float64](3, 2, 1), plain{layer})), distribution.StandardNormal[float64](3)), bijector.ErrNotTrainable, "layer 1"},
+		"no gradient": {newFlow[float64](untrainableLayer{layer}, distribution.StandardNormal[float64](3)), bijector.ErrNotTrainable, "untrainableLayer"},
+		"in a chain":  {newFlow[float64](testkit.Must(bijector.NewChain[float64](newBend[float64](3, 2, 1), untrainableLayer{layer})), distribution.StandardNormal[float64](3)), bijector.ErrNotTrainable, "layer 1"},
 		"temperature": {newFlow[float64](layer, distribution.StandardNormal[float64](3)).WithTemperature(-1), bijector.ErrSpec, "-1"},
 	} {
 		err := c.f.Check()
@@ -139,7 +139,7 @@ func TestCheck(t *testing.T) {
 		c.f.Params()
 		c.f.Buffers()
 		c.f.Spec()
-		c.f.Changed()
+		c.f.Invalidate()
 	}
 }
 
@@ -184,30 +184,30 @@ func TestConditionalBase(t *testing.T) {
 	}
 }
 
-// told counts what reaches a part.
-type told struct {
+// callCounter counts what reaches a part.
+type callCounter struct {
 	*bend[float64]
-	changed, calibrated int
-	valid               error
+	invalidated, calibrated int
+	validateErr             error
 }
 
-func (c *told) Changed()        { c.changed++ }
-func (c *told) Validate() error { return c.valid }
-func (c *told) Calibrate(x, _ bijector.Mat[float64], start bool, _ *bijector.Workers) {
+func (c *callCounter) Invalidate()     { c.invalidated++ }
+func (c *callCounter) Validate() error { return c.validateErr }
+func (c *callCounter) Calibrate(x, _ bijector.Mat[float64], start bool, _ *bijector.Workers) {
 	if start && x.N == 5 {
 		c.calibrated++
 	}
 }
 
 func TestFlowTellsItsParts(t *testing.T) {
-	layer := &told{bend: newBend[float64](2, 0, 1)}
+	layer := &callCounter{bend: newBend[float64](2, 0, 1)}
 	f := newFlow[float64](layer, distribution.StandardNormal[float64](2))
-	f.Changed()
+	f.Invalidate()
 	f.Calibrate(bijector.NewMat[float64](2, 5), bijector.Mat[float64]{}, true, nil)
-	if layer.changed != 1 || layer.calibrated != 1 {
-		t.Errorf("told of %d changes and %d calibrations, want 1 and 1", layer.changed, layer.calibrated)
+	if layer.invalidated != 1 || layer.calibrated != 1 {
+		t.Errorf("told of %d changes and %d calibrations, want 1 and 1", layer.invalidated, layer.calibrated)
 	}
-	layer.valid = bijector.ErrNonFinite
+	layer.validateErr = bijector.ErrNonFinite
 	if err := f.Validate(); !errors.Is(err, bijector.ErrNonFinite) {
 		t.Errorf("Validate says %v", err)
 	}

@@ -14,7 +14,7 @@ import (
 // (stat/samplemv), a prior, a target. Like gonum's,
 // it is for one goroutine at a time. It reads the model live.
 type RandLogProber[T bijector.Float] struct {
-	model density[T]
+	model densityModel[T]
 	rng   *rand.Rand
 	x     *bijector.Rows[T]
 	row   []T // of x
@@ -26,7 +26,7 @@ type RandLogProber[T bijector.Float] struct {
 // LogProb of both would have one name. The context has one row. src may be nil
 // where nothing is drawn, but not for Rand. Away from temperature 1, Rand does
 // not draw from the density that LogProb gives.
-func (d *density[T]) Gonum(src rand.Source) (*RandLogProber[T], error) {
+func (d *densityModel[T]) Gonum(src rand.Source) (*RandLogProber[T], error) {
 	if err := d.sampleOptions.validate(); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // scorer is a flow or an ensemble.
-type scorer[T bijector.Float] interface {
+type testedModel[T bijector.Float] interface {
 	LogProbInto(dst []float64, x tensor.Tensor) error
 	SampleInto(dst []T, rng *rand.Rand) error
 }
@@ -35,11 +35,11 @@ func TestGonum(t *testing.T) {
 }
 
 func testGonum[T bijector.Float](t *testing.T) {
-	f, e := flowOf[T](2, 3).Given(rowsOf[T](1, 3)), trio[T](uneven).Given(rowsOf[T](1, 3))
+	f, e := flowOf[T](2, 3).Given(rowsOf[T](1, 3)), threeFlows[T](unevenMixing).Given(rowsOf[T](1, 3))
 	src := func() rand.Source { return rand.NewPCG(1, 2) }
 	for name, c := range map[string]struct {
 		g     *RandLogProber[T]
-		model scorer[T]
+		model testedModel[T]
 	}{
 		"flow":     {testkit.Must(f.Gonum(src())), f},
 		"ensemble": {testkit.Must(e.Gonum(src())), e},
@@ -106,11 +106,11 @@ func panics(f func()) (did bool) {
 func TestGonumRefuses(t *testing.T) {
 	f := flowOf[float64](2, 3)
 	for name, c := range map[string]struct{ got, want error }{
-		"no context":    {second(f.Gonum(nil)), bijector.ErrContext},
-		"two contexts":  {second(f.Given(rowsOf[float64](2, 3)).Gonum(nil)), bijector.ErrContext},
-		"temperature":   {second(f.Given(rowsOf[float64](1, 3)).WithTemperature(-1).Gonum(nil)), bijector.ErrSpec},
-		"of a trio":     {second(trio[float64](uneven).Gonum(nil)), bijector.ErrContext},
-		"trio, redraws": {second(trio[float64](uneven).Given(rowsOf[float64](1, 3)).WithRedraws(-1).Gonum(nil)), bijector.ErrSpec},
+		"no context":    {errOf(f.Gonum(nil)), bijector.ErrContext},
+		"two contexts":  {errOf(f.Given(rowsOf[float64](2, 3)).Gonum(nil)), bijector.ErrContext},
+		"temperature":   {errOf(f.Given(rowsOf[float64](1, 3)).WithTemperature(-1).Gonum(nil)), bijector.ErrSpec},
+		"of a trio":     {errOf(threeFlows[float64](unevenMixing).Gonum(nil)), bijector.ErrContext},
+		"trio, redraws": {errOf(threeFlows[float64](unevenMixing).Given(rowsOf[float64](1, 3)).WithRedraws(-1).Gonum(nil)), bijector.ErrSpec},
 	} {
 		if !errors.Is(c.got, c.want) {
 			t.Errorf("%s: %v, want %v", name, c.got, c.want)

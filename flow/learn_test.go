@@ -22,11 +22,11 @@ import (
 )
 
 func TestFlowsLearnOverEveryBase(t *testing.T) {
-	t.Run("float32", learn[float32])
-	t.Run("float64", learn[float64])
+	t.Run("float32", testLearning[float32])
+	t.Run("float64", testLearning[float64])
 }
 
-func learn[T bijector.Float](t *testing.T) {
+func testLearning[T bijector.Float](t *testing.T) {
 	none := func() bijector.Layer[T] { return nil }
 	for name, c := range map[string]struct {
 		last func() bijector.Layer[T] // into the base's support
@@ -97,8 +97,8 @@ func TestUnnamedMarginalIsNotSaved(t *testing.T) {
 	type own struct{ distuv.Normal }
 	f := testkit.Must(flow.New[float64](testkit.Must(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 1})),
 		testkit.Must(distribution.IndependentOf[float64](own{distuv.Normal{Sigma: 1}}))))
-	if err := registry.Write(&bytes.Buffer{}, f); !errors.Is(err, registry.ErrUnknownLayer) {
-		t.Errorf("a flow over a marginal without a name: %v, want ErrUnknownLayer", err)
+	if err := registry.Write(&bytes.Buffer{}, f); !errors.Is(err, registry.ErrNotRegistered) {
+		t.Errorf("a flow over a marginal without a name: %v, want ErrNotRegistered", err)
 	}
 }
 

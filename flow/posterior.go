@@ -40,7 +40,7 @@ type Classes struct {
 // A row that is not finite, that overflows under a class, or that has no
 // density under any of them is NaN and named by a bijector.RowError, as by
 // LogProb.
-func (d *density[T]) Posterior(x tensor.Tensor, c Classes) (*bijector.Rows[T], error) {
+func (d *densityModel[T]) Posterior(x tensor.Tensor, c Classes) (*bijector.Rows[T], error) {
 	in, err := bijector.InputOf[T](x, d.dim)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (d *density[T]) Posterior(x tensor.Tensor, c Classes) (*bijector.Rows[T], e
 	if err != nil {
 		return nil, err
 	}
-	prior, err := logWeightsOf(c.Prior, len(contexts), "class")
+	prior, err := normalizedLogWeights(c.Prior, len(contexts), "class")
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +126,9 @@ func classContexts[T bijector.Float](given tensor.Tensor, dim int) ([]*bijector.
 	return all, nil
 }
 
-// logWeightsOf returns the logarithms of n weights, scaled to sum to one: equal
+// normalizedLogWeights returns the logarithms of n weights, scaled to sum to one: equal
 // ones where none are given. whose says what they are weights of.
-func logWeightsOf(weights []float64, n int, whose string) ([]float64, error) {
+func normalizedLogWeights(weights []float64, n int, whose string) ([]float64, error) {
 	logs := make([]float64, n)
 	if len(weights) != n && len(weights) != 0 {
 		return nil, fmt.Errorf("flow: %d weights, want one for each %s, %d of them: %w: %w", len(weights), whose, n, bijector.ErrSpec, bijector.ErrShape)

@@ -29,7 +29,7 @@ func TestPosterior(t *testing.T) {
 func testPosterior[T bijector.Float](t *testing.T) {
 	const n = 150
 	x := rowsOf[T](n, 2)
-	f, e := embeddedFlow[T](), trio[T](uneven)
+	f, e := embeddedFlow[T](), threeFlows[T](unevenMixing)
 	hot := testkit.Rows([]T{1, 0, 0, 0, 1, 0, 0, 0, 1}, 3, 3)
 	five := rowsOf[T](5, 3)
 	for name, m := range map[string]struct {
@@ -94,7 +94,7 @@ func testPosterior[T bijector.Float](t *testing.T) {
 // underflow.
 func TestPosteriorFarAway(t *testing.T) {
 	shift := testkit.Must(bijector.NewShift[float64](bijector.ShiftSpec{Dim: 1}))
-	f := newFlow[float64](shift, distribution.Base[float64](moved[float64]{distribution.StandardNormal[float64](1), 1}))
+	f := newFlow[float64](shift, distribution.Base[float64](shiftedNormal[float64]{distribution.StandardNormal[float64](1), 1}))
 	c := Classes{Contexts: testkit.Rows([]float64{0, 1}, 2, 1), Log: true}
 	got := testkit.Must(f.Posterior(testkit.Rows([]float64{100, -0.3}, 2, 1), c)).Values()
 	for i, x := range []float64{100, -0.3} {
@@ -124,7 +124,7 @@ func TestPosteriorNonFinite(t *testing.T) {
 			}
 		}
 	}
-	within := testkit.Must(NewEnsemble(Mixing{}, box(0, 1), newFlow[float64](newBend[float64](1, 2, 1), testkit.Must(distribution.NewUniform[float64](distribution.UniformSpec{Dim: 1})))))
+	within := testkit.Must(NewEnsemble(Mixing{}, uniformFlow(0, 1), newFlow[float64](newBend[float64](1, 2, 1), testkit.Must(distribution.NewUniform[float64](distribution.UniformSpec{Dim: 1})))))
 	got, err := within.Posterior(testkit.Rows([]float64{0.5, -1e3}, 2, 1), Classes{})
 	var r *bijector.RowError
 	if !errors.As(err, &r) || r.What != "result" || r.Row != 1 || !math.IsNaN(got.Values()[2]) {
@@ -141,14 +141,14 @@ func TestPosteriorRefuses(t *testing.T) {
 		want error
 		says string
 	}{
-		"unconditional":      {second(flowOf[float64](2, 0).Posterior(x, Classes{})), bijector.ErrContext, "unconditional"},
-		"width":              {second(f.Posterior(rowsOf[float64](2, 3), Classes{})), bijector.ErrShape, "3 values"},
-		"nil":                {second(f.Posterior(nil, Classes{})), bijector.ErrShape, "nil"},
-		"contexts' width":    {second(f.Posterior(x, Classes{Contexts: rowsOf[float64](4, 2)})), bijector.ErrContext, "2 features"},
-		"contexts' type":     {second(f.Posterior(x, Classes{Contexts: rowsOf[float32](4, 3)})), bijector.ErrDType, "contexts of the classes"},
-		"a NaN in a context": {second(f.Posterior(x, Classes{Contexts: nan})), bijector.ErrNonFinite, "row 2 of 4"},
-		"few prior weights":  {second(f.Posterior(x, Classes{Prior: []float64{1, 2}})), bijector.ErrSpec, "2 weights, want one for each class, 3"},
-		"a prior of zero":    {second(f.Posterior(x, Classes{Prior: []float64{1, 2, 0}})), bijector.ErrSpec, "class 2 is 0"},
+		"unconditional":      {errOf(flowOf[float64](2, 0).Posterior(x, Classes{})), bijector.ErrContext, "unconditional"},
+		"width":              {errOf(f.Posterior(rowsOf[float64](2, 3), Classes{})), bijector.ErrShape, "3 values"},
+		"nil":                {errOf(f.Posterior(nil, Classes{})), bijector.ErrShape, "nil"},
+		"contexts' width":    {errOf(f.Posterior(x, Classes{Contexts: rowsOf[float64](4, 2)})), bijector.ErrContext, "2 features"},
+		"contexts' type":     {errOf(f.Posterior(x, Classes{Contexts: rowsOf[float32](4, 3)})), bijector.ErrDType, "contexts of the classes"},
+		"a NaN in a context": {errOf(f.Posterior(x, Classes{Contexts: nan})), bijector.ErrNonFinite, "row 2 of 4"},
+		"few prior weights":  {errOf(f.Posterior(x, Classes{Prior: []float64{1, 2}})), bijector.ErrSpec, "2 weights, want one for each class, 3"},
+		"a prior of zero":    {errOf(f.Posterior(x, Classes{Prior: []float64{1, 2, 0}})), bijector.ErrSpec, "class 2 is 0"},
 	} {
 		if !errors.Is(c.got, c.want) || !strings.Contains(c.got.Error(), c.says) {
 			t.Errorf("%s: %v, want %v with %q", name, c.got, c.want, c.says)

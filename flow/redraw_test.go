@@ -15,16 +15,16 @@ import (
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
-// overflowing maps a wide normal z through x = sinh(u), u about z: beyond 710
+// overflowingFlow maps a wide normal z through x = sinh(u), u about z: beyond 710
 // there is no x.
-func overflowing() *Flow[float64] {
+func overflowingFlow() *Flow[float64] {
 	layer := bijector.Invert[float64](newBend[float64](2, 1, 1))
 	return newFlow[float64](layer, testkit.Must(distribution.NewNormal[float64](distribution.NormalSpec{Dim: 2, Scale: []float64{1, 700}})))
 }
 
 // Redraws replace the rows that are not finite, and no others.
 func TestRedraws(t *testing.T) {
-	f := overflowing().Given(rowsOf[float64](1, 1))
+	f := overflowingFlow().Given(rowsOf[float64](1, 1))
 	for _, n := range []int{1, 40, 300} {
 		once, err := f.Sample(testkit.NewRand(5), n)
 		if err == nil && n > 1 {
@@ -78,7 +78,7 @@ func TestRedrawsFollowTheirLaw(t *testing.T) {
 // What is not finite after all attempts is an error, and so is a context that
 // no attempt can help.
 func TestRedrawsEnd(t *testing.T) {
-	f := overflowing()
+	f := overflowingFlow()
 	const n = 300
 	c := rowsOf[float64](n, 1)
 	c.Values()[7], c.Values()[130] = math.NaN(), math.Inf(1)
@@ -108,7 +108,7 @@ func TestRedrawsEnd(t *testing.T) {
 
 // The flows of an ensemble redraw their own.
 func TestEnsembleRedraws(t *testing.T) {
-	e := testkit.Must(NewEnsemble(Mixing{}, overflowing(), overflowing())).Given(rowsOf[float64](1, 1))
+	e := testkit.Must(NewEnsemble(Mixing{}, overflowingFlow(), overflowingFlow())).Given(rowsOf[float64](1, 1))
 	const n = 300
 	var r *bijector.RowError
 	once, err := e.Sample(testkit.NewRand(3), n)

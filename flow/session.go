@@ -15,7 +15,7 @@ import (
 type flowSession[T bijector.Float] struct {
 	pass      bijector.Pass[T]
 	base      distribution.BasePass[T]
-	embed     *embedding[T]
+	embed     *embeddingPass[T]
 	x, cond   bijector.Mat[T] // rows, and contexts as they were given
 	logDet    []float64
 	bad       []bool        // rows of the piece with something that is not finite
@@ -25,12 +25,12 @@ type flowSession[T bijector.Float] struct {
 	rng       *rand.Rand
 }
 
-func (p *parts[T]) newSession(dim, contextDim int) *flowSession[T] {
+func (p *flowParts[T]) newSession(dim, contextDim int) *flowSession[T] {
 	o := bijector.PassOptions{MaxBatch: rows.Size}
 	s := &flowSession[T]{
 		pass:     p.layer.NewPass(o),
 		base:     p.base.NewBasePass(o),
-		embed:    newEmbedding(p.embedding, o),
+		embed:    newEmbeddingPass(p.embedding, o),
 		x:        bijector.NewMat[T](dim, rows.Size),
 		cond:     bijector.NewMat[T](contextDim, rows.Size),
 		logDet:   make([]float64, rows.Size),

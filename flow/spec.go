@@ -11,18 +11,18 @@ import (
 
 // Spec describes a Flow by its parts.
 type Spec struct {
-	Bijector bijector.Node `json:"bijector"`
-	Base     bijector.Node `json:"base"`
+	Bijector bijector.NamedSpec `json:"bijector"`
+	Base     bijector.NamedSpec `json:"base"`
 	// Embedding is the network that contexts pass through; nil: layer and base
 	// see the context itself.
-	Embedding *bijector.Node `json:"embedding,omitempty"`
+	Embedding *bijector.NamedSpec `json:"embedding,omitempty"`
 }
 
 // Builder makes the parts of a flow from their nodes. The registry implements
 // it.
 type Builder[T bijector.Float] interface {
 	bijector.Builder[T]
-	Base(bijector.Node) (distribution.Base[T], error)
+	Base(bijector.NamedSpec) (distribution.Base[T], error)
 }
 
 // Build makes a Flow from its spec, with errors that name the part.
@@ -35,9 +35,9 @@ func Build[T bijector.Float](s Spec, b Builder[T]) (*Flow[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
-	var embedding bijector.Map[T]
+	var embedding bijector.Network[T]
 	if s.Embedding != nil {
-		if embedding, err = b.Map(*s.Embedding); err != nil {
+		if embedding, err = b.Network(*s.Embedding); err != nil {
 			return nil, fmt.Errorf("embedding: %w", err)
 		}
 	}
@@ -46,16 +46,16 @@ func Build[T bijector.Float](s Spec, b Builder[T]) (*Flow[T], error) {
 
 // Spec is the Spec of the parts.
 func (f *Flow[T]) Spec() any {
-	s := Spec{Bijector: bijector.NodeOf[T](f.layer), Base: bijector.NodeOf[T](f.base)}
+	s := Spec{Bijector: bijector.NamedSpecOf[T](f.layer), Base: bijector.NamedSpecOf[T](f.base)}
 	if f.embedding != nil {
-		n := bijector.NodeOf[T](f.embedding)
+		n := bijector.NamedSpecOf[T](f.embedding)
 		s.Embedding = &n
 	}
 	return s
 }
 
 // children are the parts, in the order of Params and of gradients.
-func (p *parts[T]) children() bijector.Children[T] {
+func (p *flowParts[T]) children() bijector.Children[T] {
 	all := bijector.Children[T]{{Name: "bijector", Part: p.layer}, {Name: "base", Part: p.base}}
 	if p.embedding != nil {
 		all = append(all, bijector.Child{Name: "embedding", Part: p.embedding})
@@ -70,8 +70,8 @@ func (f *Flow[T]) Params() []bijector.Param[T] { return f.children().Params() }
 // Buffers are named like Params.
 func (f *Flow[T]) Buffers() []bijector.Buffer { return f.children().Buffers() }
 
-// Changed tells the parts that their state was written to.
-func (f *Flow[T]) Changed() { f.children().Changed() }
+// Invalidate tells the parts that their state was written to.
+func (f *Flow[T]) Invalidate() { f.children().Invalidate() }
 
 // Validate returns nil where the state of the parts is usable: a model file is
 // asked after it was read.
@@ -81,5 +81,5 @@ var (
 	_ bijector.Objective[float32]  = (*Flow[float32])(nil)
 	_ bijector.Stateful[float32]   = (*Flow[float32])(nil)
 	_ bijector.Calibrator[float32] = (*Flow[float32])(nil)
-	_ bijector.Changer             = (*Flow[float32])(nil)
+	_ bijector.Invalidator         = (*Flow[float32])(nil)
 )

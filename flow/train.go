@@ -64,7 +64,7 @@ func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
 type scorePass[T bijector.Float] struct {
 	layer bijector.Pass[T]
 	base  distribution.BasePass[T]
-	embed *embedding[T]
+	embed *embeddingPass[T]
 	z     bijector.Mat[T]
 }
 
@@ -72,7 +72,7 @@ func (f *Flow[T]) newScorePass(o bijector.PassOptions) *scorePass[T] {
 	return &scorePass[T]{
 		layer: f.layer.NewPass(o),
 		base:  f.base.NewBasePass(o),
-		embed: newEmbedding(f.embedding, o),
+		embed: newEmbeddingPass(f.embedding, o),
 		z:     bijector.NewMat[T](f.dim, o.MaxBatch),
 	}
 }
@@ -89,7 +89,7 @@ func (p *scorePass[T]) logProb(x, cond bijector.Mat[T], logp []float64) {
 type gradPass[T bijector.Float] struct {
 	layer bijector.GradPass[T]
 	base  distribution.BaseGradPass[T]
-	embed *gradEmbedding[T]
+	embed *embeddingGradPass[T]
 	z, dz bijector.Mat[T]
 	grads [][]T
 }
@@ -102,7 +102,7 @@ func (f *Flow[T]) newGradPass(o bijector.PassOptions) *gradPass[T] {
 	p := &gradPass[T]{
 		layer: t.NewGradPass(o),
 		base:  f.base.NewBaseGradPass(o),
-		embed: newGradEmbedding(f.embedding, o),
+		embed: newEmbeddingGradPass(f.embedding, o),
 		z:     bijector.NewMat[T](f.dim, o.MaxBatch),
 		dz:    bijector.NewMat[T](f.dim, o.MaxBatch),
 	}

@@ -81,7 +81,7 @@ func DrawValues[T bijector.Float](g Grid, values []T) (*image.Gray, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
-	h, w := orElse(g.Height, 28), orElse(g.Width, 28)
+	h, w := orDefault(g.Height, 28), orDefault(g.Width, 28)
 	d := h * w
 	if len(values) == 0 || len(values)%d != 0 {
 		return nil, fmt.Errorf("mnist: grid of %d values, want a multiple of %d, the size of an image of %d x %d: %w",
@@ -112,7 +112,7 @@ func drawRows[T bijector.Float](g Grid, in bijector.Input[T], err error) (*image
 	for j := range in.Dim() {
 		y, x := j/l.width*l.scale, j%l.width*l.scale
 		for i, v := range values.Feature(j) {
-			at := l.place(i)
+			at := l.imageOrigin(i)
 			paint(img, at.X+x, at.Y+y, l.scale, grey(v))
 		}
 	}
@@ -154,8 +154,8 @@ type layout struct {
 	picture              image.Point // size
 }
 
-// place is the upper left corner of image i.
-func (l *layout) place(i int) image.Point {
+// imageOrigin is the upper left corner of image i.
+func (l *layout) imageOrigin(i int) image.Point {
 	return image.Pt(l.xs[i%l.cols], l.ys[i/l.cols])
 }
 
@@ -184,7 +184,7 @@ func (g Grid) layout(n int) (*layout, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
-	l := &layout{rows: g.Rows, cols: g.Cols, height: orElse(g.Height, 28), width: orElse(g.Width, 28), scale: orElse(g.Scale, 2)}
+	l := &layout{rows: g.Rows, cols: g.Cols, height: orDefault(g.Height, 28), width: orDefault(g.Width, 28), scale: orDefault(g.Scale, 2)}
 	switch {
 	case l.cols == 0 && l.rows == 0:
 		l.cols = int(math.Ceil(math.Sqrt(float64(n))))
@@ -201,7 +201,7 @@ func (g Grid) layout(n int) (*layout, error) {
 		return nil, fmt.Errorf("mnist: grid of %d x %d with %d row and %d column captions, want no more captions than rows and columns: %w",
 			l.rows, l.cols, len(g.RowCaptions), len(g.ColCaptions), bijector.ErrShape)
 	}
-	gap := max(0, orElse(g.Gap, 4))
+	gap := max(0, orDefault(g.Gap, 4))
 	cellW, cellH := l.width*l.scale, l.height*l.scale
 	tooLarge := func(w, h int64) bool { return w > maxPicture || h > maxPicture || w*h > maxPicture }
 	if tooLarge(int64(l.cols)*int64(cellW+gap), int64(l.rows)*int64(cellH+gap)) {
@@ -211,7 +211,7 @@ func (g Grid) layout(n int) (*layout, error) {
 
 	x, y := gap, gap
 	if len(g.RowCaptions) > 0 {
-		x = widest(g.RowCaptions) + 2*captionGap
+		x = maxCaptionWidth(g.RowCaptions) + 2*captionGap
 	}
 	if len(g.ColCaptions) > 0 {
 		y = basicfont.Face7x13.Height + 2*captionGap
@@ -219,7 +219,7 @@ func (g Grid) layout(n int) (*layout, error) {
 	for c := range l.cols {
 		w := cellW
 		if c < len(g.ColCaptions) {
-			w = max(w, widest(g.ColCaptions[c:c+1]))
+			w = max(w, maxCaptionWidth(g.ColCaptions[c:c+1]))
 		}
 		l.xs = append(l.xs, x+(w-cellW)/2)
 		x += w + gap
@@ -239,20 +239,20 @@ func (g Grid) layout(n int) (*layout, error) {
 func (l *layout) captions(img *image.Gray, g Grid) {
 	face := basicfont.Face7x13
 	pen := font.Drawer{Dst: img, Src: image.NewUniform(color.Gray{Y: captionGrey}), Face: face}
-	left := widest(g.RowCaptions) + captionGap
+	left := maxCaptionWidth(g.RowCaptions) + captionGap
 	for r, s := range g.RowCaptions {
 		base := l.ys[r] + (l.height*l.scale-face.Height)/2 + face.Ascent
-		pen.Dot = fixed.P(left-widest([]string{s}), base)
+		pen.Dot = fixed.P(left-maxCaptionWidth([]string{s}), base)
 		pen.DrawString(s)
 	}
 	for c, s := range g.ColCaptions {
-		pen.Dot = fixed.P(l.xs[c]+(l.width*l.scale-widest([]string{s}))/2, captionGap+face.Ascent)
+		pen.Dot = fixed.P(l.xs[c]+(l.width*l.scale-maxCaptionWidth([]string{s}))/2, captionGap+face.Ascent)
 		pen.DrawString(s)
 	}
 }
 
-// widest is the width of the longest caption in pixels.
-func widest(captions []string) int {
+// maxCaptionWidth is the width of the longest caption in pixels.
+func maxCaptionWidth(captions []string) int {
 	w := 0
 	for _, s := range captions {
 		w = max(w, font.MeasureString(basicfont.Face7x13, s).Ceil())
@@ -260,7 +260,7 @@ func widest(captions []string) int {
 	return w
 }
 
-func orElse(v, otherwise int) int {
+func orDefault(v, otherwise int) int {
 	if v == 0 {
 		return otherwise
 	}

@@ -19,7 +19,7 @@ import (
 
 // Four images of 1 x 2 pixels with every kind of value. AsFortran rearranges its
 // argument in place, so it gets a copy.
-var odd = []float32{0, 1, 0.5, float32(math.NaN()), -3, 7, float32(math.Inf(1)), float32(math.Inf(-1))}
+var edgeValues = []float32{0, 1, 0.5, float32(math.NaN()), -3, 7, float32(math.Inf(1)), float32(math.Inf(-1))}
 
 func TestGridPixels(t *testing.T) {
 	const o = gapGrey
@@ -32,8 +32,8 @@ func TestGridPixels(t *testing.T) {
 		{o, 0, 0, 255, 255, o, 255, 255, 0, 0, o},
 		{o, o, o, o, o, o, o, o, o, o, o},
 	}
-	odd64 := make([]float64, len(odd))
-	for i, v := range odd {
+	odd64 := make([]float64, len(edgeValues))
+	for i, v := range edgeValues {
 		odd64[i] = float64(v)
 	}
 	dense := func(backing any, shape ...int) *tensor.Dense {
@@ -43,14 +43,14 @@ func TestGridPixels(t *testing.T) {
 	inverted := g
 	inverted.Invert = true
 	for name, draw := range map[string]func(g Grid) (*image.Gray, error){
-		"float32":  func(g Grid) (*image.Gray, error) { return g.Draw(dense(odd, 4, 2)) },
+		"float32":  func(g Grid) (*image.Gray, error) { return g.Draw(dense(edgeValues, 4, 2)) },
 		"float64":  func(g Grid) (*image.Gray, error) { return g.Draw(dense(odd64, 4, 2)) },
-		"images":   func(g Grid) (*image.Gray, error) { return g.Draw(dense(odd, 4, 1, 2)) },
-		"channels": func(g Grid) (*image.Gray, error) { return g.Draw(dense(odd, 4, 1, 1, 2)) },
+		"images":   func(g Grid) (*image.Gray, error) { return g.Draw(dense(edgeValues, 4, 1, 2)) },
+		"channels": func(g Grid) (*image.Gray, error) { return g.Draw(dense(edgeValues, 4, 1, 1, 2)) },
 		"column-major": func(g Grid) (*image.Gray, error) {
-			return g.Draw(tensor.New(tensor.WithShape(4, 2), tensor.AsFortran(slices.Clone(odd))))
+			return g.Draw(tensor.New(tensor.WithShape(4, 2), tensor.AsFortran(slices.Clone(edgeValues))))
 		},
-		"values":   func(g Grid) (*image.Gray, error) { return DrawValues(g, odd) },
+		"values":   func(g Grid) (*image.Gray, error) { return DrawValues(g, edgeValues) },
 		"values64": func(g Grid) (*image.Gray, error) { return DrawValues(g, odd64) },
 	} {
 		img, err := draw(g)
@@ -196,7 +196,7 @@ func TestWritePNG(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := Grid{Height: 1, Width: 2, Gap: 1}
-	x := tensor.New(tensor.WithShape(4, 2), tensor.WithBacking(odd))
+	x := tensor.New(tensor.WithShape(4, 2), tensor.WithBacking(edgeValues))
 	if err := g.WritePNG(path, x); err != nil {
 		t.Fatal(err)
 	}

@@ -88,13 +88,13 @@ func readIDX(r io.Reader, size []uint32, first int) ([]uint8, error) {
 	if len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
 		// An error of gzip's is about damaged data unless it is the source's.
 		if in, err = gzip.NewReader(br); err != nil {
-			return nil, damaged(err, "the gzip header")
+			return nil, readError(err, "the gzip header")
 		}
 	}
 	if err := readHeader(in, size); err != nil {
 		return nil, err
 	}
-	want, err := payload(size)
+	want, err := payloadSize(size)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func readIDX(r io.Reader, size []uint32, first int) ([]uint8, error) {
 	case err == nil, errors.Is(err, gzip.ErrHeader):
 		return nil, fmt.Errorf("%w: trailing bytes after the %d that the header %v announces", ErrFormat, want, size)
 	case err != io.EOF:
-		return nil, damaged(err, fmt.Sprintf("the end, after all %d bytes of data (truncated there, or trailing bytes)", want))
+		return nil, readError(err, fmt.Sprintf("the end, after all %d bytes of data (truncated there, or trailing bytes)", want))
 	}
 	return data, nil
 }
@@ -124,7 +124,7 @@ func readHeader(r io.Reader, size []uint32) error {
 		}
 	}
 	if err != nil {
-		return damaged(err, fmt.Sprintf("byte %d of the header, which has %d", n, len(h)))
+		return readError(err, fmt.Sprintf("byte %d of the header, which has %d", n, len(h)))
 	}
 	for i := range size {
 		size[i] = binary.BigEndian.Uint32(h[4+4*i:])
@@ -148,9 +148,9 @@ func checkMagic(h []byte, dims int) error {
 	return nil
 }
 
-// payload returns the number of bytes that the sizes announce, between 1 and
+// payloadSize returns the number of bytes that the sizes announce, between 1 and
 // MaxBytes.
-func payload(size []uint32) (int, error) {
+func payloadSize(size []uint32) (int, error) {
 	total := uint64(1)
 	for _, s := range size {
 		if s == 0 {
@@ -173,7 +173,7 @@ func readExactly(r io.Reader, n, first int) ([]uint8, error) {
 		chunk := make([]uint8, min(max(first, got), n-got))
 		m, err := io.ReadFull(r, chunk)
 		if got += m; err != nil {
-			return nil, damaged(err, fmt.Sprintf("byte %d of the data, which should have %d", got, n))
+			return nil, readError(err, fmt.Sprintf("byte %d of the data, which should have %d", got, n))
 		}
 		chunks = append(chunks, chunk)
 	}
@@ -187,9 +187,9 @@ func readExactly(r io.Reader, n, first int) ([]uint8, error) {
 	return data, nil
 }
 
-// damaged says where reading failed. What the data is to blame for wraps
+// readError says where reading failed. What the data is to blame for wraps
 // ErrFormat; a failure of the source itself does not.
-func damaged(err error, where string) error {
+func readError(err error, where string) error {
 	var corrupt flate.CorruptInputError
 	switch {
 	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):

@@ -10,25 +10,25 @@ import (
 	"github.com/bijou-flow/bijou/internal/nn"
 )
 
-// autoregress returns both directions of an autoregressive layer. The inverse
+// autoregressiveFuncs returns both directions of an autoregressive layer. The inverse
 // holds the net's hidden layers once for each feature: Dim times the operators,
 // over the same weights.
-func autoregress[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok bool) {
-	a, isSkeleton := l.(skeleton[T])
+func autoregressiveFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b layerFunc, ok bool) {
+	a, isSkeleton := l.(couplingLayer[T])
 	if !isSkeleton {
 		return nil, nil, false
 	}
 	d := l.Dim()
-	factors := shared(a.Params())
-	var of func(features int, factors []float64) transform // for all features, or for one
+	factors := sharedParams(a.Params())
+	var of func(features int, factors []float64) elementwiseTransform // for all features, or for one
 	switch l := l.(type) {
 	case *autoregressive.Affine[T]:
 		s := l.Spec().(autoregressive.AffineSpec)
-		of = func(m int, factors []float64) transform { return scaleShift(s.Scale, s.Clamp, m, factors) }
+		of = func(m int, factors []float64) elementwiseTransform { return scaleShift(s.Scale, s.Clamp, m, factors) }
 	case *autoregressive.Spline[T]:
 		s := l.Spec().(autoregressive.SplineSpec)
 		q := coupling.SplineSpec{Bins: s.Bins, Bound: s.Bound, MinWidth: s.MinWidth, MinHeight: s.MinHeight, MinSlope: s.MinSlope}
-		of = func(m int, _ []float64) transform { return newSpline(q, m) }
+		of = func(m int, _ []float64) elementwiseTransform { return newSpline(q, m) }
 	default:
 		return nil, nil, false
 	}
@@ -37,7 +37,7 @@ func autoregress[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok
 	for i, k := range a.Buffers()[0].Data.([]int64) {
 		order[i] = int(k)
 	}
-	there, back := permute(order)
+	there, back := permuteFuncs(order)
 	all := of(d, factors)
 	f = func(g *Graph, x, context Value) (z, logDet Value) {
 		x, _ = there(g, x, Value{})

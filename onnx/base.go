@@ -63,5 +63,5 @@ func standardise[T bijector.Float](g *Graph, z Value, s distribution.NormalSpec,
 		scale[j], centre[j] = 1/sd, loc
 		total -= math.Log(sd)
 	}
-	return fixed(scale, centre, total)(g, z, Value{})
+	return scaleShiftFunc(scale, centre, total)(g, z, Value{})
 }

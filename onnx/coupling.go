@@ -11,22 +11,22 @@ import (
 	"github.com/bijou-flow/bijou/coupling"
 )
 
-// transform moves m features by parameters theta, (n, Params*m) with parameter
+// elementwiseTransform moves m features by parameters theta, (n, Params*m) with parameter
 // p of feature j at p*m + j; the results are (n, m).
-type transform struct {
+type elementwiseTransform struct {
 	forward, inverse func(g *Graph, x, theta Value) (y, logSlope Value)
 }
 
-// skeleton is what all couplings offer.
-type skeleton[T bijector.Float] interface {
+// couplingLayer is what all couplings offer.
+type couplingLayer[T bijector.Float] interface {
 	bijector.Layer[T]
 	bijector.Stateful[T]
-	Conditioner() bijector.Map[T]
+	Conditioner() bijector.Network[T]
 }
 
-// couple returns both directions of a coupling.
-func couple[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok bool) {
-	c, ok := l.(skeleton[T])
+// couplingFuncs returns both directions of a coupling.
+func couplingFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b layerFunc, ok bool) {
+	c, ok := l.(couplingLayer[T])
 	if !ok {
 		return nil, nil, false
 	}
@@ -39,13 +39,13 @@ func couple[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok bool
 		}
 	}
 	m := len(moved)
-	var t transform
+	var t elementwiseTransform
 	switch l := l.(type) {
 	case *coupling.Additive[T]:
 		t = shift
 	case *coupling.Affine[T]:
 		s := l.Spec().(coupling.AffineSpec)
-		t = scaleShift(s.Scale, s.Clamp, m, shared(l.Params()))
+		t = scaleShift(s.Scale, s.Clamp, m, sharedParams(l.Params()))
 		if s.Reverse {
 			t.forward, t.inverse = t.inverse, t.forward
 		}
@@ -59,7 +59,7 @@ func couple[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok bool
 	for i, k := range append(append(order, kept...), moved...) {
 		at[k] = i
 	}
-	run := func(move func(g *Graph, x, theta Value) (y, logSlope Value)) step {
+	run := func(move func(g *Graph, x, theta Value) (y, logSlope Value)) layerFunc {
 		return func(g *Graph, x, context Value) (z, logDet Value) {
 			k := g.Select(x, kept)
 			theta := network(g, c.Conditioner(), g.Concat(1, context, k))
@@ -73,8 +73,8 @@ func couple[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b step, ok bool
 	return run(t.forward), run(t.inverse), true
 }
 
-// shared are the parameters that a coupling's transform learns for all samples.
-func shared[T bijector.Float](params []bijector.Param[T]) []float64 {
+// sharedParams are the parameters that a coupling's transform learns for all samples.
+func sharedParams[T bijector.Float](params []bijector.Param[T]) []float64 {
 	for _, p := range params {
 		if p.Name == "shared" {
 			return widen(p.Data)
@@ -84,14 +84,14 @@ func shared[T bijector.Float](params []bijector.Param[T]) []float64 {
 }
 
 // shift is the additive transform.
-var shift = transform{
+var shift = elementwiseTransform{
 	forward: func(g *Graph, x, theta Value) (y, logSlope Value) { return g.Add(x, theta), Value{} },
 	inverse: func(g *Graph, y, theta Value) (x, logSlope Value) { return g.Sub(y, theta), Value{} },
 }
 
 // scaleShift is y = x exp(s) + t with theta = (r, t) for m features. factors
 // are those of a learned-tanh, nil for none.
-func scaleShift(scale string, clamp float64, m int, factors []float64) transform {
+func scaleShift(scale string, clamp float64, m int, factors []float64) elementwiseTransform {
 	logScale := func(g *Graph, theta Value) (s, t Value) {
 		r := g.Slice(theta, 1, 0, m)
 		t = g.Slice(theta, 1, m, 2*m)
@@ -121,7 +121,7 @@ func scaleShift(scale string, clamp float64, m int, factors []float64) transform
 		g.Fail(fmt.Errorf("onnx: the scale %q has no form in ONNX: %w", scale, ErrUnsupported))
 		return r, t
 	}
-	return transform{
+	return elementwiseTransform{
 		forward: func(g *Graph, x, theta Value) (y, logSlope Value) {
 			s, t := logScale(g, theta)
 			return g.Add(g.Mul(x, g.Exp(s)), t), s

@@ -103,13 +103,13 @@ func TestEveryMap(t *testing.T) {
 		"coupling.convnet":    `{"in_channels":1,"out_channels":1,"height":1,"width":2,"hidden":2,"blocks":1}`,
 		"autoregressive.made": `{"features":2,"params":1,"hidden":[3]}`,
 	}
-	for _, name := range registry.Names(registry.Maps) {
-		m, err := registry.NewMap[float64](name, []byte(maps[name]))
+	for _, name := range registry.Names(registry.Networks) {
+		m, err := registry.NewNetwork[float64](name, []byte(maps[name]))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		c, err := coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: 4}, func(int, int) (bijector.Map[float64], error) { return m, nil })
+		c, err := coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: 4}, func(int, int) (bijector.Network[float64], error) { return m, nil })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -8,8 +8,8 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// curve returns both directions of an elementwise layer.
-func curve[T bijector.Float](l bijector.Layer[T]) (f, b step, ok bool) {
+// elementwiseFuncs returns both directions of an elementwise layer.
+func elementwiseFuncs[T bijector.Float](l bijector.Layer[T]) (f, b layerFunc, ok bool) {
 	d := l.Dim()
 	var up, down func(g *Graph, v Value) (w, logSlope Value)
 	switch l := l.(type) {
@@ -17,15 +17,15 @@ func curve[T bijector.Float](l bijector.Layer[T]) (f, b step, ok bool) {
 		up, down = sigmoid, logit(0)
 	case *bijector.Logit[T]:
 		alpha := l.Spec().(bijector.LogitSpec).Alpha
-		up, down = logit(alpha), unlogit(alpha)
+		up, down = logit(alpha), inverseLogit(alpha)
 	case *bijector.Tanh[T]:
 		up, down = tanh, atanh
 	case *bijector.Softplus[T]:
-		up, down = softplus, unsoftplus
+		up, down = softplus, inverseSoftplus
 	default:
 		return nil, nil, false
 	}
-	each := func(f func(g *Graph, v Value) (w, logSlope Value)) step {
+	each := func(f func(g *Graph, v Value) (w, logSlope Value)) layerFunc {
 		return func(g *Graph, x, _ Value) (z, logDet Value) {
 			z, s := f(g, x)
 			return z, g.Sum(s, d)
@@ -36,7 +36,7 @@ func curve[T bijector.Float](l bijector.Layer[T]) (f, b step, ok bool) {
 
 // sigmoid has the log-slope log s(v)(1-s(v)) = -|v| - 2 log(1+e^-|v|).
 func sigmoid(g *Graph, v Value) (w, logSlope Value) {
-	return g.Sigmoid(v), g.Sub(g.Times(g.decay(v), -2), g.Abs(v))
+	return g.Sigmoid(v), g.Sub(g.Times(g.softplusNegAbs(v), -2), g.Abs(v))
 }
 
 // logit is log y - log(1-y) of y = alpha + (1-2 alpha) v.
@@ -52,7 +52,7 @@ func logit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
 	}
 }
 
-func unlogit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
+func inverseLogit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
 	width := 1 - 2*alpha
 	return func(g *Graph, v Value) (w, logSlope Value) {
 		y, s := sigmoid(g, v)
@@ -63,7 +63,7 @@ func unlogit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
 // tanh has the log-slope log(1-tanh^2) = 2 (log 2 - |v| - log(1+e^-2|v|)).
 func tanh(g *Graph, v Value) (w, logSlope Value) {
 	a := g.Abs(v)
-	s := g.Add(a, g.decay(g.Times(v, 2)))
+	s := g.Add(a, g.softplusNegAbs(g.Times(v, 2)))
 	return g.Tanh(v), g.Times(g.Plus(s, -math.Ln2), -2)
 }
 
@@ -74,11 +74,11 @@ func atanh(g *Graph, v Value) (w, logSlope Value) {
 
 // softplus has the log-slope log sigmoid(v) = min(v, 0) - log(1+e^-|v|).
 func softplus(g *Graph, v Value) (w, logSlope Value) {
-	positive, l := g.Relu(v), g.decay(v)
+	positive, l := g.Relu(v), g.softplusNegAbs(v)
 	return g.Add(positive, l), g.Sub(g.Sub(v, positive), l)
 }
 
-func unsoftplus(g *Graph, v Value) (w, logSlope Value) {
+func inverseSoftplus(g *Graph, v Value) (w, logSlope Value) {
 	l := g.logRest(v)
 	return g.Add(v, l), g.Neg(l)
 }

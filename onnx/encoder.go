@@ -15,12 +15,12 @@ import (
 func encode[T bijector.Float](g *Graph, e autoencoder.Encoder[T]) (z Value, width int) {
 	switch e := e.(type) {
 	case *autoencoder.Autoencoder[T]:
-		encoder, _ := e.Maps()
+		encoder, _ := e.Networks()
 		return network(g, encoder, g.input("x", e.Dim())), e.Embedding()
 	case *autoencoder.PCA[T]:
 		p := pcaOf(g, e)
 		centred := g.Sub(g.input("x", p.in), g.Row(p.mean))
-		return g.Linear(centred, p.down, nil, p.in, p.out), p.out
+		return g.Linear(centred, p.encode, nil, p.in, p.out), p.out
 	case *autoencoder.Identity[T]:
 		return g.input("x", e.Embedding()), e.Embedding()
 	}
@@ -33,11 +33,11 @@ func encode[T bijector.Float](g *Graph, e autoencoder.Encoder[T]) (z Value, widt
 func decode[T bijector.Float](g *Graph, d autoencoder.Decoder[T]) (x Value, width int) {
 	switch d := d.(type) {
 	case *autoencoder.Autoencoder[T]:
-		_, decoder := d.Maps()
+		_, decoder := d.Networks()
 		return g.Sigmoid(network(g, decoder, g.input("z", d.Embedding()))), d.Dim()
 	case *autoencoder.PCA[T]:
 		p := pcaOf(g, d)
-		y := g.MatMul(g.input("z", p.out), g.Constant(p.back, p.out, p.in))
+		y := g.MatMul(g.input("z", p.out), g.Constant(p.decode, p.out, p.in))
 		return g.Add(y, g.Row(p.mean)), p.in
 	case *autoencoder.Identity[T]:
 		return g.input("z", d.Embedding()), d.Embedding()
@@ -48,8 +48,8 @@ func decode[T bijector.Float](g *Graph, d autoencoder.Decoder[T]) (x Value, widt
 
 // pca is a PCA's two maps, (out, in) both, whitening folded in.
 type pca struct {
-	in, out          int
-	mean, down, back []float64
+	in, out              int
+	mean, encode, decode []float64
 }
 
 func pcaOf[T bijector.Float](g *Graph, p *autoencoder.PCA[T]) pca {
@@ -68,7 +68,7 @@ func pcaOf[T bijector.Float](g *Graph, p *autoencoder.PCA[T]) pca {
 		if s.Whiten {
 			scale = math.Sqrt(variance[i/s.In])
 		}
-		m.down, m.back = append(m.down, v/scale), append(m.back, v*scale)
+		m.encode, m.decode = append(m.encode, v/scale), append(m.decode, v*scale)
 	}
 	return m
 }

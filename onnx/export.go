@@ -54,12 +54,12 @@ func Export[T bijector.Float](w io.Writer, flow *flow.Flow[T], d Direction) erro
 	}
 	if d == Inverse {
 		v, _ = inverse(g, flow.Layer(), v, context)
-		return g.write(w, "the inverse of a normalizing flow, latent to data", result{out, v, []int{flow.Dim()}})
+		return g.write(w, "the inverse of a normalizing flow, latent to data", graphOutput{out, v, []int{flow.Dim()}})
 	}
 	v, logDet := forward(g, flow.Layer(), v, context)
 	logp := g.Add(baseLogProb(g, flow.Base(), v, context), logDet)
 	logp = g.Op("Reshape", nil, logp, g.Ints(-1))
-	return g.write(w, "a normalizing flow, data to latent and log-density in nats", result{out, v, []int{flow.Dim()}}, result{"log_prob", logp, nil})
+	return g.write(w, "a normalizing flow, data to latent and log-density in nats", graphOutput{out, v, []int{flow.Dim()}}, graphOutput{"log_prob", logp, nil})
 }
 
 // ExportEncoder writes an encoder: "x" (n, d) to "z" (n, embedding). Images
@@ -67,14 +67,14 @@ func Export[T bijector.Float](w io.Writer, flow *flow.Flow[T], d Direction) erro
 func ExportEncoder[T bijector.Float](w io.Writer, e autoencoder.Encoder[T]) error {
 	g := newGraph(elemOf[T]())
 	z, out := encode[T](g, e)
-	return g.write(w, "an encoder, data to embedding", result{"z", z, []int{out}})
+	return g.write(w, "an encoder, data to embedding", graphOutput{"z", z, []int{out}})
 }
 
 // ExportDecoder writes a decoder: "z" (n, embedding) to "x" (n, d).
 func ExportDecoder[T bijector.Float](w io.Writer, d autoencoder.Decoder[T]) error {
 	g := newGraph(elemOf[T]())
 	x, out := decode[T](g, d)
-	return g.write(w, "a decoder, embedding to data", result{"x", x, []int{out}})
+	return g.write(w, "a decoder, embedding to data", graphOutput{"x", x, []int{out}})
 }
 
 func elemOf[T bijector.Float]() int64 {
@@ -84,15 +84,15 @@ func elemOf[T bijector.Float]() int64 {
 	return elemDouble
 }
 
-// result is an output of a model: n rows of dims.
-type result struct {
+// graphOutput is an output of a model: n rows of dims.
+type graphOutput struct {
 	name string
 	Value
 	dims []int
 }
 
 // write encodes what the results need.
-func (g *Graph) write(w io.Writer, doc string, results ...result) error {
+func (g *Graph) write(w io.Writer, doc string, results ...graphOutput) error {
 	for i, r := range results {
 		results[i].Value = g.Op("Identity", nil, r.Value) // a result may be an input
 		g.nodes[len(g.nodes)-1].out[0] = r.name

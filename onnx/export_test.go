@@ -184,16 +184,16 @@ func TestSameModelSameBytes(t *testing.T) {
 	}
 }
 
-// swirl is a layer without a form in ONNX; turn has one.
-type swirl struct{ bijector.Layer[float64] }
+// unsupportedLayer is a layer without a form in ONNX; turn has one.
+type unsupportedLayer struct{ bijector.Layer[float64] }
 
-type turn struct{ bijector.Layer[float64] }
+type exportableLayer struct{ bijector.Layer[float64] }
 
-func (turn) ExportForward(g *onnx.Graph, x, _ onnx.Value) (z, logDet onnx.Value) {
+func (exportableLayer) ExportForward(g *onnx.Graph, x, _ onnx.Value) (z, logDet onnx.Value) {
 	return g.Op("Sin", nil, x), onnx.Value{}
 }
 
-func (turn) ExportInverse(g *onnx.Graph, z, _ onnx.Value) (x, logDet onnx.Value) {
+func (exportableLayer) ExportInverse(g *onnx.Graph, z, _ onnx.Value) (x, logDet onnx.Value) {
 	return g.Op("Cos", nil, z), onnx.Value{}
 }
 
@@ -207,7 +207,7 @@ func identity(t *testing.T) bijector.Layer[float64] {
 }
 
 func TestOutsideLayers(t *testing.T) {
-	f := testkit.Must(flow.New[float64](turn{identity(t)}, distribution.StandardNormal[float64](4)))
+	f := testkit.Must(flow.New[float64](exportableLayer{identity(t)}, distribution.StandardNormal[float64](4)))
 	for d, op := range map[onnx.Direction]string{onnx.Forward: "Sin", onnx.Inverse: "Cos"} {
 		var ops []string
 		for _, n := range texts(t, graphOf(t, export(t, f, d)), 1) {
@@ -221,8 +221,8 @@ func TestOutsideLayers(t *testing.T) {
 
 func TestWhatCannotBeExported(t *testing.T) {
 	var b bytes.Buffer
-	err := onnx.Export(&b, testkit.Must(flow.New[float64](swirl{identity(t)}, distribution.StandardNormal[float64](4))), onnx.Forward)
-	if !errors.Is(err, onnx.ErrUnsupported) || !strings.Contains(err.Error(), "swirl") {
+	err := onnx.Export(&b, testkit.Must(flow.New[float64](unsupportedLayer{identity(t)}, distribution.StandardNormal[float64](4))), onnx.Forward)
+	if !errors.Is(err, onnx.ErrUnsupported) || !strings.Contains(err.Error(), "unsupportedLayer") {
 		t.Errorf("an unknown layer: %v, want ErrUnsupported with its type", err)
 	}
 	if b.Len() > 0 {

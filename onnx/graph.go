@@ -23,13 +23,13 @@ type Attr struct {
 // Graph collects operators and constants. Its methods return the name of what
 // they add; nothing is computed. Values are batch first: (n, features).
 type Graph struct {
-	elem      int64
-	nodes     []node
-	constants []constant
-	known     map[string]Value // constants by content
-	inputs    []message
-	bytes     int
-	err       error
+	elem               int64
+	nodes              []node
+	constants          []constant
+	constantsByContent map[string]Value // constants by content
+	inputs             []message
+	constantBytes      int
+	err                error
 }
 
 type node struct {
@@ -43,7 +43,7 @@ type constant struct {
 	data message
 }
 
-func newGraph(elem int64) *Graph { return &Graph{elem: elem, known: map[string]Value{}} }
+func newGraph(elem int64) *Graph { return &Graph{elem: elem, constantsByContent: map[string]Value{}} }
 
 // Fail notes that the model cannot be exported; the first note is what Export
 // returns.
@@ -75,7 +75,7 @@ const maxBytes = 1 << 31
 
 // Constant adds an array in the model's element type.
 func (g *Graph) Constant(values []float64, shape ...int) Value {
-	return g.constant(g.elem, shape, raw(g.elem, values))
+	return g.constant(g.elem, shape, encodeFloats(g.elem, values))
 }
 
 // Number adds a constant that broadcasts over rows and features.
@@ -86,21 +86,21 @@ func (g *Graph) Row(values []float64) Value { return g.Constant(values, 1, len(v
 
 // Ints adds a vector of int64.
 func (g *Graph) Ints(values ...int) Value {
-	return g.constant(elemInt64, []int{len(values)}, rawInts(values))
+	return g.constant(elemInt64, []int{len(values)}, encodeInts(values))
 }
 
 func (g *Graph) constant(elem int64, shape []int, raw []byte) Value {
-	if g.bytes += len(raw); g.bytes >= maxBytes-1<<20 {
+	if g.constantBytes += len(raw); g.constantBytes >= maxBytes-1<<20 {
 		g.Fail(fmt.Errorf("onnx: the model has more than 2 GiB of weights, which the format cannot hold: %w", ErrUnsupported))
 		return Value{"c"}
 	}
 	key := fmt.Sprint(elem, shape, ":") + string(raw)
-	if v, ok := g.known[key]; ok {
+	if v, ok := g.constantsByContent[key]; ok {
 		return v
 	}
 	v := Value{"c" + strconv.Itoa(len(g.constants))}
 	g.constants = append(g.constants, constant{v.name, tensorOf(v.name, elem, shape, raw)})
-	g.known[key] = v
+	g.constantsByContent[key] = v
 	return v
 }
 

@@ -18,22 +18,22 @@ type Layer interface {
 	ExportInverse(g *Graph, z, context Value) (x, logDet Value)
 }
 
-// step is a layer in one direction.
-type step func(g *Graph, x, context Value) (z, logDet Value)
+// layerFunc is a layer in one direction.
+type layerFunc func(g *Graph, x, context Value) (z, logDet Value)
 
 func forward[T bijector.Float](g *Graph, l bijector.Layer[T], x, context Value) (z, logDet Value) {
-	f, _ := exporter(g, l)
+	f, _ := layerFuncs(g, l)
 	return f(g, x, context)
 }
 
 func inverse[T bijector.Float](g *Graph, l bijector.Layer[T], z, context Value) (x, logDet Value) {
-	_, b := exporter(g, l)
+	_, b := layerFuncs(g, l)
 	return b(g, z, context)
 }
 
-// exporter returns both directions of a layer. One that there is no form for
+// layerFuncs returns both directions of a layer. One that there is no form for
 // fails the graph.
-func exporter[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inverse step) {
+func layerFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inverse layerFunc) {
 	if l.ContextDim() == 0 {
 		defer func() { forward, inverse = unconditional(forward), unconditional(inverse) }()
 	}
@@ -41,28 +41,28 @@ func exporter[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inverse
 	case Layer:
 		return l.ExportForward, l.ExportInverse
 	case *bijector.Chain[T]:
-		return chain(l)
+		return chainFuncs(l)
 	case *bijector.Inverted[T]:
-		f, b := exporter(g, l.Members()[0])
+		f, b := layerFuncs(g, l.Members()[0])
 		return b, f
 	case *bijector.Part[T]:
-		return part(g, l)
+		return partFuncs(g, l)
 	case interface{ Indices() []int }: // Permute, Squeeze
-		return permute(l.Indices())
+		return permuteFuncs(l.Indices())
 	case *bijector.LU[T]:
-		return affineMap(l)
+		return luFuncs(l)
 	case *bijector.Conv1x1[T]:
-		return pointwise(l)
+		return conv1x1Funcs(l)
 	case bijector.Diagonal:
-		return diagonal(l, l.(bijector.Layer[T]).Dim())
+		return diagonalFuncs(l, l.(bijector.Layer[T]).Dim())
 	}
-	if f, b, ok := curve(l); ok {
+	if f, b, ok := elementwiseFuncs(l); ok {
 		return f, b
 	}
-	if f, b, ok := autoregress(g, l); ok {
+	if f, b, ok := autoregressiveFuncs(g, l); ok {
 		return f, b
 	}
-	if f, b, ok := couple(g, l); ok {
+	if f, b, ok := couplingFuncs(g, l); ok {
 		return f, b
 	}
 	g.Fail(fmt.Errorf("onnx: a %T has no form in ONNX; give it ExportForward and ExportInverse: %w", l, ErrUnsupported))
@@ -71,11 +71,11 @@ func exporter[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inverse
 }
 
 // unconditional keeps the context of a chain from members that take none.
-func unconditional(s step) step {
+func unconditional(s layerFunc) layerFunc {
 	return func(g *Graph, x, _ Value) (z, logDet Value) { return s(g, x, Value{}) }
 }
 
-func chain[T bijector.Float](c *bijector.Chain[T]) (f, b step) {
+func chainFuncs[T bijector.Float](c *bijector.Chain[T]) (f, b layerFunc) {
 	members := c.Members()
 	f = func(g *Graph, x, context Value) (z, logDet Value) {
 		for _, m := range members {
@@ -96,10 +96,10 @@ func chain[T bijector.Float](c *bijector.Chain[T]) (f, b step) {
 	return f, b
 }
 
-// part applies a step to a range of features.
-func part[T bijector.Float](g *Graph, p *bijector.Part[T]) (f, b step) {
+// partFuncs applies a step to a range of features.
+func partFuncs[T bijector.Float](g *Graph, p *bijector.Part[T]) (f, b layerFunc) {
 	s := p.Spec().(bijector.PartSpec)
-	within := func(inner step) step {
+	within := func(inner layerFunc) layerFunc {
 		return func(g *Graph, x, context Value) (z, logDet Value) {
 			var before, after Value
 			if s.Lo > 0 {
@@ -112,26 +112,26 @@ func part[T bijector.Float](g *Graph, p *bijector.Part[T]) (f, b step) {
 			return g.Concat(1, before, z, after), logDet
 		}
 	}
-	f, b = exporter(g, p.Members()[0])
+	f, b = layerFuncs(g, p.Members()[0])
 	return within(f), within(b)
 }
 
-func permute(order []int) (f, b step) {
+func permuteFuncs(order []int) (f, b layerFunc) {
 	back := make([]int, len(order))
 	for j, k := range order {
 		back[k] = j
 	}
-	return reorder(order), reorder(back)
+	return gatherFeatures(order), gatherFeatures(back)
 }
 
-func reorder(order []int) step {
+func gatherFeatures(order []int) layerFunc {
 	return func(g *Graph, x, _ Value) (z, logDet Value) { return g.Select(x, order), Value{} }
 }
 
-// diagonal is z = a (x - c), x = (z - b)/a of z = a x + b with c = -b/a: the
+// diagonalFuncs is z = a (x - c), x = (z - b)/a of z = a x + b with c = -b/a: the
 // difference of what may be close comes first. Where c is out of range, it is
 // a x + b.
-func diagonal(l bijector.Diagonal, dim int) (f, b step) {
+func diagonalFuncs(l bijector.Diagonal, dim int) (f, b layerFunc) {
 	scale, shift := make([]float64, dim), make([]float64, dim)
 	back, centre := make([]float64, dim), make([]float64, dim)
 	total, far := 0.0, false
@@ -142,7 +142,7 @@ func diagonal(l bijector.Diagonal, dim int) (f, b step) {
 		far = far || !(math.Abs(centre[j]) <= math.MaxFloat32)
 		total += logA
 	}
-	f, b = fixed(scale, centre, total), fixed(back, shift, -total)
+	f, b = scaleShiftFunc(scale, centre, total), scaleShiftFunc(back, shift, -total)
 	if far {
 		f = func(g *Graph, x, _ Value) (z, _ Value) {
 			return g.Add(g.Mul(x, g.Row(scale)), g.Row(shift)), g.Number(total)
@@ -151,8 +151,8 @@ func diagonal(l bijector.Diagonal, dim int) (f, b step) {
 	return f, b
 }
 
-// fixed is scale (x - centre).
-func fixed(scale, centre []float64, logDet float64) step {
+// scaleShiftFunc is scale (x - centre).
+func scaleShiftFunc(scale, centre []float64, logDet float64) layerFunc {
 	return func(g *Graph, x, _ Value) (z, _ Value) {
 		return g.Mul(g.Minus(x, centre), g.Row(scale)), g.Number(logDet)
 	}

@@ -48,8 +48,8 @@ func matrixOf[T bijector.Float](l *bijector.LU[T]) matrix {
 	return m
 }
 
-// affineMap is z = W x + b.
-func affineMap[T bijector.Float](l *bijector.LU[T]) (f, b step) {
+// luFuncs is z = W x + b.
+func luFuncs[T bijector.Float](l *bijector.LU[T]) (f, b layerFunc) {
 	m := matrixOf(l)
 	f = func(g *Graph, x, _ Value) (z, logDet Value) {
 		return g.Linear(x, m.w, m.bias, m.d, m.d), g.Number(m.logDet)
@@ -60,8 +60,8 @@ func affineMap[T bijector.Float](l *bijector.LU[T]) (f, b step) {
 	return f, b
 }
 
-// pointwise is the same map at each pixel, of (channels, pixels).
-func pointwise[T bijector.Float](l *bijector.Conv1x1[T]) (f, b step) {
+// conv1x1Funcs is the same map at each pixel, of (channels, pixels).
+func conv1x1Funcs[T bijector.Float](l *bijector.Conv1x1[T]) (f, b layerFunc) {
 	c, h, w := l.InShape()
 	m, pixels := matrixOf(l.LU), h*w
 	total := float64(pixels) * m.logDet

@@ -16,7 +16,7 @@ type Map interface {
 }
 
 // network is the image of x under a map.
-func network[T bijector.Float](g *Graph, m bijector.Map[T], x Value) Value {
+func network[T bijector.Float](g *Graph, m bijector.Network[T], x Value) Value {
 	switch m := nn.Inner(m).(type) {
 	case Map:
 		return m.ExportMap(g, x)

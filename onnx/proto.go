@@ -102,8 +102,8 @@ func modelOf(graph message, doc string) message {
 	return m
 }
 
-// raw encodes values in an element type.
-func raw(elem int64, values []float64) []byte {
+// encodeFloats encodes values in an element type.
+func encodeFloats(elem int64, values []float64) []byte {
 	if elem == elemDouble {
 		out := make([]byte, 0, 8*len(values))
 		for _, v := range values {
@@ -118,7 +118,7 @@ func raw(elem int64, values []float64) []byte {
 	return out
 }
 
-func rawInts(values []int) []byte {
+func encodeInts(values []int) []byte {
 	out := make([]byte, 0, 8*len(values))
 	for _, v := range values {
 		out = binary.LittleEndian.AppendUint64(out, uint64(v))

@@ -17,7 +17,7 @@ type spline struct {
 	minWidth, minHeight, minSlope float64
 }
 
-func newSpline(s coupling.SplineSpec, m int) transform {
+func newSpline(s coupling.SplineSpec, m int) elementwiseTransform {
 	or := func(v, otherwise float64) float64 {
 		if v == 0 {
 			return otherwise
@@ -28,7 +28,7 @@ func newSpline(s coupling.SplineSpec, m int) transform {
 		bins: int(or(float64(s.Bins), 8)), m: m, bound: or(s.Bound, 5),
 		minWidth: or(s.MinWidth, 1e-3), minHeight: or(s.MinHeight, 1e-3), minSlope: or(s.MinSlope, 1e-3),
 	}
-	return transform{q.forward, q.inverse}
+	return elementwiseTransform{q.forward, q.inverse}
 }
 
 // bin is the bin of each value, (n, 1, m) each: its corner, its size, and the
@@ -59,13 +59,13 @@ func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 	}
 	chosen := g.Sub(at(g.Add(lo, reach(-far, 0))), at(g.Add(hi, reach(0, far))))
 	pick := func(all Value) Value {
-		return g.times3(g.Op("ReduceMean", []Attr{{"axes", []int{1}}, {"keepdims", 1}}, g.Mul(chosen, all)), float64(k))
+		return g.times3D(g.Op("ReduceMean", []Attr{{"axes", []int{1}}, {"keepdims", 1}}, g.Mul(chosen, all)), float64(k))
 	}
 	// A slope of 1 comes from raw = 0; the outermost knots have it.
 	shift := math.Log(math.Expm1(1 - q.minSlope))
 	raw := g.Op("Min", nil, g.Slice(theta, 1, 2*k, 3*k-1), g.Constant([]float64{1 / q.minSlope}, 1, 1, 1))
-	slopes := g.plus3(g.softplus3(g.plus3(raw, shift)), q.minSlope)
-	one := g.plus3(g.times3(g.Slice(theta, 1, 0, 1), 0), 1)
+	slopes := g.plus3D(g.softplus3D(g.plus3D(raw, shift)), q.minSlope)
+	one := g.plus3D(g.times3D(g.Slice(theta, 1, 0, 1), 0), 1)
 	var b bin
 	b.left, b.bottom = pick(left), pick(bottom)
 	b.width, b.height = pick(widths), pick(heights)
@@ -77,42 +77,42 @@ func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 // the difference of two ends has fewer digits.
 func (q spline) knots(g *Graph, raw Value, least float64) (lo, hi, sizes Value) {
 	spread := 2*q.bound - 2*q.bound*least*float64(q.bins)
-	sizes = g.plus3(g.times3(g.Op("Softmax", []Attr{{"axis", 1}}, raw), spread), 2*q.bound*least)
-	sums := g.plus3(g.Op("CumSum", nil, sizes, g.scalar(1)), -q.bound)
+	sizes = g.plus3D(g.times3D(g.Op("Softmax", []Attr{{"axis", 1}}, raw), spread), 2*q.bound*least)
+	sums := g.plus3D(g.Op("CumSum", nil, sizes, g.scalar(1)), -q.bound)
 	inner := g.Slice(sums, 1, 0, q.bins-1)
-	zero := g.times3(g.Slice(raw, 1, 0, 1), 0)
-	return g.Concat(1, g.plus3(zero, -q.bound), inner), g.Concat(1, inner, g.plus3(zero, q.bound)), sizes
+	zero := g.times3D(g.Slice(raw, 1, 0, 1), 0)
+	return g.Concat(1, g.plus3D(zero, -q.bound), inner), g.Concat(1, inner, g.plus3D(zero, q.bound)), sizes
 }
 
-// at returns what eq. 4 and 5 of the paper are made of, at the fraction u of
+// evalBin returns what eq. 4 and 5 of the paper are made of, at the fraction u of
 // the bin with mean slope s: sums of positive terms.
-func (q spline) at(g *Graph, b bin, u, s Value) (num, den, inner Value) {
-	rest := g.plus3(g.Neg(u), 1)
+func (q spline) evalBin(g *Graph, b bin, u, s Value) (num, den, inner Value) {
+	rest := g.plus3D(g.Neg(u), 1)
 	t := g.Mul(u, rest)
 	square := g.Mul(u, u)
 	num = g.Add(g.Mul(s, square), g.Mul(b.start, t))
-	den = g.Add(g.Mul(s, g.plus3(g.times3(t, -2), 1)), g.Mul(g.Add(b.start, b.end), t))
-	inner = g.Add(g.Add(g.Mul(b.end, square), g.times3(g.Mul(s, t), 2)), g.Mul(b.start, g.Mul(rest, rest)))
+	den = g.Add(g.Mul(s, g.plus3D(g.times3D(t, -2), 1)), g.Mul(g.Add(b.start, b.end), t))
+	inner = g.Add(g.Add(g.Mul(b.end, square), g.times3D(g.Mul(s, t), 2)), g.Mul(b.start, g.Mul(rest, rest)))
 	return num, den, inner
 }
 
-// unit clips to [0, 1].
-func unit(g *Graph, v Value) Value {
+// clampUnit clips to [0, 1].
+func clampUnit(g *Graph, v Value) Value {
 	return g.Op("Min", nil, g.Relu(v), g.Constant([]float64{1}, 1, 1, 1))
 }
 
-// finish leaves values outside of the box and at its ends alone, lets rounding
+// selectInBox leaves values outside of the box and at its ends alone, lets rounding
 // move no other out of it, and returns (n, m).
-func (q spline) finish(g *Graph, v, moved, slope, den, inner Value, sign float64) (w, logSlope Value) {
+func (q spline) selectInBox(g *Graph, v, moved, slope, den, inner Value, sign float64) (w, logSlope Value) {
 	bound := func(x float64) Value { return g.Constant([]float64{x}, 1, 1, 1) }
 	edge := g.floor(q.bound)
 	size := g.Abs(v)
 	inside := g.atLeast(bound(edge), size)
 	moved = g.Op("Min", nil, g.Op("Max", nil, moved, bound(-edge)), bound(edge))
-	l := g.Sub(g.Log(inner), g.times3(g.Log(g.Div(den, slope)), 2))
+	l := g.Sub(g.Log(inner), g.times3D(g.Log(g.Div(den, slope)), 2))
 	zero := g.Op("Min", nil, size, bound(0))
 	w = g.where(g.atLeast(size, bound(edge)), v, moved)
-	l = g.where(inside, g.times3(l, sign), zero)
+	l = g.where(inside, g.times3D(l, sign), zero)
 	return g.Reshape(w, q.m), g.Reshape(l, q.m)
 }
 
@@ -120,9 +120,9 @@ func (q spline) forward(g *Graph, x, theta Value) (y, logSlope Value) {
 	v := g.Reshape(x, 1, q.m)
 	b := q.locate(g, v, theta, false)
 	s := g.Div(b.height, b.width)
-	u := unit(g, g.Div(g.Sub(v, b.left), b.width))
-	num, den, inner := q.at(g, b, u, s)
-	return q.finish(g, v, g.Add(b.bottom, g.Mul(b.height, g.Div(num, den))), s, den, inner, 1)
+	u := clampUnit(g, g.Div(g.Sub(v, b.left), b.width))
+	num, den, inner := q.evalBin(g, b, u, s)
+	return q.selectInBox(g, v, g.Add(b.bottom, g.Mul(b.height, g.Div(num, den))), s, den, inner, 1)
 }
 
 // inverse finds the root of the quadratic as the library does.
@@ -131,29 +131,29 @@ func (q spline) inverse(g *Graph, y, theta Value) (x, logSlope Value) {
 	b := q.locate(g, v, theta, true)
 	s := g.Div(b.height, b.width)
 	up := g.Div(g.Sub(v, b.bottom), b.height) // the equation is divided by the height
-	e := g.Mul(up, g.Sub(g.Add(b.start, b.end), g.times3(s, 2)))
+	e := g.Mul(up, g.Sub(g.Add(b.start, b.end), g.times3D(s, 2)))
 	a := g.Add(g.Sub(s, b.start), e)
 	h := g.Sub(b.start, e)
 	c := g.Neg(g.Mul(s, up))
-	root := g.Op("Sqrt", nil, g.Relu(g.Sub(g.Mul(h, h), g.times3(g.Mul(a, c), 4))))
-	u := unit(g, g.Div(g.times3(c, 2), g.Sub(g.Neg(h), root)))
-	_, den, inner := q.at(g, b, u, s)
-	return q.finish(g, v, g.Add(b.left, g.Mul(b.width, u)), s, den, inner, -1)
+	root := g.Op("Sqrt", nil, g.Relu(g.Sub(g.Mul(h, h), g.times3D(g.Mul(a, c), 4))))
+	u := clampUnit(g, g.Div(g.times3D(c, 2), g.Sub(g.Neg(h), root)))
+	_, den, inner := q.evalBin(g, b, u, s)
+	return q.selectInBox(g, v, g.Add(b.left, g.Mul(b.width, u)), s, den, inner, -1)
 }
 
-// plus3, times3 and softplus3 are Plus, Times and Softplus for three axes.
-func (g *Graph) plus3(a Value, v float64) Value {
+// plus3D, times3 and softplus3 are Plus, Times and Softplus for three axes.
+func (g *Graph) plus3D(a Value, v float64) Value {
 	return g.Op("Add", nil, a, g.Constant([]float64{v}, 1, 1, 1))
 }
 
-func (g *Graph) times3(a Value, v float64) Value {
+func (g *Graph) times3D(a Value, v float64) Value {
 	return g.Op("Mul", nil, a, g.Constant([]float64{v}, 1, 1, 1))
 }
 
-func (g *Graph) softplus3(a Value) Value {
+func (g *Graph) softplus3D(a Value) Value {
 	number := func(v float64) Value { return g.Constant([]float64{v}, 1, 1, 1) }
 	return g.Add(g.Relu(a), g.log1p(g.Exp(g.Neg(g.Abs(a))), number))
 }
 
 // scalar is an int64 of no axes.
-func (g *Graph) scalar(v int) Value { return g.constant(elemInt64, nil, rawInts([]int{v})) }
+func (g *Graph) scalar(v int) Value { return g.constant(elemInt64, nil, encodeInts([]int{v})) }

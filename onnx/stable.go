@@ -35,11 +35,11 @@ func (g *Graph) Sigmoid(a Value) Value {
 	return g.Div(g.Exp(g.Neg(g.Relu(g.Neg(a)))), g.Plus(g.Exp(g.Neg(g.Abs(a))), 1))
 }
 
-// decay is log(1 + e^-|a|), which never overflows.
-func (g *Graph) decay(a Value) Value { return g.Log1p(g.Exp(g.Neg(g.Abs(a)))) }
+// softplusNegAbs is log(1 + e^-|a|), which never overflows.
+func (g *Graph) softplusNegAbs(a Value) Value { return g.Log1p(g.Exp(g.Neg(g.Abs(a)))) }
 
 // Softplus is log(1 + e^a).
-func (g *Graph) Softplus(a Value) Value { return g.Add(g.Relu(a), g.decay(a)) }
+func (g *Graph) Softplus(a Value) Value { return g.Add(g.Relu(a), g.softplusNegAbs(a)) }
 
 // logRest is log(1 - e^-a). Below log 2, 1 - e^-a = 2t/(1+t) with
 // t = tanh(a/2) keeps its digits, above it log1p(-e^-a).

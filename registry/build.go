@@ -38,27 +38,27 @@ func newBuilder[T bijector.Float](t *table, values float64) *builder[T] {
 }
 
 // Layer makes a bijector.
-func (b *builder[T]) Layer(n bijector.Node) (bijector.Layer[T], error) {
+func (b *builder[T]) Layer(n bijector.NamedSpec) (bijector.Layer[T], error) {
 	return build[T, bijector.Layer[T]](b, Bijectors, n)
 }
 
-// Map makes a map.
-func (b *builder[T]) Map(n bijector.Node) (bijector.Map[T], error) {
-	return build[T, bijector.Map[T]](b, Maps, n)
+// Network makes a map.
+func (b *builder[T]) Network(n bijector.NamedSpec) (bijector.Network[T], error) {
+	return build[T, bijector.Network[T]](b, Networks, n)
 }
 
 // Base makes a base distribution.
-func (b *builder[T]) Base(n bijector.Node) (distribution.Base[T], error) {
+func (b *builder[T]) Base(n bijector.NamedSpec) (distribution.Base[T], error) {
 	return build[T, distribution.Base[T]](b, Bases, n)
 }
 
 // Encoder makes an encoder.
-func (b *builder[T]) Encoder(n bijector.Node) (autoencoder.Encoder[T], error) {
+func (b *builder[T]) Encoder(n bijector.NamedSpec) (autoencoder.Encoder[T], error) {
 	return build[T, autoencoder.Encoder[T]](b, Encoders, n)
 }
 
 // Decoder makes a decoder, which may be an encoder that decodes.
-func (b *builder[T]) Decoder(n bijector.Node) (autoencoder.Decoder[T], error) {
+func (b *builder[T]) Decoder(n bijector.NamedSpec) (autoencoder.Decoder[T], error) {
 	if _, err := b.find(Encoders, n); err != nil {
 		return build[T, autoencoder.Decoder[T]](b, Decoders, n)
 	}
@@ -74,13 +74,13 @@ func (b *builder[T]) Decoder(n bijector.Node) (autoencoder.Decoder[T], error) {
 }
 
 // Flow makes a flow within a larger model.
-func (b *builder[T]) Flow(n bijector.Node) (*flow.Flow[T], error) {
+func (b *builder[T]) Flow(n bijector.NamedSpec) (*flow.Flow[T], error) {
 	return build[T, *flow.Flow[T]](b, flows, n)
 }
 
 // find returns a node's entry: by its name, or where it has none by the type
 // of its spec.
-func (b *builder[T]) find(kind Kind, n bijector.Node) (*entry, error) {
+func (b *builder[T]) find(kind Kind, n bijector.NamedSpec) (*entry, error) {
 	if n.Name == "" && n.Spec != nil {
 		if e := b.table.typed(n.Spec); e != nil {
 			return b.table.named(kind, e.name)
@@ -89,7 +89,7 @@ func (b *builder[T]) find(kind Kind, n bijector.Node) (*entry, error) {
 	return b.table.named(kind, n.Name)
 }
 
-func build[T bijector.Float, P any](b *builder[T], kind Kind, n bijector.Node) (p P, err error) {
+func build[T bijector.Float, P any](b *builder[T], kind Kind, n bijector.NamedSpec) (p P, err error) {
 	e, err := b.find(kind, n)
 	if err != nil {
 		return p, err

@@ -170,7 +170,7 @@ func decodeValue(raw []byte, v reflect.Value) error {
 		})
 	}
 	return members(raw, func(key, value []byte) error {
-		if n, ok := v.Addr().Interface().(*bijector.Node); ok {
+		if n, ok := v.Addr().Interface().(*bijector.NamedSpec); ok {
 			return decodeNode(n, key, value)
 		}
 		f := fieldNamed(v, string(key))
@@ -181,7 +181,7 @@ func decodeValue(raw []byte, v reflect.Value) error {
 	})
 }
 
-func decodeNode(n *bijector.Node, key, value []byte) error {
+func decodeNode(n *bijector.NamedSpec, key, value []byte) error {
 	switch string(key) {
 	case "type":
 		name, ok := text(value)
@@ -226,7 +226,7 @@ func fieldNamed(v reflect.Value, key string) reflect.Value {
 
 // specOf returns the spec of a node as a value of e's type. inner says that the
 // node came out of a spec that was checked as a whole.
-func (e *entry) specOf(n bijector.Node, inner bool) (any, error) {
+func (e *entry) specOf(n bijector.NamedSpec, inner bool) (any, error) {
 	var raw []byte
 	switch s := n.Spec.(type) {
 	case nil:

@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	// ErrUnknownLayer: a name or a spec is not registered.
-	ErrUnknownLayer = errors.New("not registered")
+	// ErrNotRegistered: a name or a spec is not registered.
+	ErrNotRegistered = errors.New("not registered")
 	// ErrFormat: a file is not a valid safetensors file, or not one of ours.
 	ErrFormat = safetensors.ErrFormat
 	// ErrVersion: a file was written by a newer version of the library.
@@ -59,7 +59,7 @@ func (e *unknownError) Error() string {
 	return b.String()
 }
 
-func (e *unknownError) Unwrap() error { return ErrUnknownLayer }
+func (e *unknownError) Unwrap() error { return ErrNotRegistered }
 
 // clip shortens text that came from a file.
 func clip(s string) string {

@@ -35,7 +35,7 @@ type LoadOptions struct {
 // A file that is none of ours, or cut short, is ErrFormat; a damaged one is
 // ErrChecksum; one written by a later version of the library ErrVersion; one of
 // the other element type ErrDType; one whose parts are not registered
-// ErrUnknownLayer; tensors that are missing, left over or of another shape than
+// ErrNotRegistered; tensors that are missing, left over or of another shape than
 // the spec asks for ErrMismatch, those of another shape bijector.ErrShape too;
 // NaN and infinities among the parameters ErrNonFinite. o is LoadOptions, at
 // most one.
@@ -189,8 +189,8 @@ func fill[T bijector.Float, M any](h *safetensors.Header, data io.Reader, build 
 	if err := readState(h, data, s); err != nil {
 		return m, err
 	}
-	if c, ok := any(m).(bijector.Changer); ok {
-		c.Changed()
+	if c, ok := any(m).(bijector.Invalidator); ok {
+		c.Invalidate()
 	}
 	if v, ok := any(m).(bijector.Validator); ok {
 		return m, v.Validate()

@@ -50,7 +50,7 @@ type contents struct {
 // saves, and a disk that is full, leave the old one as it was. Save is not to
 // be called while the model is being trained.
 //
-// A part that is not registered is ErrUnknownLayer; a parameter that is NaN or
+// A part that is not registered is ErrNotRegistered; a parameter that is NaN or
 // infinite is ErrNonFinite. What could not be loaded again is not saved, and
 // the old file stays.
 func Save(path string, model any) error { return saveTo(atomicfile.System{}, path, model) }

@@ -42,8 +42,8 @@ func stir[T bijector.Float](s bijector.Stateful[T], seed uint64) {
 			}
 		}
 	}
-	if c, ok := s.(bijector.Changer); ok {
-		c.Changed()
+	if c, ok := s.(bijector.Invalidator); ok {
+		c.Invalidate()
 	}
 }
 
@@ -63,7 +63,7 @@ func bigFlow[T bijector.Float]() *flow.Flow[T] {
 		must(bijector.NewBatchNorm[T](bijector.BatchNormSpec{Dim: d, Eps: 1e-3})),
 		must(bijector.NewPart(d, 1, 3, bijector.Layer[T](bijector.Invert[T](
 			must(coupling.NewAffine[T](coupling.AffineSpec{Dim: 2, Hidden: []int{3}})))))),
-		must(coupling.NewAffineWith(coupling.AffineSpec{Dim: d}, func(in, out int) (bijector.Map[T], error) {
+		must(coupling.NewAffineWith(coupling.AffineSpec{Dim: d}, func(in, out int) (bijector.Network[T], error) {
 			return NewWave[T](WaveSpec{in, out})
 		})),
 		must(bijector.NewScale[T](bijector.ScaleSpec{Dim: d, FromData: true})),

@@ -32,7 +32,7 @@ func TestNew(t *testing.T) {
 	if b := must(registry.NewBase[float64]("distribution.normal", []byte(`{"dim":3}`))); b.Dim() != 3 {
 		t.Error("the base's width")
 	}
-	if m := must(registry.NewMap[float32]("test.wave", []byte(`{"in":3,"out":5}`))); m.In() != 3 || m.Out() != 5 {
+	if m := must(registry.NewNetwork[float32]("test.wave", []byte(`{"in":3,"out":5}`))); m.In() != 3 || m.Out() != 5 {
 		t.Error("the map's widths")
 	}
 	if _, ok := must(registry.NewEncoder[float32]("autoencoder.conv", nil)).(autoencoder.Decoder[float32]); !ok {
@@ -46,12 +46,12 @@ func TestNewRefuses(t *testing.T) {
 		is         error
 		says       []string
 	}{
-		{"coupling.afine", `{}`, registry.ErrUnknownLayer, []string{`"coupling.afine"`, `did you mean "coupling.affine"?`, "bijector.actnorm, bijector.batchnorm, "}},
-		{"additive", `{}`, registry.ErrUnknownLayer, []string{`did you mean "coupling.additive"?`}},
-		{"Coupling.Affine", `{}`, registry.ErrUnknownLayer, []string{`did you mean "coupling.affine"?`}},
-		{"", `{}`, registry.ErrUnknownLayer, []string{"no name"}},
-		{"coupling.mlp", `{}`, registry.ErrUnknownLayer, []string{"which is a map"}},
-		{strings.Repeat("z", 5000), `{}`, registry.ErrUnknownLayer, []string{"zzz..."}},
+		{"coupling.afine", `{}`, registry.ErrNotRegistered, []string{`"coupling.afine"`, `did you mean "coupling.affine"?`, "bijector.actnorm, bijector.batchnorm, "}},
+		{"additive", `{}`, registry.ErrNotRegistered, []string{`did you mean "coupling.additive"?`}},
+		{"Coupling.Affine", `{}`, registry.ErrNotRegistered, []string{`did you mean "coupling.affine"?`}},
+		{"", `{}`, registry.ErrNotRegistered, []string{"no name"}},
+		{"coupling.mlp", `{}`, registry.ErrNotRegistered, []string{"which is a map"}},
+		{strings.Repeat("z", 5000), `{}`, registry.ErrNotRegistered, []string{"zzz..."}},
 		{"bijector.actnorm", `{"dim":2,"dims":3}`, bijector.ErrSpec, []string{"bijector.actnorm", `"dims"`}},
 		{"bijector.actnorm", `{"dim":2} {}`, bijector.ErrSpec, []string{"JSON"}},
 		{"bijector.actnorm", `{"dim":2}x`, bijector.ErrSpec, []string{"JSON"}},
@@ -77,7 +77,7 @@ func TestNewRefuses(t *testing.T) {
 		{"bijector.chain", `{"layers":{}}`, bijector.ErrSpec, []string{"begins with '['"}},
 		{"bijector.chain", `{"layrs":[]}`, bijector.ErrSpec, []string{`"layrs"`}},
 		{"bijector.chain", `{"layers":[{"type":"bijector.actnorm","spec":7}]}`, bijector.ErrSpec, []string{"layer 0"}},
-		{"coupling.affine", `{"dim":2,"conditioner":{"type":"bijector.actnorm","spec":{"dim":2}}}`, registry.ErrUnknownLayer, []string{"which is a bijector"}},
+		{"coupling.affine", `{"dim":2,"conditioner":{"type":"bijector.actnorm","spec":{"dim":2}}}`, registry.ErrNotRegistered, []string{"which is a bijector"}},
 	} {
 		l, err := registry.New[float32](c.name, []byte(c.spec))
 		wantError(t, c.name+" "+c.spec, err, c.is, c.says...)
@@ -86,10 +86,10 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 	_, err := registry.NewBase[float32]("normal", nil)
-	wantError(t, "NewBase", err, registry.ErrUnknownLayer, "base distribution", `"distribution.normal"`)
+	wantError(t, "NewBase", err, registry.ErrNotRegistered, "base distribution", `"distribution.normal"`)
 	_, err = registry.NewBase[float32]("distribution.normal", []byte(`{"dim":1000000000000}`))
 	wantError(t, "NewBase", err, bijector.ErrSpec)
-	_, err = registry.NewMap[float32]("coupling.mlp", []byte(`{"in":1048576,"out":1048576}`))
+	_, err = registry.NewNetwork[float32]("coupling.mlp", []byte(`{"in":1048576,"out":1048576}`))
 	wantError(t, "NewMap", err, registry.ErrTooLarge)
 	for name, spec := range map[string]string{
 		"autoencoder.dense": `{"in":1000000,"hidden":[1000000]}`,
@@ -102,7 +102,7 @@ func TestNewRefuses(t *testing.T) {
 	_, err = registry.NewEncoder[float64]("autoencoder.identity", []byte(`{"dim":1000000000000}`))
 	wantError(t, "autoencoder.identity", err, bijector.ErrSpec)
 	_, err = registry.NewLatent[float64]([]byte(`{"encoder":{"type":"autoencoder.identity","spec":{"dim":2}},"decoder":{"type":"autoencoder.nothing"}}`))
-	wantError(t, "NewLatent", err, registry.ErrUnknownLayer, "no decoder")
+	wantError(t, "NewLatent", err, registry.ErrNotRegistered, "no decoder")
 	_, err = registry.NewFlow[float64]([]byte(`{"bijector":{"type":"bijector.actnorm","spec":{"dim":2}},"base":{"type":"distribution.normal","spec":{"dim":3}}}`))
 	wantError(t, "NewFlow of two widths", err, bijector.ErrShape)
 	_, err = registry.FromNode[float64]([]byte(`{"kind":"bijector.actnorm"}`))
@@ -139,7 +139,7 @@ func TestBudgetIsShared(t *testing.T) {
 type loopSpec struct{}
 
 func buildLoop[T bijector.Float](_ loopSpec, b bijector.Builder[T]) (bijector.Layer[T], error) {
-	return b.Layer(bijector.Node{Spec: loopSpec{}})
+	return b.Layer(bijector.NamedSpec{Spec: loopSpec{}})
 }
 
 // brokenSpec is that of a container that hands over what is no JSON.
@@ -148,7 +148,7 @@ type brokenSpec struct {
 }
 
 func buildBroken[T bijector.Float](s brokenSpec, b bijector.Builder[T]) (bijector.Layer[T], error) {
-	return b.Layer(bijector.Node{Name: "bijector.chain", Spec: json.RawMessage(s.Text)})
+	return b.Layer(bijector.NamedSpec{Name: "bijector.chain", Spec: json.RawMessage(s.Text)})
 }
 
 func TestBrokenContainer(t *testing.T) {
@@ -220,10 +220,10 @@ func TestMarshalSpecRefuses(t *testing.T) {
 	shift := must(NewShift[float32](ShiftSpec{Dim: 2}))
 	chain := must(bijector.NewChain[float32](shift, Stranger{must(NewShift[float32](ShiftSpec{Dim: 2}))}))
 	_, err := registry.MarshalSpec(chain)
-	wantError(t, "not registered", err, registry.ErrUnknownLayer, "registry_test.StrangerSpec", "register it with registry.Register before saving", "Layers[1]")
+	wantError(t, "not registered", err, registry.ErrNotRegistered, "registry_test.StrangerSpec", "register it with registry.Register before saving", "Layers[1]")
 	base := distribution.Base[float32](distribution.StandardNormal[float32](2))
 	_, err = registry.MarshalSpec(must(flow.New(bijector.Layer[float32](chain), base)))
-	wantError(t, "within a flow", err, registry.ErrUnknownLayer, "StrangerSpec")
+	wantError(t, "within a flow", err, registry.ErrNotRegistered, "StrangerSpec")
 
 	inner := must(bijector.NewChain[float32](shift, bijector.Invert[float32](Stateless{must(NewShift[float32](ShiftSpec{Dim: 2}))})))
 	for what, s := range map[string]interface{ Spec() any }{
@@ -235,10 +235,10 @@ func TestMarshalSpecRefuses(t *testing.T) {
 	}
 	_, err = registry.MarshalSpec(must(autoencoder.New[float32](
 		must(coupling.NewMLP[float32](coupling.MLPSpec{In: 2, Out: 1})), must(coupling.NewMLP[float32](coupling.MLPSpec{In: 1, Out: 2})))))
-	wantError(t, "an autoencoder without a spec", err, registry.ErrUnknownLayer, "has no spec")
+	wantError(t, "an autoencoder without a spec", err, registry.ErrNotRegistered, "has no spec")
 	_, err = registry.MarshalSpec(specified{(*ShiftSpec)(nil)})
 	wantError(t, "a nil spec", err, bijector.ErrSpec, "nil")
-	_, err = registry.MarshalSpec(specified{bijector.InvertSpec{Layer: bijector.Node{Name: "test.wave", Spec: ShiftSpec{}}}})
+	_, err = registry.MarshalSpec(specified{bijector.InvertSpec{Layer: bijector.NamedSpec{Name: "test.wave", Spec: ShiftSpec{}}}})
 	wantError(t, "a wrong name", err, bijector.ErrSpec, `"test.wave"`, `"test.shift"`)
 }
 
@@ -249,18 +249,18 @@ func (s specified) Spec() any { return s.spec }
 // Nodes deep in lists, pointers and maps get their names, and the part's own
 // spec keeps its own.
 type deepSpec struct {
-	List  []bijector.Node           `json:"list"`
-	Fixed [1]*bijector.Node         `json:"fixed"`
-	Named map[string]bijector.Node  `json:"named"`
-	Inner struct{ N bijector.Node } `json:"inner"`
-	None  *bijector.Node            `json:"none,omitempty"`
+	List  []bijector.NamedSpec           `json:"list"`
+	Fixed [1]*bijector.NamedSpec         `json:"fixed"`
+	Named map[string]bijector.NamedSpec  `json:"named"`
+	Inner struct{ N bijector.NamedSpec } `json:"inner"`
+	None  *bijector.NamedSpec            `json:"none,omitempty"`
 	Embedded
 	Plain map[string]float64 `json:"plain"`
 }
 
 // Embedded is a part of deepSpec.
 type Embedded struct {
-	Last bijector.Node `json:"last"`
+	Last bijector.NamedSpec `json:"last"`
 }
 
 type deep[T bijector.Float] struct {
@@ -271,7 +271,7 @@ type deep[T bijector.Float] struct {
 func (d *deep[T]) Spec() any { return d.spec }
 
 func buildDeep[T bijector.Float](s deepSpec, b bijector.Builder[T]) (*deep[T], error) {
-	for _, n := range []bijector.Node{s.List[0], s.List[1], *s.Fixed[0], s.Named["a"], s.Inner.N, s.Last} {
+	for _, n := range []bijector.NamedSpec{s.List[0], s.List[1], *s.Fixed[0], s.Named["a"], s.Inner.N, s.Last} {
 		if _, err := b.Layer(n); err != nil {
 			return nil, err
 		}
@@ -281,9 +281,9 @@ func buildDeep[T bijector.Float](s deepSpec, b bijector.Builder[T]) (*deep[T], e
 
 func TestDeepNodes(t *testing.T) {
 	registry.RegisterContainer("test.deep", buildDeep[float32], buildDeep[float64])
-	n := bijector.Node{Spec: ShiftSpec{Dim: 2}}
+	n := bijector.NamedSpec{Spec: ShiftSpec{Dim: 2}}
 	d := &deep[float32]{spec: deepSpec{
-		List: []bijector.Node{n, {Spec: &ShiftSpec{Dim: 3}}}, Fixed: [1]*bijector.Node{&n}, Named: map[string]bijector.Node{"a": n},
+		List: []bijector.NamedSpec{n, {Spec: &ShiftSpec{Dim: 3}}}, Fixed: [1]*bijector.NamedSpec{&n}, Named: map[string]bijector.NamedSpec{"a": n},
 		Embedded: Embedded{n}, Plain: map[string]float64{"x": 0.5},
 	}}
 	d.spec.Inner.N = n
@@ -362,6 +362,6 @@ func TestOutsideEncoder(t *testing.T) {
 	_, err = registry.NewLatent[float32]([]byte(`{"encoder":{"type":"test.halver"},"decoder":{"type":"test.halver"},` + flow + `}`))
 	wantError(t, "an encoder that does not decode", err, bijector.ErrSpec, "does not decode")
 	// Without Params, Buffers and Spec it cannot be saved.
-	wantError(t, "Save", registry.Save(path(t), l), registry.ErrUnknownLayer, "Encoder", "has no spec")
+	wantError(t, "Save", registry.Save(path(t), l), registry.ErrNotRegistered, "Encoder", "has no spec")
 	wantError(t, "Save", registry.Save(path(t), &Halver[float32]{}), bijector.ErrSpec, "*registry_test.Halver[float32] cannot be saved")
 }

@@ -87,8 +87,8 @@ func (w *Wave[T]) Buffers() []bijector.Buffer { return nil }
 func (w *Wave[T]) Params() []bijector.Param[T] {
 	return []bijector.Param[T]{{Name: "a", Shape: []int{w.spec.Out}, Data: w.a}}
 }
-func (w *Wave[T]) NewMapPass(bijector.PassOptions) bijector.MapPass[T] { return wavePass[T]{w} }
-func (w *Wave[T]) NewMapGradPass(bijector.PassOptions) bijector.MapGradPass[T] {
+func (w *Wave[T]) NewNetworkPass(bijector.PassOptions) bijector.NetworkPass[T] { return wavePass[T]{w} }
+func (w *Wave[T]) NewNetworkGradPass(bijector.PassOptions) bijector.NetworkGradPass[T] {
 	panic("evaluation only")
 }
 
@@ -108,5 +108,5 @@ func (p wavePass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 
 func init() {
 	registry.Register("test.shift", NewShift[float32], NewShift[float64])
-	registry.RegisterMap("test.wave", NewWave[float32], NewWave[float64])
+	registry.RegisterNetwork("test.wave", NewWave[float32], NewWave[float64])
 }

@@ -42,9 +42,9 @@ func RegisterBase[S any, A distribution.Base[float32], B distribution.Base[float
 	global.add(baseEntry(name, new32, new64))
 }
 
-// RegisterMap is Register for maps: conditioners of couplings, embeddings of
+// RegisterNetwork is Register for maps: conditioners of couplings, embeddings of
 // contexts.
-func RegisterMap[S any, A bijector.Map[float32], B bijector.Map[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
+func RegisterNetwork[S any, A bijector.Network[float32], B bijector.Network[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
 	global.add(mapEntry(name, new32, new64))
 }
 
@@ -74,15 +74,15 @@ func baseEntry[S any, A distribution.Base[float32], B distribution.Base[float64]
 	return newEntry[S, distribution.Base[float32], distribution.Base[float64]](Bases, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
 }
 
-func mapEntry[S any, A bijector.Map[float32], B bijector.Map[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
-	return newEntry[S, bijector.Map[float32], bijector.Map[float64]](Maps, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
+func mapEntry[S any, A bijector.Network[float32], B bijector.Network[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
+	return newEntry[S, bijector.Network[float32], bijector.Network[float64]](Networks, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
 }
 
 // Names lists what is registered of a kind, sorted.
 func Names(kind Kind) []string { return global.names(kind) }
 
 // New makes the layer that is registered as name from its spec in JSON, {} or
-// nothing for the zero spec. It returns ErrUnknownLayer, with the names there
+// nothing for the zero spec. It returns ErrNotRegistered, with the names there
 // are, for a name there is not; ErrSpec for a spec that is malformed, has a
 // field twice or one the layer does not know; ErrTooLarge for one out of all
 // proportion; and the constructor's own error.
@@ -95,9 +95,9 @@ func NewBase[T bijector.Float](name string, spec []byte) (distribution.Base[T], 
 	return made(newBuilder[T](global, maxValues).Base(node(name, spec)))
 }
 
-// NewMap makes a map, as New does a layer.
-func NewMap[T bijector.Float](name string, spec []byte) (bijector.Map[T], error) {
-	return made(newBuilder[T](global, maxValues).Map(node(name, spec)))
+// NewNetwork makes a map, as New does a layer.
+func NewNetwork[T bijector.Float](name string, spec []byte) (bijector.Network[T], error) {
+	return made(newBuilder[T](global, maxValues).Network(node(name, spec)))
 }
 
 // NewEncoder makes an encoder, as New does a layer. Those of the library decode
@@ -159,7 +159,7 @@ func buildLatent[T bijector.Float](b *builder[T], spec []byte) (*autoencoder.Lat
 }
 
 func buildEncoder[T bijector.Float](b *builder[T], document []byte) (autoencoder.Encoder[T], error) {
-	var n bijector.Node
+	var n bijector.NamedSpec
 	if err := checkAndDecode(document, &n); err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func FromNode[T bijector.Float](document []byte) (bijector.Layer[T], error) {
 }
 
 func buildLayer[T bijector.Float](b *builder[T], document []byte) (bijector.Layer[T], error) {
-	var n bijector.Node
+	var n bijector.NamedSpec
 	if err := checkAndDecode(document, &n); err != nil {
 		return nil, err
 	}
@@ -184,8 +184,8 @@ func buildLayer[T bijector.Float](b *builder[T], document []byte) (bijector.Laye
 }
 
 // node is a node with a spec in JSON.
-func node(name string, spec []byte) bijector.Node {
-	return bijector.Node{Name: name, Spec: spec}
+func node(name string, spec []byte) bijector.NamedSpec {
+	return bijector.NamedSpec{Name: name, Spec: spec}
 }
 
 // made says who speaks in an error, and returns no half-made part beside it.

@@ -71,7 +71,7 @@ func TestRegisterPanics(t *testing.T) {
 		"a nil base": {func() {
 			RegisterBase("own.base", distribution.NewNormal[float32], none(distribution.NewNormal[float64]))
 		}, "nil constructor"},
-		"a nil map":                {func() { RegisterMap("own.map", coupling.NewMLP[float32], none(coupling.NewMLP[float64])) }, "nil constructor"},
+		"a nil map":                {func() { RegisterNetwork("own.map", coupling.NewMLP[float32], none(coupling.NewMLP[float64])) }, "nil constructor"},
 		"a nil encoder":            {func() { RegisterEncoder("own.encoder", none(autoencoder.NewPCA[float32]), autoencoder.NewPCA[float64]) }, "nil constructor"},
 		"a nil decoder":            {func() { RegisterDecoder("own.decoder", none(autoencoder.NewPCA[float32]), autoencoder.NewPCA[float64]) }, "nil constructor"},
 		"an empty name":            {func() { Register("", own[float32], own[float64]) }, "no name"},
@@ -120,7 +120,7 @@ func TestNames(t *testing.T) {
 				"distribution.classmixture", "distribution.independent", "distribution.logistic", "distribution.mixture",
 				"distribution.normal", "distribution.studentt", "distribution.uniform",
 			},
-			Maps:     {"autoregressive.made", "coupling.convnet", "coupling.mlp", "coupling.residual"},
+			Networks: {"autoregressive.made", "coupling.convnet", "coupling.mlp", "coupling.residual"},
 			Encoders: {"autoencoder.conv", "autoencoder.dense", "autoencoder.identity", "autoencoder.pca"},
 			Decoders: nil,
 		}
@@ -247,8 +247,8 @@ func TestSizes(t *testing.T) {
 			part, err = b.Layer(n)
 		case Bases:
 			part, err = b.Base(n)
-		case Maps:
-			part, err = b.Map(n)
+		case Networks:
+			part, err = b.Network(n)
 		case Encoders:
 			part, err = b.Encoder(n)
 		}

@@ -139,7 +139,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 	_, err := registry.NewEnsemble[T]([]byte(`{"flows": [], "weights": []}`))
 	wantError(t, "no flows", err, bijector.ErrSpec, "no flows")
 	_, err = registry.NewEnsemble[T]([]byte(`{"flows": [{"type": "distribution.normal", "spec": {"dim": 2}}]}`))
-	wantError(t, "a base for a flow", err, registry.ErrUnknownLayer, "flow 0", "distribution.normal")
+	wantError(t, "a base for a flow", err, registry.ErrNotRegistered, "flow 0", "distribution.normal")
 	_, err = registry.NewEnsemble[T]([]byte(`{"members": []}`))
 	wantError(t, "an unknown field", err, bijector.ErrSpec, "members")
 	base := distribution.Base[T](distribution.StandardNormal[T](2))

@@ -203,8 +203,8 @@ func TestLoadUnregistered(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if _, err := LoadBijector[float32](path); !errors.Is(err, ErrUnknownLayer) || !strings.Contains(err.Error(), `"own.layer"`) {
-		t.Errorf("got %v, want ErrUnknownLayer", err)
+	if _, err := LoadBijector[float32](path); !errors.Is(err, ErrNotRegistered) || !strings.Contains(err.Error(), `"own.layer"`) {
+		t.Errorf("got %v, want ErrNotRegistered", err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // it. A flow gives the document that NewFlow reads, an ensemble the one that
 // NewEnsemble reads, a latent model the one that NewLatent reads, and anything else the node
 // {"type": ..., "spec": ...} that FromNode reads. A part whose spec is of a
-// type that is not registered is ErrUnknownLayer.
+// type that is not registered is ErrNotRegistered.
 //
 // It describes how to make an equal part, not its parameters: Save keeps both.
 func MarshalSpec(part interface{ Spec() any }) ([]byte, error) {
@@ -34,7 +34,7 @@ func marshalSpec(t *table, part interface{ Spec() any }) ([]byte, error) {
 	if isDocument(spec) {
 		return t.marshal(reflect.ValueOf(spec), "")
 	}
-	n, err := t.node(bijector.Node{Spec: spec}, fmt.Sprintf("%T", part))
+	n, err := t.node(bijector.NamedSpec{Spec: spec}, fmt.Sprintf("%T", part))
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +111,9 @@ func (t *table) marshal(spec reflect.Value, where string) ([]byte, error) {
 }
 
 // node returns n with a name and its spec as JSON.
-func (t *table) node(n bijector.Node, where string) (bijector.Node, error) {
+func (t *table) node(n bijector.NamedSpec, where string) (bijector.NamedSpec, error) {
 	if n.Spec == nil && n.Name == "" {
-		return n, fmt.Errorf("%s has no spec: %w", where, ErrUnknownLayer)
+		return n, fmt.Errorf("%s has no spec: %w", where, ErrNotRegistered)
 	}
 	switch s := n.Spec.(type) {
 	case nil, json.RawMessage, map[string]any:
@@ -127,16 +127,16 @@ func (t *table) node(n bijector.Node, where string) (bijector.Node, error) {
 	}
 	e := t.typed(n.Spec)
 	if e == nil {
-		return n, fmt.Errorf("%s has a spec of type %T, which is not registered; register it with registry.Register before saving: %w", where, n.Spec, ErrUnknownLayer)
+		return n, fmt.Errorf("%s has a spec of type %T, which is not registered; register it with registry.Register before saving: %w", where, n.Spec, ErrNotRegistered)
 	}
 	if n.Name != "" && n.Name != e.name {
 		return n, fmt.Errorf("%s is called %q, but its spec of type %T is that of %q: %w", where, n.Name, n.Spec, e.name, bijector.ErrSpec)
 	}
 	raw, err := t.marshal(reflect.Indirect(reflect.ValueOf(n.Spec)), where+" ("+e.name+")")
-	return bijector.Node{Name: e.name, Spec: json.RawMessage(raw)}, err
+	return bijector.NamedSpec{Name: e.name, Spec: json.RawMessage(raw)}, err
 }
 
-var nodeType = reflect.TypeFor[bijector.Node]()
+var nodeType = reflect.TypeFor[bijector.NamedSpec]()
 
 // holders remembers the answers of holdsNode.
 var holders sync.Map
@@ -183,7 +183,7 @@ func (t *table) withNames(v reflect.Value, where string) (reflect.Value, error) 
 		return v, nil
 	}
 	if typ == nodeType {
-		n, err := t.node(v.Interface().(bijector.Node), where)
+		n, err := t.node(v.Interface().(bijector.NamedSpec), where)
 		return reflect.ValueOf(n), err
 	}
 	out := reflect.New(typ).Elem()

@@ -17,7 +17,7 @@ type Kind int
 const (
 	Bijectors Kind = iota // layers and containers of layers
 	Bases                 // base distributions
-	Maps                  // conditioners, embeddings of contexts
+	Networks              // conditioners, embeddings of contexts
 	Encoders              // encoders, most of which decode too
 	Decoders              // decoders that are no encoders
 	flows                 // flows as parts of larger models; there is one

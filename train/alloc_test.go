@@ -77,30 +77,30 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 	}
 }
 
-// counter is an Observer that watches the heap between the steps of a run.
-type counter struct{ steps, dirty int }
+// allocObserver is an Observer that watches the heap between the steps of a run.
+type allocObserver struct{ steps, allocatingSteps int }
 
 var before, after runtime.MemStats
 
-func (c *counter) Step(e train.StepEvent) {
+func (c *allocObserver) Step(e train.StepEvent) {
 	runtime.ReadMemStats(&after)
 	if e.Step > 2 && after.Mallocs != before.Mallocs {
-		c.dirty++
+		c.allocatingSteps++
 	}
 	c.steps++
 	runtime.ReadMemStats(&before)
 }
 
-func (c *counter) Epoch(train.EpochEvent) {}
+func (c *allocObserver) Epoch(train.EpochEvent) {}
 
 // The same in a whole run, from outside. The runtime allocates now and then
 // on its own account, so a step in ten may be dirty.
 func TestAnEpochDoesNotAllocate(t *testing.T) {
-	c := &counter{}
+	c := &allocObserver{}
 	if _, err := train.Fit(context.Background(), couplings[float32](0), train.Tensor(someRows[float32](2000, 6)), train.Options{Epochs: 3, Batch: 50, Rate: 1e-5, Observer: c}); err != nil {
 		t.Fatal(err)
 	}
-	if c.steps != 120 || c.dirty > 12 {
-		t.Errorf("%d of %d steps allocate", c.dirty, c.steps)
+	if c.steps != 120 || c.allocatingSteps > 12 {
+		t.Errorf("%d of %d steps allocate", c.allocatingSteps, c.steps)
 	}
 }

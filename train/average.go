@@ -8,7 +8,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// average is an exponential moving average of a model's parameters over the
+// ema is an exponential moving average of a model's parameters over the
 // steps of a run: after step t, with decay d,
 //
 //	a_t = sum_s d^(t-s) p_s / sum_s d^(t-s),  s = 1 to t,
@@ -21,88 +21,88 @@ import (
 //
 // It is kept in float64: in float32, a step of (1-d)(p-a) is soon below the
 // last digit of a. A nil average does nothing.
-type average[T bijector.Float] struct {
-	decay  float64
-	params []bijector.Param[T]
-	now    [][]float64
-	before [][]float64 // the average before the latest step, which undo needs
-	own    [][]T       // the parameters, while the model holds the average
-	lent   bool
+type ema[T bijector.Float] struct {
+	decay    float64
+	params   []bijector.Param[T]
+	current  [][]float64
+	previous [][]float64 // the average before the latest step, which undo needs
+	saved    [][]T       // the parameters, while the model holds the average
+	swapped  bool
 
-	t      int     // steps averaged
+	steps  int     // steps averaged
 	weight float64 // of the latest
 }
 
-func newAverage[T bijector.Float](decay float64, params []bijector.Param[T]) *average[T] {
-	a := &average[T]{decay: decay, params: params}
+func newEMA[T bijector.Float](decay float64, params []bijector.Param[T]) *ema[T] {
+	a := &ema[T]{decay: decay, params: params}
 	for _, p := range params {
 		n := len(p.Data)
-		a.now = append(a.now, make([]float64, n))
-		a.before = append(a.before, make([]float64, n))
-		a.own = append(a.own, make([]T, n))
+		a.current = append(a.current, make([]float64, n))
+		a.previous = append(a.previous, make([]float64, n))
+		a.saved = append(a.saved, make([]T, n))
 	}
 	return a
 }
 
-// next begins a step: what was now is before, and add fills now again. The
+// beginStep begins a step: what was now is before, and add fills now again. The
 // average as it is defined above changes by
 //
 //	a_t - a_(t-1) = w (p_t - a_(t-1)),  w = (1-d) / (1-d^t).
-func (a *average[T]) next() {
+func (a *ema[T]) beginStep() {
 	if a == nil {
 		return
 	}
-	a.now, a.before = a.before, a.now
-	a.t++
+	a.current, a.previous = a.previous, a.current
+	a.steps++
 	a.setWeight()
 }
 
-func (a *average[T]) setWeight() {
-	a.weight = (1 - a.decay) / -math.Expm1(float64(a.t)*math.Log(a.decay))
+func (a *ema[T]) setWeight() {
+	a.weight = (1 - a.decay) / -math.Expm1(float64(a.steps)*math.Log(a.decay))
 }
 
-// add takes in values lo to hi of parameter i, which a step has just set.
-func (a *average[T]) add(i, lo, hi int) {
+// update takes in values lo to hi of parameter i, which a step has just set.
+func (a *ema[T]) update(i, lo, hi int) {
 	if a == nil {
 		return
 	}
-	now, before, w := a.now[i][lo:hi], a.before[i][lo:hi], a.weight
+	now, before, w := a.current[i][lo:hi], a.previous[i][lo:hi], a.weight
 	for k, p := range a.params[i].Data[lo:hi] {
 		now[k] = before[k] + w*(float64(p)-before[k])
 	}
 }
 
 // undo forgets the latest step.
-func (a *average[T]) undo() {
-	if a == nil || a.t == 0 {
+func (a *ema[T]) undo() {
+	if a == nil || a.steps == 0 {
 		return
 	}
-	a.now, a.before = a.before, a.now
-	a.t--
+	a.current, a.previous = a.previous, a.current
+	a.steps--
 }
 
-// lend puts the average into the model, once there is one, until takeBack.
-func (a *average[T]) lend() {
-	if a == nil || a.t == 0 {
+// swapIn puts the average into the model, once there is one, until takeBack.
+func (a *ema[T]) swapIn() {
+	if a == nil || a.steps == 0 {
 		return
 	}
-	a.lent = true
+	a.swapped = true
 	for i, p := range a.params {
-		copy(a.own[i], p.Data)
-		for k, v := range a.now[i] {
+		copy(a.saved[i], p.Data)
+		for k, v := range a.current[i] {
 			p.Data[k] = T(v)
 		}
 	}
 }
 
-// takeBack undoes lend and says whether there was anything to undo.
-func (a *average[T]) takeBack() bool {
-	if a == nil || !a.lent {
+// swapOut undoes lend and says whether there was anything to undo.
+func (a *ema[T]) swapOut() bool {
+	if a == nil || !a.swapped {
 		return false
 	}
-	a.lent = false
+	a.swapped = false
 	for i, p := range a.params {
-		copy(p.Data, a.own[i])
+		copy(p.Data, a.saved[i])
 	}
 	return true
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// averaged is the definition, summed from the end.
-func averaged(decay float64, steps []float64) float64 {
+// referenceEMA is the definition, summed from the end.
+func referenceEMA(decay float64, steps []float64) float64 {
 	sum, weights, w := 0.0, 0.0, 1.0
 	for _, p := range slices.Backward(steps) {
 		sum, weights = sum+w*p, weights+w
@@ -27,14 +27,14 @@ func averaged(decay float64, steps []float64) float64 {
 // 4(1-0.9^s).
 func TestAverageIsItsDefinition(t *testing.T) {
 	for _, decay := range []float64{1e-3, 0.5, 0.9, 0.999999} {
-		m := newMeasured(1)
+		m := newCalibratedToy(1)
 		var steps, want []float64
-		report, err := train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) {
+		report, err := train.Fit(context.Background(), m, constant(50, 4), targetFourOptions(func(o *train.Options) {
 			o.Average = decay
 			o.Observer = observer{step: func(train.StepEvent) {
 				steps = append(steps, m.center[0])
-				near(t, "parameter behind the step", m.center[0], 4*(1-math.Pow(0.9, float64(len(steps)))), 1e-12)
-				want = append(want, averaged(decay, steps))
+				approxEqual(t, "parameter behind the step", m.center[0], 4*(1-math.Pow(0.9, float64(len(steps)))), 1e-12)
+				want = append(want, referenceEMA(decay, steps))
 			}}
 		}))
 		if err != nil || len(steps) != 12 {
@@ -42,28 +42,28 @@ func TestAverageIsItsDefinition(t *testing.T) {
 		}
 		for i, e := range report.Epochs {
 			r := want[i] - 1
-			near(t, "validation loss of the average", e.Validation, r*r/2, 1e-12)
+			approxEqual(t, "validation loss of the average", e.Validation, r*r/2, 1e-12)
 		}
-		near(t, "center", m.center[0], want[11], 1e-12)
-		near(t, "statistics of the average", m.mean[0], 4-want[11], 1e-12)
+		approxEqual(t, "center", m.center[0], want[11], 1e-12)
+		approxEqual(t, "statistics of the average", m.mean[0], 4-want[11], 1e-12)
 	}
 }
 
 // The best epoch is the average's, and comes back.
 func TestAverageIsKeptAsTheBest(t *testing.T) {
-	m := newMeasured(1)
-	report, err := train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) {
+	m := newCalibratedToy(1)
+	report, err := train.Fit(context.Background(), m, constant(50, 4), targetFourOptions(func(o *train.Options) {
 		o.Average, o.Patience = 0.5, 3
 	}))
 	// The averages are 0.4, 0.64, 0.8937, 1.1508, ...; the parameters' best
 	// would be the third.
 	steps := []float64{0.4, 0.76, 1.084, 1.3756}
-	third, fourth := averaged(0.5, steps[:3]), averaged(0.5, steps)
+	third, fourth := referenceEMA(0.5, steps[:3]), referenceEMA(0.5, steps)
 	if err != nil || report.BestEpoch != 3 || !report.Restored || report.Stopped != "patience" || math.Abs(fourth-1) < math.Abs(third-1) {
 		t.Fatalf("report %+v, error %v", report, err)
 	}
-	near(t, "restored center", m.center[0], third, 1e-12)
-	near(t, "restored buffer", m.mean[0], 4-third, 1e-12)
+	approxEqual(t, "restored center", m.center[0], third, 1e-12)
+	approxEqual(t, "restored buffer", m.mean[0], 4-third, 1e-12)
 }
 
 // The steps do not know of the average, whatever the number of cores.
@@ -93,9 +93,9 @@ func TestAverageLeavesTheStepsAlone(t *testing.T) {
 // Bad steps are no part of the average, and a step into nowhere none of what
 // divergence leaves.
 func TestAverageOfARunThatDiverges(t *testing.T) {
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	var steps []float64
-	report, err := train.Fit(context.Background(), &poisoned{measured: m, from: 6}, constant(30, 4), train.Options{
+	report, err := train.Fit(context.Background(), &badFromStep{calibratedToy: m, from: 6}, constant(30, 4), train.Options{
 		Epochs: 10, Batch: 10, MaxBadSteps: 3, Average: 0.7, Optimizer: train.SGD{}, Rate: 0.1,
 		Observer: observer{step: func(e train.StepEvent) {
 			if !e.Bad {
@@ -106,15 +106,15 @@ func TestAverageOfARunThatDiverges(t *testing.T) {
 	if !errors.Is(err, train.ErrDiverged) || report.Steps != 5 {
 		t.Fatalf("report %+v, error %v", report, err)
 	}
-	near(t, "center", m.center[0], averaged(0.7, steps[:4]), 1e-12)
-	near(t, "statistics", m.mean[0], 4-m.center[0], 1e-12)
+	approxEqual(t, "center", m.center[0], referenceEMA(0.7, steps[:4]), 1e-12)
+	approxEqual(t, "statistics", m.mean[0], 4-m.center[0], 1e-12)
 }
 
 // Without a step there is no average, and the model is as it was.
 func TestAverageOfNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	m.center[0] = 3
 	if _, err := train.Fit(ctx, m, constant(30, 4), train.Options{Average: 0.9}); err != context.Canceled || m.center[0] != 3 {
 		t.Errorf("center %g, error %v", m.center[0], err)
@@ -132,7 +132,7 @@ func TestAverageKeepsItsDigits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "average", float64(m.center[0]), averaged(0.99999, steps), 1e-7)
+	approxEqual(t, "average", float64(m.center[0]), referenceEMA(0.99999, steps), 1e-7)
 }
 
 func TestAverageIsChecked(t *testing.T) {

@@ -14,20 +14,20 @@ import (
 
 func TestWhenAModelIsCalibrated(t *testing.T) {
 	told := func(words ...string) []string { return append(append([]string{"changed"}, words...), "changed") }
-	fit := func(ctx context.Context, m *measured, o train.Options) error {
+	fit := func(ctx context.Context, m *calibratedToy, o train.Options) error {
 		o.Epochs, o.Batch = 2, 5
 		_, err := train.Fit(ctx, m, constant(20, 4), o)
 		return err
 	}
-	expect := func(name string, m *measured, parts ...[]string) {
+	expect := func(name string, m *calibratedToy, parts ...[]string) {
 		t.Helper()
 		// "changed" twice in a row is noted once.
 		want := slices.Compact(slices.Concat(parts...))
-		if !slices.Equal(m.diary, want) {
-			t.Errorf("%s:\n%v, want\n%v", name, m.diary, want)
+		if !slices.Equal(m.calls, want) {
+			t.Errorf("%s:\n%v, want\n%v", name, m.calls, want)
 		}
 		for j, v := range m.mean {
-			near(t, name+": mean in the end", v, 4-m.center[j], 1e-12)
+			approxEqual(t, name+": mean in the end", v, 4-m.center[j], 1e-12)
 		}
 		if m.count[0] != 20 {
 			t.Errorf("%s: calibrated on %d rows, want 20", name, m.count[0])
@@ -35,20 +35,20 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 	}
 	steps := []string{"step"}
 
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	if err := fit(context.Background(), m, train.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	expect("no validation", m, told("start"), steps, told("calibrate"))
 
-	m = newMeasured(1)
+	m = newCalibratedToy(1)
 	validation := slices.Concat(steps, told("calibrate"), []string{"loss"})
 	if err := fit(context.Background(), m, train.Options{Validation: constant(3, 1)}); err != nil {
 		t.Fatal(err)
 	}
 	expect("validation", m, told("start"), validation, validation, told("calibrate"))
 
-	m = newMeasured(1)
+	m = newCalibratedToy(1)
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := fit(ctx, m, train.Options{Observer: observer{step: func(e train.StepEvent) {
 		if e.Step == 2 {
@@ -62,7 +62,7 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 		t.Errorf("%d steps, cancelled in the second", m.steps)
 	}
 
-	m = newMeasured(1)
+	m = newCalibratedToy(1)
 	if err := fit(ctx, m, train.Options{}); err != context.Canceled {
 		t.Fatal(err)
 	}
@@ -71,9 +71,9 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 
 // With a split, statistics are the training part's.
 func TestCalibrationLeavesOutTheValidationSet(t *testing.T) {
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	seen := map[float64]int{}
-	s := &spy{Source: train.Tensor(dense[float64](20, 1, func(i, _ int) float64 { return float64(i) }))}
+	s := &recordingSource{Source: train.Tensor(dense[float64](20, 1, func(i, _ int) float64 { return float64(i) }))}
 	s.fail = func(rows []int) error {
 		if m.steps == 0 { // calibration reads all, at the start
 			for _, r := range rows {
@@ -92,77 +92,77 @@ func TestCalibrationLeavesOutTheValidationSet(t *testing.T) {
 	if m.count[0] != 16 || len(seen) != 16 {
 		t.Fatalf("calibrated on %d rows, read %v", m.count[0], seen)
 	}
-	near(t, "mean", m.mean[0], mean-m.center[0], 1e-12)
+	approxEqual(t, "mean", m.mean[0], mean-m.center[0], 1e-12)
 }
 
-// folding evaluates with a copy of its parameters, made when it is first
-// needed and kept until Changed.
-type folding struct {
+// cachingModel evaluates with a copy of its parameters, made when it is first
+// needed and kept until Invalidate.
+type cachingModel struct {
 	*toy[float64]
-	mu   sync.Mutex
-	copy []float64
+	mu     sync.Mutex
+	cached []float64
 }
 
-func (m *folding) folded() *toy[float64] {
+func (m *cachingModel) cachedToy() *toy[float64] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.copy == nil {
-		m.copy = slices.Clone(m.center)
+	if m.cached == nil {
+		m.cached = slices.Clone(m.center)
 	}
-	return &toy[float64]{d: m.d, center: m.copy}
+	return &toy[float64]{d: m.d, center: m.cached}
 }
 
-func (m *folding) Changed() {
+func (m *cachingModel) Invalidate() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.copy = nil
+	m.cached = nil
 }
 
-func (m *folding) NewLossPass(o bijector.PassOptions) bijector.LossPass[float64] {
-	return foldedLoss{m}
+func (m *cachingModel) NewLossPass(o bijector.PassOptions) bijector.LossPass[float64] {
+	return cachingLoss{m}
 }
 
-type foldedLoss struct{ m *folding }
+type cachingLoss struct{ m *cachingModel }
 
-func (p foldedLoss) Loss(x, cond bijector.Mat[float64], loss []float64) {
-	p.m.folded().NewLossPass(bijector.PassOptions{}).Loss(x, cond, loss)
+func (p cachingLoss) Loss(x, cond bijector.Mat[float64], loss []float64) {
+	p.m.cachedToy().NewLossPass(bijector.PassOptions{}).Loss(x, cond, loss)
 }
 
-// foldingCalibrated calibrates by evaluation, as a chain does.
-type foldingCalibrated struct {
-	*folding
+// cachingCalibrated calibrates by evaluation, as a chain does.
+type cachingCalibrated struct {
+	*cachingModel
 	start []bool
 	loss  float64
 }
 
-func (m *foldingCalibrated) Calibrate(x, cond bijector.Mat[float64], start bool, _ *bijector.Workers) {
+func (m *cachingCalibrated) Calibrate(x, cond bijector.Mat[float64], start bool, _ *bijector.Workers) {
 	loss := make([]float64, x.N)
 	m.NewLossPass(bijector.PassOptions{}).Loss(x, cond, loss)
 	m.start, m.loss = append(m.start, start), loss[0]
 }
 
 func TestModelsAreToldOfChangesBeforeTheyEvaluate(t *testing.T) {
-	run := func(m bijector.Objective[float64], f *folding, done func(center float64)) {
+	run := func(m bijector.Objective[float64], f *cachingModel, done func(center float64)) {
 		t.Helper()
-		f.folded() // someone evaluated the model before
+		f.cachedToy() // someone evaluated the model before
 		f.center[0] = 0.5
 		_, err := train.Fit(context.Background(), m, constant(20, 4), train.Options{
 			Epochs: 3, Rate: 0.1, Optimizer: train.SGD{}, Validation: constant(5, 1),
 			Observer: observer{epoch: func(e train.EpochEvent) {
 				r := f.center[0] - 1
-				near(t, "validation loss", e.Validation, r*r/2, 1e-12)
+				approxEqual(t, "validation loss", e.Validation, r*r/2, 1e-12)
 				done(f.center[0])
 			}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "the model's own evaluation in the end", f.folded().center[0], f.center[0], 0)
+		approxEqual(t, "the model's own evaluation in the end", f.cachedToy().center[0], f.center[0], 0)
 	}
-	f := &folding{toy: newToy[float64](1, 0)}
+	f := &cachingModel{toy: newToy[float64](1, 0)}
 	run(f, f, func(float64) {})
-	c := &foldingCalibrated{folding: &folding{toy: newToy[float64](1, 0)}}
-	run(c, c.folding, func(center float64) { near(t, "loss in calibration", c.loss, (4-center)*(4-center)/2, 1e-12) })
+	c := &cachingCalibrated{cachingModel: &cachingModel{toy: newToy[float64](1, 0)}}
+	run(c, c.cachingModel, func(center float64) { approxEqual(t, "loss in calibration", c.loss, (4-center)*(4-center)/2, 1e-12) })
 	if want := []bool{true, false, false, false, false}; !slices.Equal(c.start, want) {
 		t.Errorf("calibrations with start %v, want %v", c.start, want)
 	}

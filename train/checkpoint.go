@@ -79,8 +79,8 @@ const (
 // counted.
 func checkpointName(steps int) string { return fmt.Sprintf("%s%09d%s", namePrefix, steps, nameSuffix) }
 
-// stepsOf is the number of steps in a checkpoint's name.
-func stepsOf(name string) (steps int, ok bool) {
+// parseCheckpointName is the number of steps in a checkpoint's name.
+func parseCheckpointName(name string) (steps int, ok bool) {
 	s, ok := strings.CutPrefix(name, namePrefix)
 	if !ok {
 		return 0, false
@@ -104,7 +104,7 @@ func (c Checkpoint) list() ([]int, error) {
 	}
 	var all []int
 	for _, e := range entries {
-		if n, ok := stepsOf(e.Name()); ok {
+		if n, ok := parseCheckpointName(e.Name()); ok {
 			all = append(all, n)
 		}
 	}
@@ -137,7 +137,7 @@ func (c Checkpoint) save(steps int, write func(io.Writer) error) error {
 	if err := atomicfile.Write(filepath.Join(c.Dir, checkpointName(steps)), write); err != nil {
 		return fmt.Errorf("train: checkpoint: %w", err)
 	}
-	atomicfile.Sweep(c.Dir, func(target string) bool { _, ok := stepsOf(target); return ok })
+	atomicfile.Sweep(c.Dir, func(target string) bool { _, ok := parseCheckpointName(target); return ok })
 	all, err := c.list()
 	if err != nil {
 		return err
@@ -150,31 +150,31 @@ func (c Checkpoint) save(steps int, write func(io.Writer) error) error {
 	return nil
 }
 
-// checkpointed is a run's dealings with its checkpoints.
-type checkpointed struct {
-	identity []setting // what the run is
-	from     string    // the file to take up; "": none
-	saved    place     // of the latest save
+// checkpointState is a run's dealings with its checkpoints.
+type checkpointState struct {
+	identity   []setting // what the run is
+	resumeFrom string    // the file to take up; "": none
+	lastSaved  position  // of the latest save
 }
 
-// place is a position in a run: so many batches of an epoch, counted from 1,
+// position is a position in a run: so many batches of an epoch, counted from 1,
 // are done, and validation too when the next epoch begins.
-type place struct{ epoch, batch int }
+type position struct{ epoch, batch int }
 
-// done is the number of steps before a place, bad ones counted.
-func (f *fitter[T]) done() int { return (f.at.epoch-1)*f.data.batches + f.at.batch }
+// stepsDone is the number of steps before a place, bad ones counted.
+func (f *fitter[T]) stepsDone() int { return (f.progress.epoch-1)*f.data.batches + f.progress.batch }
 
 // save writes a checkpoint, unless the latest is of the same place. Before the
 // first step there is nothing to lose.
 func (f *fitter[T]) save() error {
 	c := f.o.Checkpoint
-	if c.Dir == "" || f.checkpoints.saved == f.at.place || f.done() == 0 {
+	if c.Dir == "" || f.checkpoints.lastSaved == f.progress.position || f.stepsDone() == 0 {
 		return nil
 	}
-	if err := c.save(f.done(), f.writeCheckpoint); err != nil {
+	if err := c.save(f.stepsDone(), f.writeCheckpoint); err != nil {
 		return saveError{err}
 	}
-	f.checkpoints.saved = f.at.place
+	f.checkpoints.lastSaved = f.progress.position
 	return nil
 }
 
@@ -186,7 +186,7 @@ func (e saveError) Unwrap() error { return e.error }
 // saveAfterStep saves where the steps are a multiple of the user's. The end of
 // an epoch is left to saveAfterEpoch.
 func (f *fitter[T]) saveAfterStep() error {
-	if n := f.o.Checkpoint.Steps; n == 0 || f.at.batch == f.data.batches || f.done()%n != 0 {
+	if n := f.o.Checkpoint.Steps; n == 0 || f.progress.batch == f.data.batches || f.stepsDone()%n != 0 {
 		return nil
 	}
 	return f.save()
@@ -195,8 +195,8 @@ func (f *fitter[T]) saveAfterStep() error {
 // saveAfterEpoch saves where the epochs or steps are a multiple of the user's,
 // and at the end.
 func (f *fitter[T]) saveAfterEpoch() error {
-	c, epochs := f.o.Checkpoint, f.at.epoch-1
-	if c.Epochs > 0 && epochs%c.Epochs == 0 || c.Steps > 0 && f.done()%c.Steps == 0 || epochs == f.o.Epochs || f.impatient() {
+	c, epochs := f.o.Checkpoint, f.progress.epoch-1
+	if c.Epochs > 0 && epochs%c.Epochs == 0 || c.Steps > 0 && f.stepsDone()%c.Steps == 0 || epochs == f.o.Epochs || f.patienceExhausted() {
 		return f.save()
 	}
 	return nil
@@ -215,7 +215,7 @@ func (f *fitter[T]) resume(path string) error {
 	}
 	switch {
 	case err == nil:
-		f.checkpoints.saved = f.at.place
+		f.checkpoints.lastSaved = f.progress.position
 		return nil
 	case errors.Is(err, ErrResume):
 		return fmt.Errorf("train: cannot resume from %s: %w", path, err)

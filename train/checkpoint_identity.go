@@ -20,9 +20,9 @@ import (
 // setting is something that a run's result depends on.
 type setting struct{ name, value string }
 
-// identify lists what a run depends on beside its state. Epochs and the
+// runSettings lists what a run depends on beside its state. Epochs and the
 // schedule are not in the list: ratesSoFar is what they did.
-func (f *fitter[T]) identify(data Source) ([]setting, error) {
+func (f *fitter[T]) runSettings(data Source) ([]setting, error) {
 	o := f.o
 	rows, err := digestRows[T](data)
 	if err != nil {
@@ -66,25 +66,25 @@ func (f *fitter[T]) identify(data Source) ([]setting, error) {
 	return all, nil
 }
 
-// differences names the settings that are not the checkpoint's.
-func differences(settings []setting, get func(string) string) error {
+// compareSettings names the settings that are not the checkpoint's.
+func compareSettings(settings []setting, get func(string) string) error {
 	for _, s := range settings {
 		if v := get(s.name); v != s.value {
-			return fmt.Errorf("%s is %s now, and was %.80s: %w", s.name, orNothing(s.value), orNothing(v), ErrResume)
+			return fmt.Errorf("%s is %s now, and was %.80s: %w", s.name, valueOrNothing(s.value), valueOrNothing(v), ErrResume)
 		}
 	}
 	return nil
 }
 
-func orNothing(s string) string {
+func valueOrNothing(s string) string {
 	if s == "" {
 		return "nothing"
 	}
 	return s
 }
 
-// looked bounds the rows and steps that digests look at.
-const looked = 64
+// maxDigested bounds the rows and steps that digests look at.
+const maxDigested = 64
 
 // digestRows tells data sets of one size apart by rows spread evenly over
 // them. Rows that are not the same when they are read again, since the source
@@ -92,10 +92,10 @@ const looked = 64
 func digestRows[T bijector.Float](src Source) (string, error) {
 	var sums [2]string
 	for i := range sums {
-		if _, draws := stateful(src); draws {
+		if _, draws := asStatefulSource(src); draws {
 			break // reading would move its state
 		}
-		x, cond, err := readSpread[T](src, looked)
+		x, cond, err := readEvenlySpaced[T](src, maxDigested)
 		if err != nil {
 			return "", err
 		}
@@ -152,12 +152,12 @@ func addTypes(h hash.Hash, v reflect.Value) {
 	}
 }
 
-// ratesSoFar is a digest of the learning rates of steps spread over those that
+// rateDigest is a digest of the learning rates of steps spread over those that
 // are done: all that Rate, Schedule and Epochs have done to the run.
-func (f *fitter[T]) ratesSoFar() string {
+func (f *fitter[T]) rateDigest() string {
 	h := sha256.New()
-	n := f.done()
-	k := min(n, looked)
+	n := f.stepsDone()
+	k := min(n, maxDigested)
 	for i := range k {
 		step := n - 1 - i*n/k
 		addFloat(h, f.rate(step))
@@ -177,22 +177,22 @@ func addFloat(h hash.Hash, v float64) {
 // digest is short enough to be shown in an error.
 func digest(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:8]) }
 
-// drawer is a Source with a state of its own, such as a rand.PCG that it draws
+// statefulSource is a Source with a state of its own, such as a rand.PCG that it draws
 // from: what it is belongs into a checkpoint.
-type drawer interface {
+type statefulSource interface {
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
 }
 
-// stateful finds the state of a source.
-func stateful(s Source) (drawer, bool) {
-	d, ok := given(s).(drawer)
+// asStatefulSource finds the state of a source.
+func asStatefulSource(s Source) (statefulSource, bool) {
+	d, ok := userSource(s).(statefulSource)
 	return d, ok
 }
 
 // sourceState is nil for a source without one.
 func sourceState(s Source) ([]byte, error) {
-	d, ok := stateful(s)
+	d, ok := asStatefulSource(s)
 	if !ok {
 		return nil, nil
 	}
@@ -204,7 +204,7 @@ func sourceState(s Source) ([]byte, error) {
 }
 
 func setSourceState(s Source, text string) error {
-	d, ok := stateful(s)
+	d, ok := asStatefulSource(s)
 	state, err := hex.DecodeString(text)
 	if !ok || err != nil {
 		if text == "" {

@@ -22,7 +22,7 @@ import (
 )
 
 func TestResumeRefuses(t *testing.T) {
-	x := gauss[float64](60, 3, 1)
+	x := normalRows[float64](60, 3, 1)
 	dir := t.TempDir()
 	base := train.Options{Epochs: 2, Batch: 20, ValidationFraction: 0.2, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
 	run := func(m bijector.Objective[float64], data train.Source, change func(*train.Options)) error {
@@ -52,8 +52,8 @@ func TestResumeRefuses(t *testing.T) {
 		{"average", model, train.Tensor(x), func(o *train.Options) { o.Average = 0.9 }, "Average"},
 		{"rate", model, train.Tensor(x), func(o *train.Options) { o.Rate = 0.5 }, "Rate"},
 		{"patience", model, train.Tensor(x), func(o *train.Options) { o.Patience = 3 }, "Patience"},
-		{"rows", model, train.Tensor(gauss[float64](50, 3, 1)), same, "rows is 40 now, and was 48"},
-		{"data", model, train.Tensor(gauss[float64](60, 3, 2)), same, "contents of the rows"},
+		{"rows", model, train.Tensor(normalRows[float64](50, 3, 1)), same, "rows is 40 now, and was 48"},
+		{"data", model, train.Tensor(normalRows[float64](60, 3, 2)), same, "contents of the rows"},
 		{"model", wide, train.Tensor(x), same, "model"},
 		{"norm", someFlow[float64]("act", 0, 1), train.Tensor(x), same, "model"},
 		{"not asked to", model, train.Tensor(x), func(o *train.Options) { o.Checkpoint.Resume = false }, "set Resume"},
@@ -68,7 +68,7 @@ func TestResumeRefuses(t *testing.T) {
 	}
 	// A toy has no spec: its parameters tell.
 	base = train.Options{Epochs: 1, Checkpoint: train.Checkpoint{Dir: t.TempDir(), Resume: true}}
-	if err := run(newMeasured(1), constant(3, 1), same); err != nil {
+	if err := run(newCalibratedToy(1), constant(3, 1), same); err != nil {
 		t.Fatal(err)
 	}
 	if err := run(newToy[float64](1, 0), constant(3, 1), same); !errors.Is(err, train.ErrResume) || !strings.Contains(err.Error(), `"buffer/`) {
@@ -79,7 +79,7 @@ func TestResumeRefuses(t *testing.T) {
 // Every byte of a checkpoint that is not what it was.
 func TestDamagedCheckpoint(t *testing.T) {
 	dir := t.TempDir()
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	o := train.Options{Epochs: 2, Batch: 2, Validation: constant(2, 3), KeepBest: true, Average: 0.5, Checkpoint: train.Checkpoint{Dir: dir, Resume: true, Keep: 1}}
 	if _, err := train.Fit(context.Background(), m, constant(4, 1), o); err != nil {
 		t.Fatal(err)
@@ -123,10 +123,10 @@ func TestDamagedCheckpoint(t *testing.T) {
 	}
 }
 
-// objecting is a measured that does not like one of its states.
-type objecting struct{ *measured }
+// refusingState is a measured that does not like one of its states.
+type refusingState struct{ *calibratedToy }
 
-func (m objecting) Validate() error {
+func (m refusingState) Validate() error {
 	if m.center[0] > 1 {
 		return bijector.ErrSpec
 	}
@@ -136,14 +136,14 @@ func (m objecting) Validate() error {
 // What the model does not accept is not taken up.
 func TestResumeAsksTheModel(t *testing.T) {
 	dir := t.TempDir()
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	o := train.Options{Epochs: 9, Rate: 0.5, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
 	if _, err := train.Fit(context.Background(), m, constant(4, 4), o); err != nil || m.center[0] < 2 {
 		t.Fatal(err, m.center)
 	}
-	other := newMeasured(1)
+	other := newCalibratedToy(1)
 	before := bits(other)
-	if _, err := train.Fit(context.Background(), objecting{other}, constant(4, 4), o); !errors.Is(err, train.ErrCheckpoint) || !errors.Is(err, bijector.ErrSpec) {
+	if _, err := train.Fit(context.Background(), refusingState{other}, constant(4, 4), o); !errors.Is(err, train.ErrCheckpoint) || !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("got %v", err)
 	}
 	if !slices.Equal(bits(other), before) {
@@ -169,7 +169,7 @@ func TestCheckpointOptions(t *testing.T) {
 // A checkpoint that cannot be saved ends training, with a usable model.
 func TestCheckpointThatCannotBeSaved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dir")
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	report, err := train.Fit(context.Background(), m, constant(30, 4), train.Options{
 		Epochs: 5, Checkpoint: train.Checkpoint{Dir: dir},
 		Observer: observer{epoch: func(e train.EpochEvent) {
@@ -183,5 +183,5 @@ func TestCheckpointThatCannotBeSaved(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) || report == nil || report.Stopped != "checkpoint" || len(report.Epochs) != 3 {
 		t.Errorf("%v, report %+v", err, report)
 	}
-	near(t, "mean", m.mean[0], 4-m.center[0], 1e-12)
+	approxEqual(t, "mean", m.mean[0], 4-m.center[0], 1e-12)
 }

@@ -33,18 +33,18 @@ type record struct {
 	epochs []float64
 }
 
-// recorded lists the integers and floats of the record, so that writing and
+// recordFields lists the integers and floats of the record, so that writing and
 // reading cannot disagree on their order.
-func (f *fitter[T]) recorded() (counts []*int, sums []*float64) {
-	r, at := f.report, &f.at
-	return []*int{&at.epoch, &at.batch, &at.waited, &at.bad, &at.event.BadSteps, &at.event.Rows, &r.Steps, &r.BadSteps, &r.BestEpoch},
-		[]*float64{&at.sum, &at.low}
+func (f *fitter[T]) recordFields() (counts []*int, sums []*float64) {
+	r, at := f.report, &f.progress
+	return []*int{&at.epoch, &at.batch, &at.epochsSinceBest, &at.badInRow, &at.event.BadSteps, &at.event.Rows, &r.Steps, &r.BadSteps, &r.BestEpoch},
+		[]*float64{&at.sum, &at.bestLoss}
 }
 
-// takeRecord reads the record off the fitter.
-func (f *fitter[T]) takeRecord() record {
-	counts, sums := f.recorded()
-	r := record{counts: []int64{int64(f.at.event.Time), int64(f.spent())}}
+// captureRecord reads the record off the fitter.
+func (f *fitter[T]) captureRecord() record {
+	counts, sums := f.recordFields()
+	r := record{counts: []int64{int64(f.progress.event.Time), int64(f.elapsed())}}
 	for _, p := range counts {
 		r.counts = append(r.counts, int64(*p))
 	}
@@ -61,9 +61,9 @@ func (f *fitter[T]) takeRecord() record {
 	return r
 }
 
-// putRecord writes a record back, once it is known to be one of this run.
-func (f *fitter[T]) putRecord(r record) error {
-	counts, sums := f.recorded()
+// restoreRecord writes a record back, once it is known to be one of this run.
+func (f *fitter[T]) restoreRecord(r record) error {
+	counts, sums := f.recordFields()
 	for i, p := range counts {
 		v := r.counts[i+2]
 		if v < 0 || v > math.MaxInt32*int64(f.data.batches) {
@@ -74,7 +74,7 @@ func (f *fitter[T]) putRecord(r record) error {
 	for i, p := range sums {
 		*p = r.sums[i]
 	}
-	f.at.event.Time, f.before = time.Duration(r.counts[0]), time.Duration(r.counts[1])
+	f.progress.event.Time, f.elapsedBefore = time.Duration(r.counts[0]), time.Duration(r.counts[1])
 	f.report.Epochs = nil
 	for i := 0; i < len(r.epochs); i += epochColumns {
 		v := r.epochs[i:]
@@ -83,10 +83,10 @@ func (f *fitter[T]) putRecord(r record) error {
 			BadSteps: int(v[3]), Time: time.Duration(v[4] * float64(time.Second)), Rows: int(v[5]),
 		})
 	}
-	at, n := f.at.place, len(f.report.Epochs)
+	at, n := f.progress.position, len(f.report.Epochs)
 	switch {
 	case at.epoch != n+1, at.batch > f.data.batches, f.report.BestEpoch > n,
-		f.report.Steps+f.report.BadSteps != f.done():
+		f.report.Steps+f.report.BadSteps != f.stepsDone():
 		return fmt.Errorf("the counts contradict each other: epoch %d, batch %d, %d epochs, %d and %d steps", at.epoch, at.batch, n, f.report.Steps, f.report.BadSteps)
 	case at.epoch > f.o.Epochs+1, at.epoch == f.o.Epochs+1 && at.batch > 0:
 		return fmt.Errorf("it has gone through %d epochs, and this run has %d: %w", n, f.o.Epochs, ErrResume)
@@ -105,15 +105,15 @@ func (f *fitter[T]) items(r record, best bool) []safetensors.Item {
 	add := func(prefix, name string, shape []int, data any) {
 		items = append(items, safetensors.Item{Name: prefix + "/" + name, Shape: shape, Data: data})
 	}
-	for i, p := range f.update.params {
+	for i, p := range f.updater.params {
 		add("parameter", p.Name, p.Shape, p.Data)
-		for k, slot := range f.update.state[i] {
+		for k, slot := range f.updater.state[i] {
 			add(fmt.Sprintf("optimizer%d", k), p.Name, p.Shape, slot)
 		}
-		add("before", p.Name, p.Shape, f.update.last[i])
-		if a := f.update.mean; a != nil {
-			add("average", p.Name, p.Shape, a.now[i])
-			add("average_before", p.Name, p.Shape, a.before[i])
+		add("before", p.Name, p.Shape, f.updater.previous[i])
+		if a := f.updater.ema; a != nil {
+			add("average", p.Name, p.Shape, a.current[i])
+			add("average_before", p.Name, p.Shape, a.previous[i])
 		}
 		if best {
 			add("best_parameter", p.Name, p.Shape, f.best.params[i])
@@ -131,7 +131,7 @@ func (f *fitter[T]) items(r record, best bool) []safetensors.Item {
 // writeCheckpoint writes the state of the run.
 func (f *fitter[T]) writeCheckpoint(w io.Writer) error {
 	metadata := map[string]string{
-		"format": checkpointFormat, "version": checkpointVersion, "rates": f.ratesSoFar(),
+		"format": checkpointFormat, "version": checkpointVersion, "rates": f.rateDigest(),
 	}
 	for _, s := range f.checkpoints.identity {
 		metadata[s.name] = s.value
@@ -143,7 +143,7 @@ func (f *fitter[T]) writeCheckpoint(w io.Writer) error {
 	if state != nil {
 		metadata["source"] = hex.EncodeToString(state)
 	}
-	return safetensors.WriteSealed(w, f.items(f.takeRecord(), f.best.params != nil), metadata)
+	return safetensors.WriteSealed(w, f.items(f.captureRecord(), f.best.params != nil), metadata)
 }
 
 // readCheckpoint makes the run that of a checkpoint. On an error the run and
@@ -174,20 +174,20 @@ func (f *fitter[T]) readCheckpoint(r io.Reader, size int64) error {
 			epochs = s[0]
 		}
 	}
-	counts, sums := f.recorded()
+	counts, sums := f.recordFields()
 	rec = record{make([]int64, len(counts)+2), make([]float64, len(sums)), make([]float64, epochs*epochColumns)}
 	if best {
 		f.best.take(f.model)
 	}
 	items := f.items(rec, best)
 	read, err := readItems(h, seal, items)
-	if e := differences(f.checkpoints.identity, get); e != nil {
+	if e := compareSettings(f.checkpoints.identity, get); e != nil {
 		err = e
 	}
 	if err := seal.Close(err); err != nil {
 		return err
 	}
-	return f.adopt(rec, items, read, get)
+	return f.restore(rec, items, read, get)
 }
 
 // readItems reads a file's tensors into arrays like those of items, which are
@@ -252,19 +252,19 @@ func dtypeOf(data any) safetensors.DType {
 	return safetensors.I64
 }
 
-// adopt puts what was read in its place, if the model accepts it.
-func (f *fitter[T]) adopt(rec record, items []safetensors.Item, read []any, get func(string) string) error {
+// restore puts what was read in its place, if the model accepts it.
+func (f *fitter[T]) restore(rec record, items []safetensors.Item, read []any, get func(string) string) error {
 	var before snapshot[T]
 	before.take(f.model)
 	for i, it := range items {
 		reflect.Copy(reflect.ValueOf(it.Data), reflect.ValueOf(read[i]))
 	}
-	err := f.putRecord(rec)
-	if err == nil && get("rates") != f.ratesSoFar() {
-		err = fmt.Errorf("the learning rates of its %d steps are not those of this run: Rate, Schedule or Epochs differ: %w", f.done(), ErrResume)
+	err := f.restoreRecord(rec)
+	if err == nil && get("rates") != f.rateDigest() {
+		err = fmt.Errorf("the learning rates of its %d steps are not those of this run: Rate, Schedule or Epochs differ: %w", f.stepsDone(), ErrResume)
 	}
 	if err == nil {
-		err = f.check()
+		err = f.validateModel()
 	}
 	if err == nil {
 		err = setSourceState(f.data.src, get("source"))
@@ -273,17 +273,17 @@ func (f *fitter[T]) adopt(rec record, items []safetensors.Item, read []any, get 
 		before.restore(f.model)
 		return err
 	}
-	f.update.t = f.report.Steps
-	if a := f.update.mean; a != nil {
-		a.t = f.report.Steps
+	f.updater.steps = f.report.Steps
+	if a := f.updater.ema; a != nil {
+		a.steps = f.report.Steps
 	}
-	changed(f.model)
+	invalidate(f.model)
 	return nil
 }
 
-// check asks the model about its state, the best and the present: the file may
+// validateModel asks the model about its state, the best and the present: the file may
 // be hostile, and a permutation in it none.
-func (f *fitter[T]) check() error {
+func (f *fitter[T]) validateModel() error {
 	v, ok := f.model.(bijector.Validator)
 	if !ok {
 		return nil

@@ -23,17 +23,17 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// spiky is an Objective whose loss is NaN for batches that begin with a large
+// nanOnLarge is an Objective whose loss is NaN for batches that begin with a large
 // value: bad steps that depend on the data alone.
-type spiky struct{ bijector.Objective[float64] }
+type nanOnLarge struct{ bijector.Objective[float64] }
 
-func (m spiky) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
-	return spikyPass{m.Objective.NewStepPass(o)}
+func (m nanOnLarge) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
+	return nanOnLargePass{m.Objective.NewStepPass(o)}
 }
 
-type spikyPass struct{ bijector.StepPass[float64] }
+type nanOnLargePass struct{ bijector.StepPass[float64] }
 
-func (p spikyPass) Step(x, cond bijector.Mat[float64], loss []float64) {
+func (p nanOnLargePass) Step(x, cond bijector.Mat[float64], loss []float64) {
 	p.StepPass.Step(x, cond, loss)
 	if x.Feature(0)[0] > 0.8 {
 		loss[0] = math.NaN()
@@ -46,8 +46,8 @@ func someFlow[T bijector.Float](norm string, context int, seed uint64) *flow.Flo
 	return must(flow.New(chain, distribution.StandardNormal[T](3)))
 }
 
-// resumable are runs of every kind of state.
-var resumable = []struct {
+// resumableRuns are runs of every kind of state.
+var resumableRuns = []struct {
 	name  string
 	model func() bijector.Objective[float64]
 	o     train.Options
@@ -63,14 +63,14 @@ var resumable = []struct {
 		Epochs: 40, Batch: 30, Rate: 0.1, Patience: 2, ValidationFraction: 0.3, Schedule: train.StepDecay{Every: 3},
 		Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true},
 	}, true},
-	{"bad steps", func() bijector.Objective[float64] { return spiky{newToy[float64](3, 0)} }, train.Options{Epochs: 5, Batch: 10, Average: 0.5}, false},
+	{"bad steps", func() bijector.Objective[float64] { return nanOnLarge{newToy[float64](3, 0)} }, train.Options{Epochs: 5, Batch: 10, Average: 0.5}, false},
 	{"in order, no validation", func() bijector.Objective[float64] { return someFlow[float64]("none", 0, 1) }, train.Options{
-		Epochs: 3, Batch: 20, InOrder: true, Memory: bijector.Memory{Mode: bijector.KeepInputs},
+		Epochs: 3, Batch: 20, InOrder: true, Memory: bijector.Memory{Mode: bijector.MemoryKeepInputs},
 	}, false},
 }
 
-// figures are those of a report that do not depend on the clock.
-func figures(r *train.Report) string {
+// reportFigures are those of a report that do not depend on the clock.
+func reportFigures(r *train.Report) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, r.Steps, r.BadSteps, r.BestEpoch, r.Restored, r.Stopped)
 	for _, e := range r.Epochs {
@@ -89,8 +89,8 @@ func stopAt(steps int, cancel func()) observer {
 }
 
 func TestResumedEqualsUninterrupted(t *testing.T) {
-	x, c := gauss[float64](100, 3, 1), gauss[float64](100, 1, 2)
-	for _, r := range resumable {
+	x, c := normalRows[float64](100, 3, 1), normalRows[float64](100, 1, 2)
+	for _, r := range resumableRuns {
 		t.Run(r.name, func(t *testing.T) {
 			data := train.Tensor(x)
 			if r.given {
@@ -143,8 +143,8 @@ func TestResumedEqualsUninterrupted(t *testing.T) {
 					if !slices.Equal(bits(m), bits(whole)) {
 						t.Errorf("interrupted after %v steps, the model is another", stops)
 					}
-					if figures(got) != figures(want) {
-						t.Errorf("interrupted after %v steps, the report is\n%swant\n%s", stops, figures(got), figures(want))
+					if reportFigures(got) != reportFigures(want) {
+						t.Errorf("interrupted after %v steps, the report is\n%swant\n%s", stops, reportFigures(got), reportFigures(want))
 					}
 					if got.Time <= 0 {
 						t.Error("no time was spent")
@@ -161,7 +161,7 @@ func TestResumedEqualsUninterrupted(t *testing.T) {
 // A run that is killed leaves the checkpoint of some step: each of them leads
 // to the same end, in float32 too.
 func TestResumeFromEveryStep(t *testing.T) {
-	data := train.Tensor(gauss[float32](60, 3, 1))
+	data := train.Tensor(normalRows[float32](60, 3, 1))
 	options := func(dir string, resume bool) train.Options {
 		return train.Options{
 			Epochs: 3, Batch: 15, Average: 0.8, ValidationFraction: 0.25, KeepBest: true,
@@ -181,21 +181,21 @@ func TestResumeFromEveryStep(t *testing.T) {
 		m := someFlow[float32]("batch", 0, 1)
 		m.Params()[0].Data[0]++
 		got, err := train.Fit(context.Background(), m, data, options(at, true))
-		if err != nil || !slices.Equal(bits(m), bits(whole)) || figures(got) != figures(want) {
+		if err != nil || !slices.Equal(bits(m), bits(whole)) || reportFigures(got) != reportFigures(want) {
 			t.Errorf("from %s: another model or report, %v", f.Name(), err)
 		}
 	}
 }
 
-// poisonedFrom is a measured whose loss is NaN once its center is beyond a
+// nanBeyond is a measured whose loss is NaN once its center is beyond a
 // bound.
-type poisonedFrom struct {
-	*measured
+type nanBeyond struct {
+	*calibratedToy
 	bound float64
 }
 
-func (m *poisonedFrom) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
-	m.toy.poison = func(_ int, loss []float64, _ [][]float64) {
+func (m *nanBeyond) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
+	m.toy.corrupt = func(_ int, loss []float64, _ [][]float64) {
 		if m.center[0] > m.bound {
 			loss[0] = math.NaN()
 		}
@@ -208,11 +208,11 @@ func (m *poisonedFrom) NewStepPass(o bijector.PassOptions) bijector.StepPass[flo
 // checkpoint.
 func TestResumeIntoDivergence(t *testing.T) {
 	for _, average := range []float64{0, 0.7} {
-		run := func(dir string, stop int) (*measured, *train.Report, error) {
-			m := newMeasured(1)
+		run := func(dir string, stop int) (*calibratedToy, *train.Report, error) {
+			m := newCalibratedToy(1)
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			report, err := train.Fit(ctx, &poisonedFrom{m, 2.1}, constant(60, 4), train.Options{
+			report, err := train.Fit(ctx, &nanBeyond{m, 2.1}, constant(60, 4), train.Options{
 				Epochs: 10, Batch: 10, MaxBadSteps: 4, Average: average, Rate: 0.1,
 				Checkpoint: train.Checkpoint{Dir: dir, Resume: true}, Observer: stopAt(stop, cancel),
 			})
@@ -227,7 +227,7 @@ func TestResumeIntoDivergence(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, again, err := run(dir, 0)
-		if !errors.Is(err, train.ErrDiverged) || figures(again) != figures(report) {
+		if !errors.Is(err, train.ErrDiverged) || reportFigures(again) != reportFigures(report) {
 			t.Errorf("report %+v, %v, want %+v", again, err, report)
 		}
 		if got.center[0] != want.center[0] || got.mean[0] != want.mean[0] {
@@ -238,17 +238,17 @@ func TestResumeIntoDivergence(t *testing.T) {
 
 // A validation that is interrupted is done again, and the epoch's steps not.
 func TestResumeWithinValidation(t *testing.T) {
-	run := func(dir string, stop bool) (*measured, *train.Report, error) {
+	run := func(dir string, stop bool) (*calibratedToy, *train.Report, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		v := &spy{Source: constant(20_000, 1)}
+		v := &recordingSource{Source: constant(20_000, 1)}
 		v.fail = func([]int) error {
 			if stop && len(v.reads) > 12 { // behind the digest of its rows
 				cancel()
 			}
 			return nil
 		}
-		m := newMeasured(1)
+		m := newCalibratedToy(1)
 		report, err := train.Fit(ctx, m, constant(30, 4), train.Options{
 			Epochs: 3, Batch: 10, Rate: 0.1, Validation: v, KeepBest: true, Checkpoint: train.Checkpoint{Dir: dir, Resume: true},
 		})
@@ -264,15 +264,15 @@ func TestResumeWithinValidation(t *testing.T) {
 		t.Fatalf("not interrupted in validation: %+v, %v", part, err)
 	}
 	got, again, err := run(dir, false)
-	if err != nil || !slices.Equal(bits(got), bits(want)) || figures(again) != figures(report) {
-		t.Errorf("%v, report\n%swant\n%s", err, figures(again), figures(report))
+	if err != nil || !slices.Equal(bits(got), bits(want)) || reportFigures(again) != reportFigures(report) {
+		t.Errorf("%v, report\n%swant\n%s", err, reportFigures(again), reportFigures(report))
 	}
 }
 
 // More epochs than at first are fine where the learning rate does not know
 // their number.
 func TestResumeForMoreEpochs(t *testing.T) {
-	data := train.Tensor(gauss[float64](60, 3, 1))
+	data := train.Tensor(normalRows[float64](60, 3, 1))
 	o := func(dir string, epochs int, s train.Schedule) train.Options {
 		return train.Options{Epochs: epochs, Batch: 20, Schedule: s, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
 	}
@@ -293,14 +293,14 @@ func TestResumeForMoreEpochs(t *testing.T) {
 	}
 }
 
-// walker is a Source that draws, with a generator of its own.
-type walker struct{ rand.PCG }
+// randomWalkSource is a Source that draws, with a generator of its own.
+type randomWalkSource struct{ rand.PCG }
 
-func (*walker) Len() int        { return 40 }
-func (*walker) Dim() int        { return 1 }
-func (*walker) ContextDim() int { return 0 }
+func (*randomWalkSource) Len() int        { return 40 }
+func (*randomWalkSource) Dim() int        { return 1 }
+func (*randomWalkSource) ContextDim() int { return 0 }
 
-func (w *walker) Read(rows []int, x, _ *tensor.Dense) error {
+func (w *randomWalkSource) Read(rows []int, x, _ *tensor.Dense) error {
 	for i := range rows {
 		x.Float64s()[i] = float64(w.Uint64()>>40) / (1 << 24)
 	}
@@ -309,7 +309,7 @@ func (w *walker) Read(rows []int, x, _ *tensor.Dense) error {
 
 func TestResumeASourceThatDraws(t *testing.T) {
 	run := func(dir string, seed uint64, stop int) (*toy[float64], *train.Report) {
-		m, w := newToy[float64](1, 0), &walker{}
+		m, w := newToy[float64](1, 0), &randomWalkSource{}
 		w.Seed(1, seed)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
@@ -325,7 +325,7 @@ func TestResumeASourceThatDraws(t *testing.T) {
 	dir := t.TempDir()
 	run(dir, 1, 7)
 	got, again := run(dir, 2, 0) // the generator goes on, not the new one
-	if got.center[0] != want.center[0] || figures(again) != figures(report) {
+	if got.center[0] != want.center[0] || reportFigures(again) != reportFigures(report) {
 		t.Errorf("center %v, want %v", got.center[0], want.center[0])
 	}
 }

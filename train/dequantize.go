@@ -14,12 +14,12 @@ import (
 	"github.com/bijou-flow/bijou/internal/random"
 )
 
-// Renewer is an optional interface of a Source whose rows differ from one
-// epoch to the next. Fit calls Renew before the first read of each epoch of
+// EpochSetter is an optional interface of a Source whose rows differ from one
+// epoch to the next. Fit calls SetEpoch before the first read of each epoch of
 // its training data: 1, 2, and so on. What is read before (to calibrate
 // layers), and what belongs to no training (a Source of validation data alone,
 // Evaluate), is epoch 0.
-type Renewer interface{ Renew(epoch int) }
+type EpochSetter interface{ SetEpoch(epoch int) }
 
 // Dequantized is a Source of discrete values with uniform noise between them.
 type Dequantized struct {
@@ -62,16 +62,16 @@ func (d *Dequantized) Dim() int { return d.src.Dim() }
 // ContextDim is the number of values in a row's context, which gets no noise.
 func (d *Dequantized) ContextDim() int { return d.src.ContextDim() }
 
-// Renew makes the noise that of an epoch, here and in the source below.
-func (d *Dequantized) Renew(epoch int) {
+// SetEpoch makes the noise that of an epoch, here and in the source below.
+func (d *Dequantized) SetEpoch(epoch int) {
 	d.epoch = uint64(epoch)
-	renew(d.src, epoch)
+	setEpoch(d.src, epoch)
 }
 
-// renew tells a source the epoch, if it cares.
-func renew(s Source, epoch int) {
-	if r, ok := given(s).(Renewer); ok {
-		r.Renew(epoch)
+// setEpoch tells a source the epoch, if it cares.
+func setEpoch(s Source, epoch int) {
+	if r, ok := userSource(s).(EpochSetter); ok {
+		r.SetEpoch(epoch)
 	}
 }
 
@@ -84,13 +84,13 @@ func (d *Dequantized) Read(rows []int, x, context *tensor.Dense) error {
 		return err
 	}
 	if x.Dtype() == tensor.Float32 {
-		return blur(d, x.Float32s(), 24, rows)
+		return addNoise(d, x.Float32s(), 24, rows)
 	}
-	return blur(d, x.Float64s(), 53, rows)
+	return addNoise(d, x.Float64s(), 53, rows)
 }
 
-// blur adds noise to rows of values of so many digits.
-func blur[T bijector.Float](d *Dequantized, x []T, digits int, rows []int) error {
+// addNoise adds noise to rows of values of so many digits.
+func addNoise[T bijector.Float](d *Dequantized, x []T, digits int, rows []int) error {
 	digits -= bits.Len(uint(d.levels - 1)) // of u
 	top, unit := float64(d.levels-1), math.Ldexp(1, -digits)
 	width := len(x) / len(rows)

@@ -82,11 +82,11 @@ func TestDequantizeSeed(t *testing.T) {
 			}
 		}
 	}
-	s.Renew(1)
+	s.SetEpoch(1)
 	first := read[float64](t, s, 0, 1, 2, 3, 4, 5, 6, 7, 8)
 	differ("another epoch", first)
 	differ("another seed", read[float64](t, train.Dequantize(levelsOf[float64](9, 4, 256), 256, 2), 0, 1, 2, 3, 4, 5, 6, 7, 8))
-	s.Renew(0)
+	s.SetEpoch(0)
 	if !slices.Equal(all, read[float64](t, s, 0, 1, 2, 3, 4, 5, 6, 7, 8)) {
 		t.Error("an epoch's noise does not come back")
 	}
@@ -105,13 +105,13 @@ func TestDequantizeSeed(t *testing.T) {
 	}
 }
 
-// recorder notes what it hands to training, read by read.
-type recorder struct {
+// readRecorder notes what it hands to training, read by read.
+type readRecorder struct {
 	*train.Dequantized
 	seen [][]float64
 }
 
-func (r *recorder) Read(rows []int, x, context *tensor.Dense) error {
+func (r *readRecorder) Read(rows []int, x, context *tensor.Dense) error {
 	err := r.Dequantized.Read(rows, x, context)
 	r.seen = append(r.seen, slices.Clone(x.Float64s()))
 	return err
@@ -121,8 +121,8 @@ func (r *recorder) Read(rows []int, x, context *tensor.Dense) error {
 // too, and leaves that of a Source of validation data alone.
 func TestFitRenews(t *testing.T) {
 	for _, fraction := range []float64{0, 0.5} {
-		data := &recorder{Dequantized: train.Dequantize(levelsOf[float64](8, 2, 4), 4, 1)}
-		held := &recorder{Dequantized: train.Dequantize(levelsOf[float64](8, 2, 4), 4, 2)}
+		data := &readRecorder{Dequantized: train.Dequantize(levelsOf[float64](8, 2, 4), 4, 1)}
+		held := &readRecorder{Dequantized: train.Dequantize(levelsOf[float64](8, 2, 4), 4, 2)}
 		o := train.Options{Epochs: 3, Batch: 8, InOrder: true, ValidationFraction: fraction}
 		if fraction == 0 {
 			o.Validation = held
@@ -176,7 +176,7 @@ func ExampleDequantize() {
 	data := train.Dequantize(train.Tensor(grey), 4, 1)
 	x := tensor.New(tensor.WithShape(1, 4), tensor.Of(tensor.Float64))
 	for epoch := range 2 {
-		data.Renew(epoch) // as Fit does
+		data.SetEpoch(epoch) // as Fit does
 		if err := data.Read([]int{0}, x, nil); err != nil {
 			log.Fatal(err)
 		}

@@ -14,9 +14,9 @@ import (
 // epoch takes one pass over the data, or what is left of it.
 func (f *fitter[T]) epoch(ctx context.Context) error {
 	start := time.Now()
-	at, e := &f.at, &f.at.event
+	at, e := &f.progress, &f.progress.event
 	before := e.Time
-	renew(f.data.src, at.epoch)
+	setEpoch(f.data.src, at.epoch)
 	if !f.o.InOrder {
 		f.data.shuffle(f.o.Seed, at.epoch)
 	}
@@ -25,7 +25,7 @@ func (f *fitter[T]) epoch(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s, err := f.one(at.epoch, at.batch)
+		s, err := f.trainStep(at.epoch, at.batch)
 		if err != nil {
 			return err
 		}
@@ -39,9 +39,9 @@ func (f *fitter[T]) epoch(ctx context.Context) error {
 		if f.o.Observer != nil {
 			f.o.Observer.Step(s)
 		}
-		if at.bad >= f.o.MaxBadSteps {
+		if at.badInRow >= f.o.MaxBadSteps {
 			return fmt.Errorf("train: loss or gradient not finite in %d steps in a row, the last in epoch %d; try a lower learning rate, ClipNorm, or look for outliers in the data: %w",
-				at.bad, at.epoch, ErrDiverged)
+				at.badInRow, at.epoch, ErrDiverged)
 		}
 		e.Time = before + time.Since(start)
 		if err := f.saveAfterStep(); err != nil {
@@ -64,9 +64,9 @@ type targetChecker interface {
 	CheckTargets(x tensor.Tensor) error
 }
 
-// one takes one step, or leaves it out where its loss or gradient is not
+// trainStep takes one step, or leaves it out where its loss or gradient is not
 // finite.
-func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
+func (f *fitter[T]) trainStep(epoch, b int) (StepEvent, error) {
 	x, cond, err := f.data.load(b)
 	if err != nil {
 		return StepEvent{}, err
@@ -82,7 +82,7 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 	mean /= float64(len(loss))
 	s := StepEvent{
 		Epoch: epoch, Epochs: f.o.Epochs, Step: b + 1, Steps: f.data.batches,
-		Rows: x.N, Loss: mean, GradNorm: f.update.norm(),
+		Rows: x.N, Loss: mean, GradNorm: f.updater.gradNorm(),
 	}
 	s.Rate = f.rate(done)
 	if !(s.Rate >= 0) || math.IsInf(s.Rate, 0) {
@@ -95,17 +95,17 @@ func (f *fitter[T]) one(epoch, b int) (StepEvent, error) {
 			}
 		}
 		s.Bad = true
-		f.at.bad++
+		f.progress.badInRow++
 		f.report.BadSteps++
-		f.update.zero()
+		f.updater.zeroGrads()
 		return s, nil
 	}
-	f.at.bad = 0
+	f.progress.badInRow = 0
 	f.report.Steps++
 	scale := 1.0
 	if f.o.ClipNorm > 0 && s.GradNorm > f.o.ClipNorm {
 		scale = f.o.ClipNorm / s.GradNorm
 	}
-	f.update.apply(s.Rate, scale)
+	f.updater.apply(s.Rate, scale)
 	return s, nil
 }

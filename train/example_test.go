@@ -146,15 +146,15 @@ func ExampleObserver() {
 	// epoch 3 of 3: 12 steps so far, 1000 rows
 }
 
-// squares is a Source that makes its rows when they are asked for, so that
+// squaresSource is a Source that makes its rows when they are asked for, so that
 // there may be more of them than memory holds.
-type squares struct{}
+type squaresSource struct{}
 
-func (squares) Len() int        { return 10_000 }
-func (squares) Dim() int        { return 2 }
-func (squares) ContextDim() int { return 0 }
+func (squaresSource) Len() int        { return 10_000 }
+func (squaresSource) Dim() int        { return 2 }
+func (squaresSource) ContextDim() int { return 0 }
 
-func (squares) Read(rows []int, x, _ *tensor.Dense) error {
+func (squaresSource) Read(rows []int, x, _ *tensor.Dense) error {
 	out := x.Float32s()
 	for i, row := range rows {
 		rng := rand.New(rand.NewPCG(1, uint64(row)))
@@ -165,7 +165,7 @@ func (squares) Read(rows []int, x, _ *tensor.Dense) error {
 }
 
 func ExampleSource() {
-	report, err := train.Fit(context.Background(), smallFlow(), squares{}, train.Options{Epochs: 1, Batch: 500})
+	report, err := train.Fit(context.Background(), smallFlow(), squaresSource{}, train.Options{Epochs: 1, Batch: 500})
 	if err != nil {
 		log.Fatal(err)
 	}

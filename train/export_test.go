@@ -5,7 +5,7 @@ package train
 import "github.com/bijou-flow/bijou/bijector"
 
 // Split is split.
-var Split = split
+var Split = splitSource
 
 // Steps prepares a run of m on data, and returns a function that takes one step
 // of its first epoch, batch b, and the number of batches. The function returned
@@ -18,5 +18,5 @@ func Steps[T bijector.Float](m bijector.Objective[T], data Source, o Options) (s
 	if err := f.prepare(data); err != nil {
 		return nil, 0, nil, err
 	}
-	return func(b int) (StepEvent, error) { return f.one(1, b) }, f.data.batches, f.workers.Close, nil
+	return func(b int) (StepEvent, error) { return f.trainStep(1, b) }, f.data.batches, f.workers.Close, nil
 }

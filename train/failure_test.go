@@ -16,8 +16,8 @@ import (
 
 func TestCancelledWithinAnEpoch(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := newMeasured(2)
-	x := gauss[float64](100, 2, 1)
+	m := newCalibratedToy(2)
+	x := normalRows[float64](100, 2, 1)
 	report, err := train.Fit(ctx, m, train.Tensor(x), train.Options{Epochs: 5, Batch: 10, Observer: observer{
 		step: func(e train.StepEvent) {
 			if e.Epoch == 3 && e.Step == 4 {
@@ -35,7 +35,7 @@ func TestCancelledWithinAnEpoch(t *testing.T) {
 	for i := range 100 {
 		mean += (x.Float64s()[2*i] - m.center[0]) / 100
 	}
-	near(t, "statistics of the state that was left", m.mean[0], mean, 1e-12)
+	approxEqual(t, "statistics of the state that was left", m.mean[0], mean, 1e-12)
 	// It can be trained on from there.
 	if _, err := train.Fit(context.Background(), m, train.Tensor(x), train.Options{Epochs: 1}); err != nil {
 		t.Error(err)
@@ -56,18 +56,18 @@ func TestDeadline(t *testing.T) {
 // The validation set is long, and left in the middle.
 func TestCancelledWhileValidating(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &spy{Source: constant(20_000, 1)}
+	v := &recordingSource{Source: constant(20_000, 1)}
 	v.fail = func([]int) error { cancel(); return nil }
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	report, err := train.Fit(ctx, m, constant(10, 4), train.Options{Validation: v})
 	if !errors.Is(err, context.Canceled) || len(v.reads) != 1 || m.steps != 1 || len(report.Epochs) != 0 || report.Steps != 1 {
 		t.Errorf("error %v after %d reads and %d steps, report %+v", err, len(v.reads), m.steps, report)
 	}
-	near(t, "mean", m.mean[0], 4-m.center[0], 1e-12)
+	approxEqual(t, "mean", m.mean[0], 4-m.center[0], 1e-12)
 }
 
-// spoilt are ways for a step not to be finite.
-var spoilt = map[string]func(loss []float64, grads [][]float64){
+// nonFiniteSteps are ways for a step not to be finite.
+var nonFiniteSteps = map[string]func(loss []float64, grads [][]float64){
 	"loss NaN":          func(loss []float64, _ [][]float64) { loss[1] = math.NaN() },
 	"loss infinite":     func(loss []float64, _ [][]float64) { loss[0] = math.Inf(1) },
 	"loss -Inf":         func(loss []float64, _ [][]float64) { loss[0] = math.Inf(-1) },
@@ -85,13 +85,13 @@ var spoilt = map[string]func(loss []float64, grads [][]float64){
 // A run with bad steps among good ones goes the way of a run without them:
 // the same batches in the same order, the bad ones left out.
 func TestBadStepsChangeNothing(t *testing.T) {
-	x, c := gauss[float64](60, 2, 1), gauss[float64](60, 1, 2)
+	x, c := normalRows[float64](60, 2, 1), normalRows[float64](60, 1, 2)
 	bad := []int{2, 3, 7, 11}
 	for _, opt := range []train.Optimizer{train.Adam{WeightDecay: 0.1}, train.SGD{Momentum: 0.9}} {
-		for name, spoil := range spoilt {
-			s := &spy{Source: train.Tensor(x).Given(c)}
+		for name, spoil := range nonFiniteSteps {
+			s := &recordingSource{Source: train.Tensor(x).Given(c)}
 			m := newToy[float64](2, 1)
-			m.poison = func(step int, loss []float64, grads [][]float64) {
+			m.corrupt = func(step int, loss []float64, grads [][]float64) {
 				if slices.Contains(bad, step) {
 					spoil(loss, grads)
 				}
@@ -148,10 +148,10 @@ func TestDivergence(t *testing.T) {
 		if limit == 0 {
 			limit = 10
 		}
-		m := newMeasured(1)
+		m := newCalibratedToy(1)
 		var centers []float64 // before each good step
 		last := 0.0
-		wrapped := &poisoned{measured: m, from: 6}
+		wrapped := &badFromStep{calibratedToy: m, from: 6}
 		bad := 0
 		report, err := train.Fit(context.Background(), wrapped, constant(30, 4), train.Options{
 			Epochs: 10, Batch: 10, MaxBadSteps: most,
@@ -170,18 +170,18 @@ func TestDivergence(t *testing.T) {
 		if m.center[0] != centers[4] || m.center[0] == 0 {
 			t.Errorf("center %g, want %g, where the gradient was last finite", m.center[0], centers[4])
 		}
-		near(t, "mean", m.mean[0], 4-m.center[0], 1e-12)
+		approxEqual(t, "mean", m.mean[0], 4-m.center[0], 1e-12)
 	}
 }
 
-// poisoned is a measured whose steps are bad from one on.
-type poisoned struct {
-	*measured
+// badFromStep is a measured whose steps are bad from one on.
+type badFromStep struct {
+	*calibratedToy
 	from int
 }
 
-func (m *poisoned) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
-	m.toy.poison = func(step int, loss []float64, _ [][]float64) {
+func (m *badFromStep) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
+	m.toy.corrupt = func(step int, loss []float64, _ [][]float64) {
 		if step >= m.from {
 			loss[0] = math.NaN()
 		}
@@ -193,13 +193,13 @@ func (m *poisoned) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64
 // it, and none when Fit returns.
 func TestDivergenceLeavesAUsableModel(t *testing.T) {
 	m := newToy[float32](2, 0)
-	report, err := train.Fit(context.Background(), m, train.Tensor(gauss[float32](20, 2, 1)), train.Options{
+	report, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float32](20, 2, 1)), train.Options{
 		Epochs: 50, Rate: 1e15, Optimizer: train.SGD{},
 	})
 	if !errors.Is(err, train.ErrDiverged) || report.Steps == 0 {
 		t.Fatalf("error %v, report %+v", err, report)
 	}
-	loss, err := train.Evaluate(context.Background(), m, train.Tensor(gauss[float32](20, 2, 1)))
+	loss, err := train.Evaluate(context.Background(), m, train.Tensor(normalRows[float32](20, 2, 1)))
 	if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
 		t.Errorf("the loss of what is left is %g (%v), parameters %v", loss, err, m.center)
 	}
@@ -207,21 +207,21 @@ func TestDivergenceLeavesAUsableModel(t *testing.T) {
 
 // Under KeepBest divergence brings back the best state.
 func TestDivergenceKeepsTheBest(t *testing.T) {
-	m := newMeasured(1)
-	report, err := train.Fit(context.Background(), &poisoned{measured: m, from: 8}, constant(50, 4), towards4(func(o *train.Options) {
+	m := newCalibratedToy(1)
+	report, err := train.Fit(context.Background(), &badFromStep{calibratedToy: m, from: 8}, constant(50, 4), targetFourOptions(func(o *train.Options) {
 		o.KeepBest, o.MaxBadSteps = true, 2
 	}))
 	if !errors.Is(err, train.ErrDiverged) || report.BestEpoch != 3 || !report.Restored || report.Stopped != "diverged" {
 		t.Errorf("error %v, report %+v", err, report)
 	}
-	near(t, "restored center", m.center[0], 1.084, 1e-12)
-	near(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
+	approxEqual(t, "restored center", m.center[0], 1.084, 1e-12)
+	approxEqual(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
 }
 
 // An epoch of bad steps alone has no loss.
 func TestEpochWithoutAGoodStep(t *testing.T) {
 	m := newToy[float64](1, 0)
-	m.poison = func(step int, loss []float64, _ [][]float64) {
+	m.corrupt = func(step int, loss []float64, _ [][]float64) {
 		if step <= 2 {
 			loss[0] = math.NaN()
 		}

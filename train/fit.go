@@ -55,7 +55,7 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 		if data.Len() < 2 {
 			return nil, fmt.Errorf("train: one row cannot be split into training and validation: %w: %w", ErrOptions, bijector.ErrShape)
 		}
-		data, o.Validation = split(data, o.ValidationFraction, o.Seed)
+		data, o.Validation = splitSource(data, o.ValidationFraction, o.Seed)
 	} else if o.Validation != nil {
 		if err := checkSource[T]("validation data", o.Validation, m.Dim(), m.ContextDim()); err != nil {
 			return nil, err
@@ -69,7 +69,7 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	f.start = time.Now()
 	err = f.run(ctx)
 	f.finish()
-	f.report.Time = f.spent()
+	f.report.Time = f.elapsed()
 	return f.report, err
 }
 
@@ -80,45 +80,45 @@ type fitter[T bijector.Float] struct {
 	report  *Report
 	workers *bijector.Workers
 
-	data    *loader[T]
-	step    bijector.StepPass[T]
-	update  *updater[T]
-	loss    []float64
-	calib   bijector.Calibrator[T]
-	x, cond bijector.Mat[T] // what calibration sees
-	noise   *noise[T]       // nil: none
+	data       *loader[T]
+	step       bijector.StepPass[T]
+	updater    *updater[T]
+	loss       []float64
+	calibrator bijector.Calibrator[T]
+	x, cond    bijector.Mat[T] // what calibration sees
+	noise      *noise[T]       // nil: none
 
-	valid *evaluator[T]
-	best  snapshot[T]
+	validation *evaluator[T]
+	best       snapshot[T]
 
-	at          progress
-	checkpoints checkpointed
-	start       time.Time
-	before      time.Duration // spent before the run was taken up
+	progress      progress
+	checkpoints   checkpointState
+	start         time.Time
+	elapsedBefore time.Duration // spent before the run was taken up
 }
 
 // progress is how far a run is.
 type progress struct {
-	place
-	event  EpochEvent // of the epoch, so far
-	sum    float64    // of its losses over rows
-	bad    int        // bad steps in a row
-	waited int        // epochs since the best
-	low    float64    // the best validation loss
+	position
+	event           EpochEvent // of the epoch, so far
+	sum             float64    // of its losses over rows
+	badInRow        int        // bad steps in a row
+	epochsSinceBest int        // epochs since the best
+	bestLoss        float64    // the best validation loss
 }
 
-// spent is the time of the run.
-func (f *fitter[T]) spent() time.Duration { return f.before + time.Since(f.start) }
+// elapsed is the time of the run.
+func (f *fitter[T]) elapsed() time.Duration { return f.elapsedBefore + time.Since(f.start) }
 
 // prepare makes all that a run needs, so that a step allocates nothing.
 func (f *fitter[T]) prepare(data Source) error {
 	var err error
-	renew(data, 0) // it may have been trained on before
+	setEpoch(data, 0) // it may have been trained on before
 	if f.o.Checkpoint.Dir != "" {
-		if f.checkpoints.from, err = f.o.Checkpoint.open(); err != nil {
+		if f.checkpoints.resumeFrom, err = f.o.Checkpoint.open(); err != nil {
 			return err
 		}
-		if f.checkpoints.identity, err = f.identify(data); err != nil {
+		if f.checkpoints.identity, err = f.runSettings(data); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,7 @@ func (f *fitter[T]) prepare(data Source) error {
 	calib, calibrates := f.model.(bijector.Calibrator[T])
 	checker, checks := f.model.(bijector.DataChecker[T])
 	if calibrates || checks || f.o.Noise > 0 {
-		if f.x, f.cond, err = readSpread[T](data, calibrationValues/f.model.Dim()); err != nil {
+		if f.x, f.cond, err = readEvenlySpaced[T](data, calibrationValues/f.model.Dim()); err != nil {
 			return err
 		}
 		if f.o.Noise > 0 {
@@ -142,28 +142,28 @@ func (f *fitter[T]) prepare(data Source) error {
 		}
 	}
 	if calibrates {
-		f.calib = calib
-		if f.checkpoints.from == "" {
+		f.calibrator = calib
+		if f.checkpoints.resumeFrom == "" {
 			f.calibrate(true)
 		}
 	}
 	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers}.WithMemory(f.o.Memory))
-	if f.update, err = newUpdater(f.o.Optimizer, f.model.Params(), f.step.Grads(), f.workers); err != nil {
+	if f.updater, err = newUpdater(f.o.Optimizer, f.model.Params(), f.step.Grads(), f.workers); err != nil {
 		return err
 	}
-	f.update.zero()
+	f.updater.zeroGrads()
 	if f.o.Average > 0 {
-		f.update.mean = newAverage(f.o.Average, f.model.Params())
+		f.updater.ema = newEMA(f.o.Average, f.model.Params())
 	}
 	f.loss = make([]float64, f.data.x.N)
-	f.at = progress{place: place{epoch: 1}, low: math.Inf(1)}
+	f.progress = progress{position: position{epoch: 1}, bestLoss: math.Inf(1)}
 	if f.o.Validation != nil {
-		if f.valid, err = newEvaluator("validation data", f.model, f.o.Validation, f.workers); err != nil {
+		if f.validation, err = newEvaluator("validation data", f.model, f.o.Validation, f.workers); err != nil {
 			return err
 		}
 	}
-	if f.checkpoints.from != "" {
-		return f.resume(f.checkpoints.from)
+	if f.checkpoints.resumeFrom != "" {
+		return f.resume(f.checkpoints.resumeFrom)
 	}
 	return nil
 }
@@ -172,10 +172,10 @@ func (f *fitter[T]) prepare(data Source) error {
 // training set. Steps wrote to its parameters, and calibration evaluates
 // layers and writes to them in turn: they are told before and after.
 func (f *fitter[T]) calibrate(start bool) {
-	changed(f.model)
-	if f.calib != nil {
-		f.calib.Calibrate(f.x, f.cond, start, f.workers)
-		changed(f.model)
+	invalidate(f.model)
+	if f.calibrator != nil {
+		f.calibrator.Calibrate(f.x, f.cond, start, f.workers)
+		invalidate(f.model)
 	}
 }
 
@@ -183,10 +183,10 @@ func (f *fitter[T]) calibrate(start bool) {
 func (f *fitter[T]) run(ctx context.Context) error {
 	for {
 		switch {
-		case f.impatient():
+		case f.patienceExhausted():
 			f.report.Stopped = "patience"
 			return nil
-		case f.at.epoch > f.o.Epochs:
+		case f.progress.epoch > f.o.Epochs:
 			return nil
 		}
 		err := f.epoch(ctx)
@@ -199,17 +199,17 @@ func (f *fitter[T]) run(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			f.report.Stopped = reason(err)
+			f.report.Stopped = stopReason(err)
 			return err
 		}
-		e := f.at.event
+		e := f.progress.event
 		f.report.Epochs = append(f.report.Epochs, e)
-		if f.at.waited++; e.Best {
-			f.at.waited = 0
+		if f.progress.epochsSinceBest++; e.Best {
+			f.progress.epochsSinceBest = 0
 		}
-		f.at.place, f.at.event, f.at.sum = place{epoch: f.at.epoch + 1}, EpochEvent{}, 0
+		f.progress.position, f.progress.event, f.progress.sum = position{epoch: f.progress.epoch + 1}, EpochEvent{}, 0
 		if err := f.saveAfterEpoch(); err != nil {
-			f.report.Stopped = reason(err)
+			f.report.Stopped = stopReason(err)
 			return err
 		}
 		if f.o.Observer != nil {
@@ -218,11 +218,13 @@ func (f *fitter[T]) run(ctx context.Context) error {
 	}
 }
 
-// impatient says whether validation has waited long enough for a new low.
-func (f *fitter[T]) impatient() bool { return f.o.Patience > 0 && f.at.waited >= f.o.Patience }
+// patienceExhausted says whether validation has waited long enough for a new low.
+func (f *fitter[T]) patienceExhausted() bool {
+	return f.o.Patience > 0 && f.progress.epochsSinceBest >= f.o.Patience
+}
 
-// reason is the word for an error in a Report.
-func reason(err error) string {
+// stopReason is the word for an error in a Report.
+func stopReason(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "cancelled"
@@ -238,20 +240,20 @@ func reason(err error) string {
 
 // validate fills in the epoch's validation loss and keeps the best state.
 func (f *fitter[T]) validate(ctx context.Context) error {
-	if f.valid == nil {
+	if f.validation == nil {
 		return nil
 	}
-	start, e := time.Now(), &f.at.event
-	f.update.mean.lend()
-	defer f.takeBack()
+	start, e := time.Now(), &f.progress.event
+	f.updater.ema.swapIn()
+	defer f.swapOutEMA()
 	f.calibrate(false)
-	v, err := f.valid.mean(ctx)
+	v, err := f.validation.mean(ctx)
 	if err != nil {
 		return err
 	}
 	e.Validation = v
-	if v < f.at.low {
-		f.at.low, e.Best, f.report.BestEpoch = v, true, e.Epoch
+	if v < f.progress.bestLoss {
+		f.progress.bestLoss, e.Best, f.report.BestEpoch = v, true, e.Epoch
 		if f.keepBest() {
 			f.best.take(f.model)
 		}
@@ -260,11 +262,11 @@ func (f *fitter[T]) validate(ctx context.Context) error {
 	return nil
 }
 
-// takeBack puts the parameters back into the model that validation saw the
+// swapOutEMA puts the parameters back into the model that validation saw the
 // average of.
-func (f *fitter[T]) takeBack() {
-	if f.update.mean.takeBack() {
-		changed(f.model)
+func (f *fitter[T]) swapOutEMA() {
+	if f.updater.ema.swapOut() {
+		invalidate(f.model)
 	}
 }
 
@@ -281,8 +283,8 @@ func (f *fitter[T]) finish() {
 		return
 	}
 	if f.report.Stopped == "diverged" {
-		f.update.undo()
+		f.updater.undo()
 	}
-	f.update.mean.lend()
+	f.updater.ema.swapIn()
 	f.calibrate(false)
 }

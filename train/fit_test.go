@@ -41,11 +41,11 @@ func TestFitFollowsTheGradient(t *testing.T) {
 						loss += r * r / 2 / n
 					}
 				}
-				near(t, "loss of a step", e.Loss, loss, 1e-12)
-				near(t, "gradient norm", e.GradNorm, norm, 1e-12)
+				approxEqual(t, "loss of a step", e.Loss, loss, 1e-12)
+				approxEqual(t, "gradient norm", e.GradNorm, norm, 1e-12)
 				k++
 				for j := range mean {
-					near(t, "center", m.center[j], mean[j]*(1-math.Pow(1-rate, float64(k))), 1e-12)
+					approxEqual(t, "center", m.center[j], mean[j]*(1-math.Pow(1-rate, float64(k))), 1e-12)
 				}
 				want := train.StepEvent{Epoch: k, Epochs: 7, Step: 1, Steps: 1, Rows: n, Loss: e.Loss, GradNorm: e.GradNorm, Rate: rate}
 				if e != want {
@@ -75,7 +75,7 @@ func TestFitFollowsTheGradient(t *testing.T) {
 
 func TestFitReachesTheOptimum(t *testing.T) {
 	for _, opt := range []train.Optimizer{nil, train.Adam{}, &train.Adam{Beta1: 0.8}, train.SGD{Momentum: 0.5}, &train.SGD{}} {
-		c := gauss[float32](400, 2, 1)
+		c := normalRows[float32](400, 2, 1)
 		x := dense[float32](400, 3, func(i, j int) float64 {
 			return float64(j) + 0.5*float64(c.Float32s()[2*i]) - float64(j)*float64(c.Float32s()[2*i+1])
 		})
@@ -86,11 +86,11 @@ func TestFitReachesTheOptimum(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "loss", report.Loss(), 0, 1e-4)
+		approxEqual(t, "loss", report.Loss(), 0, 1e-4)
 		for j := range 3 {
-			near(t, "center", float64(m.center[j]), float64(j), 1e-3)
-			near(t, "weight", float64(m.weight[2*j]), 0.5, 1e-3)
-			near(t, "weight", float64(m.weight[2*j+1]), -float64(j), 1e-3)
+			approxEqual(t, "center", float64(m.center[j]), float64(j), 1e-3)
+			approxEqual(t, "weight", float64(m.weight[2*j]), 0.5, 1e-3)
+			approxEqual(t, "weight", float64(m.weight[2*j+1]), -float64(j), 1e-3)
 		}
 		if report.Steps != 600 {
 			t.Errorf("%d steps, want 600", report.Steps)
@@ -105,13 +105,13 @@ func TestClipNorm(t *testing.T) {
 		m := newToy[float64](2, 0)
 		_, err := train.Fit(context.Background(), m, train.Tensor(x), train.Options{
 			Epochs: 1, Rate: 0.01, ClipNorm: c.clip, Optimizer: train.SGD{},
-			Observer: observer{step: func(e train.StepEvent) { near(t, "norm before clipping", e.GradNorm, 50, 1e-12) }},
+			Observer: observer{step: func(e train.StepEvent) { approxEqual(t, "norm before clipping", e.GradNorm, 50, 1e-12) }},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "step", math.Hypot(m.center[0], m.center[1]), 0.01*c.moved, 1e-12)
-		near(t, "direction", m.center[1]/m.center[0], 4.0/3, 1e-12)
+		approxEqual(t, "step", math.Hypot(m.center[0], m.center[1]), 0.01*c.moved, 1e-12)
+		approxEqual(t, "direction", m.center[1]/m.center[0], 4.0/3, 1e-12)
 	}
 }
 
@@ -119,12 +119,12 @@ func TestClipNorm(t *testing.T) {
 func TestLossOfAnEpoch(t *testing.T) {
 	sum, rows := 0.0, 0
 	var sizes []int
-	_, err := train.Fit(context.Background(), newToy[float64](1, 0), train.Tensor(gauss[float64](10, 1, 1)), train.Options{
+	_, err := train.Fit(context.Background(), newToy[float64](1, 0), train.Tensor(normalRows[float64](10, 1, 1)), train.Options{
 		Epochs: 3, Batch: 4, Rate: 0.1,
 		Observer: observer{step: func(e train.StepEvent) {
 			sum, rows, sizes = sum+e.Loss*float64(e.Rows), rows+e.Rows, append(sizes, e.Rows)
 		}, epoch: func(e train.EpochEvent) {
-			near(t, "loss", e.Loss, sum/10, 1e-14)
+			approxEqual(t, "loss", e.Loss, sum/10, 1e-14)
 			if slices.Sort(sizes); e.Rows != 10 || rows != 10 || !slices.Equal(sizes, []int{3, 3, 4}) {
 				t.Errorf("%d rows in steps of %v, the epoch has %d", rows, sizes, e.Rows)
 			}
@@ -140,7 +140,7 @@ func TestLossOfAnEpoch(t *testing.T) {
 // run.
 func TestScheduleOverARun(t *testing.T) {
 	var got []float64
-	_, err := train.Fit(context.Background(), newToy[float64](1, 0), train.Tensor(gauss[float64](6, 1, 1)), train.Options{
+	_, err := train.Fit(context.Background(), newToy[float64](1, 0), train.Tensor(normalRows[float64](6, 1, 1)), train.Options{
 		Epochs: 3, Batch: 3, Rate: 2, Optimizer: train.SGD{},
 		Schedule: train.Warmup{Steps: 2, Then: train.StepDecay{Every: 1, By: 0.5}},
 		Observer: observer{step: func(e train.StepEvent) { got = append(got, e.Rate) }},
@@ -150,9 +150,9 @@ func TestScheduleOverARun(t *testing.T) {
 	}
 }
 
-type lawless struct{ factor float64 }
+type invalidRateSchedule struct{ factor float64 }
 
-func (l lawless) Factor(step, _, _ int) float64 {
+func (l invalidRateSchedule) Factor(step, _, _ int) float64 {
 	if step == 2 {
 		return l.factor
 	}
@@ -163,8 +163,8 @@ func (l lawless) Factor(step, _, _ int) float64 {
 func TestScheduleWithoutARate(t *testing.T) {
 	for _, f := range []float64{math.NaN(), math.Inf(1), -1} {
 		m := newToy[float64](1, 0)
-		report, err := train.Fit(context.Background(), m, train.Tensor(gauss[float64](6, 1, 1)), train.Options{
-			Batch: 1, Schedule: lawless{f},
+		report, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float64](6, 1, 1)), train.Options{
+			Batch: 1, Schedule: invalidRateSchedule{f},
 		})
 		if !errors.Is(err, train.ErrOptions) || report == nil || report.Stopped != "options" || report.Steps != 2 || m.center[0] != m.center[0] {
 			t.Errorf("factor %g: error %v, report %+v, center %g", f, err, report, m.center[0])
@@ -178,7 +178,7 @@ func TestOrderOfRows(t *testing.T) {
 	const n = 101
 	run := func(o train.Options) [][]int {
 		o.Epochs, o.Batch = 3, 10
-		s := &spy{Source: train.Tensor(gauss[float64](n, 1, 1))}
+		s := &recordingSource{Source: train.Tensor(normalRows[float64](n, 1, 1))}
 		if _, err := train.Fit(context.Background(), newToy[float64](1, 0), s, o); err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestOrderOfRows(t *testing.T) {
 		}
 		epochs := make([][]int, 3)
 		for e := range epochs {
-			epochs[e] = all(s.reads[11*e : 11*e+11])
+			epochs[e] = flatten(s.reads[11*e : 11*e+11])
 			if !isPermutation(epochs[e], n) {
 				t.Errorf("epoch %d reads %v", e+1, epochs[e])
 			}
@@ -218,17 +218,17 @@ func TestOrderOfRows(t *testing.T) {
 func TestFitRefusesModelsThatCannotBeTrained(t *testing.T) {
 	m := newToy[float64](1, 0)
 	m.err = bijector.ErrNotTrainable
-	report, err := train.Fit(context.Background(), m, train.Tensor(gauss[float64](6, 1, 1)), train.Options{})
+	report, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float64](6, 1, 1)), train.Options{})
 	if !errors.Is(err, bijector.ErrNotTrainable) || report != nil || m.steps > 0 {
 		t.Errorf("error %v, report %v", err, report)
 	}
 }
 
-// embedded has the methods of an optimiser and none of its arithmetic.
-type embedded struct{ train.Adam }
+// embeddedOptimizer has the methods of an optimiser and none of its arithmetic.
+type embeddedOptimizer struct{ train.Adam }
 
 func TestOptions(t *testing.T) {
-	x := train.Tensor(gauss[float64](6, 1, 1))
+	x := train.Tensor(normalRows[float64](6, 1, 1))
 	nan, inf := math.NaN(), math.Inf(1)
 	for name, o := range map[string]train.Options{
 		"epochs":                    {Epochs: -1},
@@ -247,9 +247,9 @@ func TestOptions(t *testing.T) {
 		"keep best, no validation":  {KeepBest: true},
 		"bad steps":                 {MaxBadSteps: -1},
 		"workers":                   {Workers: -1},
-		"memory":                    {Memory: bijector.Memory{Mode: bijector.Reverse + 1}},
+		"memory":                    {Memory: bijector.Memory{Mode: bijector.MemoryReverse + 1}},
 		"memory negative":           {Memory: bijector.Memory{Mode: -1}},
-		"memory distance":           {Memory: bijector.Memory{Mode: bijector.Reverse, Every: -1}},
+		"memory distance":           {Memory: bijector.Memory{Mode: bijector.MemoryReverse, Every: -1}},
 		"beta1":                     {Optimizer: train.Adam{Beta1: 1}},
 		"beta1 negative":            {Optimizer: train.Adam{Beta1: -0.5}},
 		"beta2":                     {Optimizer: train.Adam{Beta2: nan}},
@@ -265,7 +265,7 @@ func TestOptions(t *testing.T) {
 		"SGD decay infinite":        {Optimizer: &train.SGD{WeightDecay: inf}},
 		"nil Adam":                  {Optimizer: (*train.Adam)(nil)},
 		"nil SGD":                   {Optimizer: (*train.SGD)(nil)},
-		"an optimiser of no effect": {Optimizer: embedded{}},
+		"an optimiser of no effect": {Optimizer: embeddedOptimizer{}},
 	} {
 		m := newToy[float64](1, 0)
 		report, err := train.Fit(context.Background(), m, x, o)
@@ -278,7 +278,7 @@ func TestOptions(t *testing.T) {
 	if err != nil || len(report.Epochs) != 20 || report.Steps != 20 {
 		t.Errorf("the zero Options: report %+v, error %v, want 20 epochs of one batch", report, err)
 	}
-	if _, err := train.Fit(context.Background(), m, train.Tensor(gauss[float64](1, 1, 1)), train.Options{ValidationFraction: 0.5}); !errors.Is(err, train.ErrOptions) {
+	if _, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float64](1, 1, 1)), train.Options{ValidationFraction: 0.5}); !errors.Is(err, train.ErrOptions) {
 		t.Errorf("a split of one row: error %v", err)
 	}
 }
@@ -286,7 +286,7 @@ func TestOptions(t *testing.T) {
 func TestEvaluate(t *testing.T) {
 	// More rows than a block of the evaluator, and a ragged end.
 	const n = 10_007
-	x := gauss[float64](n, 3, 2)
+	x := normalRows[float64](n, 3, 2)
 	m := newToy[float64](3, 0)
 	m.center = []float64{1, 2, 3}
 	want := 0.0
@@ -298,7 +298,7 @@ func TestEvaluate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "mean loss", got, want, 1e-12)
+	approxEqual(t, "mean loss", got, want, 1e-12)
 	if m.steps != 0 {
 		t.Error("Evaluate computed gradients")
 	}
@@ -310,7 +310,7 @@ func TestEvaluate(t *testing.T) {
 	if _, err := train.Evaluate[float64](context.Background(), m, nil); !errors.Is(err, train.ErrOptions) {
 		t.Errorf("no data: %v", err)
 	}
-	if _, err := train.Evaluate(context.Background(), m, train.Tensor(gauss[float64](5, 2, 1))); !errors.Is(err, bijector.ErrShape) {
+	if _, err := train.Evaluate(context.Background(), m, train.Tensor(normalRows[float64](5, 2, 1))); !errors.Is(err, bijector.ErrShape) {
 		t.Errorf("rows of 2 for a model of 3: %v", err)
 	}
 	bad := tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float64{1, 2, 3, 4, math.NaN(), 6}))

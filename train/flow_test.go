@@ -44,7 +44,7 @@ func learnsBanana[T bijector.Float](t *testing.T, flow *flow.Flow[T]) {
 		v := w - u*u + 1
 		want += (math.Log(2*math.Pi) + (u*u+v*v)/2) / 6000
 	}
-	near(t, "entropy of the rows", want, bananaEntropy, 0.02)
+	approxEqual(t, "entropy of the rows", want, bananaEntropy, 0.02)
 	got, err := train.Evaluate(context.Background(), flow, train.Tensor(x))
 	if err != nil {
 		t.Fatal(err)
@@ -58,13 +58,13 @@ func learnsBanana[T bijector.Float](t *testing.T, flow *flow.Flow[T]) {
 	for i := range 6000 {
 		sum -= logp[i] / 6000
 	}
-	near(t, "Evaluate", got, sum, 1e-6)
+	approxEqual(t, "Evaluate", got, sum, 1e-6)
 }
 
 // A conditional flow takes its context from the data: x = 2 c + noise/2.
 func TestConditionalFlow(t *testing.T) {
-	c := gauss[float32](2000, 1, 5)
-	noise := gauss[float32](2000, 2, 6)
+	c := normalRows[float32](2000, 1, 5)
+	noise := normalRows[float32](2000, 2, 6)
 	x := dense[float32](2000, 2, func(i, j int) float64 {
 		return 2*float64(c.Float32s()[i]) + float64(noise.Float32s()[2*i+j])/2
 	})
@@ -83,7 +83,7 @@ func TestConditionalFlow(t *testing.T) {
 
 // Seed and data decide every bit; cores do not.
 func TestSameBitsOnAnyNumberOfCores(t *testing.T) {
-	x := gauss[float32](600, 8, 1)
+	x := normalRows[float32](600, 8, 1)
 	run := func(o train.Options) (state []uint64, losses []float64) {
 		flow := realNVP[float32](coupling.Recipe{Dim: 8, Layers: 3, Hidden: []int{64, 64}, Seed: 1})
 		o.Epochs, o.Batch, o.ValidationFraction, o.ClipNorm = 2, 250, 0.2, 1
@@ -115,7 +115,7 @@ func TestSameBitsOnAnyNumberOfCores(t *testing.T) {
 // What is computed again instead of being kept has the same bits; what is
 // computed back from the output is close.
 func TestMemory(t *testing.T) {
-	x := gauss[float64](300, 4, 1)
+	x := normalRows[float64](300, 4, 1)
 	run := func(m bijector.Memory) []float64 {
 		flow := realNVP[float64](coupling.Recipe{Dim: 4, Layers: 6, Hidden: []int{16}, Seed: 1})
 		if _, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{
@@ -130,15 +130,15 @@ func TestMemory(t *testing.T) {
 		return all
 	}
 	want := run(bijector.Memory{})
-	if !slices.Equal(run(bijector.Memory{Mode: bijector.KeepInputs}), want) {
-		t.Error("KeepInputs: other bits than KeepAll")
+	if !slices.Equal(run(bijector.Memory{Mode: bijector.MemoryKeepInputs}), want) {
+		t.Error("MemoryKeepInputs: other bits than MemoryKeepAll")
 	}
-	back := run(bijector.Memory{Mode: bijector.Reverse})
+	back := run(bijector.Memory{Mode: bijector.MemoryReverse})
 	for i, v := range want {
-		near(t, "parameter under Reverse", back[i], v, 1e-9)
+		approxEqual(t, "parameter under Reverse", back[i], v, 1e-9)
 	}
 	if slices.Equal(back, want) {
-		t.Error("Reverse: the bits of KeepAll, so nothing was computed back")
+		t.Error("Reverse: the bits of MemoryKeepAll, so nothing was computed back")
 	}
 }
 
@@ -150,7 +150,7 @@ func TestBatchNormHoldsThePopulationsMoments(t *testing.T) {
 	var cancel context.CancelFunc
 	for name, o := range map[string]train.Options{
 		"to the end": {},
-		"validation": {Validation: train.Tensor(gauss[float64](50, d, 1)), KeepBest: true},
+		"validation": {Validation: train.Tensor(normalRows[float64](50, d, 1)), KeepBest: true},
 		"cancelled": {Observer: observer{step: func(e train.StepEvent) {
 			if e.Epoch == 2 && e.Step == 3 {
 				cancel()
@@ -180,8 +180,8 @@ func TestBatchNormHoldsThePopulationsMoments(t *testing.T) {
 						e := h.Float64s()[i*d+j] - mean
 						variance += e * e / n
 					}
-					near(t, name+": mean", b.Buffers()[0].Data.([]float64)[j], mean, 1e-9)
-					near(t, name+": variance", b.Buffers()[1].Data.([]float64)[j], variance, 1e-9)
+					approxEqual(t, name+": mean", b.Buffers()[0].Data.([]float64)[j], mean, 1e-9)
+					approxEqual(t, name+": variance", b.Buffers()[1].Data.([]float64)[j], variance, 1e-9)
 				}
 			}
 			h = must(l.(bijector.Bijector[float64]).Forward(h)).Dense()
@@ -212,7 +212,7 @@ func TestActNormStartsOnce(t *testing.T) {
 	for k := range 10 {
 		variance += (float64(k) - 4.5) * (float64(k) - 4.5) / 10
 	}
-	near(t, "first loss", first, bananaEntropy+math.Log(variance)+math.Log(2), 1e-12)
+	approxEqual(t, "first loss", first, bananaEntropy+math.Log(variance)+math.Log(2), 1e-12)
 	norm.Params()[0].Data[0] += 0.5
 	fit()
 	if math.Abs(first-(bananaEntropy+math.Log(variance)+math.Log(2))) < 1e-3 {
@@ -222,7 +222,7 @@ func TestActNormStartsOnce(t *testing.T) {
 
 func TestFlowsThatCannotBeTrained(t *testing.T) {
 	chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: 3, Layers: 1}))
-	x := gauss[float64](5, 3, 1)
+	x := normalRows[float64](5, 3, 1)
 	inverted := must(flow.New(bijector.Invert[float64](chain), distribution.StandardNormal[float64](3)))
 	if report, err := train.Fit(context.Background(), inverted, train.Tensor(x), train.Options{}); err == nil || report != nil {
 		t.Error("Fit takes a layer without a gradient")
@@ -236,5 +236,5 @@ func TestFlowsThatCannotBeTrained(t *testing.T) {
 	for _, v := range must(inverted.LogProb(x)) {
 		want -= v / 5
 	}
-	near(t, "loss", got, want, 1e-12)
+	approxEqual(t, "loss", got, want, 1e-12)
 }

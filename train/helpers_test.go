@@ -25,7 +25,7 @@ type toy[T bijector.Float] struct {
 	err    error
 	steps  int // gradients computed
 	// poison may spoil the result of a step, counted from 1.
-	poison func(step int, loss []float64, grads [][]T)
+	corrupt func(step int, loss []float64, grads [][]T)
 }
 
 func newToy[T bijector.Float](d, c int) *toy[T] {
@@ -98,41 +98,41 @@ func (p *toyPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
 		}
 	}
 	p.steps++
-	if p.poison != nil {
-		p.poison(p.steps, loss, p.grads)
+	if p.corrupt != nil {
+		p.corrupt(p.steps, loss, p.grads)
 	}
 }
 
-// measured is a toy with buffers that only Calibrate sets, and a diary.
-type measured struct {
+// calibratedToy is a toy with buffers that only Calibrate sets, and a diary.
+type calibratedToy struct {
 	*toy[float64]
 	mean  []float64 // of x - center over the calibration set
 	count []int64
 	mu    sync.Mutex
-	diary []string
+	calls []string
 }
 
-func newMeasured(d int) *measured {
-	return &measured{toy: newToy[float64](d, 0), mean: make([]float64, d), count: make([]int64, 1)}
+func newCalibratedToy(d int) *calibratedToy {
+	return &calibratedToy{toy: newToy[float64](d, 0), mean: make([]float64, d), count: make([]int64, 1)}
 }
 
-func (m *measured) Buffers() []bijector.Buffer {
+func (m *calibratedToy) Buffers() []bijector.Buffer {
 	return []bijector.Buffer{
 		{Name: "mean", Shape: []int{m.d}, Data: m.mean},
 		{Name: "count", Shape: []int{1}, Data: m.count},
 	}
 }
 
-// note adds a word to the diary, once in a row.
-func (m *measured) note(word string) {
+// logCall adds a word to the diary, once in a row.
+func (m *calibratedToy) logCall(word string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if n := len(m.diary); n == 0 || m.diary[n-1] != word {
-		m.diary = append(m.diary, word)
+	if n := len(m.calls); n == 0 || m.calls[n-1] != word {
+		m.calls = append(m.calls, word)
 	}
 }
 
-func (m *measured) Calibrate(x, _ bijector.Mat[float64], start bool, _ *bijector.Workers) {
+func (m *calibratedToy) Calibrate(x, _ bijector.Mat[float64], start bool, _ *bijector.Workers) {
 	for j := range m.d {
 		m.mean[j] = 0
 		for _, v := range x.Feature(j) {
@@ -141,28 +141,28 @@ func (m *measured) Calibrate(x, _ bijector.Mat[float64], start bool, _ *bijector
 	}
 	m.count[0] = int64(x.N)
 	if start {
-		m.note("start")
+		m.logCall("start")
 	} else {
-		m.note("calibrate")
+		m.logCall("calibrate")
 	}
 }
 
-func (m *measured) NewLossPass(o bijector.PassOptions) bijector.LossPass[float64] {
-	return notedLoss{m.toy.NewLossPass(o), m}
+func (m *calibratedToy) NewLossPass(o bijector.PassOptions) bijector.LossPass[float64] {
+	return loggedLoss{m.toy.NewLossPass(o), m}
 }
 
-func (m *measured) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
-	m.toy.poison = func(int, []float64, [][]float64) { m.note("step") }
+func (m *calibratedToy) NewStepPass(o bijector.PassOptions) bijector.StepPass[float64] {
+	m.toy.corrupt = func(int, []float64, [][]float64) { m.logCall("step") }
 	return m.toy.NewStepPass(o)
 }
 
-type notedLoss struct {
+type loggedLoss struct {
 	bijector.LossPass[float64]
-	m *measured
+	m *calibratedToy
 }
 
-func (p notedLoss) Loss(x, cond bijector.Mat[float64], loss []float64) {
-	p.m.note("loss")
+func (p loggedLoss) Loss(x, cond bijector.Mat[float64], loss []float64) {
+	p.m.logCall("loss")
 	p.LossPass.Loss(x, cond, loss)
 }
 
@@ -184,14 +184,14 @@ func (o observer) Epoch(e train.EpochEvent) {
 	}
 }
 
-// spy notes the rows that are read, and can refuse to.
-type spy struct {
+// recordingSource notes the rows that are read, and can refuse to.
+type recordingSource struct {
 	train.Source
 	reads [][]int
 	fail  func(rows []int) error
 }
 
-func (s *spy) Read(rows []int, x, context *tensor.Dense) error {
+func (s *recordingSource) Read(rows []int, x, context *tensor.Dense) error {
 	s.reads = append(s.reads, slices.Clone(rows))
 	if s.fail != nil {
 		if err := s.fail(rows); err != nil {
@@ -201,8 +201,8 @@ func (s *spy) Read(rows []int, x, context *tensor.Dense) error {
 	return s.Source.Read(rows, x, context)
 }
 
-// all are the rows of several reads.
-func all(reads [][]int) []int { return slices.Concat(reads...) }
+// flatten are the rows of several reads.
+func flatten(reads [][]int) []int { return slices.Concat(reads...) }
 
 // isPermutation reports whether rows are 0 to n-1 in some order.
 func isPermutation(rows []int, n int) bool {
@@ -226,8 +226,8 @@ func dense[T bijector.Float](n, d int, f func(i, j int) float64) *tensor.Dense {
 	return tensor.New(tensor.WithShape(n, d), tensor.WithBacking(data))
 }
 
-// gauss is a tensor of normal values.
-func gauss[T bijector.Float](n, d int, seed uint64) *tensor.Dense {
+// normalRows is a tensor of normal values.
+func normalRows[T bijector.Float](n, d int, seed uint64) *tensor.Dense {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	return dense[T](n, d, func(int, int) float64 { return rng.NormFloat64() })
 }
@@ -272,7 +272,7 @@ func bits[T bijector.Float](m bijector.Objective[T]) []uint64 {
 	return b
 }
 
-func near(t *testing.T, what string, got, want, tol float64) {
+func approxEqual(t *testing.T, what string, got, want, tol float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= tol*math.Max(1, math.Abs(want))) {
 		t.Errorf("%s is %.17g, want %.17g within %g", what, got, want, tol)

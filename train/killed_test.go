@@ -23,7 +23,7 @@ import (
 // model, and of the losses of its epochs.
 func killable(ctx context.Context, dir string, epochs int, seen train.Observer) (sum string, err error) {
 	m := someFlow[float32]("batch", 0, 1)
-	report, err := train.Fit(ctx, m, train.Tensor(gauss[float32](60, 3, 1)), train.Options{
+	report, err := train.Fit(ctx, m, train.Tensor(normalRows[float32](60, 3, 1)), train.Options{
 		Epochs: epochs, Batch: 10, Average: 0.9, ClipNorm: 1, ValidationFraction: 0.2, KeepBest: true,
 		Observer: seen, Checkpoint: train.Checkpoint{Dir: dir, Resume: true, Steps: 1},
 	})
@@ -34,7 +34,7 @@ func killable(ctx context.Context, dir string, epochs int, seen train.Observer) 
 	for _, v := range bits(m) {
 		h.Write(binary.LittleEndian.AppendUint64(nil, v))
 	}
-	h.Write([]byte(figures(report)))
+	h.Write([]byte(reportFigures(report)))
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 

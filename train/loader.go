@@ -13,7 +13,7 @@ import (
 
 // loader turns a Source into feature-major batches.
 type loader[T bijector.Float] struct {
-	what    string // what errors call the source
+	name    string // what errors call the source
 	src     Source
 	order   []int
 	batches int
@@ -32,7 +32,7 @@ type batchTensors[T bijector.Float] struct {
 // as can be: a lone last row would make batch norm divide by nothing.
 func newLoader[T bijector.Float](what string, src Source, batch int) (*loader[T], error) {
 	n, d, c := src.Len(), src.Dim(), src.ContextDim()
-	l := &loader[T]{what: what, src: src, order: make([]int, n), batches: (n + batch - 1) / batch, tensors: map[int]batchTensors[T]{}}
+	l := &loader[T]{name: what, src: src, order: make([]int, n), batches: (n + batch - 1) / batch, tensors: map[int]batchTensors[T]{}}
 	most := (n + l.batches - 1) / l.batches
 	l.x, l.cond = bijector.NewMat[T](d, most), bijector.NewMat[T](c, most)
 	data, context := make([]T, most*d), make([]T, most*c)
@@ -54,7 +54,7 @@ func newLoader[T bijector.Float](what string, src Source, batch int) (*loader[T]
 		}
 		l.tensors[size] = t
 	}
-	l.inOrder()
+	l.setSequential()
 	return l, nil
 }
 
@@ -69,8 +69,8 @@ func view[T bijector.Float](data []T, n, d int) (*tensor.Dense, bijector.Input[T
 	return x.Dense(), in, err
 }
 
-// inOrder visits the rows as they stand.
-func (l *loader[T]) inOrder() {
+// setSequential visits the rows as they stand.
+func (l *loader[T]) setSequential() {
 	for i := range l.order {
 		l.order[i] = i
 	}
@@ -79,7 +79,7 @@ func (l *loader[T]) inOrder() {
 // shuffle draws the order of an epoch, from seed and epoch alone, so that a
 // training run can be taken up anywhere.
 func (l *loader[T]) shuffle(seed uint64, epoch int) {
-	l.inOrder()
+	l.setSequential()
 	rng := rand.New(rand.NewPCG(seed, 0x65706f6368<<20+uint64(epoch)))
 	rng.Shuffle(len(l.order), func(i, j int) { l.order[i], l.order[j] = l.order[j], l.order[i] })
 }
@@ -95,15 +95,15 @@ func (l *loader[T]) load(b int) (x, cond bijector.Mat[T], err error) {
 	lo, hi := l.bounds(b)
 	order, t := l.order[lo:hi], l.tensors[hi-lo]
 	if err := l.src.Read(order, t.x, t.context); err != nil {
-		return x, cond, fmt.Errorf("train: reading %d rows of the %s: %w", len(order), l.what, err)
+		return x, cond, fmt.Errorf("train: reading %d rows of the %s: %w", len(order), l.name, err)
 	}
 	x, cond = l.x.Resize(hi-lo), l.cond.Resize(hi-lo)
 	if !t.rows.Load(x, 0) {
-		return x, cond, l.rowError(l.what, order, x)
+		return x, cond, l.rowError(l.name, order, x)
 	}
 	if t.context != nil {
 		if !t.crows.Load(cond, 0) {
-			return x, cond, l.rowError("context of the "+l.what, order, cond)
+			return x, cond, l.rowError("context of the "+l.name, order, cond)
 		}
 	}
 	return x, cond, nil
@@ -112,22 +112,22 @@ func (l *loader[T]) load(b int) (x, cond bijector.Mat[T], err error) {
 // rowError names the first row of the user's data that is not finite in a
 // batch m of those rows.
 func (l *loader[T]) rowError(what string, read []int, m bijector.Mat[T]) error {
-	e := &bijector.RowError{What: what, Row: -1, N: size(l.src)}
+	e := &bijector.RowError{What: what, Row: -1, N: userLen(l.src)}
 	for i, row := range read {
 		if rows.IsFiniteSample(rows.Features[T](m), i) {
 			continue
 		}
 		e.Count++
-		if at := origin(l.src, row); e.Row < 0 || at < e.Row {
+		if at := userRow(l.src, row); e.Row < 0 || at < e.Row {
 			e.Row = at
 		}
 	}
 	return e
 }
 
-// readSpread reads rows evenly spread over the source, at most limit of them, as one
+// readEvenlySpaced reads rows evenly spread over the source, at most limit of them, as one
 // batch.
-func readSpread[T bijector.Float](src Source, limit int) (x, cond bijector.Mat[T], err error) {
+func readEvenlySpaced[T bijector.Float](src Source, limit int) (x, cond bijector.Mat[T], err error) {
 	n, d, c := src.Len(), src.Dim(), src.ContextDim()
 	k := min(n, max(limit, 1))
 	x, cond = bijector.NewMat[T](d, k), bijector.NewMat[T](c, k)

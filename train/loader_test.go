@@ -107,7 +107,7 @@ func TestSplit(t *testing.T) {
 		fraction float64
 		held     int
 	}{{100, 0.1, 10}, {10, 0.25, 3}, {10, 0.24, 2}, {2, 0.01, 1}, {2, 0.99, 1}, {3, 0.999, 2}} {
-		kept, held := split(numbered(c.n), c.fraction, 5)
+		kept, held := splitSource(numbered(c.n), c.fraction, 5)
 		a, b := kept.(*subset).rows, held.(*subset).rows
 		if len(b) != c.held || held.Len() != c.held || kept.Len() != c.n-c.held {
 			t.Errorf("%d rows, fraction %g: %d trained on and %d held out, want %d held out", c.n, c.fraction, kept.Len(), held.Len(), c.held)
@@ -117,7 +117,7 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	rows := func(seed uint64) []int {
-		_, held := split(numbered(100), 0.3, seed)
+		_, held := splitSource(numbered(100), 0.3, seed)
 		return held.(*subset).rows
 	}
 	if !slices.Equal(rows(1), rows(1)) || slices.Equal(rows(1), rows(2)) {
@@ -133,7 +133,7 @@ func TestSplit(t *testing.T) {
 func TestReadSpread(t *testing.T) {
 	const n = 5000
 	for _, limit := range []int{0, 1, 7, 1024, 1025, 2500, n, 2 * n} {
-		x, cond, err := readSpread[float64](numbered(n), limit)
+		x, cond, err := readEvenlySpaced[float64](numbered(n), limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,8 +147,8 @@ func TestReadSpread(t *testing.T) {
 			}
 		}
 	}
-	kept, _ := split(numbered(100), 0.2, 1)
-	x, _, err := readSpread[float64](kept, 1000)
+	kept, _ := splitSource(numbered(100), 0.2, 1)
+	x, _, err := readEvenlySpaced[float64](kept, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

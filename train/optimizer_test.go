@@ -33,9 +33,9 @@ func cast[T bijector.Float](s []float64) []T {
 	return out
 }
 
-// apart is the largest difference between p and want, relative to values of
+// maxRelDiff is the largest difference between p and want, relative to values of
 // at least 1 in size.
-func apart[T bijector.Float](p []T, want []float64) float64 {
+func maxRelDiff[T bijector.Float](p []T, want []float64) float64 {
 	most := 0.0
 	for i, v := range p {
 		d := math.Abs(float64(v)-want[i]) / math.Max(1, math.Abs(want[i]))
@@ -69,13 +69,13 @@ func TestOptimizersAgreeWithPyTorch(t *testing.T) {
 	}
 	for name, run := range runs.Runs {
 		t.Run(name, func(t *testing.T) {
-			follow[float64](t, optimizers[name], runs, run.Float64, 1e-12)
-			follow[float32](t, optimizers[name], runs, run.Float32, 1e-6)
+			compareTrace[float64](t, optimizers[name], runs, run.Float64, 1e-12)
+			compareTrace[float32](t, optimizers[name], runs, run.Float32, 1e-6)
 		})
 	}
 }
 
-func follow[T bijector.Float](t *testing.T, opt Optimizer, runs torchRuns, trace [][]float64, tol float64) {
+func compareTrace[T bijector.Float](t *testing.T, opt Optimizer, runs torchRuns, trace [][]float64, tol float64) {
 	t.Helper()
 	p, g := cast[T](runs.Start), make([]T, len(runs.Start))
 	u, err := newUpdater(opt, []bijector.Param[T]{{Name: "p", Data: p}}, [][]T{g}, nil)
@@ -89,7 +89,7 @@ func follow[T bijector.Float](t *testing.T, opt Optimizer, runs torchRuns, trace
 		copy(g, cast[T](runs.Grads[k]))
 		before := slices.Clone(p)
 		u.apply(runs.Rates[k], 1)
-		if d := apart(p, want); d > tol {
+		if d := maxRelDiff(p, want); d > tol {
 			t.Errorf("%T step %d: off by %g, more than %g: %v, PyTorch has %v", p[0], k+1, d, tol, p, want)
 		}
 		if slices.ContainsFunc(g, func(v T) bool { return v != 0 }) {
@@ -215,7 +215,7 @@ func sharedUpdates[T bijector.Float](t *testing.T) {
 					g[i] = T(rng.NormFloat64())
 				}
 			}
-			norms = append(norms, u.norm())
+			norms = append(norms, u.gradNorm())
 			u.apply(0.1, 0.7)
 		}
 		return p, norms
@@ -246,21 +246,21 @@ func TestNormIsOfTheWholeGradient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := u.norm(); got != 13 {
+	if got := u.gradNorm(); got != 13 {
 		t.Errorf("norm %g, want 13", got)
 	}
 	grads[0][1] = float32(math.Inf(1))
-	if got := u.norm(); !math.IsInf(got, 1) {
+	if got := u.gradNorm(); !math.IsInf(got, 1) {
 		t.Errorf("norm with an infinity is %g", got)
 	}
 	grads[2][0] = float32(math.NaN())
-	if got := u.norm(); !math.IsNaN(got) {
+	if got := u.gradNorm(); !math.IsNaN(got) {
 		t.Errorf("norm with a NaN is %g", got)
 	}
 	// Squares that overflow float32 do not overflow the norm.
 	grads[0][1], grads[2] = 3e38, []float32{0, 0, 0}
 	u.grads = grads
-	if got := u.norm(); math.Abs(got/3e38-1) > 1e-6 {
+	if got := u.gradNorm(); math.Abs(got/3e38-1) > 1e-6 {
 		t.Errorf("norm of a gradient of 3e38 is %g", got)
 	}
 }

@@ -122,7 +122,7 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Epochs < 0, o.Batch < 0, o.Patience < 0, o.MaxBadSteps < 0, o.Workers < 0:
 		return o, fmt.Errorf("train: epochs %d, batch %d, patience %d, bad steps %d, workers %d: none may be negative: %w",
 			o.Epochs, o.Batch, o.Patience, o.MaxBadSteps, o.Workers, ErrOptions)
-	case o.Memory.Mode < bijector.KeepAll || o.Memory.Mode > bijector.Reverse || o.Memory.Every < 0:
+	case o.Memory.Mode < bijector.MemoryKeepAll || o.Memory.Mode > bijector.MemoryReverse || o.Memory.Every < 0:
 		return o, fmt.Errorf("train: memory %+v, want a mode of package bijector and a distance that is not negative: %w", o.Memory, ErrOptions)
 	case !(o.Rate > 0) || math.IsInf(o.Rate, 0):
 		return o, fmt.Errorf("train: learning rate %g, want a positive number: %w", o.Rate, ErrOptions)

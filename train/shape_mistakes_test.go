@@ -13,18 +13,18 @@ import (
 
 func TestShapeMistakes(t *testing.T) {
 	ctx := context.Background()
-	x := train.Tensor(gauss[float64](8, 3, 1))
+	x := train.Tensor(normalRows[float64](8, 3, 1))
 	fit := func(data train.Source, c int, o train.Options) error {
 		_, err := train.Fit(ctx, newToy[float64](3, c), data, o)
 		return err
 	}
-	_, evaluate := train.Evaluate(ctx, newToy[float64](3, 2), x.Given(gauss[float64](8, 1, 1)))
+	_, evaluate := train.Evaluate(ctx, newToy[float64](3, 2), x.Given(normalRows[float64](8, 1, 1)))
 	for name, c := range map[string]struct{ err, also error }{
-		"width":               {fit(train.Tensor(gauss[float64](8, 2, 1)), 0, train.Options{}), nil},
-		"context's width":     {fit(x.Given(gauss[float64](8, 1, 1)), 2, train.Options{}), bijector.ErrContext},
-		"context's rows":      {fit(x.Given(gauss[float64](7, 2, 1)), 2, train.Options{}), bijector.ErrContext},
-		"validation's width":  {fit(x, 0, train.Options{Validation: train.Tensor(gauss[float64](8, 2, 1))}), nil},
-		"one row to be split": {fit(train.Tensor(gauss[float64](1, 3, 1)), 0, train.Options{ValidationFraction: 0.5}), train.ErrOptions},
+		"width":               {fit(train.Tensor(normalRows[float64](8, 2, 1)), 0, train.Options{}), nil},
+		"context's width":     {fit(x.Given(normalRows[float64](8, 1, 1)), 2, train.Options{}), bijector.ErrContext},
+		"context's rows":      {fit(x.Given(normalRows[float64](7, 2, 1)), 2, train.Options{}), bijector.ErrContext},
+		"validation's width":  {fit(x, 0, train.Options{Validation: train.Tensor(normalRows[float64](8, 2, 1))}), nil},
+		"one row to be split": {fit(train.Tensor(normalRows[float64](1, 3, 1)), 0, train.Options{ValidationFraction: 0.5}), train.ErrOptions},
 		"context to evaluate": {evaluate, bijector.ErrContext},
 	} {
 		if !errors.Is(c.err, bijector.ErrShape) {

@@ -42,12 +42,12 @@ func (s *snapshot[T]) restore(m bijector.Objective[T]) {
 			copy(d, s.buffers[i].([]int64))
 		}
 	}
-	changed(m)
+	invalidate(m)
 }
 
-// changed tells a model that its state was written to.
-func changed(m any) {
-	if c, ok := m.(bijector.Changer); ok {
-		c.Changed()
+// invalidate tells a model that its state was written to.
+func invalidate(m any) {
+	if c, ok := m.(bijector.Invalidator); ok {
+		c.Invalidate()
 	}
 }

@@ -39,17 +39,17 @@ func (s *TensorSource) Given(context tensor.Tensor) *TensorSource {
 }
 
 // Len is the number of rows.
-func (s *TensorSource) Len() int { return axis(s.x, 0) }
+func (s *TensorSource) Len() int { return axisLen(s.x, 0) }
 
 // Dim is the number of values in a row.
-func (s *TensorSource) Dim() int { return axis(s.x, 1) }
+func (s *TensorSource) Dim() int { return axisLen(s.x, 1) }
 
 // ContextDim is the number of values in a row's context.
-func (s *TensorSource) ContextDim() int { return axis(s.context, 1) }
+func (s *TensorSource) ContextDim() int { return axisLen(s.context, 1) }
 
-// axis is the length of an axis, all later ones included, and 0 where there is
+// axisLen is the length of an axis, all later ones included, and 0 where there is
 // none.
-func axis(x tensor.Tensor, i int) int {
+func axisLen(x tensor.Tensor, i int) int {
 	t, err := bijector.DenseOf(x)
 	if err != nil || t.Dims() <= i {
 		return 0
@@ -116,27 +116,27 @@ func (s *subset) Read(rows []int, x, context *tensor.Dense) error {
 	return s.Source.Read(s.ids, x, context)
 }
 
-// given is the user's Source behind the part of one.
-func given(s Source) Source {
+// userSource is the user's Source behind the part of one.
+func userSource(s Source) Source {
 	if u, ok := s.(*subset); ok {
-		return given(u.Source)
+		return userSource(u.Source)
 	}
 	return s
 }
 
-// origin is the row of the user's data behind a row of a Source.
-func origin(s Source, row int) int {
+// userRow is the row of the user's data behind a row of a Source.
+func userRow(s Source, row int) int {
 	if u, ok := s.(*subset); ok {
-		return origin(u.Source, u.rows[row])
+		return userRow(u.Source, u.rows[row])
 	}
 	return row
 }
 
-// size is the number of rows of the user's data behind a Source.
-func size(s Source) int { return given(s).Len() }
+// userLen is the number of rows of the user's data behind a Source.
+func userLen(s Source) int { return userSource(s).Len() }
 
-// split holds out a fraction of the rows, drawn by seed.
-func split(s Source, fraction float64, seed uint64) (train, held Source) {
+// splitSource holds out a fraction of the rows, drawn by seed.
+func splitSource(s Source, fraction float64, seed uint64) (train, held Source) {
 	n := s.Len()
 	rows := rand.New(rand.NewPCG(seed, 0x73706c6974)).Perm(n)
 	k := min(max(int(fraction*float64(n)+0.5), 1), n-1)

@@ -110,8 +110,8 @@ func TestLayoutsOfATensor(t *testing.T) {
 }
 
 func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
-	x := gauss[float32](8, 3, 1)
-	c := gauss[float32](8, 2, 1)
+	x := normalRows[float32](8, 3, 1)
+	c := normalRows[float32](8, 2, 1)
 	vector := tensor.New(tensor.WithShape(8), tensor.WithBacking(make([]float32, 8)))
 	for name, s := range map[string]struct {
 		data         train.Source
@@ -125,20 +125,20 @@ func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
 		"no batch":            {train.Tensor(vector), 3, 0, bijector.ErrShape, "(8)"},
 		"empty":               {&generated{}, 2, 0, bijector.ErrShape, "no rows"},
 		"narrow":              {train.Tensor(x), 4, 0, bijector.ErrShape, "3 values"},
-		"float64":             {train.Tensor(gauss[float64](8, 3, 1)), 3, 0, bijector.ErrDType, "float64"},
+		"float64":             {train.Tensor(normalRows[float64](8, 3, 1)), 3, 0, bijector.ErrDType, "float64"},
 		"integers":            {train.Tensor(tensor.New(tensor.WithShape(8, 3), tensor.Of(tensor.Int))), 3, 0, bijector.ErrDType, "int"},
-		"float64, wrapped":    {&spy{Source: train.Tensor(gauss[float64](8, 3, 1))}, 3, 0, bijector.ErrDType, "float64"},
+		"float64, wrapped":    {&recordingSource{Source: train.Tensor(normalRows[float64](8, 3, 1))}, 3, 0, bijector.ErrDType, "float64"},
 		"missing context":     {train.Tensor(x), 3, 2, bijector.ErrContext, "Given"},
 		"context for none":    {train.Tensor(x).Given(c), 3, 0, bijector.ErrContext, "unconditional"},
 		"narrow context":      {train.Tensor(x).Given(c), 3, 1, bijector.ErrContext, "2 values"},
-		"too few contexts":    {train.Tensor(x).Given(gauss[float32](7, 2, 1)), 3, 2, bijector.ErrContext, "7"},
-		"too many contexts":   {train.Tensor(x).Given(gauss[float32](9, 2, 1)), 3, 2, bijector.ErrContext, "9"},
+		"too few contexts":    {train.Tensor(x).Given(normalRows[float32](7, 2, 1)), 3, 2, bijector.ErrContext, "7"},
+		"too many contexts":   {train.Tensor(x).Given(normalRows[float32](9, 2, 1)), 3, 2, bijector.ErrContext, "9"},
 		"a vector of context": {train.Tensor(x).Given(vector), 3, 1, bijector.ErrShape, "context"},
-		"float64 context":     {train.Tensor(x).Given(gauss[float64](8, 2, 1)), 3, 2, bijector.ErrDType, "context"},
+		"float64 context":     {train.Tensor(x).Given(normalRows[float64](8, 2, 1)), 3, 2, bijector.ErrDType, "context"},
 	} {
 		check := func(what string, report *train.Report, steps int, err error) {
 			t.Helper()
-			if _, wrapped := s.data.(*spy); wrapped { // found out by reading
+			if _, wrapped := s.data.(*recordingSource); wrapped { // found out by reading
 				report, steps = nil, 0
 			}
 			if !errors.Is(err, s.want) || !strings.Contains(err.Error(), s.says) || report != nil || steps != 0 {
@@ -153,9 +153,9 @@ func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
 		}
 		_, err = train.Evaluate(context.Background(), m, s.data)
 		check("data to evaluate", nil, 0, err)
-		good := train.Tensor(gauss[float32](5, s.dim, 1))
+		good := train.Tensor(normalRows[float32](5, s.dim, 1))
 		if s.context > 0 {
-			good = good.Given(gauss[float32](5, s.context, 1))
+			good = good.Given(normalRows[float32](5, s.context, 1))
 		}
 		report, err = train.Fit(context.Background(), m, good, train.Options{Epochs: 1, Validation: s.data})
 		check("validation data", report, m.steps, err)
@@ -164,15 +164,15 @@ func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
 
 // Read is for sources that are built on a tensor, too.
 func TestReadingATensor(t *testing.T) {
-	s := train.Tensor(gauss[float32](5, 2, 1)).Given(gauss[float32](5, 1, 2))
+	s := train.Tensor(normalRows[float32](5, 2, 1)).Given(normalRows[float32](5, 1, 2))
 	if s.Len() != 5 || s.Dim() != 2 || s.ContextDim() != 1 {
 		t.Errorf("%d rows of %d values, %d of context", s.Len(), s.Dim(), s.ContextDim())
 	}
-	x, c := gauss[float32](3, 2, 9), gauss[float32](3, 1, 9)
+	x, c := normalRows[float32](3, 2, 9), normalRows[float32](3, 1, 9)
 	if err := s.Read([]int{4, 0, 4}, x, c); err != nil {
 		t.Fatal(err)
 	}
-	want, context := gauss[float32](5, 2, 1).Float32s(), gauss[float32](5, 1, 2).Float32s()
+	want, context := normalRows[float32](5, 2, 1).Float32s(), normalRows[float32](5, 1, 2).Float32s()
 	if !slices.Equal(x.Float32s(), slices.Concat(want[8:], want[:2], want[8:])) || !slices.Equal(c.Float32s(), []float32{context[4], context[0], context[4]}) {
 		t.Errorf("read %v with %v", x, c)
 	}
@@ -185,7 +185,7 @@ func TestReadingATensor(t *testing.T) {
 		"negative":       {[]int{0, -1, 1}, x, bijector.ErrShape},
 		"too little":     {[]int{0, 1}, x, bijector.ErrShape},
 		"too much":       {[]int{0, 1, 2, 3}, x, bijector.ErrShape},
-		"other type":     {[]int{0, 1, 2}, gauss[float64](3, 2, 1), bijector.ErrDType},
+		"other type":     {[]int{0, 1, 2}, normalRows[float64](3, 2, 1), bijector.ErrDType},
 		"no float":       {[]int{0, 1, 2}, tensor.New(tensor.WithShape(3, 2), tensor.Of(tensor.Int)), bijector.ErrDType},
 	} {
 		if err := s.Read(c.rows, c.x, nil); !errors.Is(err, c.want) {
@@ -202,8 +202,8 @@ func TestSourceLargerThanMemory(t *testing.T) {
 	if err != nil || report.Steps != 400 || s.most != 500 {
 		t.Fatalf("error %v, %d rows at a time, report %+v", err, s.most, report)
 	}
-	near(t, "center", float64(m.center[0]), 0, 0.1)
-	near(t, "center", float64(m.center[1]), 0, 0.1)
+	approxEqual(t, "center", float64(m.center[0]), 0, 0.1)
+	approxEqual(t, "center", float64(m.center[1]), 0, 0.1)
 }
 
 // An error of the source comes through, with what was trained until then.
@@ -258,7 +258,7 @@ func TestNonFiniteRows(t *testing.T) {
 	} {
 		for _, v := range []float64{math.NaN(), math.Inf(-1)} {
 			for _, calibrated := range []bool{false, true} {
-				x, ctx := gauss[float32](n, 2, 1), gauss[float32](n, 1, 2)
+				x, ctx := normalRows[float32](n, 2, 1), normalRows[float32](n, 1, 2)
 				for _, r := range c.bad {
 					if c.context {
 						ctx.Float32s()[r] = float32(v)

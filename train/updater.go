@@ -11,20 +11,20 @@ import (
 // updater applies an optimiser to all parameters of a model, sharing the work
 // by number of values.
 type updater[T bijector.Float] struct {
-	opt     Optimizer
-	params  []bijector.Param[T]
-	grads   [][]T
-	state   [][][]T     // for each parameter, the optimiser's slots
-	last    [][]T       // each parameter before the latest step
-	mean    *average[T] // of the parameters over the steps; nil: not wanted
-	starts  []int       // first value of each parameter among all
-	total   int
-	norms   []float64 // squared norm of each gradient
-	workers *bijector.Workers
-	t       int // steps taken
+	opt      Optimizer
+	params   []bijector.Param[T]
+	grads    [][]T
+	state    [][][]T // for each parameter, the optimiser's slots
+	previous [][]T   // each parameter before the latest step
+	ema      *ema[T] // of the parameters over the steps; nil: not wanted
+	starts   []int   // first value of each parameter among all
+	total    int
+	norms    []float64 // squared norm of each gradient
+	workers  *bijector.Workers
+	steps    int // steps taken
 
-	rate, scale  float64
-	step, square func(lo, hi int)
+	rate, scale      float64
+	stepFn, squareFn func(lo, hi int)
 }
 
 func newUpdater[T bijector.Float](opt Optimizer, params []bijector.Param[T], grads [][]T, w *bijector.Workers) (*updater[T], error) {
@@ -41,25 +41,25 @@ func newUpdater[T bijector.Float](opt Optimizer, params []bijector.Param[T], gra
 			slots[k] = kernel.Make[T](len(p.Data))
 		}
 		u.state = append(u.state, slots)
-		u.last = append(u.last, append([]T(nil), p.Data...))
+		u.previous = append(u.previous, append([]T(nil), p.Data...))
 		u.starts = append(u.starts, u.total)
 		u.total += len(p.Data)
 	}
-	u.step, u.square = u.stepRange, u.squareRange
+	u.stepFn, u.squareFn = u.stepRange, u.squareRange
 	return u, nil
 }
 
-// zero clears the gradients.
-func (u *updater[T]) zero() {
+// zeroGrads clears the gradients.
+func (u *updater[T]) zeroGrads() {
 	for _, g := range u.grads {
 		clear(g)
 	}
 }
 
-// norm is the Euclidean norm of the whole gradient, NaN or infinite where a
+// gradNorm is the Euclidean norm of the whole gradient, NaN or infinite where a
 // value is.
-func (u *updater[T]) norm() float64 {
-	u.workers.For(len(u.params), 1, u.square)
+func (u *updater[T]) gradNorm() float64 {
+	u.workers.For(len(u.params), 1, u.squareFn)
 	sum := 0.0
 	for _, s := range u.norms {
 		sum += s
@@ -76,18 +76,18 @@ func (u *updater[T]) squareRange(lo, hi int) {
 // apply takes one step at a learning rate, the gradients scaled first, and
 // clears them.
 func (u *updater[T]) apply(rate, scale float64) {
-	u.t++
+	u.steps++
 	u.rate, u.scale = rate, scale
-	u.mean.next()
-	u.workers.For(u.total, 1024, u.step)
+	u.ema.beginStep()
+	u.workers.For(u.total, 1024, u.stepFn)
 }
 
 // undo puts the parameters back to where they were before the latest step.
 func (u *updater[T]) undo() {
 	for i, p := range u.params {
-		copy(p.Data, u.last[i])
+		copy(p.Data, u.previous[i])
 	}
-	u.mean.undo()
+	u.ema.undo()
 }
 
 // stepRange does values lo to hi of all parameters laid end to end.
@@ -97,7 +97,7 @@ func (u *updater[T]) stepRange(lo, hi int) {
 		if a >= b {
 			continue
 		}
-		copy(u.last[i][a:b], p.Data[a:b])
+		copy(u.previous[i][a:b], p.Data[a:b])
 		rate, decay := u.rate, u.opt.weightDecay()
 		if p.Rate != 0 {
 			rate *= p.Rate
@@ -109,18 +109,18 @@ func (u *updater[T]) stepRange(lo, hi int) {
 		if u.scale != 1 {
 			kernel.Scale(g, T(u.scale))
 		}
-		u.move(p.Data[a:b], g, u.state[i], a, b, rate, decay)
-		u.mean.add(i, a, b)
+		u.updateParam(p.Data[a:b], g, u.state[i], a, b, rate, decay)
+		u.ema.update(i, a, b)
 		clear(g)
 	}
 }
 
-// move hands values a to b of a parameter, and their gradients, to the
+// updateParam hands values a to b of a parameter, and their gradients, to the
 // optimiser. decay is 0 for a parameter that is not to decay.
-func (u *updater[T]) move(p, g []T, state [][]T, a, b int, rate, decay float64) {
+func (u *updater[T]) updateParam(p, g []T, state [][]T, a, b int, rate, decay float64) {
 	switch o := u.opt.(type) {
 	case Adam:
-		kernel.Adam(p, g, state[0][a:b], state[1][a:b], o.constants(u.t, rate, decay))
+		kernel.Adam(p, g, state[0][a:b], state[1][a:b], o.constants(u.steps, rate, decay))
 	case SGD:
 		sgd(p, g, state[0][a:b], T(o.Momentum), T(rate), T(decay))
 	}

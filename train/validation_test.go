@@ -18,7 +18,7 @@ func constant(n int, v float64) *train.TensorSource {
 
 // With rate 0.1 from 0 towards 4, center is 0.4, 0.76, 1.084, 1.3756, ... and
 // a validation set at 1 is best served by the third.
-func towards4(extra func(*train.Options)) train.Options {
+func targetFourOptions(extra func(*train.Options)) train.Options {
 	o := train.Options{Epochs: 12, Batch: 100, Rate: 0.1, Optimizer: train.SGD{}, Validation: constant(7, 1)}
 	extra(&o)
 	return o
@@ -26,14 +26,14 @@ func towards4(extra func(*train.Options)) train.Options {
 
 func TestPatience(t *testing.T) {
 	for _, patience := range []int{1, 2, 5} {
-		m := newMeasured(1)
+		m := newCalibratedToy(1)
 		var params, buffers []float64 // after each epoch
-		report, err := train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) {
+		report, err := train.Fit(context.Background(), m, constant(50, 4), targetFourOptions(func(o *train.Options) {
 			o.Patience = patience
 			o.Observer = observer{epoch: func(e train.EpochEvent) {
 				params, buffers = append(params, m.center[0]), append(buffers, m.mean[0])
 				r := m.center[0] - 1
-				near(t, "validation loss", e.Validation, r*r/2, 1e-12)
+				approxEqual(t, "validation loss", e.Validation, r*r/2, 1e-12)
 				if e.Best != (e.Epoch <= 3) {
 					t.Errorf("epoch %d: best is %t", e.Epoch, e.Best)
 				}
@@ -45,52 +45,52 @@ func TestPatience(t *testing.T) {
 		if n := len(report.Epochs); n != 3+patience || report.Steps != n || report.BestEpoch != 3 || !report.Restored || report.Stopped != "patience" {
 			t.Errorf("patience %d: %d epochs, report %+v", patience, n, report)
 		}
-		near(t, "restored center", m.center[0], 1.084, 1e-12)
-		near(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
+		approxEqual(t, "restored center", m.center[0], 1.084, 1e-12)
+		approxEqual(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
 		if m.center[0] != params[2] || m.mean[0] != buffers[2] || m.count[0] != 50 {
 			t.Errorf("parameters and buffers %g, %g, %d are not the third epoch's %g, %g", m.center[0], m.mean[0], m.count[0], params[2], buffers[2])
 		}
-		if m.diary[len(m.diary)-1] != "changed" {
+		if m.calls[len(m.calls)-1] != "changed" {
 			t.Error("the model was not told of the restored state")
 		}
 	}
 }
 
-// Changed lets measured note that its state was written to.
-func (m *measured) Changed() { m.note("changed") }
+// Invalidate lets measured note that its state was written to.
+func (m *calibratedToy) Invalidate() { m.logCall("changed") }
 
 func TestKeepBest(t *testing.T) {
-	m := newMeasured(1)
-	report, err := train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) { o.KeepBest = true }))
+	m := newCalibratedToy(1)
+	report, err := train.Fit(context.Background(), m, constant(50, 4), targetFourOptions(func(o *train.Options) { o.KeepBest = true }))
 	if err != nil || len(report.Epochs) != 12 || report.BestEpoch != 3 || !report.Restored || report.Stopped != "" {
 		t.Errorf("report %+v, error %v", report, err)
 	}
-	near(t, "restored center", m.center[0], 1.084, 1e-12)
-	near(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
+	approxEqual(t, "restored center", m.center[0], 1.084, 1e-12)
+	approxEqual(t, "restored buffer", m.mean[0], 4-1.084, 1e-12)
 
 	// The last epoch is the best: nothing to restore.
-	m = newMeasured(1)
-	report, err = train.Fit(context.Background(), m, constant(50, 4), towards4(func(o *train.Options) { o.KeepBest, o.Epochs = true, 2 }))
+	m = newCalibratedToy(1)
+	report, err = train.Fit(context.Background(), m, constant(50, 4), targetFourOptions(func(o *train.Options) { o.KeepBest, o.Epochs = true, 2 }))
 	if err != nil || report.BestEpoch != 2 || report.Restored || report.Stopped != "" {
 		t.Errorf("report %+v, error %v", report, err)
 	}
-	near(t, "last center", m.center[0], 0.76, 1e-12)
+	approxEqual(t, "last center", m.center[0], 0.76, 1e-12)
 
 	// Nobody asked for the best.
-	m = newMeasured(1)
-	report, err = train.Fit(context.Background(), m, constant(50, 4), towards4(func(*train.Options) {}))
+	m = newCalibratedToy(1)
+	report, err = train.Fit(context.Background(), m, constant(50, 4), targetFourOptions(func(*train.Options) {}))
 	if err != nil || report.BestEpoch != 3 || report.Restored || len(report.Epochs) != 12 {
 		t.Errorf("report %+v, error %v", report, err)
 	}
-	near(t, "last center", m.center[0], 4*(1-math.Pow(0.9, 12)), 1e-12)
-	near(t, "last buffer", m.mean[0], 4*math.Pow(0.9, 12), 1e-12)
+	approxEqual(t, "last center", m.center[0], 4*(1-math.Pow(0.9, 12)), 1e-12)
+	approxEqual(t, "last buffer", m.mean[0], 4*math.Pow(0.9, 12), 1e-12)
 }
 
 // Cancelled far behind the best epoch: the best comes back.
 func TestKeepBestWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := newMeasured(1)
-	report, err := train.Fit(ctx, m, constant(50, 4), towards4(func(o *train.Options) {
+	m := newCalibratedToy(1)
+	report, err := train.Fit(ctx, m, constant(50, 4), targetFourOptions(func(o *train.Options) {
 		o.KeepBest = true
 		o.Observer = observer{epoch: func(e train.EpochEvent) {
 			if e.Epoch == 8 {
@@ -101,19 +101,19 @@ func TestKeepBestWhenCancelled(t *testing.T) {
 	if err != context.Canceled || len(report.Epochs) != 8 || report.BestEpoch != 3 || !report.Restored || report.Stopped != "cancelled" {
 		t.Errorf("report %+v, error %v", report, err)
 	}
-	near(t, "restored center", m.center[0], 1.084, 1e-12)
+	approxEqual(t, "restored center", m.center[0], 1.084, 1e-12)
 }
 
 // A validation loss that is never a number is never best.
 func TestValidationWithoutANumber(t *testing.T) {
-	m := newMeasured(1)
+	m := newCalibratedToy(1)
 	report, err := train.Fit(context.Background(), m, constant(50, 1e-3), train.Options{
 		Epochs: 9, Patience: 4, Rate: 0.1, Optimizer: train.SGD{}, Validation: constant(3, 1e200),
 	})
 	if err != nil || report.BestEpoch != 0 || report.Restored || report.Stopped != "patience" || len(report.Epochs) != 4 {
 		t.Errorf("report %+v, error %v", report, err)
 	}
-	near(t, "center", m.center[0], 1e-3*(1-math.Pow(0.9, 4)), 1e-12)
+	approxEqual(t, "center", m.center[0], 1e-3*(1-math.Pow(0.9, 4)), 1e-12)
 }
 
 // The split trains on what it does not validate on, all of it, and as many
@@ -121,9 +121,9 @@ func TestValidationWithoutANumber(t *testing.T) {
 func TestValidationFraction(t *testing.T) {
 	const n = 200
 	run := func(seed uint64) (trained, held []int, report *train.Report) {
-		s := &spy{Source: train.Tensor(gauss[float64](n, 1, 3))}
+		s := &recordingSource{Source: train.Tensor(normalRows[float64](n, 1, 3))}
 		reads := func() []int {
-			rows := all(s.reads)
+			rows := flatten(s.reads)
 			s.reads = nil
 			return rows
 		}

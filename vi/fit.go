@@ -38,13 +38,13 @@ type Target interface {
 // TargetFunc makes a Target of a function of one row: it returns log p~(x),
 // and fills in the gradient, which is never empty.
 func TargetFunc(dim int, f func(gradient, x []float64) (logp float64)) Target {
-	return &targetFunc{dim: dim, f: f, unwanted: make([]float64, max(dim, 0))}
+	return &targetFunc{dim: dim, f: f, discardedGrad: make([]float64, max(dim, 0))}
 }
 
 type targetFunc struct {
-	dim      int
-	f        func(gradient, x []float64) float64
-	unwanted []float64
+	dim           int
+	f             func(gradient, x []float64) float64
+	discardedGrad []float64
 }
 
 func (t *targetFunc) Dim() int { return t.dim }
@@ -52,7 +52,7 @@ func (t *targetFunc) Dim() int { return t.dim }
 func (t *targetFunc) LogProb(logp, gradient, x []float64) {
 	for i := range logp {
 		lo, hi := i*t.dim, (i+1)*t.dim
-		g := t.unwanted
+		g := t.discardedGrad
 		if len(gradient) > 0 {
 			g = gradient[lo:hi]
 		}
@@ -106,7 +106,7 @@ func Fit[T bijector.Float](ctx context.Context, f *flow.Flow[T], target Target, 
 		return nil, fmt.Errorf("vi: validation data for a fit to a density; ValidationFraction sets draws apart: %w", train.ErrOptions)
 	}
 	o.InOrder = true // draws have no order to lose
-	return train.Fit(ctx, m, newBaseDraws(f.Base(), draws, o.Seed), o)
+	return train.Fit(ctx, m, newBaseSource(f.Base(), draws, o.Seed), o)
 }
 
 // objective is the bijector.Objective: its rows are draws u of the base.
@@ -125,8 +125,8 @@ func (m *objective[T]) Buffers() []bijector.Buffer { return m.flow.Buffers() }
 // Spec is the flow's.
 func (m *objective[T]) Spec() any { return m.flow.Spec() }
 
-// Changed tells the flow that its state was written to.
-func (m *objective[T]) Changed() { m.flow.Changed() }
+// Invalidate tells the flow that its state was written to.
+func (m *objective[T]) Invalidate() { m.flow.Invalidate() }
 
 // Dim is the number of values of a draw.
 func (m *objective[T]) Dim() int { return m.flow.Dim() }
@@ -177,8 +177,8 @@ func (m *objective[T]) Calibrate(u, cond bijector.Mat[T], start bool, w *bijecto
 	}
 }
 
-// baseDraws is a Source of draws from a base distribution, new in every epoch.
-type baseDraws[T bijector.Float] struct {
+// baseSource is a Source of draws from a base distribution, new in every epoch.
+type baseSource[T bijector.Float] struct {
 	n, dim int
 	seed   uint64
 	epoch  uint64
@@ -188,8 +188,8 @@ type baseDraws[T bijector.Float] struct {
 	rng    *rand.Rand
 }
 
-func newBaseDraws[T bijector.Float](base distribution.Base[T], n int, seed uint64) *baseDraws[T] {
-	d := &baseDraws[T]{
+func newBaseSource[T bijector.Float](base distribution.Base[T], n int, seed uint64) *baseSource[T] {
+	d := &baseSource[T]{
 		n: n, dim: base.Dim(), seed: seed,
 		pass: base.NewBasePass(bijector.PassOptions{MaxBatch: 1}),
 		draw: bijector.NewMat[T](base.Dim(), 1),
@@ -198,14 +198,14 @@ func newBaseDraws[T bijector.Float](base distribution.Base[T], n int, seed uint6
 	return d
 }
 
-func (d *baseDraws[T]) Len() int        { return d.n }
-func (d *baseDraws[T]) Dim() int        { return d.dim }
-func (d *baseDraws[T]) ContextDim() int { return 0 }
+func (d *baseSource[T]) Len() int        { return d.n }
+func (d *baseSource[T]) Dim() int        { return d.dim }
+func (d *baseSource[T]) ContextDim() int { return 0 }
 
-func (d *baseDraws[T]) Renew(epoch int) { d.epoch = uint64(epoch) }
+func (d *baseSource[T]) SetEpoch(epoch int) { d.epoch = uint64(epoch) }
 
 // Read seeds the generator for every row.
-func (d *baseDraws[T]) Read(rows []int, x, _ *tensor.Dense) error {
+func (d *baseSource[T]) Read(rows []int, x, _ *tensor.Dense) error {
 	out, ok := any(x.Float64s).(func() []T)
 	if !ok {
 		out = any(x.Float32s).(func() []T)

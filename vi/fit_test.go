@@ -21,18 +21,18 @@ import (
 	"github.com/bijou-flow/bijou/vi"
 )
 
-// known is a target with its logarithmic normalising constant.
-type known struct {
+// knownTarget is a target with its logarithmic normalising constant.
+type knownTarget struct {
 	name string
 	vi.Target
-	logZ   float64
-	share  float64 // of the draws that are effective, at least
-	epochs int
+	logZ         float64
+	minEffective float64 // of the draws that are effective, at least
+	epochs       int
 }
 
 // targets are a correlated normal, a banana, a mixture of two normals and
 // Neal's funnel, none of them normalised.
-func targets() []known {
+func targets() []knownTarget {
 	const rho, bend = 0.9, 0.5
 	log2pi := math.Log(2 * math.Pi)
 	mixture := func(gradient, x []float64) float64 {
@@ -48,7 +48,7 @@ func targets() []known {
 		}
 		return top + math.Log(sum) + 5
 	}
-	return []known{
+	return []knownTarget{
 		{"correlated normal", vi.TargetFunc(2, func(g, x []float64) float64 {
 			u, v, s := x[0]-3, x[1]/4, 1-rho*rho
 			g[0], g[1] = -(u-rho*v)/s, -(v-rho*u)/s/4
@@ -126,8 +126,8 @@ func TestFit(t *testing.T) {
 			if math.Abs(s.LogZ-k.logZ) > 4*s.LogZError {
 				t.Errorf("log Z is %.5f with error %.5f, want %.5f", s.LogZ, s.LogZError, k.logZ)
 			}
-			if !(s.EffectiveSize/n >= k.share) {
-				t.Errorf("%.3f of the draws are effective, want %.2f", s.EffectiveSize/n, k.share)
+			if !(s.EffectiveSize/n >= k.minEffective) {
+				t.Errorf("%.3f of the draws are effective, want %.2f", s.EffectiveSize/n, k.minEffective)
 			}
 			// The average is better than the steps that it is of.
 			if loss := report.Loss(); !(loss > -bound-0.05 && loss < -bound+0.5) {

@@ -57,10 +57,10 @@ func memory(ctx context.Context, args []string, depths []int, s command.Streams)
 			memory bijector.Memory
 		}{
 			{"everything", bijector.Memory{}},
-			{"inputs", bijector.Memory{Mode: bijector.KeepInputs}},
-			{"every 10th input", bijector.Memory{Mode: bijector.Reverse, Every: 10}},
-			{"every 30th input", bijector.Memory{Mode: bijector.Reverse, Every: 30}},
-			{"no input", bijector.Memory{Mode: bijector.Reverse, Every: 1 << 30}},
+			{"inputs", bijector.Memory{Mode: bijector.MemoryKeepInputs}},
+			{"every 10th input", bijector.Memory{Mode: bijector.MemoryReverse, Every: 10}},
+			{"every 30th input", bijector.Memory{Mode: bijector.MemoryReverse, Every: 30}},
+			{"no input", bijector.Memory{Mode: bijector.MemoryReverse, Every: 1 << 30}},
 		} {
 			r, err := measure(ctx, chain, m.memory)
 			if err != nil {
@@ -69,7 +69,7 @@ func memory(ctx context.Context, args []string, depths []int, s command.Streams)
 			if all == nil {
 				all = r.gradient
 			}
-			fmt.Fprintf(s.Out, "| %d | %s | %.2f | %.1f | %.1e |\n", layers, m.name, r.mib, r.ms, distance(r.gradient, all))
+			fmt.Fprintf(s.Out, "| %d | %s | %.2f | %.1f | %.1e |\n", layers, m.name, r.mib, r.ms, relativeDistance(r.gradient, all))
 		}
 	}
 	return nil
@@ -97,9 +97,9 @@ func measure(ctx context.Context, chain *bijector.Chain[float32], m bijector.Mem
 	for i := range dLogDet {
 		dLogDet[i] = -1.0 / batch
 	}
-	before := heap()
+	before := heapBytes()
 	pass := chain.NewGradPass(bijector.PassOptions{MaxBatch: batch, Workers: w}.WithMemory(m))
-	bytes := heap() - before
+	bytes := heapBytes() - before
 	for _, g := range pass.Grads() {
 		bytes -= float64(4 * len(g))
 	}
@@ -129,16 +129,16 @@ func measure(ctx context.Context, chain *bijector.Chain[float32], m bijector.Mem
 	return r, nil
 }
 
-// heap is the number of bytes in use.
-func heap() float64 {
+// heapBytes is the number of bytes in use.
+func heapBytes() float64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
 }
 
-// distance is |a-b|/|b|.
-func distance(a, b []float32) float64 {
+// relativeDistance is |a-b|/|b|.
+func relativeDistance(a, b []float32) float64 {
 	d, n := 0.0, 0.0
 	for i, v := range b {
 		e := float64(a[i]) - float64(v)

@@ -63,8 +63,8 @@ type arguments struct {
 	seeds                   []uint64
 }
 
-// wanted says whether -only names a row.
-func (a arguments) wanted(name string) bool {
+// selects says whether -only names a row.
+func (a arguments) selects(name string) bool {
 	return a.only == "" || slices.ContainsFunc(strings.Split(a.only, ","), func(w string) bool { return strings.Contains(name, w) })
 }
 
@@ -78,27 +78,27 @@ func (a arguments) compare(ctx context.Context, s command.Streams) error {
 	fmt.Fprintln(w, "| recipe | size | test, nats | train, nats | training, s | log-density, us a row | a draw, us | parameters |")
 	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|--:|")
 	for _, v := range recipes(d.dim) {
-		if !a.wanted(v.name + " " + v.size) {
+		if !a.selects(v.name + " " + v.size) {
 			continue
 		}
-		r, err := average(ctx, v, d, a, nil, s.Log)
+		r, err := meanOverSeeds(ctx, v, d, a, nil, s.Log)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %.2f | %.1f | %.2f | %.2f | %d |\n",
-			v.name, v.size, r.tests(), r.trained, r.seconds, r.density*1e6, r.draw*1e6, r.params)
+			v.name, v.size, r.formatTestLoss(), r.trained, r.seconds, r.densitySeconds*1e6, r.drawSeconds*1e6, r.params)
 	}
 	fmt.Fprintln(w, "\n| scale | test, nats | train, nats | worst round trip | largest gain of the inverse |")
 	fmt.Fprintln(w, "|---|--:|--:|--:|--:|")
 	for _, v := range scales(d.dim) {
-		if !a.wanted("scale " + v.name) {
+		if !a.selects("scale " + v.name) {
 			continue
 		}
-		r, err := average(ctx, v, d, a, stability, s.Log)
+		r, err := meanOverSeeds(ctx, v, d, a, stability, s.Log)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "| %s | %s | %.2f | %.1e | %.0f |\n", v.name, r.tests(), r.trained, r.trip, r.gain)
+		fmt.Fprintf(w, "| %s | %s | %.2f | %.1e | %.0f |\n", v.name, r.formatTestLoss(), r.trained, r.roundTrip, r.gain)
 	}
 	return nil
 }

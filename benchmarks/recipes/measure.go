@@ -21,17 +21,17 @@ import (
 
 // result is a row's figures: means over seeds, but for the extremes.
 type result struct {
-	mean, lowest, highest float64 // test loss
-	trained               float64 // training loss over the last epoch
-	seconds               float64 // of training
-	density, draw         float64 // seconds a row, of timed
-	params                int
-	trip, gain            float64 // worst of all seeds
+	mean, lowest, highest       float64 // test loss
+	trained                     float64 // training loss over the last epoch
+	seconds                     float64 // of training
+	densitySeconds, drawSeconds float64 // seconds a row, of timed
+	params                      int
+	roundTrip, gain             float64 // worst of all seeds
 }
 
-// average trains a variant with each seed. more adds to the figures of each
+// meanOverSeeds trains a variant with each seed. more adds to the figures of each
 // flow; nil: nothing, and times are taken instead.
-func average(ctx context.Context, v variant, d data, a arguments, more func(*flow.Flow[float32], data, *result) error, log io.Writer) (result, error) {
+func meanOverSeeds(ctx context.Context, v variant, d data, a arguments, more func(*flow.Flow[float32], data, *result) error, log io.Writer) (result, error) {
 	r := result{lowest: math.Inf(1), highest: math.Inf(-1)}
 	for _, seed := range a.seeds {
 		chain, err := v.chain(seed)
@@ -60,7 +60,7 @@ func average(ctx context.Context, v variant, d data, a arguments, more func(*flo
 		r.trained += report.Loss() / n
 		r.seconds += steps.total() / n
 		if more == nil {
-			more = times
+			more = measureTimes
 		}
 		if err := more(f, d, &r); err != nil {
 			return r, err
@@ -109,24 +109,24 @@ func fastest(f func() error) (float64, error) {
 	return best, nil
 }
 
-// timed is how many rows are scored and drawn at a time: few, so that a busy machine lets a run
+// timedRows is how many rows are scored and drawn at a time: few, so that a busy machine lets a run
 // pass now and then.
-const timed = 100
+const timedRows = 100
 
-// times measures scoring and drawing.
-func times(f *flow.Flow[float32], d data, r *result) error {
+// measureTimes measures scoring and drawing.
+func measureTimes(f *flow.Flow[float32], d data, r *result) error {
 	r.params = 0
 	for _, p := range f.Params() {
 		r.params += len(p.Data)
 	}
-	x, given := head(d.x, timed), f.Given(head(d.digits, timed))
-	logp, draws, rng := make([]float64, timed), make([]float32, timed*d.dim), rand.New(rand.NewPCG(1, 2))
+	x, given := firstRows(d.x, timedRows), f.Given(firstRows(d.digits, timedRows))
+	logp, draws, rng := make([]float64, timedRows), make([]float32, timedRows*d.dim), rand.New(rand.NewPCG(1, 2))
 	var err error
-	if r.density, err = fastest(func() error { return given.LogProbInto(logp, x) }); err != nil {
+	if r.densitySeconds, err = fastest(func() error { return given.LogProbInto(logp, x) }); err != nil {
 		return err
 	}
-	r.draw, err = fastest(func() error { return given.SampleInto(draws, rng) })
-	r.density, r.draw = r.density/timed, r.draw/timed
+	r.drawSeconds, err = fastest(func() error { return given.SampleInto(draws, rng) })
+	r.densitySeconds, r.drawSeconds = r.densitySeconds/timedRows, r.drawSeconds/timedRows
 	return err
 }
 
@@ -144,7 +144,7 @@ func stability(f *flow.Flow[float32], d data, r *result) error {
 		return err
 	}
 	for i, v := range d.x.Float32s() {
-		r.trip = max(r.trip, math.Abs(float64(v-back.Float32s()[i])))
+		r.roundTrip = max(r.roundTrip, math.Abs(float64(v-back.Float32s()[i])))
 	}
 	const step = 1e-2
 	for i := range min(d.x.Shape()[0], 1000) {
@@ -176,8 +176,8 @@ func stability(f *flow.Flow[float32], d data, r *result) error {
 	return nil
 }
 
-// head is the first n rows.
-func head(x *bijector.Rows[float32], n int) *bijector.Rows[float32] {
+// firstRows is the first n rows.
+func firstRows(x *bijector.Rows[float32], n int) *bijector.Rows[float32] {
 	h := bijector.NewRows[float32](n, x.Dim())
 	copy(h.Values(), x.Values())
 	return h

@@ -77,9 +77,9 @@ func trainOptions(epochs int, decay float64, seed uint64) train.Options {
 	}
 }
 
-// tests are the seeds' test losses: their mean, and their range where there
+// formatTestLoss are the seeds' test losses: their mean, and their range where there
 // are several.
-func (r result) tests() string {
+func (r result) formatTestLoss() string {
 	s := strconv.FormatFloat(r.mean, 'f', 2, 64)
 	if r.lowest < r.highest {
 		s += fmt.Sprintf(" (%.2f to %.2f)", r.lowest, r.highest)

@@ -19,12 +19,12 @@ import (
 )
 
 const (
-	reach  = 4.5  // the pictures show -reach to reach
-	drawn  = 5000 // points of a scatter plot
-	pixels = 180  // side of a heat map
+	plotRange     = 4.5  // the pictures show -reach to reach
+	scatterPoints = 5000 // points of a scatter plot
+	heatMapPixels = 180  // side of a heat map
 	// floor is the log-density, in nats below that of the highest point, that
 	// is drawn darkest.
-	floor = 8
+	minLogDensity = 8
 )
 
 // panel is an empty square.
@@ -32,7 +32,7 @@ func panel(title string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title
 	p.Title.TextStyle.Font.Size = 9
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -reach, reach, -reach, reach
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -plotRange, plotRange, -plotRange, plotRange
 	p.HideAxes()
 	return p
 }
@@ -41,8 +41,8 @@ func panel(title string) *plot.Plot {
 func scatter(title string, x *bijector.Rows[float32]) (*plot.Plot, error) {
 	values := x.Values()
 	var xys plotter.XYs
-	for i := 0; i+1 < len(values) && len(xys) < drawn; i += 2 {
-		if a, b := float64(values[i]), float64(values[i+1]); math.Abs(a) < reach && math.Abs(b) < reach {
+	for i := 0; i+1 < len(values) && len(xys) < scatterPoints; i += 2 {
+		if a, b := float64(values[i]), float64(values[i+1]); math.Abs(a) < plotRange && math.Abs(b) < plotRange {
 			xys = append(xys, plotter.XY{X: a, Y: b})
 		}
 	}
@@ -59,15 +59,15 @@ func scatter(title string, x *bijector.Rows[float32]) (*plot.Plot, error) {
 
 // heatMap draws a flow's log-density.
 func heatMap(title string, f *flow.Flow[float32]) (*plot.Plot, error) {
-	grid := bijector.NewRows[float32](pixels*pixels, 2)
-	at := func(i int) float32 { return float32(reach * (2*(float64(i)+0.5)/pixels - 1)) }
-	for row := range pixels {
-		for col := range pixels {
-			x := grid.Row(row*pixels + col)
+	grid := bijector.NewRows[float32](heatMapPixels*heatMapPixels, 2)
+	at := func(i int) float32 { return float32(plotRange * (2*(float64(i)+0.5)/heatMapPixels - 1)) }
+	for row := range heatMapPixels {
+		for col := range heatMapPixels {
+			x := grid.Row(row*heatMapPixels + col)
 			x[0], x[1] = at(col), -at(row)
 		}
 	}
-	logp := make([]float64, pixels*pixels)
+	logp := make([]float64, heatMapPixels*heatMapPixels)
 	if err := f.LogProbInto(logp, grid); err != nil {
 		return nil, err
 	}
@@ -76,18 +76,18 @@ func heatMap(title string, f *flow.Flow[float32]) (*plot.Plot, error) {
 		top = max(top, v)
 	}
 	colors := moreland.ExtendedBlackBody()
-	colors.SetMin(-floor)
+	colors.SetMin(-minLogDensity)
 	colors.SetMax(0)
-	img := image.NewRGBA(image.Rect(0, 0, pixels, pixels))
+	img := image.NewRGBA(image.Rect(0, 0, heatMapPixels, heatMapPixels))
 	for i, v := range logp {
-		c, err := colors.At(max(v-top, -floor))
+		c, err := colors.At(max(v-top, -minLogDensity))
 		if err != nil {
 			return nil, err
 		}
-		img.Set(i%pixels, i/pixels, c)
+		img.Set(i%heatMapPixels, i/heatMapPixels, c)
 	}
 	p := panel(title)
-	p.Add(plotter.NewImage(img, -reach, -reach, reach, reach))
+	p.Add(plotter.NewImage(img, -plotRange, -plotRange, plotRange, plotRange))
 	return p, nil
 }
 

@@ -110,7 +110,7 @@ func fitAll(ctx context.Context, d density, o options, log io.Writer) (row []*pl
 			return nil, nil, err
 		}
 		fmt.Fprintf(log, "%s on %s: %.3f nats\n", m.name, d.name, nll)
-		draws, err := f.Sample(rand.New(rand.NewPCG(3, 4)), min(o.points, drawn))
+		draws, err := f.Sample(rand.New(rand.NewPCG(3, 4)), min(o.points, scatterPoints))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -104,7 +104,7 @@ func TestDensitiesAreInView(t *testing.T) {
 		x := points(d, 5000, 1).Float32s()
 		outside, sum := 0, 0.0
 		for _, v := range x {
-			if math.Abs(float64(v)) > reach {
+			if math.Abs(float64(v)) > plotRange {
 				outside++
 			}
 			sum += float64(v)

@@ -202,15 +202,15 @@ func checkConcurrent[T bijector.Float](f *fixture[T]) error {
 		dirs := f.directions(33, 30)
 		return func() (err error) {
 			for _, d := range dirs {
-				err = conform.FirstError(err, d.stable(f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})))
+				err = conform.FirstError(err, d.checkRepeatable(f.layer.NewPass(bijector.PassOptions{MaxBatch: 33})))
 			}
 			return err
 		}
 	})
 }
 
-// stable asks a pass for the same result again and again.
-func (d direction[T]) stable(p bijector.Pass[T]) error {
+// checkRepeatable asks a pass for the same result again and again.
+func (d direction[T]) checkRepeatable(p bijector.Pass[T]) error {
 	out, logDet := d.resultOf(p)
 	for range 3 {
 		got, ld := d.resultOf(p)
@@ -245,7 +245,7 @@ func checkCalibrate[T bijector.Float](f *fixture[T]) error {
 	probe, probeCond := f.data(17, 33)
 	var want bijector.Mat[T]
 	for k := range 4 {
-		l, err := f.fresh()
+		l, err := f.newLayer()
 		if err != nil {
 			return err
 		}

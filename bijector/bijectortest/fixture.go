@@ -19,7 +19,7 @@ const maxBatch = 150
 // fixture is a layer in one precision.
 type fixture[T bijector.Float] struct {
 	o         Options
-	fresh     func() (bijector.Layer[T], error)
+	newLayer  func() (bijector.Layer[T], error)
 	layer     bijector.Layer[T]
 	d, c      int // features, context features
 	trainable bool
@@ -42,7 +42,7 @@ func newSuite[A bijector.Layer[float32], B bijector.Layer[float64]](new32 func()
 	if err != nil {
 		return nil, err
 	}
-	s.F64.disturb()
+	s.F64.perturb()
 	if err := copyState(s.F32.layer, s.F64.layer); err != nil {
 		return nil, fmt.Errorf("from float64 to float32: %w", err)
 	}
@@ -54,7 +54,7 @@ func newFixture[T bijector.Float](o Options, fresh func() (bijector.Layer[T], er
 	if err != nil {
 		return nil, err
 	}
-	return &fixture[T]{o: o, fresh: fresh, layer: l, d: l.Dim(), c: l.ContextDim(), trainable: bijector.CheckTrainable(l) == nil}, nil
+	return &fixture[T]{o: o, newLayer: fresh, layer: l, d: l.Dim(), c: l.ContextDim(), trainable: bijector.CheckTrainable(l) == nil}, nil
 }
 
 // Dims are what both precisions have in common.
@@ -62,10 +62,10 @@ func (f *fixture[T]) Dims() conform.Dims {
 	return conform.Dims{Features: f.d, Context: f.c, Trainable: f.trainable}
 }
 
-// disturb calibrates the layer as the start of training would, adds noise to
+// perturb calibrates the layer as the start of training would, adds noise to
 // each parameter, and calibrates it again as before an evaluation. Parameters
 // are rounded to float32, so that the twin has the same ones.
-func (f *fixture[T]) disturb() {
+func (f *fixture[T]) perturb() {
 	x, cond := f.data(400, 1)
 	f.calibrate(f.layer, x, cond, true)
 	rng := f.rng(2)
@@ -92,9 +92,9 @@ func (f *fixture[T]) calibrate(l bijector.Layer[T], x, cond bijector.Mat[T], sta
 	}
 }
 
-// twin is a second layer with the same state.
-func (f *fixture[T]) twin() (bijector.Layer[T], error) {
-	l, err := f.fresh()
+// clone is a second layer with the same state.
+func (f *fixture[T]) clone() (bijector.Layer[T], error) {
+	l, err := f.newLayer()
 	if err != nil {
 		return nil, err
 	}

@@ -17,9 +17,9 @@ import (
 // derivative along a random direction sees the others.
 const probesPerParam = 12
 
-// weights of the loss sum_ij dz_ij z_ij + sum_i dLogDet_i logDet_i, and the
+// lossWeights of the loss sum_ij dz_ij z_ij + sum_i dLogDet_i logDet_i, and the
 // gradient that Backward gives for them.
-type weights struct {
+type lossWeights struct {
 	name      string
 	dz        bijector.Mat[float64]
 	dLogDet   []float64
@@ -54,8 +54,8 @@ func (s *step[T]) backward(dz bijector.Mat[T], dLogDet []float64) (dx, dcond bij
 	return dx, dcond, conform.CloneGrads(s.pass.Grads())
 }
 
-// dLogDets draws the gradient of a loss with respect to the log-dets.
-func dLogDets(rng *rand.Rand, n int) []float64 {
+// drawDLogDet draws the gradient of a loss with respect to the log-dets.
+func drawDLogDet(rng *rand.Rand, n int) []float64 {
 	v := make([]float64, n)
 	conform.Normal(rng, v)
 	return v
@@ -67,21 +67,21 @@ func checkGradients(s *suite) error {
 		return nil
 	}
 	for _, n := range []int{5, 2, 1} {
-		if err := gradientsOf(f, n); err != nil {
+		if err := checkGradientsAt(f, n); err != nil {
 			return conform.Prefix(err, "batch of %d", n)
 		}
 	}
 	return nil
 }
 
-func gradientsOf(f *fixture[float64], n int) error {
+func checkGradientsAt(f *fixture[float64], n int) error {
 	l := f.layer
 	x, cond := f.data(n, 40)
 	rng := f.rng(41)
 	s := newStep(l, x, cond, bijector.PassOptions{MaxBatch: n})
 	s.forward()
-	dz, dLogDet := normals[float64](rng, f.d, n), dLogDets(rng, n)
-	losses := []weights{
+	dz, dLogDet := normals[float64](rng, f.d, n), drawDLogDet(rng, n)
+	losses := []lossWeights{
 		{name: "dz and dLogDet", dz: dz, dLogDet: dLogDet},
 		{name: "dz alone", dz: dz, dLogDet: make([]float64, n)},
 		{name: "dLogDet alone", dz: bijector.NewMat[float64](f.d, n), dLogDet: dLogDet},
@@ -96,30 +96,30 @@ func gradientsOf(f *fixture[float64], n int) error {
 	}
 	for j := range f.d {
 		for i := range n {
-			got := func(w *weights) float64 { return w.dx.Feature(j)[i] }
-			scale := func(w *weights) float64 { return rmsOf(w.dx) }
+			got := func(w *lossWeights) float64 { return w.dx.Feature(j)[i] }
+			scale := func(w *lossWeights) float64 { return rmsOf(w.dx) }
 			what := fmt.Sprintf("dx of feature %d, sample %d", j, i)
-			if err := s.probe(losses, what, got, scale, x.Feature(j)[i:i+1], []float64{1}, nil); err != nil {
+			if err := s.checkDerivative(losses, what, got, scale, x.Feature(j)[i:i+1], []float64{1}, nil); err != nil {
 				return err
 			}
 		}
 	}
 	for j := range f.c {
 		for i := range n {
-			got := func(w *weights) float64 { return w.dcond.Feature(j)[i] }
-			scale := func(w *weights) float64 { return rmsOf(w.dcond) }
+			got := func(w *lossWeights) float64 { return w.dcond.Feature(j)[i] }
+			scale := func(w *lossWeights) float64 { return rmsOf(w.dcond) }
 			what := fmt.Sprintf("dcond of feature %d, sample %d", j, i)
-			if err := s.probe(losses, what, got, scale, cond.Feature(j)[i:i+1], []float64{1}, nil); err != nil {
+			if err := s.checkDerivative(losses, what, got, scale, cond.Feature(j)[i:i+1], []float64{1}, nil); err != nil {
 				return err
 			}
 		}
 	}
 	for k, p := range ps {
-		scale := func(w *weights) float64 { return rms(w.grads[k]) }
-		for _, e := range entries(rng, len(p.Data)) {
-			got := func(w *weights) float64 { return w.grads[k][e] }
+		scale := func(w *lossWeights) float64 { return rms(w.grads[k]) }
+		for _, e := range sampleIndices(rng, len(p.Data)) {
+			got := func(w *lossWeights) float64 { return w.grads[k][e] }
 			what := fmt.Sprintf("gradient of parameter %q, entry %d", p.Name, e)
-			if err := s.probe(losses, what, got, scale, p.Data[e:e+1], []float64{1}, func() { conform.Changed(l) }); err != nil {
+			if err := s.checkDerivative(losses, what, got, scale, p.Data[e:e+1], []float64{1}, func() { conform.Changed(l) }); err != nil {
 				return err
 			}
 		}
@@ -127,7 +127,7 @@ func gradientsOf(f *fixture[float64], n int) error {
 		for i := range direction {
 			direction[i] = rng.NormFloat64() / math.Sqrt(float64(len(direction)))
 		}
-		got := func(w *weights) float64 {
+		got := func(w *lossWeights) float64 {
 			sum := 0.0
 			for i, v := range w.grads[k] {
 				sum += v * direction[i]
@@ -135,23 +135,23 @@ func gradientsOf(f *fixture[float64], n int) error {
 			return sum
 		}
 		what := fmt.Sprintf("gradient of parameter %q along a random direction", p.Name)
-		if err := s.probe(losses, what, got, scale, p.Data, direction, func() { conform.Changed(l) }); err != nil {
+		if err := s.checkDerivative(losses, what, got, scale, p.Data, direction, func() { conform.Changed(l) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// entries are all of n, or a sample.
-func entries(rng *rand.Rand, n int) []int {
+// sampleIndices are all of n, or a sample.
+func sampleIndices(rng *rand.Rand, n int) []int {
 	all := rng.Perm(n)
 	return all[:min(n, probesPerParam)]
 }
 
-// probe moves at along direction and compares the change of each loss with the
+// checkDerivative moves at along direction and compares the change of each loss with the
 // gradient that Backward gave. Outputs are subtracted before they are weighed,
 // which keeps the digits of a small change.
-func (s *step[T]) probe(losses []weights, what string, got, scale func(*weights) float64, at, direction []float64, changed func()) error {
+func (s *step[T]) checkDerivative(losses []lossWeights, what string, got, scale func(*lossWeights) float64, at, direction []float64, changed func()) error {
 	start := append([]float64(nil), at...)
 	size := 1.0
 	if len(at) == 1 {

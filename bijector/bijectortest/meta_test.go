@@ -21,15 +21,15 @@ import (
 // broken is a shear layer with a mistake.
 type broken[T bijector.Float] struct {
 	*shear.Layer[T]
-	fault  string
-	hidden T            // state that is not saved
-	dead   []T          // a parameter that nothing reads
-	calls  atomic.Int64 // of all passes
+	fault        string
+	unsavedState T            // state that is not saved
+	unusedParam  []T          // a parameter that nothing reads
+	calls        atomic.Int64 // of all passes
 }
 
 func newBroken[T bijector.Float](fault string) (*broken[T], error) {
 	l, err := shear.New[T](shear.Spec{Dim: 4, Context: 2})
-	return &broken[T]{Layer: l, fault: fault, dead: make([]T, 4)}, err
+	return &broken[T]{Layer: l, fault: fault, unusedParam: make([]T, 4)}, err
 }
 
 func (b *broken[T]) NewPass(o bijector.PassOptions) bijector.Pass[T] {
@@ -56,7 +56,7 @@ func (b *broken[T]) Params() []bijector.Param[T] {
 	case "wrong shape":
 		ps[0].Shape = []int{4}
 	case "dead parameter":
-		ps = append(ps, bijector.Param[T]{Name: "dead", Shape: []int{4}, Data: b.dead})
+		ps = append(ps, bijector.Param[T]{Name: "dead", Shape: []int{4}, Data: b.unusedParam})
 	}
 	return ps
 }
@@ -84,11 +84,11 @@ func (b *broken[T]) Spec() any {
 func (b *broken[T]) Calibrate(x, _ bijector.Mat[T], _ bool, w *bijector.Workers) {
 	switch b.fault {
 	case "state that is not saved":
-		b.hidden = 0.25
+		b.unsavedState = 0.25
 	case "calibration writes to its input":
 		x.Feature(0)[0]++
 	case "calibration depends on workers":
-		b.hidden = T(w.Count())
+		b.unsavedState = T(w.Count())
 	}
 }
 
@@ -166,7 +166,7 @@ func (p *brokenPass[T]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
 		}
 	case "state that is not saved", "calibration depends on workers":
 		for i := range z.Feature(0) {
-			z.Feature(0)[i] += p.layer.hidden
+			z.Feature(0)[i] += p.layer.unsavedState
 		}
 	case "passes share memory":
 		z.Feature(0)[0] += T(p.layer.calls.Add(1)) * 1e-3
@@ -285,8 +285,8 @@ type fewGrads[T bijector.Float] struct{ bijector.GradPass[T] }
 
 func (p fewGrads[T]) Grads() [][]T { return p.GradPass.Grads()[:1] }
 
-// failing runs all checks and returns the names of those that fail.
-func failing(t *testing.T, fault string) (names []string, errs map[string]error) {
+// failingChecks runs all checks and returns the names of those that fail.
+func failingChecks(t *testing.T, fault string) (names []string, errs map[string]error) {
 	t.Helper()
 	s, err := newSuite(
 		func() (*broken[float32], error) { return newBroken[float32](fault) },
@@ -298,7 +298,7 @@ func failing(t *testing.T, fault string) (names []string, errs map[string]error)
 }
 
 func TestSuitePassesACorrectLayer(t *testing.T) {
-	if names, errs := failing(t, ""); len(names) > 0 {
+	if names, errs := failingChecks(t, ""); len(names) > 0 {
 		t.Errorf("a correct layer fails %v: %v", names, errs)
 	}
 }
@@ -358,7 +358,7 @@ func TestSuiteFindsMistakes(t *testing.T) {
 			continue // they are not counted
 		}
 		t.Run(fault, func(t *testing.T) {
-			names, errs := failing(t, fault)
+			names, errs := failingChecks(t, fault)
 			if !slices.Contains(names, want) {
 				t.Fatalf("%q is not red; red are %v", want, names)
 			}

@@ -37,7 +37,7 @@ func checkCopy[T bijector.Float](f *fixture[T]) error {
 	if _, ok := f.layer.(bijector.Stateful[T]); !ok {
 		return nil
 	}
-	l, err := f.twin()
+	l, err := f.clone()
 	if err != nil {
 		return err
 	}

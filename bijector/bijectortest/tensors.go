@@ -45,7 +45,7 @@ func checkTensors[T bijector.Float](f *fixture[T]) error {
 	z, logDet := forward(f.layer, x, cond)
 	back, _ := inverse(f.layer, z, cond)
 	for name, t := range f.transforms(cond) {
-		if err := f.agree(t, x, z, back, logDet); err != nil {
+		if err := f.checkTransform(t, x, z, back, logDet); err != nil {
 			return conform.Prefix(err, "tensor methods (%s) against passes", name)
 		}
 	}
@@ -62,10 +62,10 @@ func checkTensors[T bijector.Float](f *fixture[T]) error {
 	z, logDet = forward(f.layer, x, cond)
 	back, _ = inverse(f.layer, z, cond)
 	t := bijector.Given(f.layer, rowsOf(cond.Samples(0, 1)))
-	return conform.Prefix(f.agree(t, x, z, back, logDet), "Given with one context for all rows")
+	return conform.Prefix(f.checkTransform(t, x, z, back, logDet), "Given with one context for all rows")
 }
 
-func (f *fixture[T]) agree(t bijector.Transform[T], x, z, back bijector.Mat[T], logDet []float64) error {
+func (f *fixture[T]) checkTransform(t bijector.Transform[T], x, z, back bijector.Mat[T], logDet []float64) error {
 	tol := conform.CloseIn[T]()
 	gotZ, err := t.Forward(rowsOf(x))
 	if err != nil {

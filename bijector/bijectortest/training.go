@@ -17,7 +17,7 @@ func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
 		return nil
 	}
 	for _, n := range []int{17, maxBatch} {
-		l, err := f.twin()
+		l, err := f.clone()
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ type trained[T bijector.Float] struct {
 func (f *fixture[T]) train(n int, stream uint64, o bijector.PassOptions) *trained[T] {
 	x, cond := f.data(n, stream)
 	rng := f.rng(stream + 1)
-	t := &trained[T]{step: newStep(f.layer, x, cond, o), dz: normals[T](rng, f.d, n), dLogDet: dLogDets(rng, n)}
+	t := &trained[T]{step: newStep(f.layer, x, cond, o), dz: normals[T](rng, f.d, n), dLogDet: drawDLogDet(rng, n)}
 	t.run()
 	return t
 }

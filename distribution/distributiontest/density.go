@@ -15,14 +15,14 @@ func checkPrecision(s *suite) error {
 	z32, cond32 := s.F32.data(maxBatch, 20)
 	z64, cond64 := s.F64.data(maxBatch, 20)
 	return conform.Prefix(
-		conform.Slices("logp", score(s.F32.base, z32, cond32, nil), score(s.F64.base, z64, cond64, nil), 1e-4),
+		conform.Slices("logp", logProb(s.F32.base, z32, cond32, nil), logProb(s.F64.base, z64, cond64, nil), 1e-4),
 		"float32 against float64 on the same parameters")
 }
 
-func checkAdded[T bijector.Float](f *fixture[T]) error {
+func checkLogProbAdded[T bijector.Float](f *fixture[T]) error {
 	z, cond := f.data(17, 21)
 	z0, cond0 := conform.Clone(z), conform.Clone(cond)
-	want, got := score(f.base, z, cond, nil), make([]float64, 17)
+	want, got := logProb(f.base, z, cond, nil), make([]float64, 17)
 	for i := range got {
 		got[i] = float64(i + 1)
 		want[i] += float64(i + 1)
@@ -38,7 +38,7 @@ func checkViews[T bijector.Float](f *fixture[T]) error {
 	z, cond := f.data(17, 22)
 	view, _ := conform.Framed(z)
 	given, _ := conform.Framed(cond)
-	return conform.Prefix(conform.Slices("logp", score(f.base, view, given, nil), score(f.base, z, cond, nil), conform.CloseIn[T]()),
+	return conform.Prefix(conform.Slices("logp", logProb(f.base, view, given, nil), logProb(f.base, z, cond, nil), conform.CloseIn[T]()),
 		"LogProb of views of larger batches")
 }
 
@@ -46,7 +46,7 @@ func checkViews[T bijector.Float](f *fixture[T]) error {
 func checkRows[T bijector.Float](f *fixture[T]) error {
 	const n = 9
 	z, cond := f.data(n, 23)
-	want := score(f.base, z, cond, nil)
+	want := logProb(f.base, z, cond, nil)
 	others, otherConds := f.data(n, 24)
 	bad, badConds := conform.Outputs[T](f.d, n), conform.Outputs[T](f.c, n)
 	for i := range n {
@@ -54,7 +54,7 @@ func checkRows[T bijector.Float](f *fixture[T]) error {
 			o[0], o[1] = conform.Clone(o[0]), conform.Clone(o[1])
 			o[0].Samples(i, i+1).CopyFrom(z.Samples(i, i+1))
 			o[1].Samples(i, i+1).CopyFrom(cond.Samples(i, i+1))
-			if err := conform.Slices("logp", score(f.base, o[0], o[1], nil)[i:i+1], want[i:i+1], conform.Exact); err != nil {
+			if err := conform.Slices("logp", logProb(f.base, o[0], o[1], nil)[i:i+1], want[i:i+1], conform.Exact); err != nil {
 				return conform.Prefix(err, "LogProb of row %d depends on the rows beside it, which are %v and so on", i, o[0].Data[(i+1)%n])
 			}
 		}
@@ -65,7 +65,7 @@ func checkRows[T bijector.Float](f *fixture[T]) error {
 // checkSizes uses one pass for batches of different size.
 func checkSizes[T bijector.Float](f *fixture[T]) error {
 	z, cond := f.data(maxBatch, 26)
-	want := score(f.base, z, cond, nil)
+	want := logProb(f.base, z, cond, nil)
 	p := f.base.NewBasePass(bijector.PassOptions{MaxBatch: maxBatch})
 	for _, n := range []int{17, 1, maxBatch, 2} {
 		got := make([]float64, n)
@@ -84,7 +84,7 @@ func checkContext[T bijector.Float](f *fixture[T]) error {
 	}
 	z, cond := f.data(17, 27)
 	_, other := f.data(17, 28)
-	if conform.Slices("", score(f.base, z, cond, nil), score(f.base, z, other, nil), conform.Exact) == nil {
+	if conform.Slices("", logProb(f.base, z, cond, nil), logProb(f.base, z, other, nil), conform.Exact) == nil {
 		return fmt.Errorf("the ContextDim is %d, but another context gives the same log-density", f.c)
 	}
 	return nil
@@ -93,9 +93,9 @@ func checkContext[T bijector.Float](f *fixture[T]) error {
 func checkWorkers[T bijector.Float](f *fixture[T]) error {
 	for _, n := range []int{17, f.bigBatch()} {
 		z, cond := f.data(n, 29)
-		want := score(f.base, z, cond, nil)
+		want := logProb(f.base, z, cond, nil)
 		err := conform.EachWorkers(func(w *bijector.Workers, k int) error {
-			return conform.Prefix(conform.Slices("logp", score(f.base, z, cond, w), want, conform.Exact),
+			return conform.Prefix(conform.Slices("logp", logProb(f.base, z, cond, w), want, conform.Exact),
 				"LogProb of %d samples with %d workers must give the bits of none", n, k)
 		})
 		if err != nil {
@@ -108,13 +108,13 @@ func checkWorkers[T bijector.Float](f *fixture[T]) error {
 // checkConcurrent runs a pass a goroutine.
 func checkConcurrent[T bijector.Float](f *fixture[T]) error {
 	z, cond := f.data(33, 30)
-	want, draws := score(f.base, z, cond, nil), f.draw(33, cond, 31, 1)
+	want, draws := logProb(f.base, z, cond, nil), f.draw(33, cond, 31, 1)
 	return conform.Concurrent(func() func() error {
 		z, cond := conform.Clone(z), conform.Clone(cond)
 		return func() (err error) {
 			for range 3 {
 				err = conform.FirstError(err,
-					conform.Slices("logp", score(f.base, z, cond, nil), want, conform.Exact),
+					conform.Slices("logp", logProb(f.base, z, cond, nil), want, conform.Exact),
 					conform.Mats("draws", f.draw(33, cond, 31, 1), draws, conform.Exact))
 			}
 			return err
@@ -122,9 +122,9 @@ func checkConcurrent[T bijector.Float](f *fixture[T]) error {
 	})
 }
 
-// finite says which draw is not, or has no density.
-func finite[T bijector.Float](f *fixture[T], z, cond bijector.Mat[T]) error {
-	logp := score(f.base, z, cond, nil)
+// checkFinite says which draw is not, or has no density.
+func checkFinite[T bijector.Float](f *fixture[T], z, cond bijector.Mat[T]) error {
+	logp := logProb(f.base, z, cond, nil)
 	for i, v := range logp {
 		for j := range z.D {
 			if x := z.Feature(j)[i]; !conform.IsFinite(x) {

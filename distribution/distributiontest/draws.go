@@ -47,13 +47,13 @@ func checkDrawViews[T bijector.Float](f *fixture[T]) error {
 func checkTemperature[T bijector.Float](f *fixture[T]) error {
 	_, cond := f.data(maxBatch, 75)
 	warm := f.draw(maxBatch, cond, 76, 1)
-	if err := finite(f, warm, cond); err != nil {
+	if err := checkFinite(f, warm, cond); err != nil {
 		return conform.Prefix(err, "draws at temperature 1")
 	}
 	for _, t := range []float64{0, 0.5} {
 		cold := f.draw(maxBatch, cond, 76, t)
 		if t > 0 {
-			if err := finite(f, cold, cond); err != nil {
+			if err := checkFinite(f, cold, cond); err != nil {
 				return conform.Prefix(err, "draws at temperature %v", t)
 			}
 		}

@@ -17,7 +17,7 @@ const maxBatch = 150
 // fixture is a base in one precision.
 type fixture[T bijector.Float] struct {
 	o         Options
-	fresh     func() (distribution.Base[T], error)
+	newBase   func() (distribution.Base[T], error)
 	base      distribution.Base[T]
 	d, c      int // features, context features
 	trainable bool
@@ -42,7 +42,7 @@ func newSuite[A distribution.Base[float32], B distribution.Base[float64]](new32 
 		return nil, err
 	}
 	s.F32.source, s.F64.source = s.F64, s.F64
-	s.F64.disturb()
+	s.F64.perturb()
 	if err := conform.Copy[float32, float64](s.F32.base, s.F64.base); err != nil {
 		return nil, fmt.Errorf("from float64 to float32: %w", err)
 	}
@@ -54,7 +54,7 @@ func newFixture[T bijector.Float](o Options, fresh func() (distribution.Base[T],
 	if err != nil {
 		return nil, err
 	}
-	f := &fixture[T]{o: o, fresh: fresh, base: b, d: b.Dim(), c: b.ContextDim(), trainable: true}
+	f := &fixture[T]{o: o, newBase: fresh, base: b, d: b.Dim(), c: b.ContextDim(), trainable: true}
 	if v, ok := b.(bijector.Validator); ok {
 		if err := v.Validate(); err != nil {
 			return nil, fmt.Errorf("the base is refused by Validate: %w", err)
@@ -71,9 +71,9 @@ func (f *fixture[T]) Dims() conform.Dims {
 	return conform.Dims{Features: f.d, Context: f.c, Trainable: f.trainable}
 }
 
-// disturb adds noise to each parameter, rounded to float32, so that the twin
+// perturb adds noise to each parameter, rounded to float32, so that the twin
 // has the same ones.
-func (f *fixture[T]) disturb() {
+func (f *fixture[T]) perturb() {
 	size := f.o.Perturb
 	if size == 0 {
 		size = 0.3
@@ -94,7 +94,7 @@ func (f *fixture[T]) rng(stream uint64) *rand.Rand {
 // data are n rows and their contexts, the same in both precisions.
 func (f *fixture[T]) data(n int, stream uint64) (z, cond bijector.Mat[T]) {
 	z64, cond64 := f.source.rows(n, stream)
-	return rounded[T](z64), rounded[T](cond64)
+	return convertMat[T](z64), convertMat[T](cond64)
 }
 
 func (f *fixture[T]) rows(n int, stream uint64) (z, cond bijector.Mat[T]) {
@@ -117,8 +117,8 @@ func (f *fixture[T]) contexts(rng *rand.Rand, n int) bijector.Mat[T] {
 	return cond
 }
 
-// rounded is a batch in T, of values that float32 has.
-func rounded[T bijector.Float](m bijector.Mat[float64]) bijector.Mat[T] {
+// convertMat is a batch in T, of values that float32 has.
+func convertMat[T bijector.Float](m bijector.Mat[float64]) bijector.Mat[T] {
 	out := bijector.NewMat[T](m.D, m.N)
 	for j := range m.D {
 		for i, v := range m.Feature(j) {
@@ -128,17 +128,17 @@ func rounded[T bijector.Float](m bijector.Mat[float64]) bijector.Mat[T] {
 	return out
 }
 
-// twin is a second base with the same state.
-func (f *fixture[T]) twin() (distribution.Base[T], error) {
-	b, err := f.fresh()
+// clone is a second base with the same state.
+func (f *fixture[T]) clone() (distribution.Base[T], error) {
+	b, err := f.newBase()
 	if err != nil {
 		return nil, err
 	}
 	return b, conform.Copy[T, T](b, f.base)
 }
 
-// score runs a new pass of b.
-func score[T bijector.Float](b distribution.Base[T], z, cond bijector.Mat[T], w *bijector.Workers) []float64 {
+// logProb runs a new pass of b.
+func logProb[T bijector.Float](b distribution.Base[T], z, cond bijector.Mat[T], w *bijector.Workers) []float64 {
 	logp := make([]float64, z.N)
 	b.NewBasePass(bijector.PassOptions{MaxBatch: z.N, Workers: w}).LogProb(z, cond, logp)
 	return logp

@@ -41,23 +41,23 @@ func checkGradient(f *fixture[float64]) error {
 		return nil
 	}
 	for _, n := range []int{7, 1} {
-		if err := gradientOf(f, n); err != nil {
+		if err := checkGradientAt(f, n); err != nil {
 			return conform.Prefix(err, "batch of %d", n)
 		}
 	}
 	return nil
 }
 
-func gradientOf(f *fixture[float64], n int) error {
+func checkGradientAt(f *fixture[float64], n int) error {
 	z, cond := f.data(n, 40)
 	s := newStep(f, z, cond, bijector.PassOptions{MaxBatch: n}, 41)
 	_, dz, dcond, grads := s.run()
 	// Rows do not see each other: a feature of all rows is moved at once.
 	features := func(what string, m, d bijector.Mat[float64]) error {
 		for j := range m.D {
-			numeric := f.differences(s, m.Feature(j))
+			numeric := f.finiteDifferences(s, m.Feature(j))
 			for i := range n {
-				if err := agree(fmt.Sprintf("%s of feature %d, sample %d", what, j, i), d.Feature(j)[i], func(k int) float64 { return numeric[k][i] * s.dlogp[i] }); err != nil {
+				if err := compareGradient(fmt.Sprintf("%s of feature %d, sample %d", what, j, i), d.Feature(j)[i], func(k int) float64 { return numeric[k][i] * s.dlogp[i] }); err != nil {
 					return err
 				}
 			}
@@ -73,14 +73,14 @@ func gradientOf(f *fixture[float64], n int) error {
 	}
 	for k, p := range ps {
 		for e := range p.Data {
-			numeric := f.differences(s, p.Data[e:e+1])
+			numeric := f.finiteDifferences(s, p.Data[e:e+1])
 			sum := func(k int) (sum float64) {
 				for i, v := range numeric[k] {
 					sum += v * s.dlogp[i]
 				}
 				return sum
 			}
-			if err := agree(fmt.Sprintf("gradient of parameter %q, entry %d", p.Name, e), grads[k][e], sum); err != nil {
+			if err := compareGradient(fmt.Sprintf("gradient of parameter %q, entry %d", p.Name, e), grads[k][e], sum); err != nil {
 				return err
 			}
 		}
@@ -88,9 +88,9 @@ func gradientOf(f *fixture[float64], n int) error {
 	return nil
 }
 
-// differences are the derivatives of all log-densities along at, one slice for
+// finiteDifferences are the derivatives of all log-densities along at, one slice for
 // each step.
-func (f *fixture[T]) differences(s *step[float64], at []float64) (all [][]float64) {
+func (f *fixture[T]) finiteDifferences(s *step[float64], at []float64) (all [][]float64) {
 	start := append([]float64(nil), at...)
 	base := f.source.base
 	for _, h := range conform.Steps {
@@ -100,7 +100,7 @@ func (f *fixture[T]) differences(s *step[float64], at []float64) (all [][]float6
 				at[i] = v + k.Offset*h*max(1, math.Abs(v))
 			}
 			conform.Changed(base)
-			for i, v := range score(base, s.z, s.cond, nil) {
+			for i, v := range logProb(base, s.z, s.cond, nil) {
 				v0 := start[0]
 				if len(start) > 1 {
 					v0 = start[i]
@@ -115,8 +115,8 @@ func (f *fixture[T]) differences(s *step[float64], at []float64) (all [][]float6
 	return all
 }
 
-// agree compares a gradient with its differences, one for each step.
-func agree(what string, got float64, numeric func(step int) float64) error {
+// compareGradient compares a gradient with its differences, one for each step.
+func compareGradient(what string, got float64, numeric func(step int) float64) error {
 	var all []float64
 	for k := range conform.Steps {
 		v := numeric(k)

@@ -55,18 +55,18 @@ func (b *broken[T]) CheckTrainable() error {
 }
 
 func (b *broken[T]) NewBasePass(o bijector.PassOptions) distribution.BasePass[T] {
-	return &brokenPass[T]{of: b, inner: b.ClassMixture.NewBasePass(o), o: o}
+	return &brokenPass[T]{base: b, inner: b.ClassMixture.NewBasePass(o), o: o}
 }
 
 func (b *broken[T]) NewBaseGradPass(o bijector.PassOptions) distribution.BaseGradPass[T] {
 	if b.fault == "no gradient" {
 		panic("no gradient")
 	}
-	return &brokenGrad[T]{of: b, inner: b.ClassMixture.NewBaseGradPass(o), o: o}
+	return &brokenGrad[T]{base: b, inner: b.ClassMixture.NewBaseGradPass(o), o: o}
 }
 
 type brokenPass[T bijector.Float] struct {
-	of    *broken[T]
+	base  *broken[T]
 	inner distribution.BasePass[T]
 	o     bijector.PassOptions
 	sink  []byte
@@ -74,7 +74,7 @@ type brokenPass[T bijector.Float] struct {
 }
 
 func (p *brokenPass[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
-	switch p.of.fault {
+	switch p.base.fault {
 	case "panics":
 		panic("index out of range")
 	case "density overwritten":
@@ -90,7 +90,7 @@ func (p *brokenPass[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
 	p.inner.LogProb(z, cond, logp)
 	p.calls++
 	for i := range logp {
-		switch p.of.fault {
+		switch p.base.fault {
 		case "normalised wrongly":
 			logp[i] += 1e-4
 		case "float32 loses digits":
@@ -104,18 +104,18 @@ func (p *brokenPass[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
 		case "workers show":
 			logp[i] += 1e-9 * float64(p.o.Workers.Count())
 		case "passes share memory":
-			logp[i] += 1e-3 * float64(p.of.calls.Add(1))
+			logp[i] += 1e-3 * float64(p.base.calls.Add(1))
 		case "stride is ignored":
 			logp[i] += 1e-3 * float64(z.Stride)
 		}
 	}
-	if p.of.fault == "allocates" {
+	if p.base.fault == "allocates" {
 		p.sink = make([]byte, 64)
 	}
 }
 
 func (p *brokenPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperature float64) {
-	switch p.of.fault {
+	switch p.base.fault {
 	case "temperature is ignored":
 		temperature = 1
 	case "always the same draws":
@@ -127,7 +127,7 @@ func (p *brokenPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperat
 	}
 	p.inner.Sample(rng, z, cond, temperature)
 	f := z.Feature(0)
-	switch p.of.fault {
+	switch p.base.fault {
 	case "draws are too wide":
 		for i := range f {
 			f[i] *= 1.1
@@ -144,7 +144,7 @@ func (p *brokenPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperat
 }
 
 type brokenGrad[T bijector.Float] struct {
-	of    *broken[T]
+	base  *broken[T]
 	inner distribution.BaseGradPass[T]
 	o     bijector.PassOptions
 	first []T
@@ -152,7 +152,7 @@ type brokenGrad[T bijector.Float] struct {
 
 func (p *brokenGrad[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
 	p.inner.LogProb(z, cond, logp)
-	if p.of.fault == "training differs" {
+	if p.base.fault == "training differs" {
 		logp[0] += 1e-3
 	}
 	if p.first == nil {
@@ -162,7 +162,7 @@ func (p *brokenGrad[T]) LogProb(z, cond bijector.Mat[T], logp []float64) {
 
 func (p *brokenGrad[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []float64) {
 	var before bijector.Mat[T]
-	switch p.of.fault {
+	switch p.base.fault {
 	case "gradients overwritten":
 		for _, g := range p.Grads() {
 			clear(g)
@@ -180,7 +180,7 @@ func (p *brokenGrad[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []flo
 		copy(z.Feature(0), p.first)
 	}
 	p.inner.Backward(dz, dcond, z, cond, dlogp)
-	switch p.of.fault {
+	switch p.base.fault {
 	case "factor is missing in dz":
 		dz.Feature(0)[0] *= 1 + 1e-5
 	case "factor is missing in dcond":
@@ -203,14 +203,14 @@ func (p *brokenGrad[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []flo
 }
 
 func (p *brokenGrad[T]) Grads() [][]T {
-	if p.of.fault == "too few gradients" {
+	if p.base.fault == "too few gradients" {
 		return p.inner.Grads()[:1]
 	}
 	return p.inner.Grads()
 }
 
-// failing runs all checks and returns the names of those that fail.
-func failing(fault string) (names []string, errs map[string]error) {
+// failingChecks runs all checks and returns the names of those that fail.
+func failingChecks(fault string) (names []string, errs map[string]error) {
 	s, err := newSuite(
 		func() (*broken[float32], error) { return newBroken[float32](fault) },
 		func() (*broken[float64], error) { return newBroken[float64](fault) },
@@ -227,7 +227,7 @@ func failing(fault string) (names []string, errs map[string]error) {
 
 func TestSuitePassesACorrectBase(t *testing.T) {
 	for _, fault := range []string{"", "no gradient"} {
-		if names, errs := failing(fault); len(names) > 0 {
+		if names, errs := failingChecks(fault); len(names) > 0 {
 			t.Errorf("a correct base (%q) fails %v: %v", fault, names, errs)
 		}
 	}
@@ -275,7 +275,7 @@ func TestSuiteFindsMistakes(t *testing.T) {
 		if conform.Raced && strings.Contains(want, "allocations") {
 			continue // they are not counted
 		}
-		names, errs := failing(fault)
+		names, errs := failingChecks(fault)
 		if !slices.Contains(names, want) {
 			t.Errorf("%s: %q does not fail, but %q: %v", fault, want, names, errs)
 		}

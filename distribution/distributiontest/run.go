@@ -65,12 +65,12 @@ func checks() conform.Checks[*fixture[float32], *fixture[float64]] {
 		{Name: "state/specs", Run: checkSpecs},
 		{Name: "precision", Run: checkPrecision},
 		{Name: "gradient", Run: func(s *suite) error { return checkGradient(s.F64) }},
-		{Name: "law", Run: func(s *suite) error { return checkLaw(s.F64) }},
+		{Name: "law", Run: func(s *suite) error { return checkMarginals(s.F64) }},
 	}
 	all.Both("state/names", checkState[float32], checkState[float64])
 	all.Both("state/alias", checkAlias[float32], checkAlias[float64])
 	all.Both("state/copy", checkCopy[float32], checkCopy[float64])
-	all.Both("density/added", checkAdded[float32], checkAdded[float64])
+	all.Both("density/added", checkLogProbAdded[float32], checkLogProbAdded[float64])
 	all.Both("density/views", checkViews[float32], checkViews[float64])
 	all.Both("density/rows", checkRows[float32], checkRows[float64])
 	all.Both("density/sizes", checkSizes[float32], checkSizes[float64])

@@ -14,19 +14,19 @@ func checkState[T bijector.Float](f *fixture[T]) error { return conform.State[T]
 // checkAlias writes to each parameter in turn.
 func checkAlias[T bijector.Float](f *fixture[T]) error {
 	z, cond := f.data(maxBatch, 10)
-	want := score(f.base, z, cond, nil)
+	want := logProb(f.base, z, cond, nil)
 	return conform.Alias(f.base, f.rng(11), func() error {
-		return conform.Slices("logp", score(f.base, z, cond, nil), want, conform.Exact)
+		return conform.Slices("logp", logProb(f.base, z, cond, nil), want, conform.Exact)
 	})
 }
 
 // checkCopy does what saving and loading do.
 func checkCopy[T bijector.Float](f *fixture[T]) error {
-	b, err := f.twin()
+	b, err := f.clone()
 	if err != nil {
 		return err
 	}
 	z, cond := f.data(maxBatch, 12)
-	return conform.Prefix(conform.Slices("logp", score(b, z, cond, nil), score(f.base, z, cond, nil), conform.Exact),
+	return conform.Prefix(conform.Slices("logp", logProb(b, z, cond, nil), logProb(f.base, z, cond, nil), conform.Exact),
 		"a new base of the same spec with Params and Buffers copied, as loading does")
 }

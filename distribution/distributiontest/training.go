@@ -15,7 +15,7 @@ func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
 	}
 	z, cond := f.data(maxBatch, 50)
 	logp, _, _, _ := newStep(f, z, cond, bijector.PassOptions{MaxBatch: maxBatch}, 51).run()
-	return conform.Prefix(conform.Slices("logp", logp, score(f.base, z, cond, nil), conform.CloseIn[T]()),
+	return conform.Prefix(conform.Slices("logp", logp, logProb(f.base, z, cond, nil), conform.CloseIn[T]()),
 		"BaseGradPass.LogProb against BasePass.LogProb")
 }
 

@@ -67,14 +67,14 @@ func replace(sys FS, path string, write func(io.Writer) error) (err error) {
 	if dir == "" {
 		dir = "."
 	}
-	sweep(sys, dir, func(of string) bool { return of == short(base) })
+	sweep(sys, dir, func(of string) bool { return of == truncateBase(base) })
 
 	name := filepath.Join(dir, tempName(base, os.Getpid(), rand.Uint64()))
 	inFlight.Store(name, true)
 	defer inFlight.Delete(name)
 	f, err := sys.Create(name, mode)
 	if err != nil {
-		return step("creating a temporary file beside it", err)
+		return opError("creating a temporary file beside it", err)
 	}
 	open, renamed := true, false
 	// Deferred, so that a panic in write leaves nothing behind either.
@@ -88,24 +88,24 @@ func replace(sys FS, path string, write func(io.Writer) error) (err error) {
 	}()
 	b := bufio.NewWriterSize(f, 64<<10)
 	if err := write(b); err != nil {
-		return plain(err)
+		return withoutTempName(err)
 	}
 	if err := b.Flush(); err != nil {
-		return plain(err)
+		return withoutTempName(err)
 	}
 	if err := f.Sync(); err != nil {
-		return step("forcing it to the disk", err)
+		return opError("forcing it to the disk", err)
 	}
 	open = false
 	if err := f.Close(); err != nil {
-		return step("closing it", err)
+		return opError("closing it", err)
 	}
 	if err := sys.Rename(name, target); err != nil {
-		return step("putting the new file in its place", err)
+		return opError("putting the new file in its place", err)
 	}
 	renamed = true
 	if err := sys.SyncDir(dir); err != nil {
-		return step("it is written, but a power failure may still undo that: forcing its directory to the disk", err)
+		return opError("it is written, but a power failure may still undo that: forcing its directory to the disk", err)
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func resolve(path string) (target string, mode fs.FileMode, err error) {
 		}
 		return target, 0, nil
 	case err != nil:
-		return "", 0, plain(err)
+		return "", 0, withoutTempName(err)
 	case info.IsDir():
 		return "", 0, errors.New("it is a directory")
 	case !info.Mode().IsRegular():
@@ -140,11 +140,11 @@ func resolve(path string) (target string, mode fs.FileMode, err error) {
 	return target, info.Mode().Perm(), nil
 }
 
-// step says what was being done; plain takes off the name of the temporary
+// opError says what was being done; plain takes off the name of the temporary
 // file, which tells a reader nothing.
-func step(doing string, err error) error { return fmt.Errorf("%s: %w", doing, plain(err)) }
+func opError(doing string, err error) error { return fmt.Errorf("%s: %w", doing, withoutTempName(err)) }
 
-func plain(err error) error {
+func withoutTempName(err error) error {
 	var p *fs.PathError
 	var l *os.LinkError
 	switch {
@@ -162,14 +162,14 @@ var inFlight sync.Map
 // tempName carries the target's name and the writer's process, so that the
 // next writer can tell a leftover from a file that is being written.
 func tempName(base string, pid int, random uint64) string {
-	return fmt.Sprintf(".%s.%d-%016x%s", short(base), pid, random, tempSuffix)
+	return fmt.Sprintf(".%s.%d-%016x%s", truncateBase(base), pid, random, tempSuffix)
 }
 
 const tempSuffix = ".tmp"
 
-// short leaves room for the rest of a temporary file's name below the usual
+// truncateBase leaves room for the rest of a temporary file's name below the usual
 // limit of 255.
-func short(base string) string {
+func truncateBase(base string) string {
 	const longest = 180
 	if len(base) > longest {
 		base = base[:longest]
@@ -196,7 +196,7 @@ func sweep(sys FS, dir string, of func(target string) bool) {
 			if _, busy := inFlight.Load(full); busy {
 				continue
 			}
-		} else if alive(pid) {
+		} else if processExists(pid) {
 			continue
 		}
 		sys.Remove(full)

@@ -194,7 +194,7 @@ func TestWriterFails(t *testing.T) {
 
 func TestSweepTakesLeftoversAlone(t *testing.T) {
 	const nobody = 1<<31 - 2 // no system numbers its processes so high
-	if alive(nobody) || !alive(os.Getpid()) || !alive(os.Getppid()) {
+	if processExists(nobody) || !processExists(os.Getpid()) || !processExists(os.Getppid()) {
 		t.Fatal("alive is wrong about this process, its parent or nobody")
 	}
 	dir := t.TempDir()

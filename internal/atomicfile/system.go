@@ -63,8 +63,8 @@ func (System) SyncDir(dir string) error {
 	return nil
 }
 
-// alive reports whether a process exists. Where that cannot be told, it does.
-func alive(pid int) bool {
+// processExists reports whether a process exists. Where that cannot be told, it does.
+func processExists(pid int) bool {
 	p, err := os.FindProcess(pid)
 	if err != nil {
 		return false

@@ -12,13 +12,13 @@ import "github.com/bijou-flow/bijou/bijector"
 type batch[T bijector.Float, F Args[T]] struct {
 	*Layer[T, F]
 	workers       *bijector.Workers
-	forward       bijector.MapPass[T] // of the net
+	forward       bijector.NetworkPass[T] // of the net
 	u, theta      bijector.Mat[T]
 	out, in, cond bijector.Mat[T]
 	logDet        []float64 // or its gradient
 }
 
-func newBatch[T bijector.Float, F Args[T]](l *Layer[T, F], o bijector.PassOptions, forward bijector.MapPass[T]) batch[T, F] {
+func newBatch[T bijector.Float, F Args[T]](l *Layer[T, F], o bijector.PassOptions, forward bijector.NetworkPass[T]) batch[T, F] {
 	return batch[T, F]{
 		Layer:   l,
 		workers: o.Workers,

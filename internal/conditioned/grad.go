@@ -21,7 +21,7 @@ func (l *Layer[T, F]) NewReversiblePass(o bijector.PassOptions) bijector.GradPas
 }
 
 func newGradPass[T bijector.Float, F Args[T]](l *Layer[T, F], o bijector.PassOptions) *gradPass[T, F] {
-	net := l.net.NewMapGradPass(o)
+	net := l.net.NewNetworkGradPass(o)
 	p := &gradPass[T, F]{
 		batch:   newBatch(l, o, net),
 		net:     net,
@@ -41,7 +41,7 @@ func newGradPass[T bijector.Float, F Args[T]](l *Layer[T, F], o bijector.PassOpt
 // gradPass trains a layer.
 type gradPass[T bijector.Float, F Args[T]] struct {
 	batch[T, F]
-	net           bijector.MapGradPass[T]
+	net           bijector.NetworkGradPass[T]
 	du, dtheta    bijector.Mat[T]
 	scratch       bijector.Mat[float64] // Scratch rows for each moved feature
 	dshared       []T

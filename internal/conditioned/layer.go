@@ -49,7 +49,7 @@ type Transform[T bijector.Float, F Args[T]] interface {
 // p*m + j of its output is parameter p of the j-th of the m moved features.
 type Layer[T bijector.Float, F Args[T]] struct {
 	transform          Transform[T, F]
-	net                bijector.Map[T]
+	net                bijector.Network[T]
 	context            int // features
 	reads, moved, kept []int
 	params, constants  int // of a moved feature: those of the net, and those that all samples share
@@ -60,7 +60,7 @@ type Layer[T bijector.Float, F Args[T]] struct {
 // New makes a Layer of a net from context and read features to
 // transform.Params() values for each moved one. Together, moved and kept are
 // all features.
-func New[T bijector.Float, F Args[T]](transform Transform[T, F], net bijector.Map[T], context int, reads, moved, kept []int) *Layer[T, F] {
+func New[T bijector.Float, F Args[T]](transform Transform[T, F], net bijector.Network[T], context int, reads, moved, kept []int) *Layer[T, F] {
 	initial := transform.Shared()
 	l := &Layer[T, F]{
 		transform: transform, net: net, context: context,
@@ -78,7 +78,7 @@ func New[T bijector.Float, F Args[T]](transform Transform[T, F], net bijector.Ma
 
 // workOf is about the number of multiply-adds of a map for a sample: as many
 // as it has parameters, unless it says otherwise.
-func workOf[T bijector.Float](net bijector.Map[T]) int {
+func workOf[T bijector.Float](net bijector.Network[T]) int {
 	if w, ok := net.(interface{ Work() int }); ok {
 		return w.Work()
 	}

@@ -9,7 +9,7 @@ import "github.com/bijou-flow/bijou/bijector"
 // the j-th moved feature, for j = 0, 1, 2, ... in turn, from the context and
 // the features before it, and Inverse goes by it. A step of nil means that the
 // net reads what is kept, so that Inverse evaluates it as Forward does.
-func (l *Layer[T, F]) NewPass(o bijector.PassOptions, net bijector.MapPass[T], step func(y, x bijector.Mat[T], j, lo, hi int)) bijector.Pass[T] {
+func (l *Layer[T, F]) NewPass(o bijector.PassOptions, net bijector.NetworkPass[T], step func(y, x bijector.Mat[T], j, lo, hi int)) bijector.Pass[T] {
 	p := &pass[T, F]{
 		batch:   newBatch(l, o, net),
 		step:    step,

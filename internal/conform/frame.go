@@ -39,15 +39,15 @@ func Normal(rng *rand.Rand, x []float64) {
 	}
 }
 
-// guard is what surrounds a view.
-const guard = 12345.5
+// guardValue is what surrounds a view.
+const guardValue = 12345.5
 
 // Framed is a view of samples in the middle of a larger batch that holds
 // guard elsewhere, with a copy of m in the view. Its stride is not m's.
 func Framed[T bijector.Float](m bijector.Mat[T]) (view, whole bijector.Mat[T]) {
 	whole = bijector.NewMat[T](m.D, m.N+27)
 	for i := range whole.Data {
-		whole.Data[i] = guard
+		whole.Data[i] = guardValue
 	}
 	view = whole.Samples(5, 5+m.N)
 	view.CopyFrom(m)
@@ -58,7 +58,7 @@ func Framed[T bijector.Float](m bijector.Mat[T]) (view, whole bijector.Mat[T]) {
 func Intact[T bijector.Float](what string, whole bijector.Mat[T], n int) error {
 	for j := range whole.D {
 		for i, v := range whole.Feature(j) {
-			if (i < 5 || i >= 5+n) && v != guard {
+			if (i < 5 || i >= 5+n) && v != guardValue {
 				return fmt.Errorf("%s: feature %d was written %d samples outside the view, which has %d samples and a stride of its own", what, j, max(5-i, i-5-n+1), n)
 			}
 		}

@@ -47,21 +47,21 @@ func State[T bijector.Float](s bijector.Stateful[T]) error {
 	}
 	againB := s.Buffers()
 	for i, b := range s.Buffers() {
-		at, size, ok := memory(b.Data)
+		at, size, ok := addrAndSize(b.Data)
 		if !ok {
 			return fmt.Errorf("buffer %q is %T, want []float64 or []int64", b.Name, b.Data)
 		}
 		if err := name("buffer", b.Name, b.Shape, size); err != nil {
 			return err
 		}
-		if other, _, _ := memory(againB[i].Data); at != other {
+		if other, _, _ := addrAndSize(againB[i].Data); at != other {
 			return fmt.Errorf("buffer %q has other memory in each call of Buffers; Data must alias the state", b.Name)
 		}
 	}
 	return nil
 }
 
-func memory(data any) (at unsafe.Pointer, size int, ok bool) {
+func addrAndSize(data any) (at unsafe.Pointer, size int, ok bool) {
 	switch v := data.(type) {
 	case []float64:
 		return unsafe.Pointer(unsafe.SliceData(v)), len(v), true
@@ -142,8 +142,8 @@ func Alias[T bijector.Float](s bijector.Stateful[T], rng *rand.Rand, unchanged f
 
 // Changed says that a state was written to.
 func Changed(s any) {
-	if c, ok := s.(bijector.Changer); ok {
-		c.Changed()
+	if c, ok := s.(bijector.Invalidator); ok {
+		c.Invalidate()
 	}
 }
 
@@ -178,7 +178,7 @@ func specOptions() []cmp.Option {
 	return []cmp.Option{
 		cmpopts.EquateEmpty(),
 		cmp.Exporter(func(reflect.Type) bool { return true }),
-		cmp.Transformer("json", func(n bijector.Node) (v any) {
+		cmp.Transformer("json", func(n bijector.NamedSpec) (v any) {
 			text, err := json.Marshal(n)
 			if err != nil {
 				return err.Error()

@@ -43,7 +43,7 @@ type ConvSpec struct {
 type Conv2D[T bijector.Float] struct {
 	spec       ConvSpec
 	transposed bool
-	geo        geometry
+	geometry   geometry
 	w          []T // (big channels, taps, small channels), see Params
 	b          []T // (output channels), or nil
 }
@@ -75,7 +75,7 @@ func newConv[T bijector.Float](s ConvSpec, transposed bool, rng *rand.Rand) (*Co
 	if err != nil {
 		return nil, err
 	}
-	c := &Conv2D[T]{spec: s, transposed: transposed, geo: geo}
+	c := &Conv2D[T]{spec: s, transposed: transposed, geometry: geo}
 	c.w = kernel.Make[T](geo.big.c * len(geo.taps) * geo.small.c)
 	bound := 1 / math.Sqrt(float64(geo.big.c*len(geo.taps)))
 	draw := func(p []T) {
@@ -117,8 +117,8 @@ func (s ConvSpec) geometry(transposed bool) (geometry, error) {
 		out.h = (s.Height-1)*s.Stride - 2*s.Padding + s.Kernel + s.OutputPaddingH
 		out.w = (s.Width-1)*s.Stride - 2*s.Padding + s.Kernel + s.OutputPaddingW
 	} else {
-		out.h = shrink(s.Height, s)
-		out.w = shrink(s.Width, s)
+		out.h = convOutSize(s.Height, s)
+		out.w = convOutSize(s.Width, s)
 		if s.OutputPaddingH != 0 || s.OutputPaddingW != 0 {
 			return geometry{}, fmt.Errorf("nn: output padding is for transposed convolutions: %w", bijector.ErrSpec)
 		}
@@ -126,7 +126,7 @@ func (s ConvSpec) geometry(transposed bool) (geometry, error) {
 	if out.h < 1 || out.w < 1 {
 		return geometry{}, fmt.Errorf("nn: a kernel of %d with padding %d leaves nothing of an image of %dx%d: %w: %w", s.Kernel, s.Padding, s.Height, s.Width, bijector.ErrSpec, bijector.ErrShape)
 	}
-	if in.size() > maxFeatures || out.size() > maxFeatures || float64(in.c)*float64(out.c)*float64(s.Kernel*s.Kernel) > maxWeights {
+	if in.featureCount() > maxFeatures || out.featureCount() > maxFeatures || float64(in.c)*float64(out.c)*float64(s.Kernel*s.Kernel) > maxWeights {
 		return geometry{}, fmt.Errorf("nn: a convolution from %v to %v is too large: %w", in, out, bijector.ErrSpec)
 	}
 	if transposed {
@@ -135,8 +135,8 @@ func (s ConvSpec) geometry(transposed bool) (geometry, error) {
 	return newGeometry(in, out, s.Kernel, s.Stride, s.Padding), nil
 }
 
-// shrink is the side of a convolution's output for an input of side n.
-func shrink(n int, s ConvSpec) int {
+// convOutSize is the side of a convolution's output for an input of side n.
+func convOutSize(n int, s ConvSpec) int {
 	n += 2*s.Padding - s.Kernel
 	if n < 0 {
 		return 0
@@ -147,9 +147,9 @@ func shrink(n int, s ConvSpec) int {
 // images are what goes in and what comes out.
 func (c *Conv2D[T]) images() (in, out image) {
 	if c.transposed {
-		return c.geo.small, c.geo.big
+		return c.geometry.small, c.geometry.big
 	}
-	return c.geo.big, c.geo.small
+	return c.geometry.big, c.geometry.small
 }
 
 // Transposed reports whether this is a transposed convolution.
@@ -176,7 +176,7 @@ func (c *Conv2D[T]) OutShape() (ch, h, w int) { _, out := c.images(); return out
 func (c *Conv2D[T]) Params() []bijector.Param[T] {
 	ps := []bijector.Param[T]{{
 		Name:  "weight",
-		Shape: []int{c.geo.big.c, len(c.geo.taps), c.geo.small.c},
+		Shape: []int{c.geometry.big.c, len(c.geometry.taps), c.geometry.small.c},
 		Data:  c.w,
 	}}
 	if c.b != nil {
@@ -196,7 +196,7 @@ func (c *Conv2D[T]) Weight(dst, stored []T) {
 }
 
 func (c *Conv2D[T]) eachWeight(f func(stored, at int)) {
-	g := c.geo
+	g := c.geometry
 	for b := range g.big.c {
 		for t, tap := range g.taps {
 			for s := range g.small.c {
@@ -212,12 +212,12 @@ func (c *Conv2D[T]) Buffers() []bijector.Buffer { return nil }
 // Spec is the ConvSpec.
 func (c *Conv2D[T]) Spec() any { return c.spec }
 
-// NewMapPass returns an evaluation pass.
-func (c *Conv2D[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
-	return newSequentialPass([]bijector.Map[T]{c}, o)
+// NewNetworkPass returns an evaluation pass.
+func (c *Conv2D[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
+	return newSequentialPass([]bijector.Network[T]{c}, o)
 }
 
-// NewMapGradPass returns a training pass.
-func (c *Conv2D[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
-	return newSequentialGradPass([]bijector.Map[T]{c}, o)
+// NewNetworkGradPass returns a training pass.
+func (c *Conv2D[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
+	return newSequentialGradPass([]bijector.Network[T]{c}, o)
 }

@@ -18,14 +18,14 @@ type image struct {
 
 func (m image) features() int { return m.c * m.h * m.w }
 
-// size is features before it is known to be small.
-func (m image) size() float64 { return float64(m.c) * float64(m.h) * float64(m.w) }
+// featureCount is features before it is known to be small.
+func (m image) featureCount() float64 { return float64(m.c) * float64(m.h) * float64(m.w) }
 
 func (m image) String() string { return fmt.Sprintf("%dx%dx%d", m.c, m.h, m.w) }
 
-// steps are the features from a pixel to the next and from a channel to the
+// strides are the features from a pixel to the next and from a channel to the
 // next.
-func (m image) steps() (pixel, channel int) {
+func (m image) strides() (pixel, channel int) {
 	if m.last {
 		return m.c, 1
 	}
@@ -40,7 +40,7 @@ type geometry struct {
 	big, small     image
 	k, stride, pad int
 	taps           []tap // class by class
-	first          []int // the taps of class i are first[i] up to first[i+1]
+	classStart     []int // the taps of class i are first[i] up to first[i+1]
 }
 
 // newGeometry sorts the taps by class. A big pixel in row y meets the taps
@@ -51,7 +51,7 @@ func newGeometry(big, small image, k, stride, pad int) geometry {
 	g := geometry{big: big, small: small, k: k, stride: stride, pad: pad}
 	for i := range stride {
 		for j := range stride {
-			g.first = append(g.first, len(g.taps))
+			g.classStart = append(g.classStart, len(g.taps))
 			for u := i; u < k; u += stride {
 				for v := j; v < k; v += stride {
 					g.taps = append(g.taps, tap{u, v})
@@ -59,7 +59,7 @@ func newGeometry(big, small image, k, stride, pad int) geometry {
 			}
 		}
 	}
-	g.first = append(g.first, len(g.taps))
+	g.classStart = append(g.classStart, len(g.taps))
 	return g
 }
 
@@ -101,7 +101,7 @@ type patch struct {
 // images with ld samples a feature and a row of zeros after the last feature.
 // The order of the rows is (channel, tap), that of the weight.
 func (g *geometry) downPatches(ld int) []patch {
-	pixel, channel := g.big.steps()
+	pixel, channel := g.big.strides()
 	list := make([]patch, g.small.h*g.small.w)
 	b := newPatcher(1, g.big.features()*ld)
 	for p := range list {
@@ -118,12 +118,12 @@ func (g *geometry) downPatches(ld int) []patch {
 // upPatches are the patches of the big image's pixels over a batch of small
 // images. The order of the rows is (tap of the class, channel).
 func (g *geometry) upPatches(ld int) []patch {
-	pixel, channel := g.small.steps()
+	pixel, channel := g.small.strides()
 	list := make([]patch, g.big.h*g.big.w)
 	b := newPatcher(g.stride*g.stride, g.small.features()*ld)
 	for p := range list {
 		class := g.class(p/g.big.w, p%g.big.w)
-		for _, t := range g.taps[g.first[class]:g.first[class+1]] {
+		for _, t := range g.taps[g.classStart[class]:g.classStart[class+1]] {
 			for c := range g.small.c {
 				b.add(g.smallPixel(p, t), pixel*ld, c*channel*ld)
 			}

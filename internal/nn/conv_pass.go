@@ -14,28 +14,28 @@ type convPass[T bijector.Float] struct {
 	conv     *Conv2D[T]
 	down, up []patch // the one for the way back only in training
 
-	workers *bijector.Workers
-	dw, db  []T
-	st      transposed[T] // one pixel of the small image: a sample a row
-	rows    [][]T         // one patch of the big image, for each split of the small channels
-	weights func(lo, hi int)
-	biases  func(lo, hi int)
-	dy, x   bijector.Mat[T] // of the current accumulate
+	workers      *bijector.Workers
+	dw, db       []T
+	st           transposed[T] // one pixel of the small image: a sample a row
+	patchRows    [][]T         // one patch of the big image, for each split of the small channels
+	weightGradFn func(lo, hi int)
+	biasGradFn   func(lo, hi int)
+	dy, x        bijector.Mat[T] // of the current accumulate
 }
 
-// split is the smallest number of small channels that one worker takes of the
+// minChannelsPerWorker is the smallest number of small channels that one worker takes of the
 // weight's gradient: a cache line of float32.
-const split = 16
+const minChannelsPerWorker = 16
 
-// narrow is the number of big channels below which the taps of a patch are
+// gatherBelow is the number of big channels below which the taps of a patch are
 // gathered, so that the gradient's product has rows enough for its tiles.
-const narrow = 8
+const gatherBelow = 8
 
 func (c *Conv2D[T]) rectified() bool { return c.spec.ReLU }
 
 func (c *Conv2D[T]) newStage(o bijector.PassOptions, grad bool) stagePass[T] {
 	p := &convPass[T]{conv: c, workers: o.Workers}
-	g := &c.geo
+	g := &c.geometry
 	ld := newSlab[T](0, o.MaxBatch).Stride
 	if grad || !c.transposed {
 		p.down = g.downPatches(ld)
@@ -47,14 +47,14 @@ func (c *Conv2D[T]) newStage(o bijector.PassOptions, grad bool) stagePass[T] {
 		return p
 	}
 	p.dw, p.db = kernel.Make[T](len(c.w)), kernel.Make[T](len(c.b))
-	p.st = transposed[T]{data: kernel.Make[T](o.MaxBatch * pad(g.small.c)), ld: pad(g.small.c)}
-	if g.big.c < narrow {
-		p.rows = make([][]T, pad(g.small.c)/split)
-		for i := range p.rows {
-			p.rows[i] = kernel.Make[T](g.big.c * len(g.taps) * ld)
+	p.st = transposed[T]{data: kernel.Make[T](o.MaxBatch * padWidth(g.small.c)), ld: padWidth(g.small.c)}
+	if g.big.c < gatherBelow {
+		p.patchRows = make([][]T, padWidth(g.small.c)/minChannelsPerWorker)
+		for i := range p.patchRows {
+			p.patchRows[i] = kernel.Make[T](g.big.c * len(g.taps) * ld)
 		}
 	}
-	p.weights, p.biases = p.accumulateWeights, p.accumulateBiases
+	p.weightGradFn, p.biasGradFn = p.accumulateWeights, p.accumulateBiases
 	return p
 }
 
@@ -94,8 +94,8 @@ func (p *convPass[T]) backward(dx, dy, x, _ bijector.Mat[T], gate bool, lo, hi i
 //
 //	small[s, (i,j)] = sum_{b, t} W[b, t, s] big[b, (i,j) by t].
 func (p *convPass[T]) runDown(small, big bijector.Mat[T], e kernel.Epilogue[T], lo, hi int) {
-	g, ld := &p.conv.geo, small.Stride
-	pixel, channel := g.small.steps()
+	g, ld := &p.conv.geometry, small.Stride
+	pixel, channel := g.small.strides()
 	aux := e.Aux
 	for i, q := range p.down {
 		at := i*pixel*ld + lo
@@ -111,8 +111,8 @@ func (p *convPass[T]) runDown(small, big bijector.Mat[T], e kernel.Epilogue[T], 
 //
 //	big[b, (y,x)] = sum_{t of its class, s} W[b, t, s] small[s, (y,x) by t].
 func (p *convPass[T]) runUp(big, small bijector.Mat[T], e kernel.Epilogue[T], lo, hi int) {
-	g, ld := &p.conv.geo, big.Stride
-	pixel, channel := g.big.steps()
+	g, ld := &p.conv.geometry, big.Stride
+	pixel, channel := g.big.strides()
 	row := len(g.taps) * g.small.c
 	aux := e.Aux
 	for i, q := range p.up {
@@ -120,7 +120,7 @@ func (p *convPass[T]) runUp(big, small bijector.Mat[T], e kernel.Epilogue[T], lo
 		if aux != nil {
 			e.Aux = aux[at:]
 		}
-		kernel.GemmIndirect(g.big.c, hi-lo, len(q.rows), p.conv.w[g.first[q.class]*g.small.c:], row, 1,
+		kernel.GemmIndirect(g.big.c, hi-lo, len(q.rows), p.conv.w[g.classStart[q.class]*g.small.c:], row, 1,
 			small.Data[q.base+lo:], q.rows, big.Data[at:], channel*ld, e)
 	}
 }
@@ -129,8 +129,8 @@ func (p *convPass[T]) runUp(big, small bijector.Mat[T], e kernel.Epilogue[T], lo
 // summing over the whole batch.
 func (p *convPass[T]) accumulate(dy, x, _ bijector.Mat[T]) {
 	p.dy, p.x = dy, x
-	p.workers.For(p.conv.geo.small.c, split, p.weights)
-	p.workers.For(len(p.db), 1, p.biases)
+	p.workers.For(p.conv.geometry.small.c, minChannelsPerWorker, p.weightGradFn)
+	p.workers.For(len(p.db), 1, p.biasGradFn)
 }
 
 // accumulateWeights does small channels lo to hi of
@@ -140,19 +140,19 @@ func (p *convPass[T]) accumulate(dy, x, _ bijector.Mat[T]) {
 // where small is the gradient of a convolution's output, or a transposed one's
 // input, and big the other.
 func (p *convPass[T]) accumulateWeights(lo, hi int) {
-	g := &p.conv.geo
+	g := &p.conv.geometry
 	big, small := p.x, p.dy
 	if p.conv.transposed {
 		big, small = p.dy, p.x
 	}
 	n, ld, taps := big.N, big.Stride, len(g.taps)
-	bigPixel, bigChannel := g.big.steps()
-	pixel, channel := g.small.steps()
+	bigPixel, bigChannel := g.big.strides()
+	pixel, channel := g.small.strides()
 	add := kernel.Epilogue[T]{Mode: kernel.Add}
 	for i, q := range p.down {
 		kernel.Transpose(hi-lo, n, small.Data[(i*pixel+lo*channel)*small.Stride:], channel*small.Stride, p.st.data[lo:], p.st.ld)
-		if p.rows != nil {
-			rows := p.rows[lo/split]
+		if p.patchRows != nil {
+			rows := p.patchRows[lo/minChannelsPerWorker]
 			for l, r := range q.rows {
 				copy(rows[l*ld:][:n], big.Data[q.base+r:])
 			}
@@ -171,7 +171,7 @@ func (p *convPass[T]) accumulateWeights(lo, hi int) {
 // accumulateBiases does output channels lo to hi of db[o] += sum dy[o].
 func (p *convPass[T]) accumulateBiases(lo, hi int) {
 	_, out := p.conv.images()
-	pixel, channel := out.steps()
+	pixel, channel := out.strides()
 	for c := lo; c < hi; c++ {
 		var sum float64
 		for i := range out.h * out.w {

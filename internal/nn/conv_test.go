@@ -23,9 +23,9 @@ var convSpecs = []ConvSpec{
 	{InChannels: 1, Height: 6, Width: 6, OutChannels: 1, Kernel: 3, Stride: 2},
 }
 
-// naive is the definition in the doc of Conv2D, with weights in PyTorch's
+// referenceConv is the definition in the doc of Conv2D, with weights in PyTorch's
 // order.
-func naive(s ConvSpec, transposed bool, w, b, x []float64, outH, outW int) []float64 {
+func referenceConv(s ConvSpec, transposed bool, w, b, x []float64, outH, outW int) []float64 {
 	at := func(last bool, c, y, x, channels, h, w int) int {
 		if last {
 			return (y*w+x)*channels + c
@@ -117,14 +117,14 @@ func testAgainstDefinition(t *testing.T, c *Conv2D[float64], s ConvSpec, transpo
 	}
 	x := randomMat[float64](rng, c.In(), n)
 	y := bijector.NewMat[float64](c.Out(), n)
-	c.NewMapPass(bijector.PassOptions{MaxBatch: n}).Forward(y, x, 0, n)
+	c.NewNetworkPass(bijector.PassOptions{MaxBatch: n}).Forward(y, x, 0, n)
 	_, outH, outW := c.OutShape()
 	for i := range n {
 		row := make([]float64, x.D)
 		for j := range row {
 			row[j] = x.Feature(j)[i]
 		}
-		for j, want := range naive(s, transposed, w, c.b, row, outH, outW) {
+		for j, want := range referenceConv(s, transposed, w, c.b, row, outH, outW) {
 			if got := y.Feature(j)[i]; math.Abs(got-want) > 1e-12 {
 				t.Fatalf("feature %d of sample %d is %v, want %v", j, i, got, want)
 			}
@@ -180,7 +180,7 @@ func TestConvAgainstPyTorch(t *testing.T) {
 					dy.Feature(j)[i] = f.DY[i*dy.D+j]
 				}
 			}
-			p := c.NewMapGradPass(bijector.PassOptions{MaxBatch: f.N})
+			p := c.NewNetworkGradPass(bijector.PassOptions{MaxBatch: f.N})
 			y, dx := step[float64](c, p, x, dy, nil)
 			near := func(what string, got, want []float64) {
 				t.Helper()

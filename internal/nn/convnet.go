@@ -50,7 +50,7 @@ func (s ConvNetSpec) Values() float64 {
 // multiply-adds a pixel.
 type ConvNet[T bijector.Float] struct {
 	spec  ConvNetSpec
-	convs []*normedConv[T] // initial, the two of each block, final
+	convs []*weightNormConv[T] // initial, the two of each block, final
 }
 
 // NewConvNet makes a network with weights drawn from the spec's seed. It
@@ -72,7 +72,7 @@ func NewConvNet[T bijector.Float](s ConvNetSpec) (*ConvNet[T], error) {
 	add := func(c ConvSpec) error {
 		c.Height, c.Width, c.Padding = s.Height, s.Width, c.Kernel/2
 		c.InChannelsLast, c.OutChannelsLast = true, true
-		conv, err := newNormedConv[T](c, rng)
+		conv, err := newWeightNormConv[T](c, rng)
 		net.convs = append(net.convs, conv)
 		return err
 	}
@@ -104,15 +104,15 @@ func (s ConvNetSpec) checkPixels() error {
 	default:
 		return fmt.Errorf("nn: checkerboard %q, want \"odd\", \"even\" or none: %w", s.Checkerboard, bijector.ErrSpec)
 	}
-	if seen, asked := s.pixels(); seen == 0 || asked == 0 {
+	if seen, asked := s.pixelCounts(); seen == 0 || asked == 0 {
 		return fmt.Errorf("nn: a checkerboard on images of %dx%d has pixels of one kind alone: %w: %w", s.Height, s.Width, bijector.ErrSpec, bijector.ErrShape)
 	}
 	return nil
 }
 
-// pixels are the numbers of those that are seen and asked for. The first pixel
+// pixelCounts are the numbers of those that are seen and asked for. The first pixel
 // is even.
-func (s ConvNetSpec) pixels() (seen, asked int) {
+func (s ConvNetSpec) pixelCounts() (seen, asked int) {
 	all := s.Height * s.Width
 	switch s.Checkerboard {
 	case "odd":
@@ -140,13 +140,13 @@ func (s ConvNetSpec) splitPixels() (seen, asked []int) {
 // In is the number of input features: the context's, then those of the pixels
 // that are seen, channel by channel.
 func (c *ConvNet[T]) In() int {
-	seen, _ := c.spec.pixels()
+	seen, _ := c.spec.pixelCounts()
 	return c.spec.ContextDim + c.spec.InChannels*seen
 }
 
 // Out is the number of output features.
 func (c *ConvNet[T]) Out() int {
-	_, asked := c.spec.pixels()
+	_, asked := c.spec.pixelCounts()
 	return c.spec.OutChannels * asked
 }
 
@@ -174,7 +174,7 @@ func (c *ConvNet[T]) Filters() []Filter {
 		s := l.conv.spec
 		weight, lengths := make([]T, len(l.conv.w)), make([]float64, len(l.g))
 		l.conv.Weight(weight, l.conv.w)
-		l.lengths(lengths)
+		l.norms(lengths)
 		f := Filter{In: s.InChannels, Out: s.OutChannels, Kernel: s.Kernel}
 		each := len(weight) / len(l.g)
 		for i, v := range weight {

@@ -8,30 +8,30 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// stripe is the number of samples that go through the whole network before the
+// sampleBlock is the number of samples that go through the whole network before the
 // next ones do: enough columns to fill the tiles of the products. Fewer were
 // slower, 32 by half, though their activations stay in nearer caches.
-const stripe = 128
+const sampleBlock = 128
 
 // convNetPass holds what Forward writes. r and m are kept by block for the way
 // back; in evaluation all blocks share one.
 type convNetPass[T bijector.Float] struct {
 	net   *ConvNet[T]
-	convs []*normedPass[T]
+	convs []*weightNormPass[T]
 	in    bijector.Mat[T]   // the input, scattered
 	h     bijector.Mat[T]   // the sum so far
 	r     []bijector.Mat[T] // its positive part before each block and after the last
 	m     []bijector.Mat[T] // what lies between a block's convolutions
 	out   bijector.Mat[T]
 
-	seen, asked []int // pixels that come in and that go out
+	inPixels, outPixels []int // pixels that come in and that go out
 }
 
 func newConvNetPass[T bijector.Float](c *ConvNet[T], o bijector.PassOptions, grad bool) *convNetPass[T] {
 	p := &convNetPass[T]{net: c}
-	p.seen, p.asked = c.spec.splitPixels()
+	p.inPixels, p.outPixels = c.spec.splitPixels()
 	for _, l := range c.convs {
-		p.convs = append(p.convs, newNormedPass(l, o, grad))
+		p.convs = append(p.convs, newWeightNormPass(l, o, grad))
 	}
 	p.in, p.h, p.out = p.slab(o, c.spec.ContextDim+c.spec.InChannels), p.slab(o, c.spec.Hidden), p.slab(o, c.spec.OutChannels)
 	for k := range c.spec.Blocks + 1 {
@@ -52,19 +52,19 @@ func (p *convNetPass[T]) slab(o bijector.PassOptions, channels int) bijector.Mat
 	return m
 }
 
-// border clears samples lo to hi of a slab's row of zeros.
-func border[T bijector.Float](slab bijector.Mat[T], lo, hi int) {
+// clearBorder clears samples lo to hi of a slab's row of zeros.
+func clearBorder[T bijector.Float](slab bijector.Mat[T], lo, hi int) {
 	clear(slab.Data[slab.D*slab.Stride:][lo:hi])
 }
 
-// NewMapPass returns an evaluation pass.
-func (c *ConvNet[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
+// NewNetworkPass returns an evaluation pass.
+func (c *ConvNet[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
 	return newConvNetPass(c, o, false)
 }
 
 func (p *convNetPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
-	for ; lo < hi; lo += stripe {
-		p.forward(y, x, lo, min(lo+stripe, hi))
+	for ; lo < hi; lo += sampleBlock {
+		p.forward(y, x, lo, min(lo+sampleBlock, hi))
 	}
 }
 
@@ -85,8 +85,8 @@ func (p *convNetPass[T]) forward(y, x bijector.Mat[T], lo, hi int) {
 	p.convs[last].run(out, r, kernel.Epilogue[T]{Bias: p.convs[last].conv.b}, lo, hi)
 	channels := p.net.spec.OutChannels
 	for c := range channels {
-		for k, pixel := range p.asked {
-			copy(y.Feature(c*len(p.asked) + k)[lo:hi], out.Feature(pixel*channels + c)[lo:hi])
+		for k, pixel := range p.outPixels {
+			copy(y.Feature(c*len(p.outPixels) + k)[lo:hi], out.Feature(pixel*channels + c)[lo:hi])
 		}
 	}
 }
@@ -94,8 +94,8 @@ func (p *convNetPass[T]) forward(y, x bijector.Mat[T], lo, hi int) {
 // scatter lays the input out as an image: context and seen pixels where they
 // belong, zeros elsewhere.
 func (p *convNetPass[T]) scatter(in, x bijector.Mat[T], lo, hi int) {
-	border(in, lo, hi)
-	s, seen := p.net.spec, p.seen
+	clearBorder(in, lo, hi)
+	s, seen := p.net.spec, p.inPixels
 	channels := s.ContextDim + s.InChannels
 	if len(seen) < s.Height*s.Width {
 		for j := range in.D {
@@ -116,14 +116,14 @@ func (p *convNetPass[T]) scatter(in, x bijector.Mat[T], lo, hi int) {
 
 // rectify sets r to the positive part of h, and its border.
 func rectify[T bijector.Float](r, h bijector.Mat[T], lo, hi int) {
-	border(r, lo, hi)
+	clearBorder(r, lo, hi)
 	for j := range r.D {
 		kernel.Rectify(r.Feature(j)[lo:hi], h.Feature(j)[lo:hi])
 	}
 }
 
-// NewMapGradPass returns a training pass.
-func (c *ConvNet[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
+// NewNetworkGradPass returns a training pass.
+func (c *ConvNet[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
 	p := &convNetGradPass[T]{convNetPass: newConvNetPass(c, o, true)}
 	p.din, p.dout = p.slab(o, c.spec.ContextDim+c.spec.InChannels), p.slab(o, c.spec.OutChannels)
 	for range c.spec.Blocks {
@@ -131,7 +131,7 @@ func (c *ConvNet[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass
 	}
 	p.dh = append(p.dh, p.slab(o, c.spec.Hidden))
 	for _, l := range p.convs {
-		p.grads = append(p.grads, l.all()...)
+		p.grads = append(p.grads, l.paramGrads()...)
 	}
 	return p
 }
@@ -154,8 +154,8 @@ type convNetGradPass[T bijector.Float] struct {
 //
 // A context feature's gradient is the sum of its channel's.
 func (p *convNetGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
-	for ; lo < hi; lo += stripe {
-		p.backward(dx, dy, x, lo, min(lo+stripe, hi))
+	for ; lo < hi; lo += sampleBlock {
+		p.backward(dx, dy, x, lo, min(lo+sampleBlock, hi))
 	}
 }
 
@@ -168,7 +168,7 @@ func (p *convNetGradPass[T]) backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 	for k := p.net.spec.Blocks - 1; k >= 0; k-- {
 		dm, below := view(p.dm[k], n), view(p.dh[k], n)
 		p.convs[2+2*k].backward(dm, d, view(p.m[k], n), none, true, lo, hi)
-		border(dm, lo, hi)
+		clearBorder(dm, lo, hi)
 		p.convs[1+2*k].backward(below, dm, view(p.r[k], n), none, true, lo, hi)
 		for j := range d.D {
 			kernel.AddTo(below.Feature(j)[lo:hi], d.Feature(j)[lo:hi])
@@ -179,9 +179,9 @@ func (p *convNetGradPass[T]) backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 		return
 	}
 	din := view(p.din, n)
-	border(d, lo, hi)
+	clearBorder(d, lo, hi)
 	p.convs[0].backward(din, d, none, none, false, lo, hi)
-	s, seen := p.net.spec, p.seen
+	s, seen := p.net.spec, p.inPixels
 	channels := s.ContextDim + s.InChannels
 	for c := range s.ContextDim {
 		sum := dx.Feature(c)[lo:hi]
@@ -200,7 +200,7 @@ func (p *convNetGradPass[T]) backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 // scatterOutput lays dy out as an image, with zeros at the pixels that do not
 // go out.
 func (p *convNetGradPass[T]) scatterOutput(dout, dy bijector.Mat[T], lo, hi int) {
-	channels, asked := p.net.spec.OutChannels, p.asked
+	channels, asked := p.net.spec.OutChannels, p.outPixels
 	if len(asked)*channels < dout.D {
 		for j := range dout.D {
 			clear(dout.Feature(j)[lo:hi])

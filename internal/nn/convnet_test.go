@@ -31,7 +31,7 @@ func TestConvNetFormula(t *testing.T) {
 			}
 		}
 		x, y := randomMat[float64](rng, net.In(), 1), bijector.NewMat[float64](net.Out(), 1)
-		net.NewMapPass(bijector.PassOptions{MaxBatch: 5}).Forward(y, x, 0, 1)
+		net.NewNetworkPass(bijector.PassOptions{MaxBatch: 5}).Forward(y, x, 0, 1)
 
 		params := map[string][]float64{}
 		for _, p := range net.Params() {
@@ -132,10 +132,10 @@ func TestConvNetStartsAsItsWeights(t *testing.T) {
 		}
 		x := randomMat[float64](rand.New(rand.NewPCG(1, 1)), net.In(), 3)
 		y = bijector.NewMat[float64](net.Out(), 3)
-		net.NewMapPass(bijector.PassOptions{MaxBatch: 3}).Forward(y, x, 0, 3)
+		net.NewNetworkPass(bijector.PassOptions{MaxBatch: 3}).Forward(y, x, 0, 3)
 		for _, c := range net.convs[:len(net.convs)-1] {
-			p := newNormedPass(c, bijector.PassOptions{MaxBatch: 1}, false)
-			p.update()
+			p := newWeightNormPass(c, bijector.PassOptions{MaxBatch: 1}, false)
+			p.updateWeights()
 			for i, w := range p.conv.w {
 				if math.Abs(w-c.conv.w[i]) > 1e-15 {
 					t.Fatalf("weight %v starts at v = %v", w, c.conv.w[i])
@@ -164,7 +164,7 @@ func TestZeroKernel(t *testing.T) {
 	clear(net.convs[1].conv.w)
 	rng := rand.New(rand.NewPCG(1, 1))
 	x, dy := randomMat[float64](rng, net.In(), 2), randomMat[float64](rng, net.Out(), 2)
-	p := net.NewMapGradPass(bijector.PassOptions{MaxBatch: 2})
+	p := net.NewNetworkGradPass(bijector.PassOptions{MaxBatch: 2})
 	y, dx := step(net, p, x, dy, nil)
 	for _, v := range append(append(p.Grads(), y.Data), dx.Data) {
 		for _, f := range v {

@@ -8,8 +8,8 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// pad rounds a width up to whole cache lines of float32.
-func pad(n int) int { return (n + 15) &^ 15 }
+// padWidth rounds a width up to whole cache lines of float32.
+func padWidth(n int) int { return (n + 15) &^ 15 }
 
 // transposed is a layer's input with a sample a row, as the product
 // dW = dy x' wants it.
@@ -21,14 +21,14 @@ type transposed[T bijector.Float] struct {
 // gradients are those of the layers of a network. A step keeps each layer's
 // input, in ranges of samples, sets dy and then accumulates.
 type gradients[T bijector.Float] struct {
-	layers  []*Linear[T]
-	workers *bijector.Workers
-	xt      []transposed[T]   // input of each layer
-	dy      []bijector.Mat[T] // gradient of each layer's output
-	dw, db  [][]T
-	all     [][]T // dw and db in turns
-	cost    int   // multiply-adds a sample
-	rows    func(lo, hi int)
+	layers       []*Linear[T]
+	workers      *bijector.Workers
+	xt           []transposed[T]   // input of each layer
+	dy           []bijector.Mat[T] // gradient of each layer's output
+	dw, db       [][]T
+	all          [][]T // dw and db in turns
+	work         int   // multiply-adds a sample
+	accumulateFn func(lo, hi int)
 }
 
 func newGradients[T bijector.Float](layers []*Linear[T], o bijector.PassOptions) *gradients[T] {
@@ -37,22 +37,22 @@ func newGradients[T bijector.Float](layers []*Linear[T], o bijector.PassOptions)
 		g.dw = append(g.dw, kernel.Make[T](len(l.W)))
 		g.db = append(g.db, kernel.Make[T](len(l.B)))
 		g.all = append(g.all, g.dw[i], g.db[i])
-		g.xt = append(g.xt, transposed[T]{data: bijector.Activations[T](o, pad(l.In)).Data, ld: pad(l.In)})
-		g.cost += len(l.W)
+		g.xt = append(g.xt, transposed[T]{data: bijector.Activations[T](o, padWidth(l.In)).Data, ld: padWidth(l.In)})
+		g.work += len(l.W)
 	}
-	g.rows = g.accumulateRows
+	g.accumulateFn = g.accumulateRows
 	return g
 }
 
-// keep lays samples lo, lo+1 ... of layer i's input out for accumulate.
-func (g *gradients[T]) keep(i int, samples bijector.Mat[T], lo int) {
+// storeInput lays samples lo, lo+1 ... of layer i's input out for accumulate.
+func (g *gradients[T]) storeInput(i int, samples bijector.Mat[T], lo int) {
 	xt := g.xt[i]
 	kernel.Transpose(samples.D, samples.N, samples.Data, samples.Stride, xt.data[lo*xt.ld:], xt.ld)
 }
 
 // accumulate shares the rows of all weight gradients among the workers, by the
 // work that they are.
-func (g *gradients[T]) accumulate() { g.workers.For(g.cost, 1, g.rows) }
+func (g *gradients[T]) accumulate() { g.workers.For(g.work, 1, g.accumulateFn) }
 
 // accumulateRows does the rows whose first multiply-add is in [lo, hi).
 func (g *gradients[T]) accumulateRows(lo, hi int) {

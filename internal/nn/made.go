@@ -57,8 +57,8 @@ func (s MADESpec) Values() float64 {
 // the spec and are not saved.
 type MADE[T bijector.Float] struct {
 	*MLP[T]
-	spec  MADESpec
-	least int // degree of the first hidden unit
+	spec      MADESpec
+	minDegree int // degree of the first hidden unit
 }
 
 // NewMADE makes a masked perceptron with weights drawn from the spec's seed.
@@ -79,17 +79,17 @@ func NewMADE[T bijector.Float](s MADESpec) (*MADE[T], error) {
 	s.Hidden = slices.Clone(s.Hidden)
 	m := &MADE[T]{MLP: mlp, spec: s}
 	if s.Context == 0 && s.Features > 1 {
-		m.least = 1
+		m.minDegree = 1
 	}
 	// A unit starts with the spread that an MLP's has, of the inputs it sees.
 	for l, layer := range m.layers {
 		for i := range layer.Out {
-			if seen := m.seen(l, m.degree(l, i)); seen > 0 {
+			if seen := m.visibleInputs(l, m.degree(l, i)); seen > 0 {
 				kernel.Scale(layer.W[i*layer.In:(i+1)*layer.In], T(math.Sqrt(float64(layer.In)/float64(seen))))
 			}
 		}
 	}
-	m.Changed()
+	m.Invalidate()
 	return m, nil
 }
 
@@ -98,25 +98,25 @@ func (m *MADE[T]) degree(l, i int) int {
 	if l == len(m.layers)-1 {
 		return i % m.spec.Features
 	}
-	n, units := m.spread(l)
-	return m.least + i*n/units
+	n, units := m.degreeStep(l)
+	return m.minDegree + i*n/units
 }
 
-// seen is how many inputs of layer l a unit of degree d sees: for the units of
+// visibleInputs is how many inputs of layer l a unit of degree d sees: for the units of
 // a hidden layer below, how many i have degree(l-1, i) <= d.
-func (m *MADE[T]) seen(l, d int) int {
+func (m *MADE[T]) visibleInputs(l, d int) int {
 	if l == 0 {
 		return m.spec.Context + d
 	}
-	n, units := m.spread(l - 1)
-	return max(0, ((d+1-m.least)*units+n-1)/n)
+	n, units := m.degreeStep(l - 1)
+	return max(0, ((d+1-m.minDegree)*units+n-1)/n)
 }
 
-// spread says how degrees ascend in hidden layer l: by n in so many units. They
+// degreeStep says how degrees ascend in hidden layer l: by n in so many units. They
 // are shared out evenly, or, where there are fewer units than degrees, such
 // that the first and the last unit have the first and the last of them.
-func (m *MADE[T]) spread(l int) (n, units int) {
-	n, units = m.spec.Features-m.least, m.layers[l].Out
+func (m *MADE[T]) degreeStep(l int) (n, units int) {
+	n, units = m.spec.Features-m.minDegree, m.layers[l].Out
 	if 1 < units && units < n {
 		return n - 1, units - 1
 	}
@@ -128,23 +128,23 @@ func (m *MADE[T]) Spec() any { return m.spec }
 
 // Params are the MLP's. A lone feature without a context leaves nothing for the
 // first layer to see; there its weights are left out.
-func (m *MADE[T]) Params() []bijector.Param[T] { return m.MLP.Params()[m.unseen():] }
+func (m *MADE[T]) Params() []bijector.Param[T] { return m.MLP.Params()[m.maskedFirstLayer():] }
 
-// unseen is 1 where the first layer's inputs are all masked.
-func (m *MADE[T]) unseen() int {
+// maskedFirstLayer is 1 where the first layer's inputs are all masked.
+func (m *MADE[T]) maskedFirstLayer() int {
 	if m.spec.Features == 1 && m.spec.Context == 0 {
 		return 1
 	}
 	return 0
 }
 
-// Changed masks the weights, and drops the copies of them. Whoever writes to
+// Invalidate masks the weights, and drops the copies of them. Whoever writes to
 // Params calls it afterwards.
-func (m *MADE[T]) Changed() {
+func (m *MADE[T]) Invalidate() {
 	for l, layer := range m.layers {
 		for i := range layer.Out {
-			clear(layer.W[i*layer.In+m.seen(l, m.degree(l, i)) : (i+1)*layer.In])
+			clear(layer.W[i*layer.In+m.visibleInputs(l, m.degree(l, i)) : (i+1)*layer.In])
 		}
 	}
-	m.MLP.Changed()
+	m.MLP.Invalidate()
 }

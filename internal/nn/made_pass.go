@@ -5,18 +5,20 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// NewMapPass returns an evaluation pass.
-func (m *MADE[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] { return m.NewSteps(o) }
+// NewNetworkPass returns an evaluation pass.
+func (m *MADE[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
+	return m.NewSteps(o)
+}
 
 // NewSteps returns an evaluation pass that can also go feature by feature.
 func (m *MADE[T]) NewSteps(o bijector.PassOptions) *Steps[T] {
-	return &Steps[T]{mlpEvaluation: mlpEvaluation[T]{newMLPPass(m.MLP, o)}, made: m}
+	return &Steps[T]{mlpEvalPass: mlpEvalPass[T]{newMLPPass(m.MLP, o)}, net: m}
 }
 
 // Steps evaluates a MADE, at once or feature by feature.
 type Steps[T bijector.Float] struct {
-	mlpEvaluation[T]
-	made *MADE[T]
+	mlpEvalPass[T]
+	net *MADE[T]
 }
 
 // Step sets samples lo to hi of the outputs of feature j, from the context and
@@ -25,17 +27,17 @@ type Steps[T bijector.Float] struct {
 // degree j only; those below are there from the steps before. All steps
 // together cost half the multiply-adds of a Forward, or less.
 func (p *Steps[T]) Step(y, x bijector.Mat[T], j, lo, hi int) {
-	n, last := x.N, len(p.made.layers)-1
+	n, last := x.N, len(p.net.layers)-1
 	in := x.Samples(lo, hi)
-	for l, layer := range p.made.layers[:last] {
-		first, end := p.made.seen(l+1, j-1), p.made.seen(l+1, j)
+	for l, layer := range p.net.layers[:last] {
+		first, end := p.net.visibleInputs(l+1, j-1), p.net.visibleInputs(l+1, j)
 		out := p.h[l].Resize(n).Samples(lo, hi)
 		if first < end {
 			e := kernel.Epilogue[T]{Mode: kernel.ReLU, Bias: layer.B[first:end]}
 			if p.net.tanh {
 				e.Mode = kernel.Store
 			}
-			kernel.Gemm(end-first, out.N, p.made.seen(l, j), layer.W[first*layer.In:], layer.In, 1,
+			kernel.Gemm(end-first, out.N, p.net.visibleInputs(l, j), layer.W[first*layer.In:], layer.In, 1,
 				in.Data, in.Stride, out.Data[first*out.Stride:], out.Stride, e)
 			if p.net.tanh {
 				for i := first; i < end; i++ {
@@ -46,21 +48,21 @@ func (p *Steps[T]) Step(y, x bijector.Mat[T], j, lo, hi int) {
 		in = out
 	}
 	// The rows of feature j are D apart, and so are their biases.
-	layer, features := p.made.layers[last], p.made.spec.Features
+	layer, features := p.net.layers[last], p.net.spec.Features
 	for i := j; i < layer.Out; i += features {
 		row := y.Feature(i)[lo:hi]
 		for k := range row {
 			row[k] = layer.B[i]
 		}
 	}
-	kernel.Gemm(p.made.spec.Params, hi-lo, p.made.seen(last, j), layer.W[j*layer.In:], features*layer.In, 1,
+	kernel.Gemm(p.net.spec.Params, hi-lo, p.net.visibleInputs(last, j), layer.W[j*layer.In:], features*layer.In, 1,
 		in.Data, in.Stride, y.Data[j*y.Stride+lo:], features*y.Stride, kernel.Epilogue[T]{Mode: kernel.Add})
 }
 
-// NewMapGradPass returns a training pass.
-func (m *MADE[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
-	p := &madeGradPass[T]{MapGradPass: m.MLP.NewMapGradPass(o), made: m}
-	p.all = p.MapGradPass.Grads()
+// NewNetworkGradPass returns a training pass.
+func (m *MADE[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
+	p := &madeGradPass[T]{NetworkGradPass: m.MLP.NewNetworkGradPass(o), net: m}
+	p.all = p.NetworkGradPass.Grads()
 	for i, g := range p.all {
 		if i%2 == 0 { // weights
 			g = kernel.Make[T](len(g))
@@ -73,25 +75,25 @@ func (m *MADE[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T]
 // madeGradPass is an MLP's, but for the weights' gradients. Masked weights are
 // 0, and add nothing to the gradient of what they multiply.
 type madeGradPass[T bijector.Float] struct {
-	bijector.MapGradPass[T]
-	made  *MADE[T]
+	bijector.NetworkGradPass[T]
+	net   *MADE[T]
 	all   [][]T // the MLP's gradients, masked weights among them
 	grads [][]T // those that are wanted; the biases' are the MLP's
 }
 
 // Accumulate adds the weights' gradients, dW += M * (dy x').
 func (p *madeGradPass[T]) Accumulate(dy, x, y bijector.Mat[T]) {
-	for l := range p.made.layers {
+	for l := range p.net.layers {
 		clear(p.all[2*l])
 	}
-	p.MapGradPass.Accumulate(dy, x, y)
-	for l, layer := range p.made.layers {
+	p.NetworkGradPass.Accumulate(dy, x, y)
+	for l, layer := range p.net.layers {
 		for i := range layer.Out {
 			lo := i * layer.In
-			hi := lo + p.made.seen(l, p.made.degree(l, i))
+			hi := lo + p.net.visibleInputs(l, p.net.degree(l, i))
 			kernel.AddTo(p.grads[2*l][lo:hi], p.all[2*l][lo:hi])
 		}
 	}
 }
 
-func (p *madeGradPass[T]) Grads() [][]T { return p.grads[p.made.unseen():] }
+func (p *madeGradPass[T]) Grads() [][]T { return p.grads[p.net.maskedFirstLayer():] }

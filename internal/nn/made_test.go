@@ -10,7 +10,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-var _ bijector.Changer = (*MADE[float32])(nil)
+var _ bijector.Invalidator = (*MADE[float32])(nil)
 
 // madeSpecs are masked perceptrons with and without a context, wider and
 // narrower than their features, and of one feature.
@@ -38,13 +38,13 @@ func newMADE[T bijector.Float](t testing.TB, s MADESpec) *MADE[T] {
 }
 
 // overwrite puts something into every parameter, as a hostile file would.
-func overwrite[T bijector.Float](m bijector.Map[T], rng *rand.Rand) {
+func overwrite[T bijector.Float](m bijector.Network[T], rng *rand.Rand) {
 	for _, p := range m.Params() {
 		for i := range p.Data {
 			p.Data[i] = T(rng.NormFloat64())
 		}
 	}
-	m.(bijector.Changer).Changed()
+	m.(bijector.Invalidator).Invalidate()
 }
 
 // maskedLayer is a layer by the paper: explicit degrees of inputs and units, a
@@ -127,21 +127,21 @@ func TestMADEValues(t *testing.T) {
 					want.Feature(j)[i] = v
 				}
 			}
-			if a := apart(want, together[float64](m, x)); !(a <= 1) {
+			if a := maxRoundingUnits(want, evalBatch[float64](m, x)); !(a <= 1) {
 				t.Errorf("%+v: %v times the tolerance from masks written out", s, a)
 			}
-			if a := apart(want, singly[float64](m, x)); !(a <= 1) {
+			if a := maxRoundingUnits(want, evalSingly[float64](m, x)); !(a <= 1) {
 				t.Errorf("%+v: one by one, %v times the tolerance from masks written out", s, a)
 			}
 			for _, cuts := range [][]int{{0, n}, {0, 1, 3, n}} {
-				if a := apart(want, stepwise(m, x, cuts)); !(a <= 1) {
+				if a := maxRoundingUnits(want, evalStepwise(m, x, cuts)); !(a <= 1) {
 					t.Errorf("%+v: step by step in ranges %v, %v times the tolerance from masks written out", s, cuts, a)
 				}
 			}
 			for i := range n {
 				one := bijector.NewMat[float64](m.In(), 1)
 				one.CopyFrom(x.Samples(i, i+1))
-				if a := apart(want.Samples(i, i+1), stepwise(m, one, []int{0, 1})); !(a <= 1) {
+				if a := maxRoundingUnits(want.Samples(i, i+1), evalStepwise(m, one, []int{0, 1})); !(a <= 1) {
 					t.Errorf("%+v: a sample step by step, %v times the tolerance from masks written out", s, a)
 				}
 			}
@@ -150,9 +150,9 @@ func TestMADEValues(t *testing.T) {
 	}
 }
 
-// stepwise evaluates x by Step, and shows it a feature only when it may be
+// evalStepwise evaluates x by Step, and shows it a feature only when it may be
 // seen.
-func stepwise[T bijector.Float](m *MADE[T], x bijector.Mat[T], cuts []int) bijector.Mat[T] {
+func evalStepwise[T bijector.Float](m *MADE[T], x bijector.Mat[T], cuts []int) bijector.Mat[T] {
 	context := m.spec.Context
 	p := m.NewSteps(bijector.PassOptions{MaxBatch: x.N + 20})
 	u, y := bijector.NewMat[T](x.D, x.N), bijector.NewMat[T](m.Out(), x.N)
@@ -180,7 +180,7 @@ func TestMADEDepends(t *testing.T) {
 		m := newMADE[float64](t, s)
 		overwrite[float64](m, rand.New(rand.NewPCG(5, 6)))
 		x := randomMat[float64](rand.New(rand.NewPCG(3, 4)), m.In(), 1)
-		y := together[float64](m, x)
+		y := evalBatch[float64](m, x)
 		wide := true
 		for _, h := range s.Hidden {
 			wide = wide && h >= s.Features
@@ -189,7 +189,7 @@ func TestMADEDepends(t *testing.T) {
 			moved := bijector.NewMat[float64](m.In(), 1)
 			moved.CopyFrom(x)
 			moved.Feature(k)[0] += 0.5
-			other := together[float64](m, moved)
+			other := evalBatch[float64](m, moved)
 			for i := range m.Out() {
 				before := k < s.Context || k-s.Context < i%s.Features
 				changes := y.Feature(i)[0] != other.Feature(i)[0]
@@ -206,7 +206,7 @@ func TestMADEDepends(t *testing.T) {
 			moved := bijector.NewMat[float64](m.In(), 1)
 			moved.CopyFrom(x)
 			moved.Feature(s.Context)[0] += 0.5
-			if together[float64](m, moved).Feature(s.Features - 1)[0] == y.Feature(s.Features - 1)[0] {
+			if evalBatch[float64](m, moved).Feature(s.Features - 1)[0] == y.Feature(s.Features - 1)[0] {
 				t.Fatalf("%+v: the last feature does not depend on the first", s)
 			}
 		}
@@ -235,7 +235,7 @@ func TestMADEMaskedStayZero(t *testing.T) {
 		}
 		rng := rand.New(rand.NewPCG(1, 2))
 		x, dy := randomMat[float32](rng, m.In(), 9), randomMat[float32](rng, m.Out(), 9)
-		p := m.NewMapGradPass(bijector.PassOptions{MaxBatch: 9})
+		p := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: 9})
 		step[float32](m, p, x, dy, nil)
 		for k, g := range p.Grads() {
 			for i, v := range g {
@@ -249,7 +249,7 @@ func TestMADEMaskedStayZero(t *testing.T) {
 				p.Data[i] = float32(math.NaN())
 			}
 		}
-		m.Changed()
+		m.Invalidate()
 		for k, p := range m.Params() {
 			for i, v := range p.Data {
 				if masked[k][i] != (v == 0) {

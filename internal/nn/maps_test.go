@@ -10,10 +10,10 @@ import (
 )
 
 // cases are maps of every kind, small and irregular.
-func cases[T bijector.Float](t testing.TB) map[string]bijector.Map[T] {
+func cases[T bijector.Float](t testing.TB) map[string]bijector.Network[T] {
 	rng := rand.New(rand.NewPCG(3, 5))
-	all := map[string]bijector.Map[T]{}
-	must := func(m bijector.Map[T], err error) bijector.Map[T] {
+	all := map[string]bijector.Network[T]{}
+	must := func(m bijector.Network[T], err error) bijector.Network[T] {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +71,7 @@ func randomMat[T bijector.Float](rng *rand.Rand, d, n int) bijector.Mat[T] {
 }
 
 // step runs a whole step and returns the output and the input's gradient.
-func step[T bijector.Float](m bijector.Map[T], p bijector.MapGradPass[T], x, dy bijector.Mat[T], w *bijector.Workers, cuts ...int) (y, dx bijector.Mat[T]) {
+func step[T bijector.Float](m bijector.Network[T], p bijector.NetworkGradPass[T], x, dy bijector.Mat[T], w *bijector.Workers, cuts ...int) (y, dx bijector.Mat[T]) {
 	y, dx = bijector.NewMat[T](m.Out(), x.N), bijector.NewMat[T](m.In(), x.N)
 	for _, g := range p.Grads() {
 		clear(g)
@@ -98,13 +98,13 @@ func TestGradients(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			x, dy := randomMat[float64](rng, m.In(), n), randomMat[float64](rng, m.Out(), n)
 			// MaxBatch is larger than the batch, as in the last batch of an epoch.
-			p := m.NewMapGradPass(bijector.PassOptions{MaxBatch: 20})
+			p := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: 20})
 			_, dx := step(m, p, x, dy, nil)
-			eval := m.NewMapPass(bijector.PassOptions{MaxBatch: n})
+			eval := m.NewNetworkPass(bijector.PassOptions{MaxBatch: n})
 			y := bijector.NewMat[float64](m.Out(), n)
 			loss := func() float64 {
-				if c, ok := m.(bijector.Changer); ok {
-					c.Changed()
+				if c, ok := m.(bijector.Invalidator); ok {
+					c.Invalidate()
 				}
 				eval.Forward(y, x, 0, n)
 				var s float64
@@ -177,9 +177,9 @@ func testSplits[T bijector.Float](t *testing.T) {
 			const n = 37
 			rng := rand.New(rand.NewPCG(1, 2))
 			x, dy := randomMat[T](rng, m.In(), n), randomMat[T](rng, m.Out(), n)
-			ref := m.NewMapGradPass(bijector.PassOptions{MaxBatch: n})
+			ref := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: n})
 			y, dx := step(m, ref, x, dy, nil)
-			compare := func(what string, p bijector.MapGradPass[T], y2, dx2 bijector.Mat[T]) {
+			compare := func(what string, p bijector.NetworkGradPass[T], y2, dx2 bijector.Mat[T]) {
 				t.Helper()
 				sameMat(t, what+": output", y, y2)
 				sameMat(t, what+": dx", dx, dx2)
@@ -191,19 +191,19 @@ func testSplits[T bijector.Float](t *testing.T) {
 					}
 				}
 			}
-			p := m.NewMapGradPass(bijector.PassOptions{MaxBatch: 100})
+			p := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: 100})
 			big := randomMat[T](rng, m.In(), 100)
 			step(m, p, big, randomMat[T](rng, m.Out(), 100), nil) // leaves its traces
 			y2, dx2 := step(m, p, x, dy, nil, 0, 1, 17, 18, 33, n)
 			compare("ranges", p, y2, dx2)
 			for _, count := range []int{1, 2, 3} {
 				w := bijector.NewWorkers(count)
-				p := m.NewMapGradPass(bijector.PassOptions{MaxBatch: n, Workers: w})
+				p := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: n, Workers: w})
 				y2, dx2 := step(m, p, x, dy, w)
 				compare(fmt.Sprintf("%d workers", count), p, y2, dx2)
 				w.Close()
 			}
-			eval := m.NewMapPass(bijector.PassOptions{MaxBatch: 50})
+			eval := m.NewNetworkPass(bijector.PassOptions{MaxBatch: 50})
 			y3 := bijector.NewMat[T](m.Out(), n)
 			eval.Forward(y3, x, 20, n)
 			eval.Forward(y3, x, 0, 20)
@@ -217,9 +217,9 @@ func TestNoInputGradient(t *testing.T) {
 	for name, m := range cases[float64](t) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		x, dy := randomMat[float64](rng, m.In(), 5), randomMat[float64](rng, m.Out(), 5)
-		a := m.NewMapGradPass(bijector.PassOptions{MaxBatch: 5})
+		a := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: 5})
 		step(m, a, x, dy, nil)
-		b := m.NewMapGradPass(bijector.PassOptions{MaxBatch: 5})
+		b := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: 5})
 		y := bijector.NewMat[float64](m.Out(), 5)
 		b.Forward(y, x, 0, 5)
 		b.Backward(bijector.Mat[float64]{}, dy, x, y, 0, 5)

@@ -95,16 +95,16 @@ func (m *MLP[T]) Buffers() []bijector.Buffer { return nil }
 // Spec is the MLPSpec.
 func (m *MLP[T]) Spec() any { return m.spec }
 
-// Changed drops the copies of the weights. Whoever writes to Params calls it
+// Invalidate drops the copies of the weights. Whoever writes to Params calls it
 // afterwards, and a map that holds an MLP hands the call on.
-func (m *MLP[T]) Changed() {
+func (m *MLP[T]) Invalidate() {
 	m.version.Add(1)
 	m.packed.Store(nil)
 }
 
-// NewMapPass returns an evaluation pass.
-func (m *MLP[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
-	return &mlpEvaluation[T]{newMLPPass(m, o)}
+// NewNetworkPass returns an evaluation pass.
+func (m *MLP[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
+	return &mlpEvalPass[T]{newMLPPass(m, o)}
 }
 
 // mlpPass holds the hidden activations.

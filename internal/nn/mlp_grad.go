@@ -2,8 +2,8 @@ package nn
 
 import "github.com/bijou-flow/bijou/bijector"
 
-// NewMapGradPass returns a training pass.
-func (m *MLP[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
+// NewNetworkGradPass returns a training pass.
+func (m *MLP[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
 	p := &mlpGradPass[T]{mlpPass: newMLPPass(m, o), g: newGradients(m.layers, o)}
 	for _, l := range m.layers[1:] {
 		p.dh = append(p.dh, bijector.Activations[T](o, l.In))
@@ -21,7 +21,7 @@ type mlpGradPass[T bijector.Float] struct {
 // to, in case that the caller is no more told of it than that.
 func (p *mlpGradPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 	if p.net.packed.Load() != nil {
-		p.net.Changed()
+		p.net.Invalidate()
 	}
 	p.mlpPass.Forward(y, x, lo, hi)
 }
@@ -41,7 +41,7 @@ func (p *mlpGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 			in = p.h[i-1].Resize(n)
 		}
 		in = in.Samples(lo, hi)
-		p.g.keep(i, in, lo)
+		p.g.storeInput(i, in, lo)
 		if i == 0 {
 			if !dx.Empty() {
 				l.Backward(dx.Samples(lo, hi), d, bijector.Mat[T]{})

@@ -29,21 +29,21 @@ func (m *MLP[T]) pack() *packed[T] {
 	return c
 }
 
-// mlpEvaluation is a pass that is not for training: the weights stay as they
+// mlpEvalPass is a pass that is not for training: the weights stay as they
 // are until Changed.
-type mlpEvaluation[T bijector.Float] struct{ mlpPass[T] }
+type mlpEvalPass[T bijector.Float] struct{ mlpPass[T] }
 
-func (p *mlpEvaluation[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
+func (p *mlpEvalPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 	if x.N == 1 && hi-lo == 1 && x.Stride == 1 && y.Stride == 1 {
-		p.single(y.Data[:y.D], x.Data[:x.D])
+		p.forwardSingle(y.Data[:y.D], x.Data[:x.D])
 		return
 	}
 	p.mlpPass.Forward(y, x, lo, hi)
 }
 
-// single is Forward for one sample, without views, whose making would cost as
+// forwardSingle is Forward for one sample, without views, whose making would cost as
 // much as the smaller products.
-func (p *mlpEvaluation[T]) single(y, x []T) {
+func (p *mlpEvalPass[T]) forwardSingle(y, x []T) {
 	layers := p.net.pack().layers
 	last := len(layers) - 1
 	for i := range last {

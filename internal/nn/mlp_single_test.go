@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	_ bijector.Changer = (*MLP[float32])(nil)
-	_ bijector.Changer = (*Sequential[float32])(nil)
+	_ bijector.Invalidator = (*MLP[float32])(nil)
+	_ bijector.Invalidator = (*Sequential[float32])(nil)
 )
 
 func newMLP[T bijector.Float](t testing.TB, s MLPSpec) *MLP[T] {
@@ -24,9 +24,9 @@ func newMLP[T bijector.Float](t testing.TB, s MLPSpec) *MLP[T] {
 	return m
 }
 
-// singly evaluates the samples of x one by one.
-func singly[T bijector.Float](m bijector.Map[T], x bijector.Mat[T]) bijector.Mat[T] {
-	p := m.NewMapPass(bijector.PassOptions{MaxBatch: 1})
+// evalSingly evaluates the samples of x one by one.
+func evalSingly[T bijector.Float](m bijector.Network[T], x bijector.Mat[T]) bijector.Mat[T] {
+	p := m.NewNetworkPass(bijector.PassOptions{MaxBatch: 1})
 	y := bijector.NewMat[T](m.Out(), x.N)
 	in, out := bijector.NewMat[T](m.In(), 1), bijector.NewMat[T](m.Out(), 1)
 	for i := range x.N {
@@ -37,14 +37,14 @@ func singly[T bijector.Float](m bijector.Map[T], x bijector.Mat[T]) bijector.Mat
 	return y
 }
 
-func together[T bijector.Float](m bijector.Map[T], x bijector.Mat[T]) bijector.Mat[T] {
+func evalBatch[T bijector.Float](m bijector.Network[T], x bijector.Mat[T]) bijector.Mat[T] {
 	y := bijector.NewMat[T](m.Out(), x.N)
-	m.NewMapPass(bijector.PassOptions{MaxBatch: x.N}).Forward(y, x, 0, x.N)
+	m.NewNetworkPass(bijector.PassOptions{MaxBatch: x.N}).Forward(y, x, 0, x.N)
 	return y
 }
 
-// apart is the largest difference, in units of what rounding explains.
-func apart[T bijector.Float](a, b bijector.Mat[T]) float64 {
+// maxRoundingUnits is the largest difference, in units of what rounding explains.
+func maxRoundingUnits[T bijector.Float](a, b bijector.Mat[T]) float64 {
 	unit := 1e-13
 	if _, single := any(T(0)).(float32); single {
 		unit = 1e-5
@@ -70,7 +70,7 @@ func testSingle[T bijector.Float](t *testing.T) {
 			for _, ends := range [][2]int{{1, 1}, {20, 20}, {5, 40}, {113, 3}} {
 				m := newMLP[T](t, MLPSpec{In: ends[0], Out: ends[1], Hidden: hidden, Activation: activation, Seed: 4})
 				x := randomMat[T](rand.New(rand.NewPCG(1, 2)), m.In(), 5)
-				if a := apart(singly(m, x), together(m, x)); !(a <= 1) {
+				if a := maxRoundingUnits(evalSingly(m, x), evalBatch(m, x)); !(a <= 1) {
 					t.Errorf("%s %v %v: one by one and together differ by %v times the tolerance", activation, hidden, ends, a)
 				}
 			}
@@ -78,8 +78,8 @@ func testSingle[T bijector.Float](t *testing.T) {
 	}
 }
 
-// write scales the parameters behind the map's back.
-func write[T bijector.Float](m bijector.Map[T]) {
+// scaleParams scales the parameters behind the map's back.
+func scaleParams[T bijector.Float](m bijector.Network[T]) {
 	for _, p := range m.Params() {
 		for i := range p.Data {
 			p.Data[i] *= 1.5
@@ -98,11 +98,11 @@ func TestSingleAfterChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, m := range map[string]interface {
-			bijector.Map[float64]
-			bijector.Changer
+			bijector.Network[float64]
+			bijector.Invalidator
 		}{"MLP": inner, "Sequential": outer} {
 			x := randomMat[float64](rand.New(rand.NewPCG(1, 2)), 6, 1)
-			p := m.NewMapPass(bijector.PassOptions{MaxBatch: 1})
+			p := m.NewNetworkPass(bijector.PassOptions{MaxBatch: 1})
 			y := bijector.NewMat[float64](5, 1)
 			for range 3 {
 				p.Forward(y, x, 0, 1)
@@ -115,16 +115,16 @@ func TestSingleAfterChanged(t *testing.T) {
 				}
 				before := bijector.NewMat[float64](5, 1)
 				before.CopyFrom(y)
-				m.Changed()
+				m.Invalidate()
 				p.Forward(y, x, 0, 1)
-				if apart(before, y) < 100 {
+				if maxRoundingUnits(before, y) < 100 {
 					t.Fatalf("%s, %s: nothing changed", name, layer)
 				}
 				two := bijector.NewMat[float64](6, 2)
 				for j := range 6 {
 					two.Feature(j)[0], two.Feature(j)[1] = x.Feature(j)[0], x.Feature(j)[0]
 				}
-				if a := apart(y, together(m, two).Samples(0, 1)); !(a <= 1) {
+				if a := maxRoundingUnits(y, evalBatch(m, two).Samples(0, 1)); !(a <= 1) {
 					t.Fatalf("%s, %s: %v times the tolerance from the batch", name, layer, a)
 				}
 			}
@@ -138,22 +138,22 @@ func TestSingleAfterChanged(t *testing.T) {
 func TestSingleInTraining(t *testing.T) {
 	m := newMLP[float64](t, MLPSpec{In: 6, Out: 5, Hidden: []int{20}})
 	x := randomMat[float64](rand.New(rand.NewPCG(1, 2)), 6, 1)
-	singly(m, x)
-	p := m.NewMapGradPass(bijector.PassOptions{MaxBatch: 1})
+	evalSingly(m, x)
+	p := m.NewNetworkGradPass(bijector.PassOptions{MaxBatch: 1})
 	y, first := bijector.NewMat[float64](5, 1), bijector.NewMat[float64](5, 1)
 	p.Forward(first, x, 0, 1)
-	write[float64](m)
-	after := singly(m, x)
-	if apart(after, first) < 100 {
+	scaleParams[float64](m)
+	after := evalSingly(m, x)
+	if maxRoundingUnits(after, first) < 100 {
 		t.Error("evaluation found weights from before training")
 	}
 	p.Forward(y, x, 0, 1)
-	if a := apart(after, y); !(a <= 1) {
+	if a := maxRoundingUnits(after, y); !(a <= 1) {
 		t.Errorf("a batch of one in training is %v times the tolerance from evaluation", a)
 	}
-	write[float64](m)
+	scaleParams[float64](m)
 	p.Forward(y, x, 0, 1)
-	if apart(after, y) < 100 {
+	if maxRoundingUnits(after, y) < 100 {
 		t.Error("a training pass read a copy of the weights")
 	}
 }
@@ -164,11 +164,11 @@ func TestSingleOvertaken(t *testing.T) {
 	m := newMLP[float32](t, MLPSpec{In: 6, Out: 5, Hidden: []int{20}})
 	x := randomMat[float32](rand.New(rand.NewPCG(1, 2)), 6, 1)
 	old := m.pack()
-	write[float32](m)
-	m.Changed()
+	scaleParams[float32](m)
+	m.Invalidate()
 	m.packed.Store(old)
-	y := singly(m, x)
-	if apart(y, singly(newMLP[float32](t, m.spec), x)) < 100 {
+	y := evalSingly(m, x)
+	if maxRoundingUnits(y, evalSingly(newMLP[float32](t, m.spec), x)) < 100 {
 		t.Error("copies of an older version were used")
 	}
 }
@@ -185,14 +185,14 @@ func TestSingleConcurrently(t *testing.T) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				got[i] = singly(m, x)
+				got[i] = evalSingly(m, x)
 			}()
 		}
 		wg.Wait()
 		for i := range got {
 			sameMat(t, fmt.Sprintf("goroutine %d", i), got[0], got[i])
 		}
-		write[float32](m)
-		m.Changed()
+		scaleParams[float32](m)
+		m.Invalidate()
 	}
 }

@@ -52,8 +52,8 @@ type Residual[T bijector.Float] struct {
 }
 
 const (
-	maxBlocks     = 1 << 12
-	smallResidual = 1e-3 // bound of a block's initial second layer
+	maxBlocks         = 1 << 12
+	residualInitBound = 1e-3 // bound of a block's initial second layer
 )
 
 // NewResidual makes a residual perceptron with weights drawn from the spec's
@@ -77,7 +77,7 @@ func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
 		second := NewLinear[T](s.Hidden, s.Hidden, rng)
 		for _, p := range [][]T{second.W, second.B} {
 			for i := range p {
-				p[i] = T((2*rng.Float64() - 1) * smallResidual)
+				p[i] = T((2*rng.Float64() - 1) * residualInitBound)
 			}
 		}
 		r.layers = append(r.layers, NewLinear[T](s.Hidden, s.Hidden, rng), second)
@@ -121,8 +121,8 @@ func (r *Residual[T]) Buffers() []bijector.Buffer { return nil }
 // Spec is the ResidualSpec, with width and number of blocks filled in.
 func (r *Residual[T]) Spec() any { return r.spec }
 
-// NewMapPass returns an evaluation pass.
-func (r *Residual[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
+// NewNetworkPass returns an evaluation pass.
+func (r *Residual[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
 	p := newResidualPass(r, o)
 	a, m := p.batch(o), p.batch(o)
 	for range r.spec.Blocks { // nothing is kept: all blocks write to the same place
@@ -131,8 +131,8 @@ func (r *Residual[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
 	return p
 }
 
-// NewMapGradPass returns a training pass.
-func (r *Residual[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
+// NewNetworkGradPass returns a training pass.
+func (r *Residual[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
 	p := &residualGradPass[T]{residualPass: newResidualPass(r, o), g: newGradients(r.layers, o)}
 	for range r.spec.Blocks {
 		p.a, p.m = append(p.a, p.batch(o)), append(p.m, p.batch(o))
@@ -210,13 +210,13 @@ func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int)
 	samples := func(m bijector.Mat[T]) bijector.Mat[T] { return m.Resize(n).Samples(lo, hi) }
 	last, h := len(p.net.layers)-1, samples(p.h)
 	d := samples(p.dh[p.net.spec.Blocks])
-	p.g.keep(last, h, lo)
+	p.g.storeInput(last, h, lo)
 	p.net.layers[last].Backward(d, dy.Samples(lo, hi), bijector.Mat[T]{})
 	for k := p.net.spec.Blocks - 1; k >= 0; k-- {
 		first, second, at := p.net.block(k)
 		a, m, dm, below := samples(p.a[k]), samples(p.m[k]), samples(p.dm[k]), samples(p.dh[k])
-		p.g.keep(at, a, lo)
-		p.g.keep(at+1, m, lo)
+		p.g.storeInput(at, a, lo)
+		p.g.storeInput(at+1, m, lo)
 		second.backwardThrough(dm, d, m, p.net.tanh)
 		first.backwardThrough(below, dm, a, p.net.tanh)
 		for j := range d.D {
@@ -225,7 +225,7 @@ func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int)
 		d = below
 	}
 	in := x.Samples(lo, hi)
-	p.g.keep(0, in, lo)
+	p.g.storeInput(0, in, lo)
 	if !dx.Empty() {
 		p.net.layers[0].Backward(dx.Samples(lo, hi), d, bijector.Mat[T]{})
 	}

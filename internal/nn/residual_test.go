@@ -41,7 +41,7 @@ func TestResidualFormula(t *testing.T) {
 		}
 		const n = 5
 		x, y := randomMat[float64](rand.New(rand.NewPCG(1, 2)), r.In(), n), bijector.NewMat[float64](r.Out(), n)
-		r.NewMapPass(bijector.PassOptions{MaxBatch: n}).Forward(y, x, 0, n)
+		r.NewNetworkPass(bijector.PassOptions{MaxBatch: n}).Forward(y, x, 0, n)
 		for i := range n {
 			var row []float64
 			for j := range x.D {

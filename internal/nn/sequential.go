@@ -11,10 +11,10 @@ import (
 )
 
 // Sequential is the composition y = f_k(... f_1(x)).
-type Sequential[T bijector.Float] struct{ maps []bijector.Map[T] }
+type Sequential[T bijector.Float] struct{ networks []bijector.Network[T] }
 
 // NewSequential composes maps whose widths fit.
-func NewSequential[T bijector.Float](maps ...bijector.Map[T]) (*Sequential[T], error) {
+func NewSequential[T bijector.Float](maps ...bijector.Network[T]) (*Sequential[T], error) {
 	if len(maps) == 0 {
 		return nil, fmt.Errorf("nn: a sequence of no maps: %w", bijector.ErrSpec)
 	}
@@ -23,22 +23,22 @@ func NewSequential[T bijector.Float](maps ...bijector.Map[T]) (*Sequential[T], e
 			return nil, fmt.Errorf("nn: map %d gives %d features, map %d takes %d: %w", i, maps[i].Out(), i+1, m.In(), bijector.ErrShape)
 		}
 	}
-	return &Sequential[T]{maps: maps}, nil
+	return &Sequential[T]{networks: maps}, nil
 }
 
 // In is the number of input features.
-func (s *Sequential[T]) In() int { return s.maps[0].In() }
+func (s *Sequential[T]) In() int { return s.networks[0].In() }
 
 // Out is the number of output features.
-func (s *Sequential[T]) Out() int { return s.maps[len(s.maps)-1].Out() }
+func (s *Sequential[T]) Out() int { return s.networks[len(s.networks)-1].Out() }
 
 // Maps are the maps, first to last.
-func (s *Sequential[T]) Maps() []bijector.Map[T] { return s.maps }
+func (s *Sequential[T]) Maps() []bijector.Network[T] { return s.networks }
 
 // Params are those of the maps: "0.weight", "1.weight" and so on.
 func (s *Sequential[T]) Params() []bijector.Param[T] {
 	var ps []bijector.Param[T]
-	for i, m := range s.maps {
+	for i, m := range s.networks {
 		ps = append(ps, bijector.PrefixParams(fmt.Sprint(i), m.Params())...)
 	}
 	return ps
@@ -47,7 +47,7 @@ func (s *Sequential[T]) Params() []bijector.Param[T] {
 // Buffers are those of the maps.
 func (s *Sequential[T]) Buffers() []bijector.Buffer {
 	var bs []bijector.Buffer
-	for i, m := range s.maps {
+	for i, m := range s.networks {
 		bs = append(bs, bijector.PrefixBuffers(fmt.Sprint(i), m.Buffers())...)
 	}
 	return bs
@@ -56,23 +56,23 @@ func (s *Sequential[T]) Buffers() []bijector.Buffer {
 // Spec is nil: what is made of a sequence has a spec of its own.
 func (s *Sequential[T]) Spec() any { return nil }
 
-// Changed tells the maps that their parameters were written to.
-func (s *Sequential[T]) Changed() {
-	for _, m := range s.maps {
-		if c, ok := m.(bijector.Changer); ok {
-			c.Changed()
+// Invalidate tells the maps that their parameters were written to.
+func (s *Sequential[T]) Invalidate() {
+	for _, m := range s.networks {
+		if c, ok := m.(bijector.Invalidator); ok {
+			c.Invalidate()
 		}
 	}
 }
 
-// NewMapPass returns an evaluation pass.
-func (s *Sequential[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
-	return newSequentialPass(s.maps, o)
+// NewNetworkPass returns an evaluation pass.
+func (s *Sequential[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
+	return newSequentialPass(s.networks, o)
 }
 
-// NewMapGradPass returns a training pass.
-func (s *Sequential[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
-	return newSequentialGradPass(s.maps, o)
+// NewNetworkGradPass returns a training pass.
+func (s *Sequential[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
+	return newSequentialGradPass(s.networks, o)
 }
 
 // newSlab is a batch with a row of zeros after feature d-1, at Data[d*Stride].
@@ -116,18 +116,18 @@ type sequentialPass[T bijector.Float] struct {
 	h      []bijector.Mat[T] // slabs between the stages
 }
 
-func newSequentialPass[T bijector.Float](maps []bijector.Map[T], o bijector.PassOptions) *sequentialPass[T] {
+func newSequentialPass[T bijector.Float](maps []bijector.Network[T], o bijector.PassOptions) *sequentialPass[T] {
 	return newStages(maps, o, false)
 }
 
-func newStages[T bijector.Float](maps []bijector.Map[T], o bijector.PassOptions, grad bool) *sequentialPass[T] {
+func newStages[T bijector.Float](maps []bijector.Network[T], o bijector.PassOptions, grad bool) *sequentialPass[T] {
 	p := &sequentialPass[T]{}
 	for i, m := range maps {
 		var s stagePass[T]
 		if f, ok := m.(stage[T]); ok {
 			s = f.newStage(o, grad)
 		} else {
-			s = newMapStage(m, o, grad)
+			s = newNetworkStage(m, o, grad)
 		}
 		p.stages = append(p.stages, s)
 		if i > 0 {
@@ -178,7 +178,7 @@ type sequentialGradPass[T bijector.Float] struct {
 	all  [][]T
 }
 
-func newSequentialGradPass[T bijector.Float](maps []bijector.Map[T], o bijector.PassOptions) *sequentialGradPass[T] {
+func newSequentialGradPass[T bijector.Float](maps []bijector.Network[T], o bijector.PassOptions) *sequentialGradPass[T] {
 	p := &sequentialGradPass[T]{sequentialPass: newStages(maps, o, true)}
 	for i, m := range maps {
 		s, ok := m.(stage[T])
@@ -217,7 +217,7 @@ func (p *sequentialGradPass[T]) Backward(dx, dy, x, y bijector.Mat[T], lo, hi in
 		d := view(p.dout, dy.N).Samples(lo, hi)
 		d.CopyFrom(dy.Samples(lo, hi))
 		if p.relu[last] {
-			gateBy(d, y.Samples(lo, hi))
+			maskByReLU(d, y.Samples(lo, hi))
 		}
 	}
 	for i := last; i >= 0; i-- {
@@ -238,8 +238,8 @@ func (p *sequentialGradPass[T]) Accumulate(dy, x, y bijector.Mat[T]) {
 
 func (p *sequentialGradPass[T]) Grads() [][]T { return p.all }
 
-// gateBy sets d to zero where a ReLU's output h is not positive.
-func gateBy[T bijector.Float](d, h bijector.Mat[T]) {
+// maskByReLU sets d to zero where a ReLU's output h is not positive.
+func maskByReLU[T bijector.Float](d, h bijector.Mat[T]) {
 	for j := range d.D {
 		g := d.Feature(j)
 		for i, v := range h.Feature(j) {

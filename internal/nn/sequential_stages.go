@@ -78,14 +78,14 @@ func (d *Dense[T]) Buffers() []bijector.Buffer { return nil }
 // Spec is nil.
 func (d *Dense[T]) Spec() any { return nil }
 
-// NewMapPass returns an evaluation pass.
-func (d *Dense[T]) NewMapPass(o bijector.PassOptions) bijector.MapPass[T] {
-	return newSequentialPass([]bijector.Map[T]{d}, o)
+// NewNetworkPass returns an evaluation pass.
+func (d *Dense[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
+	return newSequentialPass([]bijector.Network[T]{d}, o)
 }
 
-// NewMapGradPass returns a training pass.
-func (d *Dense[T]) NewMapGradPass(o bijector.PassOptions) bijector.MapGradPass[T] {
-	return newSequentialGradPass([]bijector.Map[T]{d}, o)
+// NewNetworkGradPass returns a training pass.
+func (d *Dense[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
+	return newSequentialGradPass([]bijector.Network[T]{d}, o)
 }
 
 func (d *Dense[T]) rectified() bool { return d.relu }
@@ -94,20 +94,20 @@ func (d *Dense[T]) newStage(o bijector.PassOptions, grad bool) stagePass[T] {
 	p := &densePass[T]{net: d, workers: o.Workers}
 	if grad {
 		p.dw, p.db = kernel.Make[T](len(d.w)), kernel.Make[T](len(d.b))
-		ld := pad(min(d.in, d.out))
-		p.nt = transposed[T]{data: kernel.Make[T](o.MaxBatch * ld), ld: ld}
-		p.rows = p.accumulateRows
+		ld := padWidth(min(d.in, d.out))
+		p.narrowSide = transposed[T]{data: kernel.Make[T](o.MaxBatch * ld), ld: ld}
+		p.accumulateFn = p.accumulateRows
 	}
 	return p
 }
 
 type densePass[T bijector.Float] struct {
-	net     *Dense[T]
-	workers *bijector.Workers
-	dw, db  []T
-	nt      transposed[T]   // the narrow side of the current accumulate
-	wide    bijector.Mat[T] // and the wide one
-	rows    func(lo, hi int)
+	net          *Dense[T]
+	workers      *bijector.Workers
+	dw, db       []T
+	narrowSide   transposed[T]   // the narrow side of the current accumulate
+	wideSide     bijector.Mat[T] // and the wide one
+	accumulateFn func(lo, hi int)
 }
 
 func (p *densePass[T]) slabs() bool { return false }
@@ -138,12 +138,12 @@ func (p *densePass[T]) backward(dx, dy, x, _ bijector.Mat[T], gate bool, lo, hi 
 // and db = dy 1.
 func (p *densePass[T]) accumulate(dy, x, _ bijector.Mat[T]) {
 	narrow := x
-	p.wide = dy
+	p.wideSide = dy
 	if p.net.in > p.net.out {
-		narrow, p.wide = dy, x
+		narrow, p.wideSide = dy, x
 	}
-	kernel.Transpose(narrow.D, narrow.N, narrow.Data, narrow.Stride, p.nt.data, p.nt.ld)
-	p.workers.For(p.wide.D, 16, p.rows)
+	kernel.Transpose(narrow.D, narrow.N, narrow.Data, narrow.Stride, p.narrowSide.data, p.narrowSide.ld)
+	p.workers.For(p.wideSide.D, 16, p.accumulateFn)
 	for o := range p.db {
 		p.db[o] += T(kernel.Sum(dy.Feature(o)))
 	}
@@ -152,40 +152,40 @@ func (p *densePass[T]) accumulate(dy, x, _ bijector.Mat[T]) {
 // accumulateRows does rows lo to hi of the weight's gradient.
 func (p *densePass[T]) accumulateRows(lo, hi int) {
 	n := min(p.net.in, p.net.out)
-	kernel.Gemm(hi-lo, n, p.wide.N, p.wide.Data[lo*p.wide.Stride:], p.wide.Stride, 1,
-		p.nt.data, p.nt.ld, p.dw[lo*n:], n, kernel.Epilogue[T]{Mode: kernel.Add})
+	kernel.Gemm(hi-lo, n, p.wideSide.N, p.wideSide.Data[lo*p.wideSide.Stride:], p.wideSide.Stride, 1,
+		p.narrowSide.data, p.narrowSide.ld, p.dw[lo*n:], n, kernel.Epilogue[T]{Mode: kernel.Add})
 }
 
 func (p *densePass[T]) grads() [][]T { return [][]T{p.dw, p.db} }
 
-// mapStage runs any Map as a stage.
-type mapStage[T bijector.Float] struct {
-	pass bijector.MapPass[T]
-	grad bijector.MapGradPass[T] // nil in evaluation
+// networkStage runs any Map as a stage.
+type networkStage[T bijector.Float] struct {
+	pass bijector.NetworkPass[T]
+	grad bijector.NetworkGradPass[T] // nil in evaluation
 }
 
-func newMapStage[T bijector.Float](m bijector.Map[T], o bijector.PassOptions, grad bool) *mapStage[T] {
+func newNetworkStage[T bijector.Float](m bijector.Network[T], o bijector.PassOptions, grad bool) *networkStage[T] {
 	if !grad {
-		return &mapStage[T]{pass: m.NewMapPass(o)}
+		return &networkStage[T]{pass: m.NewNetworkPass(o)}
 	}
-	g := m.NewMapGradPass(o)
-	return &mapStage[T]{pass: g, grad: g}
+	g := m.NewNetworkGradPass(o)
+	return &networkStage[T]{pass: g, grad: g}
 }
 
-func (p *mapStage[T]) slabs() bool { return false }
+func (p *networkStage[T]) slabs() bool { return false }
 
-func (p *mapStage[T]) forward(y, x bijector.Mat[T], lo, hi int) { p.pass.Forward(y, x, lo, hi) }
+func (p *networkStage[T]) forward(y, x bijector.Mat[T], lo, hi int) { p.pass.Forward(y, x, lo, hi) }
 
-func (p *mapStage[T]) backward(dx, dy, x, y bijector.Mat[T], gate bool, lo, hi int) {
+func (p *networkStage[T]) backward(dx, dy, x, y bijector.Mat[T], gate bool, lo, hi int) {
 	p.grad.Backward(dx, dy, x, y, lo, hi)
 	if gate && !dx.Empty() {
-		gateBy(dx.Samples(lo, hi), x.Samples(lo, hi))
+		maskByReLU(dx.Samples(lo, hi), x.Samples(lo, hi))
 	}
 }
 
-func (p *mapStage[T]) accumulate(dy, x, y bijector.Mat[T]) { p.grad.Accumulate(dy, x, y) }
+func (p *networkStage[T]) accumulate(dy, x, y bijector.Mat[T]) { p.grad.Accumulate(dy, x, y) }
 
-func (p *mapStage[T]) grads() [][]T {
+func (p *networkStage[T]) grads() [][]T {
 	if p.grad == nil {
 		return nil
 	}

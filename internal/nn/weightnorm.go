@@ -12,33 +12,33 @@ import (
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
-// normedConv is a convolution with the kernels
+// weightNormConv is a convolution with the kernels
 //
 //	w_o = g_o v_o / |v_o|
 //
 // for each output channel o (Salimans and Kingma 2016, arXiv 1602.07868,
 // equation 2). It starts with g = |v|, so that w = v.
-type normedConv[T bijector.Float] struct {
+type weightNormConv[T bijector.Float] struct {
 	conv *Conv2D[T] // its weight is v
 	g    []T
 }
 
-func newNormedConv[T bijector.Float](s ConvSpec, rng *rand.Rand) (*normedConv[T], error) {
+func newWeightNormConv[T bijector.Float](s ConvSpec, rng *rand.Rand) (*weightNormConv[T], error) {
 	c, err := NewConv2D[T](s, rng)
 	if err != nil {
 		return nil, err
 	}
-	n := &normedConv[T]{conv: c, g: make([]T, s.OutChannels)}
+	n := &weightNormConv[T]{conv: c, g: make([]T, s.OutChannels)}
 	lengths := make([]float64, len(n.g))
-	n.lengths(lengths)
+	n.norms(lengths)
 	for o, l := range lengths {
 		n.g[o] = T(l)
 	}
 	return n, nil
 }
 
-// lengths sets |v_o|.
-func (c *normedConv[T]) lengths(dst []float64) {
+// norms sets |v_o|.
+func (c *weightNormConv[T]) norms(dst []float64) {
 	clear(dst)
 	for i := 0; i < len(c.conv.w); i += len(dst) {
 		for o, v := range c.conv.w[i:][:len(dst)] {
@@ -51,33 +51,33 @@ func (c *normedConv[T]) lengths(dst []float64) {
 }
 
 // params are "weight_v", "weight_g" and, with a bias, "bias".
-func (c *normedConv[T]) params() []bijector.Param[T] {
+func (c *weightNormConv[T]) params() []bijector.Param[T] {
 	ps := c.conv.Params()
 	ps[0].Name = "weight_v"
 	g := bijector.Param[T]{Name: "weight_g", Shape: []int{len(c.g)}, Data: c.g}
 	return append(ps[:1:1], append([]bijector.Param[T]{g}, ps[1:]...)...)
 }
 
-// normedPass runs a convolution with weights of its own, computed from v and
+// weightNormPass runs a convolution with weights of its own, computed from v and
 // g. Parameters are read live, and the ranges of one call may run at once, so
 // the first of them that finds v or g changed computes the weights anew, and
 // the others wait for it.
-type normedPass[T bijector.Float] struct {
+type weightNormPass[T bijector.Float] struct {
 	*convPass[T]
-	layer   *normedConv[T]
-	refresh sync.Mutex
-	v, g    []T       // what the weights were computed from
-	length  []float64 // |v_o|
-	dots    []float64 // dw_o v_o
-	dv, dg  []T
+	layer  *weightNormConv[T]
+	mu     sync.Mutex
+	v, g   []T       // what the weights were computed from
+	norm   []float64 // |v_o|
+	dots   []float64 // dw_o v_o
+	dv, dg []T
 }
 
-func newNormedPass[T bijector.Float](c *normedConv[T], o bijector.PassOptions, grad bool) *normedPass[T] {
+func newWeightNormPass[T bijector.Float](c *weightNormConv[T], o bijector.PassOptions, grad bool) *weightNormPass[T] {
 	own := *c.conv
 	own.w = kernel.Make[T](len(c.conv.w))
-	p := &normedPass[T]{
+	p := &weightNormPass[T]{
 		convPass: own.newStage(o, grad).(*convPass[T]), layer: c,
-		v: make([]T, len(own.w)), g: make([]T, len(c.g)), length: make([]float64, len(c.g)),
+		v: make([]T, len(own.w)), g: make([]T, len(c.g)), norm: make([]float64, len(c.g)),
 	}
 	if grad {
 		p.dots, p.dv, p.dg = make([]float64, len(c.g)), make([]T, len(own.w)), make([]T, len(c.g))
@@ -85,26 +85,26 @@ func newNormedPass[T bijector.Float](c *normedConv[T], o bijector.PassOptions, g
 	return p
 }
 
-// update computes the weights anew where the parameters have changed. A
+// updateWeights computes the weights anew where the parameters have changed. A
 // channel whose v is 0 has no direction, and the weight 0.
-func (p *normedPass[T]) update() {
-	p.refresh.Lock()
-	defer p.refresh.Unlock()
-	if same(p.v, p.layer.conv.w) && same(p.g, p.layer.g) {
+func (p *weightNormPass[T]) updateWeights() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if sameValues(p.v, p.layer.conv.w) && sameValues(p.g, p.layer.g) {
 		return
 	}
 	copy(p.v, p.layer.conv.w)
 	copy(p.g, p.layer.g)
-	p.layer.lengths(p.length)
+	p.layer.norms(p.norm)
 	for i := 0; i < len(p.v); i += len(p.g) {
 		for o, g := range p.g {
-			p.conv.w[i+o] = T(over(float64(g), p.length[o]) * float64(p.v[i+o]))
+			p.conv.w[i+o] = T(divOrZero(float64(g), p.norm[o]) * float64(p.v[i+o]))
 		}
 	}
 }
 
-// same reports whether two slices hold the same numbers; a NaN is one.
-func same[T bijector.Float](a, b []T) bool {
+// sameValues reports whether two slices hold the same numbers; a NaN is one.
+func sameValues[T bijector.Float](a, b []T) bool {
 	for i, v := range a {
 		if v != b[i] && (v == v || b[i] == b[i]) {
 			return false
@@ -113,8 +113,8 @@ func same[T bijector.Float](a, b []T) bool {
 	return true
 }
 
-// over is a/b, and 0 for a b of 0.
-func over(a, b float64) float64 {
+// divOrZero is a/b, and 0 for a b of 0.
+func divOrZero(a, b float64) float64 {
 	if b == 0 {
 		return 0
 	}
@@ -122,8 +122,8 @@ func over(a, b float64) float64 {
 }
 
 // run is the convolution with the epilogue of the caller's choice.
-func (p *normedPass[T]) run(y, x bijector.Mat[T], e kernel.Epilogue[T], lo, hi int) {
-	p.update()
+func (p *weightNormPass[T]) run(y, x bijector.Mat[T], e kernel.Epilogue[T], lo, hi int) {
+	p.updateWeights()
 	p.runDown(y, x, e, lo, hi)
 }
 
@@ -134,7 +134,7 @@ func (p *normedPass[T]) run(y, x bijector.Mat[T], e kernel.Epilogue[T], lo, hi i
 //
 // for each output channel: u's own length cannot change (equation 3 of the
 // paper).
-func (p *normedPass[T]) addGradients(dy, x bijector.Mat[T]) {
+func (p *weightNormPass[T]) addGradients(dy, x bijector.Mat[T]) {
 	clear(p.dw)
 	p.accumulate(dy, x, bijector.Mat[T]{})
 	clear(p.dots)
@@ -145,18 +145,18 @@ func (p *normedPass[T]) addGradients(dy, x bijector.Mat[T]) {
 		}
 	}
 	for o, d := range p.dots {
-		p.dg[o] += T(over(d, p.length[o]))
-		p.dots[o] = over(d, p.length[o]*p.length[o])
+		p.dg[o] += T(divOrZero(d, p.norm[o]))
+		p.dots[o] = divOrZero(d, p.norm[o]*p.norm[o])
 	}
 	for i := 0; i < len(p.v); i += n {
 		for o, d := range p.dw[i:][:n] {
-			p.dv[i+o] += T(over(float64(p.g[o]), p.length[o]) * (float64(d) - p.dots[o]*float64(p.v[i+o])))
+			p.dv[i+o] += T(divOrZero(float64(p.g[o]), p.norm[o]) * (float64(d) - p.dots[o]*float64(p.v[i+o])))
 		}
 	}
 }
 
-// all are the gradients in the order of params.
-func (p *normedPass[T]) all() [][]T {
+// paramGrads are the gradients in the order of params.
+func (p *weightNormPass[T]) paramGrads() [][]T {
 	gs := [][]T{p.dv, p.dg}
 	if len(p.db) > 0 {
 		gs = append(gs, p.db)

@@ -54,9 +54,9 @@ func WriteSealed(w io.Writer, items []Item, metadata map[string]string) error {
 
 // Seal is the checksum of a file that is being read.
 type Seal struct {
-	data io.Reader
-	sum  hash.Hash
-	want string // in hexadecimal
+	data    io.Reader
+	sum     hash.Hash
+	wantHex string // in hexadecimal
 }
 
 // NewSeal reads the checksum that a header claims. r stands at the first
@@ -66,14 +66,14 @@ func NewSeal(h *Header, r io.Reader) (*Seal, error) {
 	digits, ok := strings.CutPrefix(value, sumPrefix)
 	at := strings.Index(h.Text, value)
 	if _, err := hex.DecodeString(digits); !ok || err != nil || len(digits) != sumDigits || at < 0 {
-		return nil, &FormatError{Field: keyChecksum, Reason: fmt.Sprintf("is %q, want %s and %d digits", clip(value), sumPrefix, sumDigits)}
+		return nil, &FormatError{Field: keyChecksum, Reason: fmt.Sprintf("is %q, want %s and %d digits", truncate(value), sumPrefix, sumDigits)}
 	}
 	at += len(sumPrefix)
 	sum := sha256.New()
 	hashText(sum, h.Text[:at])
 	hashText(sum, strings.Repeat("0", sumDigits))
 	hashText(sum, h.Text[at+sumDigits:])
-	return &Seal{data: io.TeeReader(r, sum), sum: sum, want: digits}, nil
+	return &Seal{data: io.TeeReader(r, sum), sum: sum, wantHex: digits}, nil
 }
 
 func (s *Seal) Read(p []byte) (int, error) { return s.data.Read(p) }
@@ -87,12 +87,12 @@ func (s *Seal) Close(met error) error {
 	}
 	got := hex.EncodeToString(s.sum.Sum(nil))
 	switch {
-	case got == s.want:
+	case got == s.wantHex:
 		return met
 	case met != nil:
 		return fmt.Errorf("the file is damaged: %w (%v)", ErrChecksum, met)
 	}
-	return fmt.Errorf("the file is damaged: its checksum is %s..., it should be %s...: %w", got[:12], s.want[:12], ErrChecksum)
+	return fmt.Errorf("the file is damaged: its checksum is %s..., it should be %s...: %w", got[:12], s.wantHex[:12], ErrChecksum)
 }
 
 // hashText writes text to a hash without a copy of the whole.

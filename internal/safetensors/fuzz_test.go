@@ -13,7 +13,7 @@ import (
 func FuzzReadHeader(f *testing.F) {
 	items, metadata := sample()
 	f.Add(encode(f, items, metadata))
-	f.Add(file(`{`+one+`}  `, 8))
+	f.Add(file(`{`+validEntry+`}  `, 8))
 	for _, raw := range corpus.Files(f) {
 		f.Add(raw)
 	}

@@ -19,8 +19,8 @@ const (
 	// maxMetadata bounds the entries of the metadata, which need far more
 	// memory than the few bytes each takes in a file.
 	maxMetadata = 4096
-	// minEntry is fewer bytes than any tensor's entry in a header has.
-	minEntry = 48
+	// minEntryBytes is fewer bytes than any tensor's entry in a header has.
+	minEntryBytes = 48
 	// metadataKey is the one name in a header that is no tensor's.
 	metadataKey = "__metadata__"
 )
@@ -55,7 +55,7 @@ func ReadHeader(r io.Reader, size int64, more ...DType) (*Header, error) {
 		text.Write(buf[:k])
 		left -= k
 	}
-	return parseHeader(text.String(), size-8-int64(n), append(ours[:len(ours):len(ours)], more...))
+	return parseHeader(text.String(), size-8-int64(n), append(defaultDTypes[:len(defaultDTypes):len(defaultDTypes)], more...))
 }
 
 // readFull fills buf, and calls a file that ends early ill-formed.
@@ -80,12 +80,12 @@ func parseHeader(text string, dataSize int64, types []DType) (*Header, error) {
 		Text:     text,
 		DataSize: dataSize,
 		// Each entry has the key once, unescaped: the list never grows.
-		Tensors: make([]Tensor, 0, min(strings.Count(text, `"dtype"`), len(text)/minEntry)),
+		Tensors: make([]Tensor, 0, min(strings.Count(text, `"dtype"`), len(text)/minEntryBytes)),
 	}
 	p := &parser{s: text, types: types}
 	metadata := false
 	err := p.object(func() error {
-		name, err := p.text()
+		name, err := p.stringValue()
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (p *parser) tensor(name string) (Tensor, error) {
 	var elements, begin, end int64
 	field := "header"
 	err := p.object(func() error {
-		key, err := p.plain()
+		key, err := p.unescapedString()
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (p *parser) tensor(name string) (Tensor, error) {
 			field, seen, offsets = key, offsets, true
 			begin, end, err = p.offsets()
 		default:
-			return p.fail(fmt.Sprintf("a tensor has no field %q", clip(key)))
+			return p.fail(fmt.Sprintf("a tensor has no field %q", truncate(key)))
 		}
 		if seen {
 			return p.fail(fmt.Sprintf("%q occurs twice", key))
@@ -211,7 +211,7 @@ func (p *parser) tensor(name string) (Tensor, error) {
 }
 
 func (p *parser) dtype() (DType, error) {
-	name, err := p.plain()
+	name, err := p.unescapedString()
 	if err != nil {
 		return 0, err
 	}
@@ -229,7 +229,7 @@ func (p *parser) dtype() (DType, error) {
 		}
 		want += d.String()
 	}
-	return 0, p.fail(fmt.Sprintf("is %q, want %s", clip(name), want))
+	return 0, p.fail(fmt.Sprintf("is %q, want %s", truncate(name), want))
 }
 
 // shape returns the text between the brackets and the product of the sizes.
@@ -293,12 +293,12 @@ func (p *parser) metadata() ([]Pair, error) {
 	var all []Pair
 	seen := map[string]bool{}
 	err := p.object(func() error {
-		key, err := p.text()
+		key, err := p.stringValue()
 		if err != nil {
 			return err
 		}
 		if seen[key] {
-			return p.fail(fmt.Sprintf("key %q occurs twice", clip(key)))
+			return p.fail(fmt.Sprintf("key %q occurs twice", truncate(key)))
 		}
 		if len(all) == maxMetadata {
 			return p.fail(fmt.Sprintf("has more than %d entries", maxMetadata))
@@ -307,7 +307,7 @@ func (p *parser) metadata() ([]Pair, error) {
 		if err := p.expect(':'); err != nil {
 			return err
 		}
-		value, err := p.text()
+		value, err := p.stringValue()
 		if err != nil {
 			return err
 		}
@@ -320,8 +320,8 @@ func (p *parser) metadata() ([]Pair, error) {
 	return all, err
 }
 
-// clip shortens text that a file put into an error.
-func clip(s string) string {
+// truncate shortens text that a file put into an error.
+func truncate(s string) string {
 	if len(s) > 80 {
 		return s[:80] + "..."
 	}

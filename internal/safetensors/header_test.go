@@ -12,8 +12,8 @@ import (
 	"github.com/bijou-flow/bijou/internal/corpus"
 )
 
-// one is a valid entry of 8 bytes of data.
-const one = `"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
+// validEntry is a valid entry of 8 bytes of data.
+const validEntry = `"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
 
 func TestHostileHeaders(t *testing.T) {
 	with := func(dtype, shape, offsets string) string {
@@ -29,28 +29,28 @@ func TestHostileHeaders(t *testing.T) {
 		says          string
 	}{
 		{"empty header", ``, 0, "", "header", "begin with {"},
-		{"leading space", ` {` + one + `}`, 8, "", "header", "begin with {"},
+		{"leading space", ` {` + validEntry + `}`, 8, "", "header", "begin with {"},
 		{"an array", `[]`, 0, "", "header", "begin with {"},
 		{"byte order mark", "\ufeff{}", 0, "", "header", "begin with {"},
-		{"no closing brace", `{` + one, 8, "", "header", "ends"},
-		{"a comma too many", `{` + one + `,}`, 8, "", "header", "found '}'"},
-		{"no comma", `{` + one + ` "b":{}}`, 8, "", "header", "want ','"},
+		{"no closing brace", `{` + validEntry, 8, "", "header", "ends"},
+		{"a comma too many", `{` + validEntry + `,}`, 8, "", "header", "found '}'"},
+		{"no comma", `{` + validEntry + ` "b":{}}`, 8, "", "header", "want ','"},
 		{"no colon", `{"a"{}}`, 8, "", "header", "want ':'"},
-		{"text after the end", `{` + one + `} x`, 8, "", "header", "after the closing brace"},
-		{"a second object", `{` + one + `}{}`, 8, "", "header", "after the closing brace"},
-		{"a newline after the end", `{` + one + "}\n", 8, "", "header", "after the closing brace"},
-		{"a NUL after the end", `{` + one + "}\x00", 8, "", "header", "after the closing brace"},
-		{"invalid UTF-8", "{\"\xff\":" + one[4:] + "}", 8, "", "header", "UTF-8"},
-		{"overlong UTF-8", "{\"\xc0\x80\":" + one[4:] + "}", 8, "", "header", "UTF-8"},
-		{"control character", "{\"\x01\":" + one[4:] + "}", 8, "", "header", "control character"},
-		{"half a surrogate pair", `{"\ud83d":` + one[4:] + `}`, 8, "", "header", "surrogate"},
-		{"reversed surrogates", `{"\ude00\ud83d":` + one[4:] + `}`, 8, "", "header", "surrogate"},
-		{"unknown escape", `{"\x":` + one[4:] + `}`, 8, "", "header", "escape"},
-		{"short escape", `{"\u12":` + one[4:] + `}`, 8, "", "header", "escape"},
+		{"text after the end", `{` + validEntry + `} x`, 8, "", "header", "after the closing brace"},
+		{"a second object", `{` + validEntry + `}{}`, 8, "", "header", "after the closing brace"},
+		{"a newline after the end", `{` + validEntry + "}\n", 8, "", "header", "after the closing brace"},
+		{"a NUL after the end", `{` + validEntry + "}\x00", 8, "", "header", "after the closing brace"},
+		{"invalid UTF-8", "{\"\xff\":" + validEntry[4:] + "}", 8, "", "header", "UTF-8"},
+		{"overlong UTF-8", "{\"\xc0\x80\":" + validEntry[4:] + "}", 8, "", "header", "UTF-8"},
+		{"control character", "{\"\x01\":" + validEntry[4:] + "}", 8, "", "header", "control character"},
+		{"half a surrogate pair", `{"\ud83d":` + validEntry[4:] + `}`, 8, "", "header", "surrogate"},
+		{"reversed surrogates", `{"\ude00\ud83d":` + validEntry[4:] + `}`, 8, "", "header", "surrogate"},
+		{"unknown escape", `{"\x":` + validEntry[4:] + `}`, 8, "", "header", "escape"},
+		{"short escape", `{"\u12":` + validEntry[4:] + `}`, 8, "", "header", "escape"},
 		{"string without end", `{"a`, 0, "", "header", "without an end"},
 		{"escaped end", `{"a\"`, 0, "", "header", "without an end"},
-		{"name twice", `{` + one + `,` + one + `}`, 8, "a", "name", "twice"},
-		{"name twice, one escaped", `{` + one + `,"\u0061"` + one[3:] + `}`, 8, "a", "name", "twice"},
+		{"name twice", `{` + validEntry + `,` + validEntry + `}`, 8, "a", "name", "twice"},
+		{"name twice, one escaped", `{` + validEntry + `,"\u0061"` + validEntry[3:] + `}`, 8, "a", "name", "twice"},
 		{"tensor is null", `{"a":null}`, 0, "a", "header", "want '{'"},
 		{"tensor is a list", `{"a":[]}`, 0, "a", "header", "want '{'"},
 		{"nesting bomb", `{"a":` + strings.Repeat(`{"a":`, 1<<16), 0, "a", "header", "no field"},
@@ -90,15 +90,15 @@ func TestHostileHeaders(t *testing.T) {
 		{"three offsets", with(`"F32"`, `[2]`, `[0,8,8]`), 8, "a", "data_offsets", "more than two"},
 		{"offsets out of range", with(`"F32"`, `[4]`, `[0,16]`), 8, "a", "data_offsets", "after the file's 8 bytes"},
 		{"offsets far out of range", with(`"F32"`, `[2]`, `[9223372036854775799,9223372036854775807]`), 8, "a", "data_offsets", "after the file's"},
-		{"data missing", `{` + one + `}`, 7, "a", "data_offsets", "after the file's 7 bytes"},
-		{"trailing data", `{` + one + `}`, 9, "", "data", "tensors take 8"},
+		{"data missing", `{` + validEntry + `}`, 7, "a", "data_offsets", "after the file's 7 bytes"},
+		{"trailing data", `{` + validEntry + `}`, 9, "", "data", "tensors take 8"},
 		{"data of no tensor", `{}`, 1, "", "data", "tensors take 0"},
 		{"same place twice", two(`[0,8]`, `[0,8]`), 8, "b", "data_offsets", "overlap"},
 		{"overlap", two(`[0,8]`, `[4,12]`), 12, "b", "data_offsets", "overlap"},
 		{"overlap, later first", two(`[4,12]`, `[0,8]`), 12, "a", "data_offsets", "overlap"},
 		{"gap between", two(`[0,8]`, `[12,20]`), 20, "b", "data_offsets", "gap after 8"},
 		{"gap before", two(`[4,12]`, `[12,20]`), 20, "a", "data_offsets", "gap after 0"},
-		{"empty tensor within another", `{` + one + `,"b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}}`, 8, "b", "data_offsets", "overlap"},
+		{"empty tensor within another", `{` + validEntry + `,"b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}}`, 8, "b", "data_offsets", "overlap"},
 		{"metadata is a string", `{"__metadata__":"x"}`, 0, "", "__metadata__", "want '{'"},
 		{"metadata value is a number", `{"__metadata__":{"x":1}}`, 0, "", "__metadata__", "want '\"'"},
 		{"metadata value is null", `{"__metadata__":{"x":null}}`, 0, "", "__metadata__", "want '\"'"},
@@ -155,7 +155,7 @@ func TestHeaderLength(t *testing.T) {
 		}
 	}
 	// The size is the caller's word; a reader that ends before is no panic.
-	raw := file(`{`+one+`}`, 8)
+	raw := file(`{`+validEntry+`}`, 8)
 	for n := range raw {
 		h, err := ReadHeader(bytes.NewReader(raw[:n]), int64(len(raw)))
 		if err == nil {
@@ -176,9 +176,9 @@ func TestValidHeaders(t *testing.T) {
 		{"spaces at the end", `{}      `, 0, 0},
 		{"space between tokens", "{ \"a\" :\t{ \"data_offsets\" : [ 0 , 8 ] ,\n\"shape\":[ 2 , 1 ],\r\"dtype\":\"F32\" } }", 8, 1},
 		{"file order differs from name order", `{"b":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"a":{"dtype":"F64","shape":[],"data_offsets":[8,16]}}`, 16, 2},
-		{"empty tensors", `{` + one + `,"e":{"dtype":"F32","shape":[0,7],"data_offsets":[0,0]},"f":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}`, 8, 3},
-		{"metadata last, name empty", `{"":` + one[4:] + `,"__metadata__":{"":""}}`, 8, 1},
-		{"escapes", `{"\ud83d\ude00\u00e4\"\/\b\f\n\r\t\\":` + one[4:] + `}`, 8, 1},
+		{"empty tensors", `{` + validEntry + `,"e":{"dtype":"F32","shape":[0,7],"data_offsets":[0,0]},"f":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}`, 8, 3},
+		{"metadata last, name empty", `{"":` + validEntry[4:] + `,"__metadata__":{"":""}}`, 8, 1},
+		{"escapes", `{"\ud83d\ude00\u00e4\"\/\b\f\n\r\t\\":` + validEntry[4:] + `}`, 8, 1},
 	} {
 		raw := file(c.header, c.data)
 		h, err := ReadHeader(bytes.NewReader(raw), int64(len(raw)))

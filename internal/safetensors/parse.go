@@ -49,13 +49,13 @@ func (p *parser) expect(c byte) error {
 
 // object calls member at each key.
 func (p *parser) object(member func() error) error {
-	return p.list('{', '}', func(int) error { return member() })
+	return p.sequence('{', '}', func(int) error { return member() })
 }
 
 // array calls element at each value.
-func (p *parser) array(element func(i int) error) error { return p.list('[', ']', element) }
+func (p *parser) array(element func(i int) error) error { return p.sequence('[', ']', element) }
 
-func (p *parser) list(open, end byte, each func(i int) error) error {
+func (p *parser) sequence(open, end byte, each func(i int) error) error {
 	if err := p.expect(open); err != nil {
 		return err
 	}
@@ -102,26 +102,26 @@ func (p *parser) integer() (int64, error) {
 	return v, nil
 }
 
-// plain reads a string without escapes, as the format's own words are.
-func (p *parser) plain() (string, error) {
-	raw, escaped, err := p.raw()
+// unescapedString reads a string without escapes, as the format's own words are.
+func (p *parser) unescapedString() (string, error) {
+	raw, escaped, err := p.rawString()
 	if err == nil && escaped {
 		err = p.fail("an escape in a field's name or a dtype")
 	}
 	return raw, err
 }
 
-// text reads a string.
-func (p *parser) text() (string, error) {
-	raw, escaped, err := p.raw()
+// stringValue reads a string.
+func (p *parser) stringValue() (string, error) {
+	raw, escaped, err := p.rawString()
 	if err != nil || !escaped {
 		return raw, err
 	}
 	return p.unescape(raw)
 }
 
-// raw reads up to the closing quote.
-func (p *parser) raw() (s string, escaped bool, err error) {
+// rawString reads up to the closing quote.
+func (p *parser) rawString() (s string, escaped bool, err error) {
 	if err := p.expect('"'); err != nil {
 		return "", false, err
 	}

@@ -55,8 +55,8 @@ const (
 
 var dtypeNames = [...]string{F32: "F32", F64: "F64", I64: "I64", Bool: "BOOL"}
 
-// ours are the types that are read unless a caller names more.
-var ours = []DType{F32, F64, I64}
+// defaultDTypes are the types that are read unless a caller names more.
+var defaultDTypes = []DType{F32, F64, I64}
 
 // String is the format's name of the type.
 func (d DType) String() string {

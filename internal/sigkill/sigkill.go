@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	argument = "BIJOU_KILLED" // in the environment of a process to be killed
-	kills    = "BIJOU_KILLS"
+	argEnv   = "BIJOU_KILLED" // in the environment of a process to be killed
+	killsEnv = "BIJOU_KILLS"
 )
 
 // Kills is how many a test is to make: few, unless the environment asks for
 // more.
 func Kills(few int) int {
-	if n, err := strconv.Atoi(os.Getenv(kills)); err == nil && n > 0 {
+	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil && n > 0 {
 		return n
 	}
 	return few
 }
 
 // Victim returns what Start was given, in a process that it started.
-func Victim() (arg string, ok bool) { return os.LookupEnv(argument) }
+func Victim() (arg string, ok bool) { return os.LookupEnv(argEnv) }
 
 // Ready tells Start that the work has begun.
 func Ready() { os.Stdout.WriteString("\nready\n") }
@@ -48,7 +48,7 @@ type Process struct {
 func Start(t testing.TB, test, arg string, env ...string) *Process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.count=1")
-	cmd.Env = append(append(os.Environ(), argument+"="+arg), env...)
+	cmd.Env = append(append(os.Environ(), argEnv+"="+arg), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {

@@ -43,9 +43,9 @@ type DemoOptions struct {
 // sees the kept features alone, and computes s and t of the moved ones.
 func Demo[T bijector.Float](s *State, o DemoOptions) (*flow.Flow[T], error) {
 	r := newReader[T](s)
-	dim, context := r.length("flows.0.mask", "flows.0.p", "flows.0.log_gamma"), anySize
+	dim, context := r.lastAxisLen("flows.0.mask", "flows.0.p", "flows.0.log_gamma"), anySize
 	var layers []bijector.Layer[T]
-	for k := 0; k == 0 || r.under(fmt.Sprintf("flows.%d.", k)); k++ {
+	for k := 0; k == 0 || r.hasPrefix(fmt.Sprintf("flows.%d.", k)); k++ {
 		at := fmt.Sprintf("flows.%d.", k)
 		var l bijector.Layer[T]
 		var err error
@@ -76,15 +76,15 @@ func Demo[T bijector.Float](s *State, o DemoOptions) (*flow.Flow[T], error) {
 		}
 		for i, v := range deviation {
 			if !(v > 0) {
-				return nil, r.fault("prior_var", bijector.ErrSpec, "value %d is %v, want a deviation above 0", i, v)
+				return nil, r.errorf("prior_var", bijector.ErrSpec, "value %d is %v, want a deviation above 0", i, v)
 			}
 		}
 	}
-	base, err := normal[T](dim, mean, deviation)
+	base, err := newNormal[T](dim, mean, deviation)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(r, layers, base)
+	return newFlow(r, layers, base)
 }
 
 // demoCoupling also returns the number of context features, which the first
@@ -99,44 +99,44 @@ func demoCoupling[T bijector.Float](r *reader, at string, d, context int, activa
 	if err != nil {
 		return nil, 0, err
 	}
-	if r.under(at + "t.") {
+	if r.hasPrefix(at + "t.") {
 		if net, err = r.withShifts(net, at+"t.", d); err != nil {
 			return nil, 0, err
 		}
 	}
 	first, last := net[0], net[len(net)-1]
 	if c = first.in - d; c < 0 || context != anySize && c != context {
-		return nil, 0, r.width(first, "context and %d features as inputs, as in every coupling", d)
+		return nil, 0, r.widthError(first, "context and %d features as inputs, as in every coupling", d)
 	}
 	if last.out != 2*d {
-		return nil, 0, r.width(last, "%d outputs, s and t of %d features", 2*d, d)
+		return nil, 0, r.widthError(last, "%d outputs, s and t of %d features", 2*d, d)
 	}
-	columns, rows := span(0, c), moved
+	columns, rows := intRange(0, c), moved
 	for _, k := range kept {
 		columns = append(columns, c+k)
 	}
 	for _, k := range moved {
 		rows = append(rows, d+k)
 	}
-	reorder(net, columns, rows)
+	reorderNet(net, columns, rows)
 	l, err = coupling.NewAffineWith(coupling.AffineSpec{
 		Dim: d, ContextDim: c, Mask: maskOf(d, kept), Scale: "tanh",
-	}, mlp[T](net, activation))
+	}, mlpFrom[T](net, activation))
 	return l, c, err
 }
 
 // withShifts is the network of s with that of t, "t.0" and so on, beside it.
-func (r *reader) withShifts(s []layer, at string, d int) ([]layer, error) {
+func (r *reader) withShifts(s []linearLayer, at string, d int) ([]linearLayer, error) {
 	t, err := r.perceptron(at, true)
 	if err != nil {
 		return nil, err
 	}
 	if len(t) != len(s) || t[0].in != s[0].in {
-		return nil, r.width(t[0], "a network of %d layers and %d inputs, as that of s", len(s), s[0].in)
+		return nil, r.widthError(t[0], "a network of %d layers and %d inputs, as that of s", len(s), s[0].in)
 	}
-	for _, l := range []layer{s[len(s)-1], t[len(t)-1]} {
+	for _, l := range []linearLayer{s[len(s)-1], t[len(t)-1]} {
 		if l.out != d {
-			return nil, r.width(l, "%d outputs, where s and t have networks of their own", d)
+			return nil, r.widthError(l, "%d outputs, where s and t have networks of their own", d)
 		}
 	}
 	return beside(s, t), nil

@@ -39,7 +39,7 @@ func DemoAutoencoder[T bijector.Float](s *State, o DemoAutoencoderOptions) (*aut
 	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
-	for i, p := range demoParts(spec) {
+	for i, p := range demoMappings(spec) {
 		v, err := r.floats(p.name, p.shape...)
 		if err != nil {
 			return nil, err
@@ -49,10 +49,10 @@ func DemoAutoencoder[T bijector.Float](s *State, o DemoAutoencoderOptions) (*aut
 			data[j] = T(v[p.source(j)])
 		}
 	}
-	if err := r.done(); err != nil {
+	if err := r.checkAllTaken(); err != nil {
 		return nil, err
 	}
-	a.Changed()
+	a.Invalidate()
 	return a, nil
 }
 
@@ -90,9 +90,9 @@ func demoAutoencoderItems[T bijector.Float](a *autoencoder.Autoencoder[T]) ([]sa
 	}
 	state := s
 	state.DecoderBias = true
-	params, own := a.Params(), demoParts(s)
+	params, own := a.Params(), demoMappings(s)
 	var items []safetensors.Item
-	for _, p := range demoParts(state) {
+	for _, p := range demoMappings(state) {
 		n := 1
 		for _, axis := range p.shape {
 			n *= axis
@@ -138,7 +138,7 @@ func demoConvSpec(r *reader, height int) (s autoencoder.ConvSpec, err error) {
 		w = pixels / h
 	}
 	if height%4 != 0 || h*w*conv2[0] != linear1[1] || height == 0 && h != w {
-		return s, r.fault("linear1.weight", bijector.ErrShape, "%v, want inputs of %d channels of a quarter of the images (height %d)", linear1[:2], conv2[0], height)
+		return s, r.errorf("linear1.weight", bijector.ErrShape, "%v, want inputs of %d channels of a quarter of the images (height %d)", linear1[:2], conv2[0], height)
 	}
 	s.Height, s.Width = 4*h, 4*w
 	return s, checkEmbedding(s)
@@ -153,42 +153,42 @@ func checkEmbedding(s autoencoder.ConvSpec) error {
 	return nil
 }
 
-// part is a tensor of the demo's state and where it goes: value j of the
+// tensorMapping is a tensor of the demo's state and where it goes: value j of the
 // parameter is value source(j) of the tensor.
-type part struct {
+type tensorMapping struct {
 	name   string
 	shape  []int
 	source func(j int) int
 }
 
-// demoParts are those of an autoencoder's parameters, in their order.
-func demoParts(s autoencoder.ConvSpec) []part {
+// demoMappings are those of an autoencoder's parameters, in their order.
+func demoMappings(s autoencoder.ConvSpec) []tensorMapping {
 	a, b, e := s.Channels[0], s.Channels[1], s.Embedding
 	pixels := (s.Height / 4) * (s.Width / 4)
 	// feature is where an image has its value j of the order (pixel, channel).
 	feature := func(j int) int { return j%b*pixels + j/b }
-	var parts []part
+	var parts []tensorMapping
 	conv := func(name string, rows, columns, out int, bias bool) {
-		parts = append(parts, part{name + ".weight", []int{rows, columns, 3, 3}, kernelSource(rows, columns)})
+		parts = append(parts, tensorMapping{name + ".weight", []int{rows, columns, 3, 3}, kernelSource(rows, columns)})
 		if bias {
-			parts = append(parts, part{name + ".bias", []int{out}, same})
+			parts = append(parts, tensorMapping{name + ".bias", []int{out}, identityIndex})
 		}
 	}
 	conv("conv1", a, s.InChannels, a, s.Bias || s.EncoderBias)
 	conv("conv2", b, a, b, s.Bias || s.EncoderBias)
 	parts = append(
 		parts,
-		part{"linear1.weight", []int{e, b * pixels}, func(j int) int { return j%e*b*pixels + feature(j/e) }},
-		part{"linear1.bias", []int{e}, same},
-		part{"linear2.weight", []int{b * pixels, e}, func(j int) int { return feature(j/e)*e + j%e }},
-		part{"linear2.bias", []int{b * pixels}, feature},
+		tensorMapping{"linear1.weight", []int{e, b * pixels}, func(j int) int { return j%e*b*pixels + feature(j/e) }},
+		tensorMapping{"linear1.bias", []int{e}, identityIndex},
+		tensorMapping{"linear2.weight", []int{b * pixels, e}, func(j int) int { return feature(j/e)*e + j%e }},
+		tensorMapping{"linear2.bias", []int{b * pixels}, feature},
 	)
 	conv("convt1", b, a, a, s.Bias || s.DecoderBias)
 	conv("convt2", a, s.InChannels, s.InChannels, s.Bias || s.DecoderBias)
 	return parts
 }
 
-func same(j int) int { return j }
+func identityIndex(j int) int { return j }
 
 // taps is the order of a kernel's places, row and column, in NewConv's weights.
 var taps = [9]int{0, 2, 6, 8, 1, 7, 3, 5, 4}

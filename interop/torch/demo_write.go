@@ -87,7 +87,7 @@ func demoItems[T bijector.Float](flow *flow.Flow[T]) ([]safetensors.Item, error)
 			return nil, fmt.Errorf("torch: layer %d is a %T: %w", i, l, err)
 		}
 	}
-	if o.k == 0 || o.k%3 != 0 {
+	if o.flows == 0 || o.flows%3 != 0 {
 		return nil, fmt.Errorf("torch: the chain of %d layers does not end with batch norm after a coupling: %w", len(chain.Members()), bijector.ErrSpec)
 	}
 	if err := o.prior(flow.Base()); err != nil {
@@ -100,25 +100,25 @@ func demoItems[T bijector.Float](flow *flow.Flow[T]) ([]safetensors.Item, error)
 // batch norm in turns.
 type demoWriter[T bijector.Float] struct {
 	dim   int
-	k     int // flows so far
+	flows int // flows so far
 	items []safetensors.Item
 }
 
-// expect refuses a flow that is not the turn's.
-func (o *demoWriter[T]) expect(turn int) error {
-	if o.k%3 != turn {
+// expectStage refuses a flow that is not the turn's.
+func (o *demoWriter[T]) expectStage(turn int) error {
+	if o.flows%3 != turn {
 		names := [...]string{"a coupling", "a permutation", "batch norm"}
-		return fmt.Errorf("the next of the demo's flows is %s: %w", names[o.k%3], bijector.ErrSpec)
+		return fmt.Errorf("the next of the demo's flows is %s: %w", names[o.flows%3], bijector.ErrSpec)
 	}
 	return nil
 }
 
 func (o *demoWriter[T]) add(name string, data any, shape ...int) {
-	o.items = append(o.items, safetensors.Item{Name: fmt.Sprintf("flows.%d.%s", o.k, name), Shape: shape, Data: data})
+	o.items = append(o.items, safetensors.Item{Name: fmt.Sprintf("flows.%d.%s", o.flows, name), Shape: shape, Data: data})
 }
 
 func (o *demoWriter[T]) coupling(c *coupling.Affine[T]) error {
-	if err := o.expect(0); err != nil {
+	if err := o.expectStage(0); err != nil {
 		return err
 	}
 	s := c.Spec().(coupling.AffineSpec)
@@ -139,7 +139,7 @@ func (o *demoWriter[T]) coupling(c *coupling.Affine[T]) error {
 	}
 	o.add("mask", mask, o.dim)
 	kept, moved := split(keep)
-	columns := span(0, s.ContextDim)
+	columns := intRange(0, s.ContextDim)
 	for _, k := range kept {
 		columns = append(columns, s.ContextDim+k)
 	}
@@ -151,7 +151,7 @@ func (o *demoWriter[T]) coupling(c *coupling.Affine[T]) error {
 	for i := 0; i < len(params); i += 2 {
 		w, b := params[i].Data, params[i+1].Data
 		in, out := params[i].Shape[1], params[i].Shape[0]
-		from, to := span(0, in), span(0, out)
+		from, to := intRange(0, in), intRange(0, out)
 		if i == 0 {
 			in, from = s.ContextDim+o.dim, columns
 		}
@@ -168,12 +168,12 @@ func (o *demoWriter[T]) coupling(c *coupling.Affine[T]) error {
 		o.add(fmt.Sprintf("s.%d.weight", i), wide, out, in)
 		o.add(fmt.Sprintf("s.%d.bias", i), bias, out)
 	}
-	o.k++
+	o.flows++
 	return nil
 }
 
 func (o *demoWriter[T]) permutation(p []int64) error {
-	if err := o.expect(1); err != nil {
+	if err := o.expectStage(1); err != nil {
 		return err
 	}
 	inverse := make([]int64, len(p))
@@ -182,12 +182,12 @@ func (o *demoWriter[T]) permutation(p []int64) error {
 	}
 	o.add("p", p, o.dim)
 	o.add("invp", inverse, o.dim)
-	o.k++
+	o.flows++
 	return nil
 }
 
 func (o *demoWriter[T]) batchNorm(b *bijector.BatchNorm[T]) error {
-	if o.k%3 == 1 { // no permutation: the identity
+	if o.flows%3 == 1 { // no permutation: the identity
 		p := make([]int64, o.dim)
 		for i := range p {
 			p[i] = int64(i)
@@ -196,7 +196,7 @@ func (o *demoWriter[T]) batchNorm(b *bijector.BatchNorm[T]) error {
 			return err
 		}
 	}
-	if err := o.expect(2); err != nil {
+	if err := o.expectStage(2); err != nil {
 		return err
 	}
 	if eps := b.Spec().(bijector.BatchNormSpec).Eps; eps != 0 && eps != 1e-5 {
@@ -207,7 +207,7 @@ func (o *demoWriter[T]) batchNorm(b *bijector.BatchNorm[T]) error {
 	o.add("beta", params[1].Data, o.dim)
 	o.add("running_mean", narrow[T](buffers[0].Data.([]float64)), o.dim)
 	o.add("running_var", narrow[T](buffers[1].Data.([]float64)), o.dim)
-	o.k++
+	o.flows++
 	return nil
 }
 

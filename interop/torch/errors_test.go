@@ -62,8 +62,8 @@ func stateOf(t testing.TB, items []safetensors.Item) *torch.State {
 	return must(torch.Read(bytes.NewReader(b.Bytes()), int64(b.Len())))
 }
 
-// attempt is the error of the source's mapping to float32.
-func attempt(p parity, s *torch.State) (err error) {
+// mapError is the error of the source's mapping to float32.
+func mapError(p parity, s *torch.State) (err error) {
 	switch p.Source {
 	case "demo":
 		_, err = torch.Demo[float32](s, torch.DemoOptions{})
@@ -84,12 +84,12 @@ func attempt(p parity, s *torch.State) (err error) {
 func TestEveryTensorMatters(t *testing.T) {
 	for _, file := range must(filepath.Glob("testdata/*.safetensors")) {
 		p := readParity(t, strings.TrimSuffix(file, "safetensors")+"json")
-		if err := attempt(p, stateOf(t, itemsOf(t, file))); err != nil {
+		if err := mapError(p, stateOf(t, itemsOf(t, file))); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 		check := func(what string, items []safetensors.Item, name string, sentinel error) {
 			t.Helper()
-			err := attempt(p, stateOf(t, items))
+			err := mapError(p, stateOf(t, items))
 			var e *torch.TensorError
 			if !errors.As(err, &e) || sentinel != nil && !errors.Is(err, sentinel) || name != "" && (e.Tensor != name || !strings.Contains(err.Error(), name)) {
 				t.Errorf("%s: %s: %v, want %v of %q", file, what, err, sentinel, name)
@@ -189,7 +189,7 @@ func TestFaults(t *testing.T) {
 			}
 		}
 		p := readParity(t, "testdata/"+c.file+".json")
-		err := attempt(p, stateOf(t, items))
+		err := mapError(p, stateOf(t, items))
 		var e *torch.TensorError
 		if !found || !errors.As(err, &e) || e.Tensor != c.tensor || !errors.Is(err, c.want) {
 			t.Errorf("%s, %s: %v, want %v", c.file, c.tensor, err, c.want)
@@ -273,7 +273,7 @@ func TestOptions(t *testing.T) {
 	for flows, same := range map[int]bool{5: false, 6: true} {
 		f := must(torch.NormFlows[float64](open("normflows"), torch.NormFlowsOptions{Flows: flows}))
 		x := input[float64](readParity(t, "testdata/normflows.json"), "x")
-		if (worst(t, wide[float64](must(f.Forward(x))), wide[float64](must(inferred.Forward(x)))) == 0) != same {
+		if (maxError(t, float64s[float64](must(f.Forward(x))), float64s[float64](must(inferred.Forward(x)))) == 0) != same {
 			t.Errorf("%d flows: equal to what is inferred is %v, want %v", flows, !same, same)
 		}
 	}

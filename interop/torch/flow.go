@@ -11,16 +11,16 @@ import (
 	"github.com/bijou-flow/bijou/flow"
 )
 
-// assemble makes a flow of the layers, once every tensor is accounted for.
-func assemble[T bijector.Float](r *reader, layers []bijector.Layer[T], base distribution.Base[T]) (*flow.Flow[T], error) {
-	if err := r.done(); err != nil {
+// newFlow makes a flow of the layers, once every tensor is accounted for.
+func newFlow[T bijector.Float](r *reader, layers []bijector.Layer[T], base distribution.Base[T]) (*flow.Flow[T], error) {
+	if err := r.checkAllTaken(); err != nil {
 		return nil, err
 	}
 	chain, err := bijector.NewChain(layers...)
 	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
-	chain.Changed()
+	chain.Invalidate()
 	if err := chain.Validate(); err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
@@ -34,14 +34,14 @@ func assemble[T bijector.Float](r *reader, layers []bijector.Layer[T], base dist
 	return f, nil
 }
 
-// normal is the base distribution with the given means and deviations, each nil
+// newNormal is the base distribution with the given means and deviations, each nil
 // for the standard normal's.
-func normal[T bijector.Float](dim int, loc, scale []float64) (distribution.Base[T], error) {
+func newNormal[T bijector.Float](dim int, loc, scale []float64) (distribution.Base[T], error) {
 	s := distribution.NormalSpec{Dim: dim}
-	if !constant(loc, 0) {
+	if !allEqual(loc, 0) {
 		s.Loc = loc
 	}
-	if !constant(scale, 1) {
+	if !allEqual(scale, 1) {
 		s.Scale = scale
 	}
 	base, err := distribution.NewNormal[T](s)
@@ -51,7 +51,7 @@ func normal[T bijector.Float](dim int, loc, scale []float64) (distribution.Base[
 	return base, nil
 }
 
-func constant(v []float64, c float64) bool {
+func allEqual(v []float64, c float64) bool {
 	for _, x := range v {
 		if x != c {
 			return false
@@ -83,7 +83,7 @@ func (r *reader) variance(name string, n int) ([]float64, error) {
 	v, err := r.floats(name, n)
 	for i, x := range v {
 		if x < 0 {
-			return nil, r.fault(name, bijector.ErrSpec, "value %d is %v, want no negative variance", i, x)
+			return nil, r.errorf(name, bijector.ErrSpec, "value %d is %v, want no negative variance", i, x)
 		}
 	}
 	return v, err
@@ -98,8 +98,8 @@ func permute[T bijector.Float](p []int) (bijector.Layer[T], error) {
 	return l, nil
 }
 
-// largest is the limit of T's numbers.
-func largest[T bijector.Float]() float64 {
+// maxFloat is the limit of T's numbers.
+func maxFloat[T bijector.Float]() float64 {
 	if _, ok := any(*new(T)).(float32); ok {
 		return math.MaxFloat32
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/bijou-flow/bijou/coupling"
 )
 
-// layer is an affine map, y = W x + b.
-type layer struct {
+// linearLayer is an affine map, y = W x + b.
+type linearLayer struct {
 	name    string // of its weight, for errors
 	in, out int
 	w       []float64 // (out, in)
@@ -21,8 +21,8 @@ type layer struct {
 
 // linear takes the weight and bias of a torch.nn.Linear; without a bias, that
 // is zero. A width of anySize is whatever the weight has.
-func (r *reader) linear(name string, in, out int, bias bool) (layer, error) {
-	l := layer{name: name + ".weight"}
+func (r *reader) linear(name string, in, out int, bias bool) (linearLayer, error) {
+	l := linearLayer{name: name + ".weight"}
 	var err error
 	if l.w, err = r.floats(l.name, out, in); err != nil {
 		return l, err
@@ -39,8 +39,8 @@ func (r *reader) linear(name string, in, out int, bias bool) (layer, error) {
 
 // perceptron takes the linear layers prefix + "0", "2", "4" and so on, between
 // which a torch.nn.Sequential has its activations. All have a bias or none has.
-func (r *reader) perceptron(prefix string, bias bool) ([]layer, error) {
-	var net []layer
+func (r *reader) perceptron(prefix string, bias bool) ([]linearLayer, error) {
+	var net []linearLayer
 	in := anySize
 	for i := 0; i == 0 || r.has(fmt.Sprintf("%s%d.weight", prefix, i)); i += 2 {
 		l, err := r.linear(fmt.Sprint(prefix, i), in, anySize, bias)
@@ -52,14 +52,14 @@ func (r *reader) perceptron(prefix string, bias bool) ([]layer, error) {
 	return net, nil
 }
 
-// width is a shape error for an affine layer of the wrong width.
-func (r *reader) width(l layer, format string, a ...any) error {
-	return r.fault(l.name, bijector.ErrShape, "[%d %d], want %s", l.out, l.in, fmt.Sprintf(format, a...))
+// widthError is a shape error for an affine layer of the wrong width.
+func (r *reader) widthError(l linearLayer, format string, a ...any) error {
+	return r.errorf(l.name, bijector.ErrShape, "[%d %d], want %s", l.out, l.in, fmt.Sprintf(format, a...))
 }
 
 // columns is the layer for inputs in another order: input j is the former
 // order[j]. Those that are not named are taken to be zero.
-func (l layer) columns(order []int) layer {
+func (l linearLayer) columns(order []int) linearLayer {
 	w := make([]float64, 0, l.out*len(order))
 	for i := range l.out {
 		for _, k := range order {
@@ -71,7 +71,7 @@ func (l layer) columns(order []int) layer {
 }
 
 // rows is the layer whose output i is the former order[i].
-func (l layer) rows(order []int) layer {
+func (l linearLayer) rows(order []int) linearLayer {
 	w, b := make([]float64, 0, len(order)*l.in), make([]float64, 0, len(order))
 	for _, k := range order {
 		w, b = append(w, l.w[k*l.in:(k+1)*l.in]...), append(b, l.b[k])
@@ -80,9 +80,9 @@ func (l layer) rows(order []int) layer {
 	return l
 }
 
-// reorder gives the first layer of a net its inputs and the last its outputs
+// reorderNet gives the first layer of a net its inputs and the last its outputs
 // in another order.
-func reorder(net []layer, columns, rows []int) {
+func reorderNet(net []linearLayer, columns, rows []int) {
 	net[0] = net[0].columns(columns)
 	last := len(net) - 1
 	net[last] = net[last].rows(rows)
@@ -90,11 +90,11 @@ func reorder(net []layer, columns, rows []int) {
 
 // beside is the network whose outputs are those of a and then those of b, of as
 // many layers and the same inputs.
-func beside(a, b []layer) []layer {
-	var net []layer
+func beside(a, b []linearLayer) []linearLayer {
+	var net []linearLayer
 	for i := range a {
 		p, q := a[i], b[i]
-		l := layer{name: p.name, in: p.in + q.in, out: p.out + q.out, b: slices.Concat(p.b, q.b)}
+		l := linearLayer{name: p.name, in: p.in + q.in, out: p.out + q.out, b: slices.Concat(p.b, q.b)}
 		right := p.in // the first column that b reads
 		if i == 0 {
 			l.in, right = p.in, 0
@@ -111,8 +111,8 @@ func beside(a, b []layer) []layer {
 	return net
 }
 
-// span is lo, lo+1, ..., hi-1.
-func span(lo, hi int) []int {
+// intRange is lo, lo+1, ..., hi-1.
+func intRange(lo, hi int) []int {
 	s := make([]int, 0, hi-lo)
 	for i := lo; i < hi; i++ {
 		s = append(s, i)
@@ -120,9 +120,9 @@ func span(lo, hi int) []int {
 	return s
 }
 
-// mlp returns the constructor of a perceptron with the weights of net.
-func mlp[T bijector.Float](net []layer, activation string) func(in, out int) (bijector.Map[T], error) {
-	return func(in, out int) (bijector.Map[T], error) {
+// mlpFrom returns the constructor of a perceptron with the weights of net.
+func mlpFrom[T bijector.Float](net []linearLayer, activation string) func(in, out int) (bijector.Network[T], error) {
+	return func(in, out int) (bijector.Network[T], error) {
 		s := coupling.MLPSpec{In: in, Out: out, Activation: activation}
 		for _, l := range net[1:] {
 			s.Hidden = append(s.Hidden, l.in)
@@ -135,10 +135,10 @@ func mlp[T bijector.Float](net []layer, activation string) func(in, out int) (bi
 	}
 }
 
-// residual returns the constructor of a residual perceptron with the weights
+// residualFrom returns the constructor of a residual perceptron with the weights
 // of net: the first layer, two for each block, the last one.
-func residual[T bijector.Float](net []layer, activation string) func(in, out int) (bijector.Map[T], error) {
-	return func(in, out int) (bijector.Map[T], error) {
+func residualFrom[T bijector.Float](net []linearLayer, activation string) func(in, out int) (bijector.Network[T], error) {
+	return func(in, out int) (bijector.Network[T], error) {
 		m, err := coupling.NewResidual[T](coupling.ResidualSpec{
 			In: in, Out: out, Hidden: net[0].out, Blocks: len(net)/2 - 1, Activation: activation,
 		})
@@ -150,7 +150,7 @@ func residual[T bijector.Float](net []layer, activation string) func(in, out int
 }
 
 // copyLayers sets parameters that are a weight and a bias for each layer.
-func copyLayers[T bijector.Float](params []bijector.Param[T], net []layer) error {
+func copyLayers[T bijector.Float](params []bijector.Param[T], net []linearLayer) error {
 	for i, l := range net {
 		for k, v := range [][]float64{l.w, l.b} {
 			p := params[2*i+k]

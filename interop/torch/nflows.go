@@ -40,13 +40,13 @@ const nflowsEps = 1e-5
 func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) {
 	r := newReader[T](s)
 	const prefix = "_transform._transforms."
-	kept, moved := r.length(prefix+"0.identity_features"), r.length(prefix+"0.transform_features")
+	kept, moved := r.lastAxisLen(prefix+"0.identity_features"), r.lastAxisLen(prefix+"0.transform_features")
 	dim := anySize
 	if kept != anySize && moved != anySize {
 		dim = kept + moved
 	}
 	var layers []bijector.Layer[T]
-	for k := 0; k == 0 || r.under(fmt.Sprint(prefix, k, ".")); k++ {
+	for k := 0; k == 0 || r.hasPrefix(fmt.Sprint(prefix, k, ".")); k++ {
 		at := fmt.Sprint(prefix, k, ".")
 		var l bijector.Layer[T]
 		var err error
@@ -61,11 +61,11 @@ func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) 
 		layers = append(layers, l)
 	}
 	r.ignore("_distribution._log_z") // d/2 log(2 pi), in the files of some versions
-	base, err := normal[T](dim, nil, nil)
+	base, err := newNormal[T](dim, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(r, layers, base)
+	return newFlow(r, layers, base)
 }
 
 func nflowsCoupling[T bijector.Float](r *reader, at string, d int, activation string) (bijector.Layer[T], error) {
@@ -74,7 +74,7 @@ func nflowsCoupling[T bijector.Float](r *reader, at string, d int, activation st
 		return nil, err
 	}
 	if len(kept) == d {
-		return nil, r.fault(at+"identity_features", bijector.ErrSpec, "keeps all %d features, want one to move at least", d)
+		return nil, r.errorf(at+"identity_features", bijector.ErrSpec, "keeps all %d features, want one to move at least", d)
 	}
 	moved, err := r.indices(at+"transform_features", d-len(kept), d)
 	if err != nil {
@@ -83,7 +83,7 @@ func nflowsCoupling[T bijector.Float](r *reader, at string, d int, activation st
 	mask := maskOf(d, kept)
 	for i, k := range moved {
 		if mask.Keep[k] == 1 {
-			return nil, r.fault(at+"transform_features", bijector.ErrSpec, "index %d is %d, which is kept", i, k)
+			return nil, r.errorf(at+"transform_features", bijector.ErrSpec, "index %d is %d, which is kept", i, k)
 		}
 	}
 	n, m := len(kept), len(moved)
@@ -93,39 +93,39 @@ func nflowsCoupling[T bijector.Float](r *reader, at string, d int, activation st
 	}
 	// The network may have its features in any order, a coupling here has them
 	// ascending.
-	columns, places := ascending(kept), ascending(moved)
+	columns, places := argsort(kept), argsort(moved)
 	switch last := net[len(net)-1]; last.out {
 	case m:
-		reorder(net, columns, places)
-		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, Mask: mask}, residual[T](net, activation))
+		reorderNet(net, columns, places)
+		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, Mask: mask}, residualFrom[T](net, activation))
 	case 2 * m:
 		rows := make([]int, 0, 2*m)
 		for _, j := range places {
 			rows = append(rows, m+j)
 		}
-		reorder(net, columns, append(rows, places...))
-		return coupling.NewAffineWith(coupling.AffineSpec{Dim: d, Mask: mask, Scale: "sigmoid"}, residual[T](net, activation))
+		reorderNet(net, columns, append(rows, places...))
+		return coupling.NewAffineWith(coupling.AffineSpec{Dim: d, Mask: mask, Scale: "sigmoid"}, residualFrom[T](net, activation))
 	default:
-		return nil, r.width(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
+		return nil, r.widthError(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
 	}
 }
 
-// ascending are the places of the smallest, the next larger and so on of
+// argsort are the places of the smallest, the next larger and so on of
 // different indices.
-func ascending(indices []int) []int {
-	places := span(0, len(indices))
+func argsort(indices []int) []int {
+	places := intRange(0, len(indices))
 	slices.SortFunc(places, func(a, b int) int { return indices[a] - indices[b] })
 	return places
 }
 
 // residualNet takes a ResidualNet with n inputs.
-func (r *reader) residualNet(at string, n int) ([]layer, error) {
+func (r *reader) residualNet(at string, n int) ([]linearLayer, error) {
 	first, err := r.linear(at+"initial_layer", n, anySize, true)
 	if err != nil {
 		return nil, err
 	}
-	net, h := []layer{first}, first.out
-	for i := 0; i == 0 || r.under(fmt.Sprint(at, "blocks.", i, ".")); i++ {
+	net, h := []linearLayer{first}, first.out
+	for i := 0; i == 0 || r.hasPrefix(fmt.Sprint(at, "blocks.", i, ".")); i++ {
 		for j := range 2 {
 			l, err := r.linear(fmt.Sprint(at, "blocks.", i, ".linear_layers.", j), h, h, true)
 			if err != nil {

@@ -79,7 +79,7 @@ func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], e
 	convert(base.Params()[0].Data, loc)
 	convert(base.Params()[1].Data, logScale)
 	r.ignoreUnder("p.")
-	return assemble[T](r, layers, base)
+	return newFlow[T](r, layers, base)
 }
 
 // maxFlows bounds the swaps that a number in a name can ask for.
@@ -102,7 +102,7 @@ func normflowsCount(r *reader, want int) (int, error) {
 			continue // none of these; if it is no other's, done refuses it
 		}
 		if k >= limit {
-			return 0, r.fault(name, ErrUnexpected, "want fewer than %d flows", limit)
+			return 0, r.errorf(name, ErrUnexpected, "want fewer than %d flows", limit)
 		}
 		last = max(last, k)
 	}
@@ -111,10 +111,10 @@ func normflowsCount(r *reader, want int) (int, error) {
 	}
 	missing := false
 	for k := range last {
-		missing = missing || !r.under(fmt.Sprintf("flows.%d.", k))
+		missing = missing || !r.hasPrefix(fmt.Sprintf("flows.%d.", k))
 	}
 	// A loop that appends a coupling and a swap ends with a swap.
-	if missing && r.under(fmt.Sprintf("flows.%d.flows.", last)) {
+	if missing && r.hasPrefix(fmt.Sprintf("flows.%d.flows.", last)) {
 		return last + 2, nil
 	}
 	return max(last, 0) + 1, nil
@@ -134,11 +134,11 @@ func normflowsLayer[T bijector.Float](r *reader, at string, d int, activation st
 		return permute[T](inverse)
 	case r.has(at + "s"):
 		return normflowsActNorm[T](r, at, d)
-	case r.under(at) || at == "flows.0." && !r.under("flows."): // without any, say which is missing
+	case r.hasPrefix(at) || at == "flows.0." && !r.hasPrefix("flows."): // without any, say which is missing
 		return normflowsCoupling[T](r, at+"flows.1.param_map.net.", d, activation)
 	}
 	up := (d + 1) / 2 // data is z[d/2:], z[:d/2]: z is its last d/2, then the first
-	return permute[T](append(span(up, d), span(0, up)...))
+	return permute[T](append(intRange(up, d), intRange(0, up)...))
 }
 
 func normflowsCoupling[T bijector.Float](r *reader, at string, d int, activation string) (bijector.Layer[T], error) {
@@ -150,25 +150,25 @@ func normflowsCoupling[T bijector.Float](r *reader, at string, d int, activation
 	m := d - kept
 	first, last := net[0], net[len(net)-1]
 	if first.in != kept {
-		return nil, r.width(first, "%d inputs, the first half of %d features", kept, d)
+		return nil, r.widthError(first, "%d inputs, the first half of %d features", kept, d)
 	}
-	mask := maskOf(d, span(0, kept))
+	mask := maskOf(d, intRange(0, kept))
 	switch last.out {
 	case m:
 		// z = x - t: the same coupling with the other sign of t.
-		last = last.rows(span(0, m))
+		last = last.rows(intRange(0, m))
 		for _, v := range [][]float64{last.w, last.b} {
 			for i := range v {
 				v[i] = -v[i]
 			}
 		}
 		net[len(net)-1] = last
-		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, Mask: mask}, mlp[T](net, activation))
+		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, Mask: mask}, mlpFrom[T](net, activation))
 	case 2 * m:
-		reorder(net, span(0, kept), append(every(1, 2*m), every(0, 2*m)...))
-		return coupling.NewAffineWith(coupling.AffineSpec{Dim: d, Mask: mask, Scale: "exp", Reverse: true}, mlp[T](net, activation))
+		reorderNet(net, intRange(0, kept), append(everySecond(1, 2*m), everySecond(0, 2*m)...))
+		return coupling.NewAffineWith(coupling.AffineSpec{Dim: d, Mask: mask, Scale: "exp", Reverse: true}, mlpFrom[T](net, activation))
 	default:
-		return nil, r.width(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
+		return nil, r.widthError(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
 	}
 }
 
@@ -187,7 +187,7 @@ func normflowsActNorm[T bijector.Float](r *reader, at string, d int) (bijector.L
 		return nil, err
 	}
 	if started[0] != 1 {
-		return nil, r.fault(at+"data_dep_init_done", bijector.ErrSpec, "is %v: the layer starts from its first batch and has seen none", started[0])
+		return nil, r.errorf(at+"data_dep_init_done", bijector.ErrSpec, "is %v: the layer starts from its first batch and has seen none", started[0])
 	}
 	l, err := bijector.NewActNorm[T](bijector.ActNormSpec{Dim: d})
 	if err != nil {

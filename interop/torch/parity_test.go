@@ -101,22 +101,22 @@ func flowResults[T bijector.Float](p parity, f *flow.Flow[T]) map[string][]float
 	layer := bijector.Given(f.Layer(), input[T](p, "context"))
 	x := input[T](p, "x")
 	return map[string][]float64{
-		"z":        wide[T](must(f.Forward(x))),
+		"z":        float64s[T](must(f.Forward(x))),
 		"log_det":  must(layer.LogDetJacobian(x)),
 		"log_prob": must(f.LogProb(x)),
-		"inverse":  wide[T](must(f.Inverse(input[T](p, "u")))),
+		"inverse":  float64s[T](must(f.Inverse(input[T](p, "u")))),
 	}
 }
 
 func coderResults[T bijector.Float](p parity, a *autoencoder.Autoencoder[T]) map[string][]float64 {
 	return map[string][]float64{
-		"z":       wide[T](must(a.Encode(input[T](p, "x")))),
-		"decoded": wide[T](must(a.Decode(input[T](p, "u")))),
+		"z":       float64s[T](must(a.Encode(input[T](p, "x")))),
+		"decoded": float64s[T](must(a.Decode(input[T](p, "u")))),
 	}
 }
 
-// worst is the largest error, relative to a value or to 1 where it is smaller.
-func worst(t testing.TB, got, want []float64) float64 {
+// maxError is the largest error, relative to a value or to 1 where it is smaller.
+func maxError(t testing.TB, got, want []float64) float64 {
 	t.Helper()
 	if len(got) != len(want) || len(want) == 0 {
 		t.Fatalf("%d values, want %d", len(got), len(want))
@@ -166,7 +166,7 @@ func compareParity[T bijector.Float](t *testing.T, name string, p parity, s *tor
 			row += " |"
 			continue
 		}
-		e := worst(t, got[output], want[output])
+		e := maxError(t, got[output], want[output])
 		if !(e <= tolerance) {
 			t.Errorf("%s in %T: %s is off by %.2g, want %.0g at most", name, *new(T), output, e, tolerance)
 		}
@@ -188,7 +188,7 @@ func TestReadTwice(t *testing.T) {
 	}
 }
 
-func wide[T bijector.Float](r *bijector.Rows[T]) []float64 {
+func float64s[T bijector.Float](r *bijector.Rows[T]) []float64 {
 	data := r.Values()
 	out := make([]float64, len(data))
 	for i, v := range data {

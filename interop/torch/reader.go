@@ -20,11 +20,11 @@ type reader struct {
 }
 
 func newReader[T bijector.Float](s *State) *reader {
-	return &reader{state: s, taken: map[string]bool{}, limit: largest[T]()}
+	return &reader{state: s, taken: map[string]bool{}, limit: maxFloat[T]()}
 }
 
-// fault is a TensorError about a tensor.
-func (r *reader) fault(name string, err error, format string, a ...any) error {
+// errorf is a TensorError about a tensor.
+func (r *reader) errorf(name string, err error, format string, a ...any) error {
 	return &TensorError{Tensor: r.state.prefix + name, Reason: fmt.Sprintf(format, a...), Err: err}
 }
 
@@ -34,8 +34,8 @@ func (r *reader) has(name string) bool {
 	return ok
 }
 
-// under says whether there are tensors whose names begin with prefix.
-func (r *reader) under(prefix string) bool {
+// hasPrefix says whether there are tensors whose names begin with prefix.
+func (r *reader) hasPrefix(prefix string) bool {
 	for name := range r.state.tensors {
 		if strings.HasPrefix(name, prefix) {
 			return true
@@ -44,9 +44,9 @@ func (r *reader) under(prefix string) bool {
 	return false
 }
 
-// length is the last axis of the first of these tensors that is there, or
+// lastAxisLen is the last axis of the first of these tensors that is there, or
 // anySize. It takes none.
-func (r *reader) length(names ...string) int {
+func (r *reader) lastAxisLen(names ...string) int {
 	for _, name := range names {
 		if v := r.state.tensors[name]; len(v.shape) > 0 {
 			return v.shape[len(v.shape)-1]
@@ -74,7 +74,7 @@ const anySize = -1
 func (r *reader) take(name string, shape ...int) (values, error) {
 	v, ok := r.state.tensors[name]
 	if !ok {
-		return v, r.fault(name, ErrMissing, "")
+		return v, r.errorf(name, ErrMissing, "")
 	}
 	r.taken[name] = true
 	fits := len(shape) == len(v.shape)
@@ -82,7 +82,7 @@ func (r *reader) take(name string, shape ...int) (values, error) {
 		fits = shape[i] == v.shape[i] || shape[i] == anySize && v.shape[i] > 0
 	}
 	if !fits {
-		return v, r.fault(name, bijector.ErrShape, "%v, want %s", v.shape, strings.ReplaceAll(fmt.Sprint(shape), fmt.Sprint(anySize), "n"))
+		return v, r.errorf(name, bijector.ErrShape, "%v, want %s", v.shape, strings.ReplaceAll(fmt.Sprint(shape), fmt.Sprint(anySize), "n"))
 	}
 	return v, nil
 }
@@ -95,11 +95,11 @@ func (r *reader) floats(name string, shape ...int) ([]float64, error) {
 	}
 	d, ok := v.data.([]float64)
 	if !ok {
-		return nil, r.fault(name, bijector.ErrDType, "integers or booleans, want F32 or F64")
+		return nil, r.errorf(name, bijector.ErrDType, "integers or booleans, want F32 or F64")
 	}
 	for i, f := range d {
 		if !(math.Abs(f) <= r.limit) {
-			return nil, r.fault(name, bijector.ErrNonFinite, "value %d is %v, want one of magnitude up to %v", i, f, r.limit)
+			return nil, r.errorf(name, bijector.ErrNonFinite, "value %d is %v, want one of magnitude up to %v", i, f, r.limit)
 		}
 	}
 	return d, nil
@@ -113,12 +113,12 @@ func (r *reader) indices(name string, n, limit int) ([]int, error) {
 	}
 	d, ok := v.data.([]int64)
 	if !ok {
-		return nil, r.fault(name, bijector.ErrDType, "%T, want I64", v.data)
+		return nil, r.errorf(name, bijector.ErrDType, "%T, want I64", v.data)
 	}
 	out, seen := make([]int, len(d)), map[int64]bool{}
 	for i, k := range d {
 		if k < 0 || k >= int64(limit) || seen[k] {
-			return nil, r.fault(name, bijector.ErrSpec, "index %d is %d, want all different and 0 to %d", i, k, limit-1)
+			return nil, r.errorf(name, bijector.ErrSpec, "index %d is %d, want all different and 0 to %d", i, k, limit-1)
 		}
 		seen[k], out[i] = true, int(k)
 	}
@@ -138,7 +138,7 @@ func (r *reader) permutation(name, inverse string, n int) ([]int, error) {
 	}
 	for i, k := range p {
 		if q[k] != i {
-			return nil, r.fault(inverse, bijector.ErrSpec, "is not the inverse of %q", r.state.prefix+name)
+			return nil, r.errorf(inverse, bijector.ErrSpec, "is not the inverse of %q", r.state.prefix+name)
 		}
 	}
 	return p, nil
@@ -159,12 +159,12 @@ func (r *reader) mask(name string, n int) ([]bool, error) {
 		case []int64:
 			keep[i] = d[i] == 1
 			if d[i] != 0 && d[i] != 1 {
-				return nil, r.fault(name, bijector.ErrSpec, "value %d is %d, want 0 or 1", i, d[i])
+				return nil, r.errorf(name, bijector.ErrSpec, "value %d is %d, want 0 or 1", i, d[i])
 			}
 		case []float64:
 			keep[i] = d[i] == 1
 			if d[i] != 0 && d[i] != 1 {
-				return nil, r.fault(name, bijector.ErrSpec, "value %d is %v, want 0 or 1", i, d[i])
+				return nil, r.errorf(name, bijector.ErrSpec, "value %d is %v, want 0 or 1", i, d[i])
 			}
 		}
 		if keep[i] {
@@ -172,16 +172,16 @@ func (r *reader) mask(name string, n int) ([]bool, error) {
 		}
 	}
 	if ones == 0 || ones == len(keep) {
-		return nil, r.fault(name, bijector.ErrSpec, "keeps %d of %d features, want one to keep and one to move at least", ones, len(keep))
+		return nil, r.errorf(name, bijector.ErrSpec, "keeps %d of %d features, want one to keep and one to move at least", ones, len(keep))
 	}
 	return keep, nil
 }
 
-// done returns an error where a tensor was not taken.
-func (r *reader) done() error {
+// checkAllTaken returns an error where a tensor was not taken.
+func (r *reader) checkAllTaken() error {
 	for _, name := range slices.Sorted(maps.Keys(r.state.tensors)) {
 		if !r.taken[name] {
-			return r.fault(name, ErrUnexpected, "has no place in this model")
+			return r.errorf(name, ErrUnexpected, "has no place in this model")
 		}
 	}
 	return nil

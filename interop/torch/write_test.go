@@ -24,8 +24,8 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// again reads what was written.
-func again(t testing.TB, b *bytes.Buffer, err error) *torch.State {
+// readBack reads what was written.
+func readBack(t testing.TB, b *bytes.Buffer, err error) *torch.State {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func testWriteDemo[T bijector.Float](t *testing.T) {
 			if _, narrow := any(*new(T)).(float32); name == "log_prob" || narrow && strings.HasSuffix(file, "64") {
 				tolerance = 1e-6
 			}
-			if e := worst(t, b[name], v); e > tolerance {
+			if e := maxError(t, b[name], v); e > tolerance {
 				t.Errorf("%s is off by %.2g", name, e)
 			}
 		}
@@ -57,20 +57,20 @@ func testWriteDemo[T bijector.Float](t *testing.T) {
 		p := readParity(t, "testdata/"+name+".json")
 		f := read[T](t, p, must(torch.Open("testdata/"+name+".safetensors")))
 		var b bytes.Buffer
-		s := again(t, &b, torch.WriteDemo(&b, f))
+		s := readBack(t, &b, torch.WriteDemo(&b, f))
 		same(name, flowResults(p, f), flowResults(p, read[T](t, p, s)))
 	}
 	for _, name := range []string{"autoencoder", "autoencoder_64", "autoencoder_biased", "autoencoder_plain_64"} {
 		p := readParity(t, "testdata/"+name+".json")
 		a := must(torch.DemoAutoencoder[T](must(torch.Open("testdata/"+name+".safetensors")), torch.DemoAutoencoderOptions{}))
 		var b bytes.Buffer
-		s := again(t, &b, torch.WriteDemoAutoencoder(&b, a))
+		s := readBack(t, &b, torch.WriteDemoAutoencoder(&b, a))
 		same(name, coderResults(p, a), coderResults(p, must(torch.DemoAutoencoder[T](s, torch.DemoAutoencoderOptions{}))))
 	}
 }
 
-// trained is a flow that the demo's class can hold, made and trained here.
-func trained[T bijector.Float](t testing.TB, contextDim int) *flow.Flow[T] {
+// trainedFlow is a flow that the demo's class can hold, made and trained here.
+func trainedFlow[T bijector.Float](t testing.TB, contextDim int) *flow.Flow[T] {
 	t.Helper()
 	chain := must(coupling.RealNVP[T](coupling.Recipe{
 		Dim: 5, ContextDim: contextDim, Layers: 3, Hidden: []int{8, 8}, Scale: "tanh", Raw: true, Mask: coupling.MaskSpec{Kind: "random", Seed: 2}, Seed: 3,
@@ -129,14 +129,14 @@ func testWriteTrained[T bijector.Float](t *testing.T, dir string) {
 		if contextDim > 0 {
 			p, name = contextOf(p, contextDim), "flow_context"
 		}
-		f := trained[T](t, contextDim)
+		f := trainedFlow[T](t, contextDim)
 		if err := torch.SaveDemo(filepath.Join(dir, name+"_"+kind+".safetensors"), f); err != nil {
 			t.Fatal(err)
 		}
 		out := flowResults(p, f)
 		s := keep(name, p, out)
 		for k, v := range flowResults(p, read[T](t, p, s)) {
-			if e := worst(t, v, out[k]); e > 1e-5 {
+			if e := maxError(t, v, out[k]); e > 1e-5 {
 				t.Errorf("%s: %s is off by %.2g", name, k, e)
 			}
 		}

@@ -42,9 +42,9 @@ func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 	}
 	r := newReader[T](s)
 	const prefix = "transform.transforms."
-	dim, context := r.length(prefix+"0.mask"), anySize
+	dim, context := r.lastAxisLen(prefix+"0.mask"), anySize
 	var layers []bijector.Layer[T]
-	for k := 0; k == 0 || r.under(fmt.Sprint(prefix, k, ".")); k++ {
+	for k := 0; k == 0 || r.hasPrefix(fmt.Sprint(prefix, k, ".")); k++ {
 		l, c, err := zukoCoupling[T](r, fmt.Sprint(prefix, k, "."), dim, context, o)
 		if err != nil {
 			return nil, err
@@ -63,11 +63,11 @@ func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := normal[T](dim, loc, scale)
+	base, err := newNormal[T](dim, loc, scale)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(r, layers, base)
+	return newFlow(r, layers, base)
 }
 
 func zukoCoupling[T bijector.Float](r *reader, at string, d, context int, o ZukoOptions) (l bijector.Layer[T], c int, err error) {
@@ -83,27 +83,27 @@ func zukoCoupling[T bijector.Float](r *reader, at string, d, context int, o Zuko
 	first, last := net[0], net[len(net)-1]
 	n, m := len(kept), len(moved)
 	if c = first.in - n; c < 0 || context != anySize && c != context {
-		return nil, 0, r.width(first, "%d kept features and the context as inputs, as in every coupling", n)
+		return nil, 0, r.widthError(first, "%d kept features and the context as inputs, as in every coupling", n)
 	}
-	columns := append(span(n, n+c), span(0, n)...)
+	columns := append(intRange(n, n+c), intRange(0, n)...)
 	switch last.out {
 	case m:
-		reorder(net, columns, span(0, m))
-		l, err = coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, ContextDim: c, Mask: maskOf(d, kept)}, mlp[T](net, o.Activation))
+		reorderNet(net, columns, intRange(0, m))
+		l, err = coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, ContextDim: c, Mask: maskOf(d, kept)}, mlpFrom[T](net, o.Activation))
 	case 2 * m:
-		rows := append(every(1, 2*m), every(0, 2*m)...)
-		reorder(net, columns, rows)
+		rows := append(everySecond(1, 2*m), everySecond(0, 2*m)...)
+		reorderNet(net, columns, rows)
 		l, err = coupling.NewAffineWith(coupling.AffineSpec{
 			Dim: d, ContextDim: c, Mask: maskOf(d, kept), Scale: "softsign", Clamp: -math.Log(o.Slope),
-		}, mlp[T](net, o.Activation))
+		}, mlpFrom[T](net, o.Activation))
 	default:
-		return nil, 0, r.width(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
+		return nil, 0, r.widthError(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
 	}
 	return l, c, err
 }
 
-// every is first, first+2, first+4 and so on, below n.
-func every(first, n int) []int {
+// everySecond is first, first+2, first+4 and so on, below n.
+func everySecond(first, n int) []int {
 	var s []int
 	for i := first; i < n; i += 2 {
 		s = append(s, i)

@@ -53,7 +53,7 @@ func classifyCommand(ctx context.Context, args []string, s command.Streams) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	v := judge(logs, test)
+	v := newPredictions(logs, test)
 	v.print(s)
 	if len(v.mistakes) == 0 {
 		fmt.Fprintln(s.Log, "no mistakes, so no picture of them")
@@ -84,19 +84,19 @@ func classify(m *autoencoder.Latent[float32], set *mnist.Set) ([][]float32, erro
 	return rowsOf(logs), nil
 }
 
-// verdicts are what the model says of a set.
-type verdicts struct {
-	said     []int     // class of each image
-	table    [][]int   // images of class i that were taken for class j
-	loss     float64   // mean of -log P(label), nats
-	sure     []float32 // log-probability of what was said
-	mistakes []int     // images, the surest first
+// predictions are what the model says of a set.
+type predictions struct {
+	classes    []int     // class of each image
+	confusion  [][]int   // images of class i that were taken for class j
+	loss       float64   // mean of -log P(label), nats
+	confidence []float32 // log-probability of what was said
+	mistakes   []int     // images, the surest first
 }
 
-func judge(logs [][]float32, set *mnist.Set) verdicts {
-	v := verdicts{table: make([][]int, set.Classes())}
-	for i := range v.table {
-		v.table[i] = make([]int, len(logs[0]))
+func newPredictions(logs [][]float32, set *mnist.Set) predictions {
+	v := predictions{confusion: make([][]int, set.Classes())}
+	for i := range v.confusion {
+		v.confusion[i] = make([]int, len(logs[0]))
 	}
 	for i, row := range logs {
 		best, label := 0, set.Label(i)
@@ -105,28 +105,28 @@ func judge(logs [][]float32, set *mnist.Set) verdicts {
 				best = k
 			}
 		}
-		v.said, v.sure = append(v.said, best), append(v.sure, row[best])
-		v.table[label][best]++
+		v.classes, v.confidence = append(v.classes, best), append(v.confidence, row[best])
+		v.confusion[label][best]++
 		v.loss -= float64(row[label]) / float64(len(logs))
 		if best != label {
 			v.mistakes = append(v.mistakes, i)
 		}
 	}
-	slices.SortStableFunc(v.mistakes, func(a, b int) int { return cmp.Compare(v.sure[b], v.sure[a]) })
+	slices.SortStableFunc(v.mistakes, func(a, b int) int { return cmp.Compare(v.confidence[b], v.confidence[a]) })
 	return v
 }
 
 // print prints accuracy, loss and the table.
-func (v verdicts) print(s command.Streams) {
-	n := len(v.said)
+func (v predictions) print(s command.Streams) {
+	n := len(v.classes)
 	fmt.Fprintf(s.Out, "%d of %d test images classified as labelled: %.2f %%\n", n-len(v.mistakes), n, 100-100*float64(len(v.mistakes))/float64(n))
-	fmt.Fprintf(s.Out, "log-loss %.4f nats; an image whose class is a guess has %.4f\n", v.loss, math.Log(float64(len(v.table[0]))))
+	fmt.Fprintf(s.Out, "log-loss %.4f nats; an image whose class is a guess has %.4f\n", v.loss, math.Log(float64(len(v.confusion[0]))))
 	fmt.Fprint(s.Out, "label, and what images of it were taken for:\n     ")
-	for k := range v.table[0] {
+	for k := range v.confusion[0] {
 		fmt.Fprintf(s.Out, "%6d", k)
 	}
 	fmt.Fprintln(s.Out)
-	for k, row := range v.table {
+	for k, row := range v.confusion {
 		fmt.Fprintf(s.Out, "%5d", k)
 		for _, count := range row {
 			fmt.Fprintf(s.Out, "%6d", count)
@@ -137,12 +137,12 @@ func (v verdicts) print(s command.Streams) {
 
 // draw draws the first mistakes in rows of ten, each with its label and what
 // was said of it.
-func (v verdicts) draw(set *mnist.Set) (image.Image, error) {
+func (v predictions) draw(set *mnist.Set) (image.Image, error) {
 	const rows = 4
 	shown := v.mistakes[:min(rows*columns, len(v.mistakes))]
 	captions := make([]string, len(shown))
 	for i, r := range shown {
-		captions[i] = mistake(set.Label(r), v.said[r])
+		captions[i] = mistake(set.Label(r), v.classes[r])
 	}
 	return drawCaptioned(mnist.Grid{Cols: min(columns, len(shown))}, set, shown, captions)
 }

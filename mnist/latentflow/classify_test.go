@@ -18,7 +18,7 @@ import (
 // class, taken here one class at a time.
 func TestClassify(t *testing.T) {
 	data, picture := sliceOfMNIST(), filepath.Join(t.TempDir(), "mistakes.png")
-	out := must(t, "classify", "-model", filepath.Join(convModel(), modelFile), "-data", data, "-out", picture)
+	out := mustRun(t, "classify", "-model", filepath.Join(convModel(), modelFile), "-data", data, "-out", picture)
 	_, test, err := mnist.LoadDir(data)
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +82,8 @@ func TestJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := func(a, b float64) []float32 { return []float32{float32(math.Log(a)), float32(math.Log(b))} }
-	v := judge([][]float32{p(0.9, 0.1), p(0.6, 0.4), p(0.75, 0.25), p(0.2, 0.8)}, set)
-	if got := fmt.Sprint(v.table, v.said, v.mistakes); got != "[[1 1] [2 0]] [0 0 0 1] [3 2 1]" {
+	v := newPredictions([][]float32{p(0.9, 0.1), p(0.6, 0.4), p(0.75, 0.25), p(0.2, 0.8)}, set)
+	if got := fmt.Sprint(v.confusion, v.classes, v.mistakes); got != "[[1 1] [2 0]] [0 0 0 1] [3 2 1]" {
 		t.Errorf("table, classes and mistakes %s", got)
 	}
 	if want := -math.Log(0.9*0.4*0.25*0.2) / 4; math.Abs(v.loss-want) > 1e-6 {
@@ -97,9 +97,9 @@ func TestMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := verdicts{said: make([]int, test.Len()), mistakes: []int{4, 9, 30, 2, 3, 5, 6, 7, 8, 10, 11, 12}}
-	for i := range v.said {
-		v.said[i] = (test.Label(i) + 3) % 10
+	v := predictions{classes: make([]int, test.Len()), mistakes: []int{4, 9, 30, 2, 3, 5, 6, 7, 8, 10, 11, 12}}
+	for i := range v.classes {
+		v.classes[i] = (test.Label(i) + 3) % 10
 	}
 	img, err := v.draw(test)
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 	"github.com/bijou-flow/bijou/mnist"
 )
 
-// block is how many images are turned into floats at a time.
-const block = 2000
+// encodeBlock is how many images are turned into floats at a time.
+const encodeBlock = 2000
 
 // embed encodes a whole set, block by block.
 func embed(e autoencoder.Encoder[float32], s *mnist.Set, width int) (*bijector.Rows[float32], error) {
 	z := make([]float32, 0, s.Len()*width)
-	for lo := 0; lo < s.Len(); lo += block {
-		x, err := images(s, lo, min(lo+block, s.Len()))
+	for lo := 0; lo < s.Len(); lo += encodeBlock {
+		x, err := images(s, lo, min(lo+encodeBlock, s.Len()))
 		if err != nil {
 			return nil, err
 		}
@@ -38,11 +38,11 @@ func images(s *mnist.Set, lo, hi int) (*bijector.Rows[float32], error) {
 	for i := range rows {
 		rows[i] = lo + i
 	}
-	return pick(s, rows)
+	return selectImages(s, rows)
 }
 
-// pick are the images of the given rows, values in [0, 1].
-func pick(s *mnist.Set, rows []int) (*bijector.Rows[float32], error) {
+// selectImages are the images of the given rows, values in [0, 1].
+func selectImages(s *mnist.Set, rows []int) (*bijector.Rows[float32], error) {
 	x := bijector.NewRows[float32](len(rows), s.Dim())
 	return x, s.Read(rows, x.Dense(), nil)
 }

@@ -17,7 +17,7 @@ func TestEarlierRun(t *testing.T) {
 	args := func(more ...string) []string {
 		return tiny(data, append([]string{"-encoder", "dense", "-out", dir}, more...)...)
 	}
-	must(t, args()...)
+	mustRun(t, args()...)
 	finished := files(t, dir)
 	if len(finished) != 6 {
 		t.Fatalf("a run of %d files: %q", len(finished), finished)
@@ -62,7 +62,7 @@ func TestEarlierRun(t *testing.T) {
 	}
 
 	// With -force and finished, it takes the place of the finished one alone.
-	must(t, args("-seed", "2", "-force")...)
+	mustRun(t, args("-seed", "2", "-force")...)
 	if string(readFile(t, dir, modelFile)) == first[modelFile] {
 		t.Error("-force did not replace the model")
 	}
@@ -99,12 +99,12 @@ func TestTakenMeanwhile(t *testing.T) {
 func TestForceFile(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.png")
 	args := []string{"sample", "-model", filepath.Join(convModel(), modelFile), "-n", "1", "-out", out}
-	must(t, args...)
+	mustRun(t, args...)
 	first := readFile(t, out)
 	if o := latentflow(append(args, "-seed", "2")...); o.code != 1 || string(readFile(t, out)) != string(first) {
 		t.Errorf("code %d, %q", o.code, o.log)
 	}
-	must(t, append(args, "-seed", "2", "-force")...)
+	mustRun(t, append(args, "-seed", "2", "-force")...)
 	if string(readFile(t, out)) == string(first) {
 		t.Error("-force did not replace the picture")
 	}

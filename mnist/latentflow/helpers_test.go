@@ -70,8 +70,8 @@ func cancelAt(text string, args ...string) outcome {
 	}, args...)
 }
 
-// must runs the command, which is to succeed, and returns what it printed.
-func must(t *testing.T, args ...string) string {
+// mustRun runs the command, which is to succeed, and returns what it printed.
+func mustRun(t *testing.T, args ...string) string {
 	t.Helper()
 	o := latentflow(args...)
 	if o.code != 0 {

@@ -86,11 +86,11 @@ func newFlow(c *config, classes int) (*flow.Flow[float32], error) {
 	return flow.New(chain, distribution.StandardNormal[float32](c.Embedding))
 }
 
-// embedded is a set's embeddings with their context.
-type embedded struct{ z, labels *bijector.Rows[float32] }
+// embeddedSet is a set's embeddings with their context.
+type embeddedSet struct{ z, labels *bijector.Rows[float32] }
 
 // source is the embeddings as training data.
-func (e embedded) source() train.Source {
+func (e embeddedSet) source() train.Source {
 	src := train.Tensor(e.z)
 	if e.labels != nil {
 		src = src.Given(e.labels)
@@ -100,10 +100,10 @@ func (e embedded) source() train.Source {
 
 // embedBoth encodes both sets; the labels are left out for an unconditional
 // flow.
-func embedBoth(enc autoencoder.Encoder[float32], c *config, tr, te *mnist.Set) (a, b embedded, err error) {
+func embedBoth(enc autoencoder.Encoder[float32], c *config, tr, te *mnist.Set) (a, b embeddedSet, err error) {
 	for _, v := range []struct {
 		set *mnist.Set
-		to  *embedded
+		to  *embeddedSet
 	}{{tr, &a}, {te, &b}} {
 		if v.to.z, err = embed(enc, v.set, c.Embedding); err != nil {
 			return a, b, err
@@ -117,7 +117,7 @@ func embedBoth(enc autoencoder.Encoder[float32], c *config, tr, te *mnist.Set) (
 
 // trainFlow trains a flow on embeddings, with progress under a name. An
 // interrupted one is calibrated and usable.
-func trainFlow(ctx context.Context, f *flow.Flow[float32], c *config, tr, te embedded, name string, s command.Streams) (command.Stage, error) {
+func trainFlow(ctx context.Context, f *flow.Flow[float32], c *config, tr, te embeddedSet, name string, s command.Streams) (command.Stage, error) {
 	start := time.Now()
 	o := c.options("flow", c.FlowEpochs, c.FlowRate, train.Adam{WeightDecay: c.FlowDecay, Decoupled: true})
 	o.Validation = te.source()

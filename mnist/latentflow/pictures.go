@@ -139,7 +139,7 @@ func (g gallery) reconstructions() (mnist.Grid, *bijector.Rows[float32], error) 
 func (g gallery) interpolation() (mnist.Grid, *bijector.Rows[float32], error) {
 	ends, classes := firstOfEach(g.test)
 	n := len(ends)
-	x, err := pick(g.test, ends)
+	x, err := selectImages(g.test, ends)
 	if err != nil {
 		return mnist.Grid{}, nil, err
 	}
@@ -163,7 +163,7 @@ func (g gallery) interpolation() (mnist.Grid, *bijector.Rows[float32], error) {
 		grid.RowCaptions = append(grid.RowCaptions, fmt.Sprintf("%d to %d", classes[d], classes[to]))
 		for i := range columns {
 			t := float32(i) / (columns - 1)
-			path = append(path, blend(latents[d], latents[to], t))
+			path = append(path, lerp(latents[d], latents[to], t))
 			c := make([]float32, g.classes)
 			if g.classes > 0 {
 				c[classes[d]] += 1 - t
@@ -197,8 +197,8 @@ func firstOfEach(s *mnist.Set) (rows, classes []int) {
 	return rows, classes
 }
 
-// blend is (1-t) a + t b.
-func blend(a, b []float32, t float32) []float32 {
+// lerp is (1-t) a + t b.
+func lerp(a, b []float32, t float32) []float32 {
 	m := make([]float32, len(a))
 	for i := range m {
 		m[i] = (1-t)*a[i] + t*b[i]

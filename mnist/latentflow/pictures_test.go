@@ -19,7 +19,7 @@ import (
 func newGallery(t *testing.T) gallery {
 	t.Helper()
 	data, dir := sliceOfMNIST(), t.TempDir()
-	must(t, tiny(data, "-encoder", "pca", "-flow-epochs", "10", "-out", dir)...)
+	mustRun(t, tiny(data, "-encoder", "pca", "-flow-epochs", "10", "-out", dir)...)
 	_, test, err := mnist.LoadDir(data)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestInterpolationEnds(t *testing.T) {
 	}
 	rows := rowsOf(x)
 	for k := range 10 {
-		first, err := pick(g.test, []int{slices.Index(g.test.Labels(), uint8(k))})
+		first, err := selectImages(g.test, []int{slices.Index(g.test.Labels(), uint8(k))})
 		if err != nil {
 			t.Fatal(err)
 		}

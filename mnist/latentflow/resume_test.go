@@ -19,7 +19,7 @@ func TestResume(t *testing.T) {
 		return append(a, more...)
 	}
 	whole, dir, run := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "run")
-	must(t, args(whole, "")...)
+	mustRun(t, args(whole, "")...)
 	if o := cancelAt("autoencoder 1/", args(dir, run)...); o.code != 130 {
 		t.Fatalf("code %d\n%s", o.code, o.log)
 	}
@@ -30,7 +30,7 @@ func TestResume(t *testing.T) {
 		t.Fatalf("code %d\n%s", o.code, o.log)
 	}
 	for range 2 { // once more when all is done
-		must(t, args(dir, run, "-resume", "-force")...)
+		mustRun(t, args(dir, run, "-resume", "-force")...)
 		for _, name := range []string{modelFile, "samples.png", "curves.png"} {
 			if !bytes.Equal(readFile(t, dir, name), readFile(t, whole, name)) {
 				t.Errorf("%s is another", name)

@@ -64,7 +64,7 @@ func sampleCommand(ctx context.Context, args []string, s command.Streams) error 
 	}
 	h, w := imageSize(m, len(pixels)/n)
 	if array {
-		return out.Write(s, func(to io.Writer) error { return npyio.Write(to, nested(pixels, h, w)) })
+		return out.Write(s, func(to io.Writer) error { return npyio.Write(to, npyImages(pixels, h, w)) })
 	}
 	g := mnist.Grid{Height: h, Width: w}
 	if digit == -1 && classes > 0 { // a column a class
@@ -86,11 +86,11 @@ func drawDigits(ctx context.Context, m *autoencoder.Latent[float32], n, digit in
 	rng := rand.New(rand.NewPCG(seed, 0x73616d706c65))
 	classes := m.Flow().ContextDim()
 	var pixels []float32
-	for lo := 0; lo < n; lo += block {
+	for lo := 0; lo < n; lo += encodeBlock {
 		if ctx.Err() != nil {
 			return nil, command.Interruption("nothing is written")
 		}
-		size := min(block, n-lo)
+		size := min(encodeBlock, n-lo)
 		given := m
 		if classes > 0 {
 			given = m.Given(oneHots(classes, size, func(i int) int {
@@ -114,9 +114,9 @@ func drawDigits(ctx context.Context, m *autoencoder.Latent[float32], n, digit in
 	return pixels, nil
 }
 
-// nested are images one after the other as npyio takes three axes: a slice of
+// npyImages are images one after the other as npyio takes three axes: a slice of
 // arrays of arrays, whose type has their size.
-func nested(pixels []float32, h, w int) any {
+func npyImages(pixels []float32, h, w int) any {
 	row := reflect.ArrayOf(w, reflect.TypeFor[float32]())
 	n := len(pixels) / (h * w)
 	all := reflect.MakeSlice(reflect.SliceOf(reflect.ArrayOf(h, row)), n, n)

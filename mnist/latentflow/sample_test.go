@@ -17,7 +17,7 @@ import (
 func drawn(t *testing.T, model string, args ...string) (shape []int, x []float32) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "draws.npy")
-	must(t, append([]string{"sample", "-model", filepath.Join(model, modelFile), "-out", out}, args...)...)
+	mustRun(t, append([]string{"sample", "-model", filepath.Join(model, modelFile), "-out", out}, args...)...)
 	return readNPY(t, out)
 }
 
@@ -32,7 +32,7 @@ func TestSampleFiles(t *testing.T) {
 			t.Errorf("%s: shape %v, values %v to %v", model, shape, slices.Min(x), slices.Max(x))
 		}
 		out := filepath.Join(t.TempDir(), "draws.PNG")
-		must(t, "sample", "-model", filepath.Join(model, modelFile), "-n", "10", "-out", out)
+		mustRun(t, "sample", "-model", filepath.Join(model, modelFile), "-n", "10", "-out", out)
 		if got := commandtest.PNGSize(t, out); got != size {
 			t.Errorf("%s: a picture of %s, want %s", model, got, size)
 		}
@@ -49,8 +49,8 @@ func TestSampleSeedAndTemperature(t *testing.T) {
 			t.Errorf("%s: the same draws: %v, want %v", args, !same, same)
 		}
 	}
-	if shape, _ := drawn(t, model, "-n", strconv.Itoa(block+1)); shape[0] != block+1 {
-		t.Errorf("%d draws, want %d", shape[0], block+1)
+	if shape, _ := drawn(t, model, "-n", strconv.Itoa(encodeBlock+1)); shape[0] != encodeBlock+1 {
+		t.Errorf("%d draws, want %d", shape[0], encodeBlock+1)
 	}
 	_, cold := drawn(t, model, "-n", "2", "-digit", "3", "-temperature", "0", "-seed", "9")
 	if !slices.Equal(cold[:784], cold[784:]) {
@@ -102,7 +102,7 @@ func distance(a, b []float32) float64 {
 func TestLearnsClasses(t *testing.T) {
 	const side = 8
 	data, dir := bars(t, side, side), t.TempDir()
-	must(t, tiny(data, "-encoder", "pca", "-flow-epochs", "60", "-out", dir)...)
+	mustRun(t, tiny(data, "-encoder", "pca", "-flow-epochs", "60", "-out", dir)...)
 	for k := range 4 {
 		shape, x := drawn(t, dir, "-n", "20", "-digit", strconv.Itoa(k), "-temperature", "0.5")
 		if !slices.Equal(shape, []int{20, side, side}) {
@@ -123,7 +123,7 @@ func TestLearnsClasses(t *testing.T) {
 func TestPictureSize(t *testing.T) {
 	for encoder, want := range map[string][]int{"conv": {2, 8, 6}, "dense": {2, 1, 48}} {
 		dir := t.TempDir()
-		must(t, tiny(bars(t, 8, 6), "-encoder", encoder, "-out", dir)...)
+		mustRun(t, tiny(bars(t, 8, 6), "-encoder", encoder, "-out", dir)...)
 		if shape, _ := drawn(t, dir, "-n", "2"); !slices.Equal(shape, want) {
 			t.Errorf("%s: shape %v, want %v", encoder, shape, want)
 		}

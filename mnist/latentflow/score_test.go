@@ -21,7 +21,7 @@ func TestScore(t *testing.T) {
 	for _, model := range []string{convModel(), unconditionalModel()} {
 		dir := t.TempDir()
 		picture, file := filepath.Join(dir, "score.png"), filepath.Join(dir, "values.npy")
-		out := must(t, "score", "-model", filepath.Join(model, modelFile), "-data", data, "-out", picture, "-values", file)
+		out := mustRun(t, "score", "-model", filepath.Join(model, modelFile), "-data", data, "-out", picture, "-values", file)
 		if got := commandtest.PNGSize(t, picture); got != "972x227" {
 			t.Errorf("a picture of %s", got)
 		}
@@ -74,7 +74,7 @@ func TestScore(t *testing.T) {
 // TestScoreOtherData: what a model has never seen is less likely.
 func TestScoreOtherData(t *testing.T) {
 	dir := t.TempDir()
-	must(t, tiny(sliceOfMNIST(), "-encoder", "pca", "-flow-epochs", "60", "-out", dir)...)
+	mustRun(t, tiny(sliceOfMNIST(), "-encoder", "pca", "-flow-epochs", "60", "-out", dir)...)
 	own, other := meanScore(t, dir, sliceOfMNIST()), meanScore(t, dir, bars(t, 28, 28))
 	if !(own > other+1) || math.IsInf(other, 0) {
 		t.Errorf("digits have %v nats, bars %v", own, other)

@@ -100,7 +100,7 @@ func sweepCommand(ctx context.Context, args []string, s command.Streams) error {
 
 // sweepFlows trains a flow of each size. Those that were finished before an
 // error are returned with it.
-func sweepFlows(ctx context.Context, c *config, depths, widths command.Sizes, a, b embedded, s command.Streams) ([]result, error) {
+func sweepFlows(ctx context.Context, c *config, depths, widths command.Sizes, a, b embeddedSet, s command.Streams) ([]result, error) {
 	classes := 0
 	if !c.Unconditional {
 		classes = a.labels.Shape()[1]

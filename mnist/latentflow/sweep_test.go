@@ -23,7 +23,7 @@ func sweepArgs(data string, more ...string) []string {
 func TestSweep(t *testing.T) {
 	for _, encoder := range [][]string{{"-encoder", "dense"}, {"-model", filepath.Join(convModel(), modelFile), "-embedding", "9"}} {
 		dir := t.TempDir()
-		out := must(t, sweepArgs(sliceOfMNIST(), append(encoder, "-out", dir)...)...)
+		out := mustRun(t, sweepArgs(sliceOfMNIST(), append(encoder, "-out", dir)...)...)
 		table := string(readFile(t, dir, "sweep.md"))
 		if out != table+filepath.Join(dir, tableFile)+"\n"+filepath.Join(dir, plotFile)+"\n" {
 			t.Errorf("printed\n%s\nwritten\n%s", out, table)

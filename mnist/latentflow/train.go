@@ -157,7 +157,7 @@ func (j *job) interrupt(err error) {
 }
 
 // measure fills in the figures on the test set.
-func (j *job) measure(b embedded) error {
+func (j *job) measure(b embeddedSet) error {
 	m := &j.metrics
 	m.Parameters.Flow = command.CountParams(j.latent.Flow())
 	nll, err := train.Evaluate(context.Background(), j.latent.Flow(), b.source())
@@ -182,8 +182,8 @@ func (j *job) measure(b embedded) error {
 // and their reconstructions.
 func squaredError(c coder, s *mnist.Set) (float64, error) {
 	sum := 0.0
-	for lo := 0; lo < s.Len(); lo += block {
-		x, err := images(s, lo, min(lo+block, s.Len()))
+	for lo := 0; lo < s.Len(); lo += encodeBlock {
+		x, err := images(s, lo, min(lo+encodeBlock, s.Len()))
 		if err != nil {
 			return math.NaN(), err
 		}

@@ -63,7 +63,7 @@ func TestTrainKinds(t *testing.T) {
 	} {
 		t.Run(args, func(t *testing.T) {
 			dir := t.TempDir()
-			out := must(t, tiny(data, append(strings.Fields(args), "-out", dir)...)...)
+			out := mustRun(t, tiny(data, append(strings.Fields(args), "-out", dir)...)...)
 			for _, name := range []string{"samples.png", "reconstructions.png", "interpolation.png", "curves.png"} {
 				commandtest.PNGSize(t, dir, name)
 				if !strings.Contains(out, filepath.Join(dir, name)+"\n") {
@@ -96,7 +96,7 @@ func TestTrainRepeats(t *testing.T) {
 	train := func(encoder, seed string, cores int) (model, picture []byte) {
 		runtime.GOMAXPROCS(cores)
 		dir := t.TempDir()
-		must(t, tiny(data, "-encoder", encoder, "-seed", seed, "-out", dir)...)
+		mustRun(t, tiny(data, "-encoder", encoder, "-seed", seed, "-out", dir)...)
 		return readFile(t, dir, modelFile), readFile(t, dir, "samples.png")
 	}
 	for _, encoder := range []string{"conv", "dense", "pca"} {
@@ -192,7 +192,7 @@ func TestTrainInterrupted(t *testing.T) {
 func meanScore(t *testing.T, dir, data string) float64 {
 	t.Helper()
 	values := filepath.Join(t.TempDir(), "values.npy")
-	must(t, "score", "-model", filepath.Join(dir, modelFile), "-data", data, "-out", filepath.Join(t.TempDir(), "score.png"), "-values", values)
+	mustRun(t, "score", "-model", filepath.Join(dir, modelFile), "-data", data, "-out", filepath.Join(t.TempDir(), "score.png"), "-values", values)
 	_, logp := readNPY(t, values)
 	sum := 0.0
 	for _, v := range logp {

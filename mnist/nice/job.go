@@ -88,13 +88,13 @@ func newJob(c *config, s command.Streams) (*job, error) {
 	if j.model, err = newModel(c, m); err != nil {
 		return nil, err
 	}
-	nll, err := train.Evaluate(context.Background(), j.model.twin, j.test)
+	nll, err := train.Evaluate(context.Background(), j.model.scaledFlow, j.test)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(s.Log, "a logistic distribution a pixel: %s, where the flow starts; %d parameters\n", j.nats(-nll), command.CountParams(j.model.twin))
+	fmt.Fprintf(s.Log, "a logistic distribution a pixel: %s, where the flow starts; %d parameters\n", j.nats(-nll), command.CountParams(j.model.scaledFlow))
 	j.metrics = metrics{
-		Config: *c, Images: tr.Len(), Followed: followed, Parameters: command.CountParams(j.model.twin),
+		Config: *c, Images: tr.Len(), Followed: followed, Parameters: command.CountParams(j.model.scaledFlow),
 		Initial: command.Number(-nll), Kernels: kernel.Path(), Go: runtime.Version(),
 	}
 	return j, nil
@@ -118,7 +118,7 @@ func (j *job) train(ctx context.Context, resume bool) error {
 	defer fail(nil)
 	o.Observer = &saver{job: j, fail: fail}
 	say := func(training, test float64) string { return fmt.Sprintf("training %.2f, %s", -training, j.nats(-test)) }
-	report, err := command.Fit(ctx, j.model.twin, j.images, o, "nice", say, j.Streams)
+	report, err := command.Fit(ctx, j.model.scaledFlow, j.images, o, "nice", say, j.Streams)
 	m := &j.metrics
 	m.Epochs, m.Test = []epoch{}, command.Number(math.NaN())
 	if report != nil {
@@ -154,7 +154,7 @@ func (s *saver) Epoch(e train.EpochEvent) {
 
 // saveModel writes the model as an ordinary NICE flow.
 func (j *job) saveModel() error {
-	j.model.fold()
+	j.model.foldScales()
 	return registry.Save(filepath.Join(j.dir, modelFile), j.model.nice)
 }
 
@@ -167,7 +167,7 @@ func (j *job) write() error {
 	for _, t := range temperatures {
 		drawn = errors.Join(drawn, j.draw(samplesFile(t), t))
 	}
-	if err := j.curve(); err != nil {
+	if err := j.plotCurve(); err != nil {
 		return err
 	}
 	data, err := json.MarshalIndent(j.metrics, "", "  ")
@@ -194,11 +194,11 @@ func (j *job) draw(name string, temperature float64) error {
 	return nil
 }
 
-// paper is the test log-likelihood that the paper reports (section 5.1).
-const paper = 1980.50
+// paperLogLikelihood is the test log-likelihood that the paper reports (section 5.1).
+const paperLogLikelihood = 1980.50
 
-// curve plots log-likelihoods over the epochs, with the paper's for MNIST.
-func (j *job) curve() error {
+// plotCurve plots log-likelihoods over the epochs, with the paper's for MNIST.
+func (j *job) plotCurve() error {
 	var training, test, reported plotter.XYs
 	for _, e := range j.metrics.Epochs {
 		x := float64(e.Epoch)
@@ -207,7 +207,7 @@ func (j *job) curve() error {
 			test = append(test, plotter.XY{X: x, Y: float64(e.Test)})
 		}
 		if j.config.Data == "" {
-			reported = append(reported, plotter.XY{X: x, Y: paper})
+			reported = append(reported, plotter.XY{X: x, Y: paperLogLikelihood})
 		}
 	}
 	p, err := command.NewPanel("NICE on MNIST's pixels", "epoch", "log-likelihood, nats an image",

@@ -12,12 +12,12 @@ import (
 // marginals are a logistic distribution of each feature.
 type marginals struct{ loc, scale []float64 }
 
-// fitted are the images that marginals are fitted to, at most.
-const fitted = 10000
+// maxFitImages are the images that marginals are fitted to, at most.
+const maxFitImages = 10000
 
 // fitMarginals fits them to rows spread evenly over the data.
 func fitMarginals(src train.Source) (marginals, error) {
-	n, d := min(src.Len(), fitted), src.Dim()
+	n, d := min(src.Len(), maxFitImages), src.Dim()
 	rows := make([]int, n)
 	for i := range rows {
 		rows[i] = i * src.Len() / n

@@ -33,15 +33,15 @@ const outScale = 0.1
 // distribution of each pixel that is likeliest. The scales of the outputs are
 // constants, and fold into the last layers of an ordinary NICE flow.
 type model struct {
-	nice  *flow.Flow[float32] // to be saved: valid after fold
-	twin  *flow.Flow[float32] // to be trained
-	heads []head
+	nice       *flow.Flow[float32] // to be saved: valid after fold
+	scaledFlow *flow.Flow[float32] // to be trained
+	heads      []head
 }
 
 // head is a conditioner's last layer.
 type head struct {
-	nice []bijector.Param[float32] // weight and bias
-	by   []float32                 // scales of the twin's outputs
+	nice   []bijector.Param[float32] // weight and bias
+	scales []float32                 // scales of the twin's outputs
 }
 
 // newModel makes the model of c for features of the given marginals.
@@ -60,23 +60,23 @@ func newModel(c *config, m marginals) (*model, error) {
 			continue // the scale, which is made below
 		}
 		first := i % 2 // the couplings move every other feature, from this one on
-		h := head{by: make([]float32, 0, dim)}
-		l, err := coupling.NewAdditiveWith(plain.Spec().(coupling.AdditiveSpec), func(in, out int) (bijector.Map[float32], error) {
+		h := head{scales: make([]float32, 0, dim)}
+		l, err := coupling.NewAdditiveWith(plain.Spec().(coupling.AdditiveSpec), func(in, out int) (bijector.Network[float32], error) {
 			net, err := coupling.NewMLP[float32](coupling.MLPSpec{In: in, Out: out, Hidden: c.Hidden, Seed: c.Seed*100 + uint64(i), OutScale: outScale})
 			if err != nil {
 				return nil, err
 			}
-			h.nice = last(plain.Conditioner())
-			bias := last(net)[1].Data
+			h.nice = lastLayerParams(plain.Conditioner())
+			bias := lastLayerParams(net)[1].Data
 			for k := range bias {
 				j := first + 2*k
-				h.by = append(h.by, float32(m.scale[j]))
+				h.scales = append(h.scales, float32(m.scale[j]))
 				if !centred[j] {
 					bias[k] -= float32(m.loc[j] / m.scale[j])
 					centred[j] = true
 				}
 			}
-			return scaled{net, h.by}, nil
+			return scaled{net, h.scales}, nil
 		})
 		if err != nil {
 			return nil, err
@@ -102,31 +102,31 @@ func newModel(c *config, m marginals) (*model, error) {
 	if built.nice, err = flow.New(chain, base); err != nil {
 		return nil, err
 	}
-	built.twin, err = flow.New(twin, base)
+	built.scaledFlow, err = flow.New(twin, base)
 	return built, err
 }
 
-// last is the weight and the bias of a map's last layer.
-func last(m bijector.Map[float32]) []bijector.Param[float32] {
+// lastLayerParams is the weight and the bias of a map's last layer.
+func lastLayerParams(m bijector.Network[float32]) []bijector.Param[float32] {
 	ps := m.Params()
 	return ps[len(ps)-2:]
 }
 
-// fold gives the NICE flow the parameters of its twin.
-func (m *model) fold() {
+// foldScales gives the NICE flow the parameters of its twin.
+func (m *model) foldScales() {
 	to := m.nice.Params()
-	for i, p := range m.twin.Params() {
+	for i, p := range m.scaledFlow.Params() {
 		copy(to[i].Data, p.Data)
 	}
 	for _, h := range m.heads {
 		weight, bias := h.nice[0], h.nice[1]
 		in := len(weight.Data) / len(bias.Data)
-		for k, c := range h.by {
+		for k, c := range h.scales {
 			bias.Data[k] *= c
 			for i := range in {
 				weight.Data[k*in+i] *= c
 			}
 		}
 	}
-	m.nice.Changed()
+	m.nice.Invalidate()
 }

@@ -59,7 +59,7 @@ func TestStart(t *testing.T) {
 	}
 	want /= float64(n)
 	for _, layers := range []int{2, 3, 5} {
-		if got := nats(t, tinyModel(t, layers, p).twin, src); !near(got, want, 5) {
+		if got := nats(t, tinyModel(t, layers, p).scaledFlow, src); !near(got, want, 5) {
 			t.Errorf("%d couplings: %v nats, the marginals have %v", layers, got, want)
 		}
 	}
@@ -82,21 +82,21 @@ func TestFold(t *testing.T) {
 		m := tinyModel(t, 3, someMarginals(d))
 		rng := rand.New(rand.NewPCG(1, 2))
 		one := testkit.Rows(make([]float32, d), 1, d)
-		before := logProbs(t, m.twin, one)[0] // makes copies of the weights, which must not outlive them
-		for _, p := range m.twin.Params() {
+		before := logProbs(t, m.scaledFlow, one)[0] // makes copies of the weights, which must not outlive them
+		for _, p := range m.scaledFlow.Params() {
 			for i := range p.Data {
 				p.Data[i] += float32(rng.NormFloat64()) / 4
 			}
 		}
-		m.twin.Changed()
+		m.scaledFlow.Invalidate()
 		x := testkit.Rows(make([]float32, 20*d), 20, d)
 		for i := range x.Float32s() {
 			x.Float32s()[i] = float32(rng.NormFloat64())
 		}
-		m.fold()
-		m.fold() // once more changes nothing
+		m.foldScales()
+		m.foldScales() // once more changes nothing
 		for _, x := range []*bijector.Rows[float32]{one, x} {
-			twin, folded := logProbs(t, m.twin, x), logProbs(t, m.nice, x)
+			twin, folded := logProbs(t, m.scaledFlow, x), logProbs(t, m.nice, x)
 			for i, v := range twin {
 				if !near(v, folded[i], 1e-4*math.Abs(v)) || near(v, before, 1e-3) {
 					t.Errorf("%d features, row %d of %d: twin %v, folded %v, before the change %v", d, i, len(twin), v, folded[i], before)
@@ -120,7 +120,7 @@ func logProbs(t *testing.T, f *flow.Flow[float32], x *bijector.Rows[float32]) []
 // layer's own are theirs times the factor. The batch is worked in two parts.
 func TestScaledGradient(t *testing.T) {
 	const in, out, n = 3, 4, 10
-	make2 := func() bijector.Map[float32] {
+	make2 := func() bijector.Network[float32] {
 		m, err := coupling.NewMLP[float32](coupling.MLPSpec{In: in, Out: out, Hidden: []int{5}, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -149,9 +149,9 @@ func TestScaledGradient(t *testing.T) {
 	x, dy := fill(in), fill(out)
 	var ys, dxs [2]bijector.Mat[float32]
 	var grads [2][][]float32
-	for i, m := range []bijector.Map[float32]{scaled{make2(), by}, plain} {
+	for i, m := range []bijector.Network[float32]{scaled{make2(), by}, plain} {
 		o := bijector.PassOptions{MaxBatch: n}
-		p := m.NewMapGradPass(o)
+		p := m.NewNetworkGradPass(o)
 		y, dx := bijector.NewMat[float32](out, n), bijector.NewMat[float32](in, n)
 		for _, part := range [][2]int{{0, 4}, {4, n}} {
 			p.Forward(y, x, part[0], part[1])
@@ -162,7 +162,7 @@ func TestScaledGradient(t *testing.T) {
 		p.Accumulate(dy, x, y)
 		ys[i], dxs[i], grads[i] = y, dx, p.Grads()
 		again := bijector.NewMat[float32](out, n)
-		m.NewMapPass(o).Forward(again, x, 0, n)
+		m.NewNetworkPass(o).Forward(again, x, 0, n)
 		same(t, "evaluation", again, y)
 	}
 	same(t, "output", ys[0], ys[1])

@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/onnx"
 )
 
@@ -102,7 +101,7 @@ func scaleEdges[T bijector.Float]() (all []vectors) {
 					p.Data[0] = T(r)
 				}
 			}
-			c.Changed()
+			c.Invalidate()
 			x := rowsOf[T](2, []float64{1, 1, 1e-8, 1e-8, 1e4, 1e4})
 			all = append(all, edge(fmt.Sprintf("edge-%s-%d", scale, i), c, flatBase[T](2), x, 0, 0))
 		}
@@ -205,8 +204,8 @@ func baseEdges[T bijector.Float]() (all []vectors) {
 
 // edge is a flow's vectors; below the floors, errors are absolute. Infinite
 // results, of which a flow makes NaN, are the layer's.
-func edge[T bijector.Float](name string, l bijector.Layer[T], base distribution.Base[T], x *tensor.Dense, floorZ, floorLogp float64) vectors {
-	f := distribution.NewFlow(l, base)
+func edge[T bijector.Float](name string, l bijector.Layer[T], base distribution.Base[T], x *bijector.Rows[T], floorZ, floorLogp float64) vectors {
+	f := must(flow.New(l, base))
 	t := bijector.Given(l, nil)
 	logp, err := t.LogDetJacobian(x)
 	if _, ok := base.(flat[T]); !ok {
@@ -215,7 +214,7 @@ func edge[T bijector.Float](name string, l bijector.Layer[T], base distribution.
 	return vectors{
 		Name: name, DType: dtype[T](), model: export(f, onnx.Forward),
 		In:    map[string]array{"x": arrayOf[T](x)},
-		Out:   map[string]array{"z": arrayOf[T](some(t.Forward(x))), "log_prob": arrayOf[T](some(logp, err))},
+		Out:   map[string]array{"z": arrayOf[T](some(t.Forward(x))), "log_prob": {Shape: []int{x.Len()}, Data: some(logp, err)}},
 		Floor: map[string]float64{"z": max(floorZ, smallest[T]()), "log_prob": max(floorLogp, smallest[T]())},
 	}
 }
@@ -231,12 +230,12 @@ func smallest[T bijector.Float]() float64 {
 
 // some is must, but for rows that are not finite, as they are at the ends of a
 // domain.
-func some(t *tensor.Dense, err error) *tensor.Dense {
+func some[V any](v V, err error) V {
 	var rows *bijector.RowError
 	if errors.As(err, &rows) && rows.What == "result" {
 		err = nil
 	}
-	return must(t, err)
+	return must(v, err)
 }
 
 // epsilon is the distance from 1 to the next T.
@@ -247,12 +246,12 @@ func epsilon[T bijector.Float]() T {
 	return T(math.Nextafter(1, 2) - 1)
 }
 
-func rowsOf[T bijector.Float](d int, values []float64) *tensor.Dense {
-	data := make([]T, len(values))
+func rowsOf[T bijector.Float](d int, values []float64) *bijector.Rows[T] {
+	x := bijector.NewRows[T](len(values)/d, d)
 	for i, v := range values {
-		data[i] = T(v)
+		x.Values()[i] = T(v)
 	}
-	return tensor.New(tensor.WithShape(len(values)/d, d), tensor.WithBacking(data))
+	return x
 }
 
-func column[T bijector.Float](values []float64) *tensor.Dense { return rowsOf[T](1, values) }
+func column[T bijector.Float](values []float64) *bijector.Rows[T] { return rowsOf[T](1, values) }
