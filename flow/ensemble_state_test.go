@@ -74,7 +74,9 @@ func TestEnsembleState(t *testing.T) {
 	}
 	s := e.Spec().(EnsembleSpec)
 	s.Weights[0] = 7
-	text := string(testkit.Must(json.Marshal(e.Spec())))
+	again := e.Spec().(EnsembleSpec)
+	again.Flows = nil // of layers that are not registered
+	text := string(testkit.Must(json.Marshal(again)))
 	if !strings.HasSuffix(text, `"weights":[3,1,2],"learned":true}`) || len(s.Flows) != 3 {
 		t.Errorf("spec %s", text)
 	}

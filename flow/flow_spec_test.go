@@ -11,6 +11,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/specnames"
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
@@ -75,9 +76,14 @@ func TestFlowState(t *testing.T) {
 	if _, ok := s.Bijector.Spec.(bijector.ChainSpec); !ok || !reflect.DeepEqual(s.Base.Spec, f.Base().Spec()) {
 		t.Errorf("spec %+v", s)
 	}
-	text := string(testkit.Must(json.Marshal(newFlow[float64](newBend[float64](1, 0, 1), distribution.StandardNormal[float64](1)).Spec())))
-	if want := `{"bijector":{"type":"","spec":{"Dim":1,"Context":0}},"base":{"type":"","spec":{"dim":1}}}`; text != want {
+	// The tests of this package link the registry, which has the names.
+	scale := testkit.Must(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 1}))
+	text := string(testkit.Must(json.Marshal(newFlow[float64](scale, distribution.StandardNormal[float64](1)).Spec())))
+	if want := `{"bijector":{"type":"bijector.scale","spec":{"dim":1}},"base":{"type":"distribution.normal","spec":{"dim":1}}}`; text != want {
 		t.Errorf("spec %s, want %s", text, want)
+	}
+	if _, err := json.Marshal(f.Spec()); !errors.Is(err, specnames.ErrNotRegistered) {
+		t.Errorf("a spec of layers that are not registered: %v", err)
 	}
 	counts := testkit.Must(bijector.NewChain[float64](newBend[float64](2, 0, 1), bijector.Layer[float64](testkit.Must(bijector.NewActNorm[float64](bijector.ActNormSpec{Dim: 2})))))
 	for _, b := range newFlow[float64](counts, distribution.StandardNormal[float64](2)).Buffers() {

@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"github.com/bijou-flow/bijou/internal/safetensors"
+	"github.com/bijou-flow/bijou/internal/specnames"
 )
 
 var (
 	// ErrNotRegistered: a name or a spec is not registered.
-	ErrNotRegistered = errors.New("not registered")
+	ErrNotRegistered = specnames.ErrNotRegistered
 	// ErrFormat: a file is not a valid safetensors file, or not one of ours.
 	ErrFormat = safetensors.ErrFormat
 	// ErrVersion: a file was written by a newer version of the library.
@@ -37,6 +38,7 @@ type unknownError struct {
 	name  string
 	other string // the kind the name does stand for
 	known []string
+	cause error // why there is no name, if that is known
 }
 
 func (e *unknownError) Error() string {
@@ -59,7 +61,7 @@ func (e *unknownError) Error() string {
 	return b.String()
 }
 
-func (e *unknownError) Unwrap() error { return ErrNotRegistered }
+func (e *unknownError) Unwrap() []error { return []error{ErrNotRegistered, e.cause} }
 
 // clip shortens text that came from a file.
 func clip(s string) string {

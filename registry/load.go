@@ -78,39 +78,45 @@ func LoadBijector[T bijector.Float](path string, o ...LoadOptions) (bijector.Lay
 // ReadFlow is LoadFlow of size bytes from r, for a model that is embedded in
 // the program or comes from elsewhere.
 func ReadFlow[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*flow.Flow[T], error) {
-	return made(readFlow[T](r, size, o))
+	return result(readFlow[T](r, size, o))
 }
 
 // ReadEnsemble is LoadEnsemble of size bytes from r.
 func ReadEnsemble[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*flow.Ensemble[T], error) {
-	return made(readEnsemble[T](r, size, o))
+	return result(readEnsemble[T](r, size, o))
 }
 
 // ReadLatent is LoadLatent of size bytes from r.
 func ReadLatent[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*autoencoder.Latent[T], error) {
-	return made(readLatent[T](r, size, o))
+	return result(readLatent[T](r, size, o))
 }
 
 // ReadEncoder is LoadEncoder of size bytes from r.
 func ReadEncoder[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (autoencoder.Encoder[T], error) {
-	return made(readEncoder[T](r, size, o))
+	return result(readEncoder[T](r, size, o))
 }
 
 // ReadBijector is LoadBijector of size bytes from r.
 func ReadBijector[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (bijector.Layer[T], error) {
-	return made(readLayer[T](r, size, o))
+	return result(readLayer[T](r, size, o))
 }
 
 func readFlow[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*flow.Flow[T], error) {
-	return readModel(r, size, kindFlow, o, buildFlow[T])
+	return readModel(r, size, kindFlow, o, func(b *builder[T], spec []byte) (*flow.Flow[T], error) {
+		return buildEntry[*flow.Flow[T]](b, flowEntry, spec)
+	})
 }
 
 func readEnsemble[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*flow.Ensemble[T], error) {
-	return readModel(r, size, kindMixture, o, buildEnsemble[T])
+	return readModel(r, size, kindMixture, o, func(b *builder[T], spec []byte) (*flow.Ensemble[T], error) {
+		return buildEntry[*flow.Ensemble[T]](b, ensembleEntry, spec)
+	})
 }
 
 func readLatent[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*autoencoder.Latent[T], error) {
-	return readModel(r, size, kindLatent, o, buildLatent[T])
+	return readModel(r, size, kindLatent, o, func(b *builder[T], spec []byte) (*autoencoder.Latent[T], error) {
+		return buildEntry[*autoencoder.Latent[T]](b, latentEntry, spec)
+	})
 }
 
 func readEncoder[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (autoencoder.Encoder[T], error) {
@@ -179,7 +185,7 @@ func fill[T bijector.Float, M any](h *safetensors.Header, data io.Reader, build 
 	if len(spec) > maxSpecBytes {
 		return m, fmt.Errorf("a spec of %d bytes, at most %d are allowed: %w", len(spec), maxSpecBytes, ErrTooLarge)
 	}
-	if m, err = build(newBuilder[T](global, values), []byte(spec)); err != nil {
+	if m, err = build(&builder[T]{left: values}, []byte(spec)); err != nil {
 		return m, err
 	}
 	s, ok := any(m).(bijector.Stateful[T])

@@ -57,7 +57,7 @@ func Save(path string, model any) error { return saveTo(atomicfile.System{}, pat
 
 // saveTo is Save on a given file system.
 func saveTo(sys atomicfile.FS, path string, model any) error {
-	c, err := describe(global, model)
+	c, err := describe(model)
 	if err == nil {
 		err = atomicfile.WriteTo(sys, path, c.write)
 	}
@@ -69,7 +69,7 @@ func saveTo(sys atomicfile.FS, path string, model any) error {
 
 // Write writes the bytes that Save puts into a file.
 func Write(w io.Writer, model any) error {
-	c, err := describe(global, model)
+	c, err := describe(model)
 	if err == nil {
 		err = c.write(w)
 	}
@@ -80,31 +80,31 @@ func Write(w io.Writer, model any) error {
 }
 
 // describe finds out what a model is.
-func describe(t *table, model any) (*contents, error) {
+func describe(model any) (*contents, error) {
 	if v := reflect.ValueOf(model); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, fmt.Errorf("a nil %T cannot be saved: %w", model, bijector.ErrSpec)
 	}
 	switch m := model.(type) {
 	case *flow.Flow[float32]:
-		return flowContents(t, m)
+		return flowContents(m)
 	case *flow.Flow[float64]:
-		return flowContents(t, m)
+		return flowContents(m)
 	case *flow.Ensemble[float32]:
-		return newContents[float32](t, kindMixture, m)
+		return newContents[float32](kindMixture, m)
 	case *flow.Ensemble[float64]:
-		return newContents[float64](t, kindMixture, m)
+		return newContents[float64](kindMixture, m)
 	case *autoencoder.Latent[float32]:
-		return newContents[float32](t, kindLatent, m)
+		return newContents[float32](kindLatent, m)
 	case *autoencoder.Latent[float64]:
-		return newContents[float64](t, kindLatent, m)
+		return newContents[float64](kindLatent, m)
 	case bijector.Layer[float32]:
-		return layerContents(t, m)
+		return layerContents(m)
 	case bijector.Layer[float64]:
-		return layerContents(t, m)
+		return layerContents(m)
 	case savedEncoder[float32]:
-		return newContents[float32](t, kindEncoder, m)
+		return newContents[float32](kindEncoder, m)
 	case savedEncoder[float64]:
-		return newContents[float64](t, kindEncoder, m)
+		return newContents[float64](kindEncoder, m)
 	}
 	return nil, fmt.Errorf("a %T cannot be saved, want a flow, an ensemble, a latent model, an encoder with state or a layer: %w", model, bijector.ErrSpec)
 }
@@ -115,20 +115,20 @@ type savedEncoder[T bijector.Float] interface {
 	bijector.Stateful[T]
 }
 
-func flowContents[T bijector.Float](t *table, f *flow.Flow[T]) (*contents, error) {
-	return newContents[T](t, kindFlow, f)
+func flowContents[T bijector.Float](f *flow.Flow[T]) (*contents, error) {
+	return newContents[T](kindFlow, f)
 }
 
-func layerContents[T bijector.Float](t *table, l bijector.Layer[T]) (*contents, error) {
+func layerContents[T bijector.Float](l bijector.Layer[T]) (*contents, error) {
 	s, ok := l.(bijector.Stateful[T])
 	if !ok {
 		return nil, checkLayer(l, "the model")
 	}
-	return newContents(t, kindLayer, s)
+	return newContents(kindLayer, s)
 }
 
-func newContents[T bijector.Float](t *table, kind string, s bijector.Stateful[T]) (*contents, error) {
-	spec, err := marshalSpec(t, s)
+func newContents[T bijector.Float](kind string, s bijector.Stateful[T]) (*contents, error) {
+	spec, err := marshalSpec(s)
 	if err != nil {
 		return nil, err
 	}
@@ -172,4 +172,18 @@ func (c *contents) write(w io.Writer) error {
 		keyDType:   c.dtype,
 		keySpec:    string(c.spec),
 	})
+}
+
+// Models that are no part of larger ones have no name.
+var (
+	ensembleEntry = newEntry(models, "ensemble", buildEnsemble[float32], buildEnsemble[float64])
+	latentEntry   = newEntry(models, "latent", buildLatent[float32], buildLatent[float64])
+)
+
+func buildEnsemble[T bijector.Float](s flow.EnsembleSpec, b bijector.Builder[T]) (*flow.Ensemble[T], error) {
+	return flow.BuildEnsemble(s, b.(flow.EnsembleBuilder[T]))
+}
+
+func buildLatent[T bijector.Float](s autoencoder.LatentSpec, b bijector.Builder[T]) (*autoencoder.Latent[T], error) {
+	return autoencoder.BuildLatent(s, b.(autoencoder.Builder[T]))
 }

@@ -74,7 +74,7 @@ func TestNewRefuses(t *testing.T) {
 		{"bijector.chain", `{"layers":[{"type":"bijector.actnorm","spec":{"dim":2}},{"type":"bijector.actnorm","spec":{"dim":2,"x":1}}]}`, bijector.ErrSpec, []string{"layer 1", `"x"`}},
 		{"bijector.chain", `{"layers":[{"type":"bijector.actnorm","spec":{"dim":2},"name":"a"}]}`, bijector.ErrSpec, []string{`"name"`}},
 		{"bijector.chain", `{"layers":[{"type":7}]}`, bijector.ErrSpec, []string{"no string"}},
-		{"bijector.chain", `{"layers":{}}`, bijector.ErrSpec, []string{"begins with '['"}},
+		{"bijector.chain", `{"layers":{}}`, bijector.ErrSpec, []string{"object", "ChainSpec.layers"}},
 		{"bijector.chain", `{"layrs":[]}`, bijector.ErrSpec, []string{`"layrs"`}},
 		{"bijector.chain", `{"layers":[{"type":"bijector.actnorm","spec":7}]}`, bijector.ErrSpec, []string{"layer 0"}},
 		{"coupling.affine", `{"dim":2,"conditioner":{"type":"bijector.actnorm","spec":{"dim":2}}}`, registry.ErrNotRegistered, []string{"which is a bijector"}},
@@ -90,7 +90,7 @@ func TestNewRefuses(t *testing.T) {
 	_, err = registry.NewBase[float32]("distribution.normal", []byte(`{"dim":1000000000000}`))
 	wantError(t, "NewBase", err, bijector.ErrSpec)
 	_, err = registry.NewNetwork[float32]("coupling.mlp", []byte(`{"in":1048576,"out":1048576}`))
-	wantError(t, "NewMap", err, registry.ErrTooLarge)
+	wantError(t, "NewNetwork", err, registry.ErrTooLarge)
 	for name, spec := range map[string]string{
 		"autoencoder.dense": `{"in":1000000,"hidden":[1000000]}`,
 		"autoencoder.pca":   `{"in":1000000000}`,
@@ -220,7 +220,7 @@ func TestMarshalSpecRefuses(t *testing.T) {
 	shift := must(NewShift[float32](ShiftSpec{Dim: 2}))
 	chain := must(bijector.NewChain[float32](shift, Stranger{must(NewShift[float32](ShiftSpec{Dim: 2}))}))
 	_, err := registry.MarshalSpec(chain)
-	wantError(t, "not registered", err, registry.ErrNotRegistered, "registry_test.StrangerSpec", "register it with registry.Register before saving", "Layers[1]")
+	wantError(t, "not registered", err, registry.ErrNotRegistered, "registry_test.StrangerSpec", "register it with registry.Register before saving", "member 1")
 	base := distribution.Base[float32](distribution.StandardNormal[float32](2))
 	_, err = registry.MarshalSpec(must(flow.New(bijector.Layer[float32](chain), base)))
 	wantError(t, "within a flow", err, registry.ErrNotRegistered, "StrangerSpec")
@@ -240,6 +240,17 @@ func TestMarshalSpecRefuses(t *testing.T) {
 	wantError(t, "a nil spec", err, bijector.ErrSpec, "nil")
 	_, err = registry.MarshalSpec(specified{bijector.InvertSpec{Layer: bijector.NamedSpec{Name: "test.wave", Spec: ShiftSpec{}}}})
 	wantError(t, "a wrong name", err, bijector.ErrSpec, `"test.wave"`, `"test.shift"`)
+}
+
+// What could not be loaded again is not saved.
+func TestMarshalSpecTooLarge(t *testing.T) {
+	var l bijector.Layer[float32] = must(NewShift[float32](ShiftSpec{Dim: 2}))
+	for range 33 {
+		l = must(bijector.NewChain(l))
+	}
+	_, err := registry.MarshalSpec(l.(*bijector.Chain[float32]))
+	wantError(t, "a deep chain", err, registry.ErrTooLarge, "64 levels")
+	wantError(t, "a deep chain", registry.Save(path(t), l), registry.ErrTooLarge)
 }
 
 type specified struct{ spec any }

@@ -3,8 +3,10 @@ package registry_test
 import (
 	"fmt"
 	"math"
+	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/bijector/bijectortest"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -109,4 +111,24 @@ func (p wavePass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 func init() {
 	registry.Register("test.shift", NewShift[float32], NewShift[float64])
 	registry.RegisterNetwork("test.wave", NewWave[float32], NewWave[float64])
+}
+
+// unlisted is a layer whose spec nobody registered.
+type unlisted[T bijector.Float] struct{ *bijector.Scale[T] }
+
+type unlistedSpec struct{ Dim int }
+
+func (u unlisted[T]) Spec() any { return unlistedSpec{u.Dim()} }
+
+func newUnlistedChain[T bijector.Float]() (*bijector.Chain[T], error) {
+	s, err := bijector.NewScale[T](bijector.ScaleSpec{Dim: 2})
+	if err != nil {
+		return nil, err
+	}
+	return bijector.NewChain[T](unlisted[T]{s})
+}
+
+// An author tests a layer before it has a name, in a container too.
+func TestConformanceBeforeRegistration(t *testing.T) {
+	bijectortest.Run(t, newUnlistedChain[float32], newUnlistedChain[float64])
 }

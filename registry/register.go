@@ -25,7 +25,7 @@ import (
 // nil constructor, and on a name that is not package.type in lower case. It
 // may be called at any time, by several goroutines.
 func Register[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
-	global.add(layerEntry(name, alone[S, A, float32](new32), alone[S, B, float64](new64)))
+	global.add(newPartEntry(Bijectors, name, new32, new64))
 }
 
 // RegisterContainer is Register for layers whose spec has nodes for other
@@ -34,48 +34,30 @@ func Register[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name 
 func RegisterContainer[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string,
 	new32 func(S, bijector.Builder[float32]) (A, error), new64 func(S, bijector.Builder[float64]) (B, error),
 ) {
-	global.add(layerEntry(name, new32, new64))
+	global.add(newEntry(Bijectors, name, new32, new64))
 }
 
 // RegisterBase is Register for base distributions.
 func RegisterBase[S any, A distribution.Base[float32], B distribution.Base[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
-	global.add(baseEntry(name, new32, new64))
+	global.add(newPartEntry(Bases, name, new32, new64))
 }
 
 // RegisterNetwork is Register for maps: conditioners of couplings, embeddings of
 // contexts.
 func RegisterNetwork[S any, A bijector.Network[float32], B bijector.Network[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
-	global.add(mapEntry(name, new32, new64))
+	global.add(newPartEntry(Networks, name, new32, new64))
 }
 
 // RegisterEncoder is Register for encoders of latent models. One that is to be
 // saved is a bijector.Stateful of its model's element type, and one that also
 // decodes is an autoencoder.Decoder.
 func RegisterEncoder[S any, A autoencoder.Encoder[float32], B autoencoder.Encoder[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
-	global.add(encoderEntry(name, new32, new64))
+	global.add(newPartEntry(Encoders, name, new32, new64))
 }
 
 // RegisterDecoder is Register for decoders that are no encoders.
 func RegisterDecoder[S any, A autoencoder.Decoder[float32], B autoencoder.Decoder[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
-	global.add(newEntry[S, autoencoder.Decoder[float32], autoencoder.Decoder[float64]](Decoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64)))
-}
-
-func encoderEntry[S any, A autoencoder.Encoder[float32], B autoencoder.Encoder[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
-	return newEntry[S, autoencoder.Encoder[float32], autoencoder.Encoder[float64]](Encoders, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
-}
-
-func layerEntry[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string,
-	new32 func(S, bijector.Builder[float32]) (A, error), new64 func(S, bijector.Builder[float64]) (B, error),
-) *entry {
-	return newEntry[S, bijector.Layer[float32], bijector.Layer[float64]](Bijectors, name, new32, new64)
-}
-
-func baseEntry[S any, A distribution.Base[float32], B distribution.Base[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
-	return newEntry[S, distribution.Base[float32], distribution.Base[float64]](Bases, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
-}
-
-func mapEntry[S any, A bijector.Network[float32], B bijector.Network[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
-	return newEntry[S, bijector.Network[float32], bijector.Network[float64]](Networks, name, alone[S, A, float32](new32), alone[S, B, float64](new64))
+	global.add(newPartEntry(Decoders, name, new32, new64))
 }
 
 // Names lists what is registered of a kind, sorted.
@@ -87,23 +69,23 @@ func Names(kind Kind) []string { return global.names(kind) }
 // field twice or one the layer does not know; ErrTooLarge for one out of all
 // proportion; and the constructor's own error.
 func New[T bijector.Float](name string, spec []byte) (bijector.Layer[T], error) {
-	return made(newBuilder[T](global, maxValues).Layer(node(name, spec)))
+	return result(newBuilder[T]().Layer(node(name, spec)))
 }
 
 // NewBase makes a base distribution, as New does a layer.
 func NewBase[T bijector.Float](name string, spec []byte) (distribution.Base[T], error) {
-	return made(newBuilder[T](global, maxValues).Base(node(name, spec)))
+	return result(newBuilder[T]().Base(node(name, spec)))
 }
 
 // NewNetwork makes a map, as New does a layer.
 func NewNetwork[T bijector.Float](name string, spec []byte) (bijector.Network[T], error) {
-	return made(newBuilder[T](global, maxValues).Network(node(name, spec)))
+	return result(newBuilder[T]().Network(node(name, spec)))
 }
 
 // NewEncoder makes an encoder, as New does a layer. Those of the library decode
 // too: they are autoencoder.Decoders.
 func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder[T], error) {
-	return made(newBuilder[T](global, maxValues).Encoder(node(name, spec)))
+	return result(newBuilder[T]().Encoder(node(name, spec)))
 }
 
 // NewFlow makes a whole flow from one JSON document:
@@ -113,15 +95,7 @@ func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder
 //
 // It returns the errors of New, which name the part.
 func NewFlow[T bijector.Float](spec []byte) (*flow.Flow[T], error) {
-	return made(buildFlow(newBuilder[T](global, maxValues), spec))
-}
-
-func buildFlow[T bijector.Float](b *builder[T], spec []byte) (*flow.Flow[T], error) {
-	var s flow.Spec
-	if err := checkAndDecode(spec, &s); err != nil {
-		return nil, err
-	}
-	return flow.Build(s, b)
+	return result(buildEntry[*flow.Flow[T]](newBuilder[T](), flowEntry, spec))
 }
 
 // NewEnsemble makes a mixture of flows from one JSON document:
@@ -129,15 +103,7 @@ func buildFlow[T bijector.Float](b *builder[T], spec []byte) (*flow.Flow[T], err
 //	{"flows": [{"type": "distribution.flow", "spec": {"bijector": ..., "base": ...}}, ...],
 //	 "weights": [2, 1], "learned": true}
 func NewEnsemble[T bijector.Float](spec []byte) (*flow.Ensemble[T], error) {
-	return made(buildEnsemble(newBuilder[T](global, maxValues), spec))
-}
-
-func buildEnsemble[T bijector.Float](b *builder[T], spec []byte) (*flow.Ensemble[T], error) {
-	var s flow.EnsembleSpec
-	if err := checkAndDecode(spec, &s); err != nil {
-		return nil, err
-	}
-	return flow.BuildEnsemble(s, b)
+	return result(buildEntry[*flow.Ensemble[T]](newBuilder[T](), ensembleEntry, spec))
 }
 
 // NewLatent makes a whole latent model from one JSON document:
@@ -147,20 +113,12 @@ func buildEnsemble[T bijector.Float](b *builder[T], spec []byte) (*flow.Ensemble
 //
 // where "decoder" may name another part than the encoder.
 func NewLatent[T bijector.Float](spec []byte) (*autoencoder.Latent[T], error) {
-	return made(buildLatent(newBuilder[T](global, maxValues), spec))
-}
-
-func buildLatent[T bijector.Float](b *builder[T], spec []byte) (*autoencoder.Latent[T], error) {
-	var s autoencoder.LatentSpec
-	if err := checkAndDecode(spec, &s); err != nil {
-		return nil, err
-	}
-	return autoencoder.BuildLatent(s, b)
+	return result(buildEntry[*autoencoder.Latent[T]](newBuilder[T](), latentEntry, spec))
 }
 
 func buildEncoder[T bijector.Float](b *builder[T], document []byte) (autoencoder.Encoder[T], error) {
 	var n bijector.NamedSpec
-	if err := checkAndDecode(document, &n); err != nil {
+	if err := decode(document, &n); err != nil {
 		return nil, err
 	}
 	return b.Encoder(n)
@@ -172,12 +130,12 @@ func buildEncoder[T bijector.Float](b *builder[T], document []byte) (autoencoder
 //
 // This is what MarshalSpec returns for a layer.
 func FromNode[T bijector.Float](document []byte) (bijector.Layer[T], error) {
-	return made(buildLayer(newBuilder[T](global, maxValues), document))
+	return result(buildLayer(newBuilder[T](), document))
 }
 
 func buildLayer[T bijector.Float](b *builder[T], document []byte) (bijector.Layer[T], error) {
 	var n bijector.NamedSpec
-	if err := checkAndDecode(document, &n); err != nil {
+	if err := decode(document, &n); err != nil {
 		return nil, err
 	}
 	return b.Layer(n)
@@ -188,8 +146,8 @@ func node(name string, spec []byte) bijector.NamedSpec {
 	return bijector.NamedSpec{Name: name, Spec: spec}
 }
 
-// made says who speaks in an error, and returns no half-made part beside it.
-func made[P any](p P, err error) (P, error) {
+// result says who speaks in an error, and returns nothing beside it.
+func result[P any](p P, err error) (P, error) {
 	if err != nil {
 		return *new(P), fmt.Errorf("registry: %w", err)
 	}

@@ -3,11 +3,15 @@
 package registry
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
 	"sync"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
 )
 
 // Kind is what a registered name stands for.
@@ -21,9 +25,10 @@ const (
 	Encoders              // encoders, most of which decode too
 	Decoders              // decoders that are no encoders
 	flows                 // flows as parts of larger models; there is one
+	models                // whole models, which are not parts
 )
 
-var kindNames = [...]string{"bijector", "base distribution", "map", "encoder", "decoder", "flow"}
+var kindNames = [...]string{"bijector", "base distribution", "map", "encoder", "decoder", "flow", "model"}
 
 // String is the kind in the singular, as errors use it.
 func (k Kind) String() string {
@@ -35,12 +40,58 @@ func (k Kind) String() string {
 
 // entry is one registered type.
 type entry struct {
-	kind   Kind
-	name   string
-	spec   reflect.Type
-	decode func(raw []byte) (any, error) // JSON to a value of the spec's type
-	// new32 and new64 are makers of the kind's part in float32 and float64.
-	new32, new64 any
+	kind Kind
+	name string
+	spec reflect.Type
+	// new32 and new64 make the kind's part in float32 and float64.
+	new32 func(spec any, b flow.Builder[float32]) (any, error)
+	new64 func(spec any, b flow.Builder[float64]) (any, error)
+}
+
+// newEntry describes a registration whose constructors ask for other parts.
+func newEntry[S, A, B any](kind Kind, name string,
+	new32 func(S, bijector.Builder[float32]) (A, error), new64 func(S, bijector.Builder[float64]) (B, error),
+) *entry {
+	if new32 == nil || new64 == nil {
+		panic(fmt.Sprintf("registry: %s has a nil constructor", name))
+	}
+	return &entry{
+		kind: kind, name: name, spec: reflect.TypeFor[S](),
+		new32: func(spec any, b flow.Builder[float32]) (any, error) { return new32(spec.(S), b) },
+		new64: func(spec any, b flow.Builder[float64]) (any, error) { return new64(spec.(S), b) },
+	}
+}
+
+// newPartEntry describes a registration whose constructors take a spec alone.
+func newPartEntry[S, A, B any](kind Kind, name string, new32 func(S) (A, error), new64 func(S) (B, error)) *entry {
+	return newEntry(kind, name, withoutBuilder[float32](new32), withoutBuilder[float64](new64))
+}
+
+func withoutBuilder[T bijector.Float, S, A any](f func(S) (A, error)) func(S, bijector.Builder[T]) (A, error) {
+	if f == nil {
+		return nil
+	}
+	return func(s S, _ bijector.Builder[T]) (A, error) { return f(s) }
+}
+
+// specOf returns a spec that is given as JSON or in Go as a value of the
+// entry's type.
+func (e *entry) specOf(given any) (any, error) {
+	switch s := given.(type) {
+	case nil:
+		return reflect.Zero(e.spec).Interface(), nil
+	case []byte:
+		return e.specOf(json.RawMessage(s))
+	case json.RawMessage:
+		spec := reflect.New(e.spec)
+		err := decode(s, spec.Interface())
+		return spec.Elem().Interface(), err
+	}
+	v := reflect.Indirect(reflect.ValueOf(given))
+	if !v.IsValid() || v.Type() != e.spec {
+		return nil, fmt.Errorf("a spec of type %T, want %v: %w", given, e.spec, bijector.ErrSpec)
+	}
+	return v.Interface(), nil
 }
 
 // table finds entries by name and by the type of their spec. Names and spec
@@ -79,31 +130,40 @@ func (t *table) add(e *entry) {
 	t.byName[e.name], t.bySpec[e.spec] = e, e
 }
 
-// named returns the entry of a name and kind.
-func (t *table) named(kind Kind, name string) (*entry, error) {
+// ofName returns the entry of a name, nil for none.
+func (t *table) ofName(name string) *entry {
 	t.mu.RLock()
-	e := t.byName[name]
-	t.mu.RUnlock()
-	if e != nil && e.kind == kind {
-		return e, nil
-	}
-	err := &unknownError{kind: kind, name: name, known: t.names(kind)}
-	if e != nil {
-		err.other = e.kind.String()
-	}
-	return nil, err
+	defer t.mu.RUnlock()
+	return t.byName[name]
 }
 
-// typed returns the entry whose spec has v's type, nil for none. A pointer
-// stands for what it points to.
-func (t *table) typed(v any) *entry {
-	typ := reflect.TypeOf(v)
+// ofSpec returns the entry of a spec's type, nil for none. A pointer stands for
+// what it points to.
+func (t *table) ofSpec(typ reflect.Type) *entry {
 	if typ != nil && typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.bySpec[typ]
+}
+
+// find returns a node's entry: by its name, or where it has none by the type
+// of its spec.
+func (t *table) find(kind Kind, n bijector.NamedSpec) (*entry, error) {
+	if e := t.ofSpec(reflect.TypeOf(n.Spec)); e != nil && n.Name == "" {
+		n.Name = e.name
+	}
+	e := t.ofName(n.Name)
+	if e != nil && e.kind == kind {
+		return e, nil
+	}
+	err := &unknownError{kind: kind, name: n.Name, known: t.names(kind)}
+	if e != nil {
+		err.other = e.kind.String()
+	}
+	err.cause, _ = n.Spec.(error)
+	return nil, err
 }
 
 func (t *table) names(kind Kind) []string {
