@@ -2,32 +2,46 @@
 // into a chain over a base distribution, that learn the density of data and
 // draw from it. It trains on the CPU, in Go alone.
 //
-// This package holds documentation only. The thirty-line program:
+// This package holds documentation only. A program in brief, of rows of 20
+// values, [][]float32:
 //
-//	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 20, Layers: 9})
-//	flow := flow.New(chain, distribution.StandardNormal[float32](20))
-//	report, err := train.Fit(ctx, flow, train.Tensor(x), train.Options{Epochs: 20})
-//	logp, err := flow.LogProb(x)       // shape (n), nats
-//	draws, err := flow.Sample(rng, 100) // shape (100, 20)
-//	err = registry.Save("model.safetensors", flow)
+//	x, err := bijector.RowsOfSlices(rows)
+//	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 20})
+//	f, err := flow.New(chain, distribution.StandardNormal[float32](20))
+//	report, err := train.Fit(ctx, f, train.Tensor(x), train.Options{Epochs: 20})
+//	logp, err := f.LogProb(x)         // []float64, nats, one a row
+//	draws, err := f.Sample(rng, 100)  // *bijector.Rows[float32], shape (100, 20)
+//	first := draws.Row(0)             // []float32
+//	err = registry.Save("model.safetensors", f)
+//
+// README.md has it whole, and examples has more programs to copy.
+//
+// Results are slices and bijector.Rows, whose Row, Values and Data are ordinary
+// slices that keep their memory. Of a *tensor.Dense call Float32s or Float64s:
+// its own Data makes the slice of an address, which the garbage collector does
+// not see.
 //
 // # Packages
 //
-//   - bijector: the interfaces, the gate between tensors and batches, Chain,
-//     Invert, Part, Given, and the layers that are no couplings: Permute, LU,
-//     BatchNorm, ActNorm, Scale, Shift, Standardize, Logit, Sigmoid, Tanh,
-//     Softplus, and Squeeze and Conv1x1 for images. bijector/bijectortest is the conformance suite for layers, ours
+//   - bijector: the interfaces; Rows, the batches of values; the gate between
+//     tensors and batches (InputOf); Chain, Invert, Part, Given; and the layers
+//     beside the couplings: Permute, LU, BatchNorm, ActNorm, Scale, Shift,
+//     Standardize, Logit, Sigmoid, Tanh, Softplus, and Squeeze and Conv1x1 for
+//     images. bijector/bijectortest is the conformance suite for layers, ours
 //     and yours.
 //   - coupling: additive (NICE), affine (Real NVP) and spline couplings, masks,
 //     conditioners, and recipes that make a whole chain.
 //   - autoregressive: masked autoregressive layers, affine (MAF, and inverted
 //     IAF) and spline, the masked network behind them (MADE), and recipes.
 //   - distribution: base distributions (Normal, Logistic, StudentT, Uniform,
-//     Mixture, ClassMixture, Independent); Flow: a chain over a base; Ensemble:
-//     a mixture of flows.
-//     distribution/distributiontest is the conformance suite for bases.
+//     Mixture, ClassMixture, Independent). distribution/distributiontest is the
+//     conformance suite for them.
+//   - flow: Flow, a layer or chain over a base, with densities, draws, contexts
+//     and class posteriors; Ensemble, a mixture of flows; Diagnose.
 //   - train: Fit, optimisers, schedules, data sources, dequantisation, averages,
-//     checkpoints; FitReverse, for a density in the place of data; Diagnose.
+//     checkpoints.
+//   - vi: variational inference, a flow fitted to a density in the place of
+//     data, and importance weights.
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
 //     of any encoder.
 //   - registry: layers by name, models from JSON, and the model file.
@@ -35,7 +49,8 @@
 //   - onnx: flows, encoders and decoders as ONNX models for other runtimes.
 //   - mnist: the digits, a reader for their format, image grids; mnist/latentflow
 //     is the command that learns to draw them, mnist/nice the one that repeats
-//     NICE's experiment on their pixels.
+//     NICE's experiment on their pixels, mnist/pixelflow a multi-scale Real NVP.
+//   - examples: short programs to copy.
 //   - benchmarks: go test -bench . ./benchmarks
 //
 // # Conventions
@@ -69,13 +84,15 @@
 //
 // # Add a layer in five steps
 //
-//  1. Copy bijector/scale.go, the shortest layer with parameters, or write a
-//     coupling.Elementwise, if your layer is a coupling with another transform.
+//  1. Copy examples/layer/tails.go, which is complete and uses exported names
+//     alone, or write a coupling.Elementwise, if your layer is a coupling with
+//     another transform. The type embeds bijector.TensorMethods, which its
+//     constructor sets.
 //  2. Write the Pass (Forward and Inverse) and the GradPass (Forward and
 //     Backward), with the derivation above Backward.
 //  3. Give the type Params, Buffers and Spec, and a constructor that takes the
 //     spec.
-//  4. Call bijectortest.Run in a test.
+//  4. Call bijectortest.RunSpec in a test.
 //  5. Call registry.Register with a name and the constructor for both element
 //     types. The layer can now be saved, loaded and named in JSON.
 package bijou

@@ -4,9 +4,7 @@
 // tested like a built-in one:
 //
 //	func TestShear(t *testing.T) {
-//		bijectortest.Run(t,
-//			func() (*Shear[float32], error) { return NewShear[float32](spec) },
-//			func() (*Shear[float64], error) { return NewShear[float64](spec) })
+//		bijectortest.RunSpec(t, ShearSpec{Dim: 4}, NewShear[float32], NewShear[float64])
 //	}
 //
 // What a layer does not have is not asked for: one without a gradient gets the
@@ -54,6 +52,15 @@ func Run[A bijector.Layer[float32], B bijector.Layer[float64]](t *testing.T, new
 		t.Fatal(err)
 	}
 	conform.Run(t, s, checks())
+}
+
+// RunSpec is Run for the layers that two constructors make of a spec, such as
+// those that registry.Register takes.
+func RunSpec[S any, A bijector.Layer[float32], B bijector.Layer[float64]](t *testing.T, spec S, new32 func(S) (A, error), new64 func(S) (B, error), opts ...Options) {
+	t.Helper()
+	Run(t,
+		func() (A, error) { return new32(spec) },
+		func() (B, error) { return new64(spec) }, opts...)
 }
 
 // suite is a layer under test in both precisions, with the same weights.

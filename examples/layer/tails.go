@@ -1,3 +1,5 @@
+// The layer, to copy: its spec, constructor, passes and gradient.
+
 package main
 
 import (
@@ -5,7 +7,11 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/registry"
 )
+
+// A registered layer is made from JSON, saved and loaded by its name.
+func init() { registry.Register("app.tails", NewTails[float32], NewTails[float64]) }
 
 // TailsSpec describes a Tails.
 type TailsSpec struct {
@@ -16,37 +22,53 @@ type TailsSpec struct {
 // a learned weight of the tails. log dz/dx = log cosh(u) + s - log(1+x^2)/2
 // with u = exp(s) asinh(x).
 type Tails[T bijector.Float] struct {
-	bijector.Transform // the tensor methods
-	s                  []T
+	bijector.TensorMethods[T]
+	s []T
 }
 
-// NewTails makes an identity of spec.Dim features.
+// NewTails makes a Tails that is still the identity.
 func NewTails[T bijector.Float](spec TailsSpec) (*Tails[T], error) {
 	if spec.Dim < 1 {
-		return nil, fmt.Errorf("tails: dim %d: %w", spec.Dim, bijector.ErrSpec)
+		return nil, fmt.Errorf("tails: dim %d, want at least 1: %w", spec.Dim, bijector.ErrSpec)
 	}
 	l := &Tails[T]{s: make([]T, spec.Dim)}
-	l.Transform = bijector.Given[T](l, nil)
+	l.TensorMethods = bijector.NewTensorMethods[T](l)
 	return l, nil
 }
 
-func (l *Tails[T]) Dim() int                   { return len(l.s) }
-func (l *Tails[T]) ContextDim() int            { return 0 }
-func (l *Tails[T]) Spec() any                  { return TailsSpec{Dim: len(l.s)} }
-func (l *Tails[T]) Buffers() []bijector.Buffer { return nil }
+// Dim is the number of features.
+func (l *Tails[T]) Dim() int { return len(l.s) }
+
+// ContextDim is 0: the layer is unconditional.
+func (l *Tails[T]) ContextDim() int { return 0 }
+
+// Spec is what makes an equal layer.
+func (l *Tails[T]) Spec() any { return TailsSpec{Dim: len(l.s)} }
+
+// Params is "s".
 func (l *Tails[T]) Params() []bijector.Param[T] {
 	return []bijector.Param[T]{{Name: "s", Shape: []int{len(l.s)}, Data: l.s}}
 }
+
+// Buffers: all that is saved is trained.
+func (l *Tails[T]) Buffers() []bijector.Buffer { return nil }
+
+// NewPass returns an evaluation pass.
 func (l *Tails[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return pass[T]{l, nil} }
+
+// NewGradPass returns a training pass.
 func (l *Tails[T]) NewGradPass(bijector.PassOptions) bijector.GradPass[T] {
 	return pass[T]{l, make([]T, len(l.s))}
 }
 
+// pass evaluates with the parameters as they are, and holds their gradient ds
+// where it trains.
 type pass[T bijector.Float] struct {
 	l  *Tails[T]
 	ds []T
 }
 
+// run is Forward for a sign of 1 and Inverse for -1, which is Forward with -s.
 func (p pass[T]) run(out, in bijector.Mat[T], logDet []float64, sign float64) {
 	for j, s := range p.l.s {
 		o, k := out.Feature(j), math.Exp(sign*float64(s))
@@ -58,6 +80,7 @@ func (p pass[T]) run(out, in bijector.Mat[T], logDet []float64, sign float64) {
 		}
 	}
 }
+
 func (p pass[T]) Forward(z, x, _ bijector.Mat[T], ld []float64) { p.run(z, x, ld, 1) }
 func (p pass[T]) Inverse(x, z, _ bijector.Mat[T], ld []float64) { p.run(x, z, ld, -1) }
 func (p pass[T]) Grads() [][]T                                  { return [][]T{p.ds} }
