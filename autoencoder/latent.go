@@ -64,7 +64,7 @@ func (l *Latent[T]) Flow() *flow.Flow[T] { return l.flow }
 // Encoder is what embeds.
 func (l *Latent[T]) Encoder() Encoder[T] { return l.encoder }
 
-// Decoder is what turns draws into data, nil where there is none.
+// Decoder is what turns draws into data, nil for a latent model without one.
 func (l *Latent[T]) Decoder() Decoder[T] { return l.decoder }
 
 // Given returns l under a context, as flow.Flow.Given: shape (n, c),

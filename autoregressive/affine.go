@@ -56,7 +56,7 @@ func (s AffineSpec) Values() float64 {
 	return layerValues(s.Dim, s.ContextDim, s.Hidden, 2)
 }
 
-// NewAffine makes an Affine. It returns ErrSpec for a spec that describes none,
+// NewAffine makes an Affine. It returns ErrSpec for a field out of its range,
 // and ErrShape for an order of another number of features.
 func NewAffine[T bijector.Float](s AffineSpec) (*Affine[T], error) {
 	f, err := coupling.ScaleShift[T](s.Scale, s.Clamp)

@@ -61,7 +61,7 @@ func (s OrderSpec) order(dim int) ([]int64, error) {
 	return order, checkOrder(order)
 }
 
-// checkOrder returns why indices are no order, if they are none.
+// checkOrder returns an error unless every index is there once.
 func checkOrder(order []int64) error {
 	seen := make([]bool, len(order))
 	for i, j := range order {

@@ -58,7 +58,7 @@ func (s SplineSpec) Values() float64 {
 	return layerValues(s.Dim, s.ContextDim, s.Hidden, 3*float64(cmp.Or(s.Bins, defaultBins))-1)
 }
 
-// NewSpline makes a Spline. It returns ErrSpec for a spec that describes none,
+// NewSpline makes a Spline. It returns ErrSpec for a field out of its range,
 // and ErrShape for an order of another number of features.
 func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
 	g, err := coupling.RationalQuadratic[T](coupling.SplineSpec{

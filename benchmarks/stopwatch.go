@@ -12,7 +12,7 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// errTooFew: a median of fewer than three is none.
+// errTooFew: a median wants three times or more.
 var errTooFew = errors.New("too few operations in the time; give it longer")
 
 // StepTime trains a model for about d and returns the median seconds of a

@@ -80,7 +80,7 @@ func (a *ActNorm[T]) Spec() any { return a.spec }
 // Validate returns ErrSpec where the flag is neither 0 nor 1.
 func (a *ActNorm[T]) Validate() error { return checkFlag("actnorm", a.initialised[0]) }
 
-// checkFlag refuses a flag that is none.
+// checkFlag refuses a flag other than 0 and 1.
 func checkFlag(layer string, v int64) error {
 	if v != 0 && v != 1 {
 		return fmt.Errorf("bijector: \"initialised\" of %s is %d, want 0 or 1: %w", layer, v, ErrSpec)

@@ -12,14 +12,14 @@ type Network[T Float] interface {
 	NewNetworkGradPass(PassOptions) NetworkGradPass[T]
 }
 
-// NetworkPass evaluates a Map without allocating.
+// NetworkPass evaluates a Network without allocating.
 type NetworkPass[T Float] interface {
 	// Forward sets samples lo to hi of y = f(x). y and x are the whole batch
 	// and do not overlap. Calls on disjoint ranges may run at once.
 	Forward(y, x Mat[T], lo, hi int)
 }
 
-// NetworkGradPass trains a Map without allocating. A step is Forward for ranges
+// NetworkGradPass trains a Network without allocating. A step is Forward for ranges
 // that cover the batch, Backward for ranges that cover it, then one
 // Accumulate, all with the same x, y and dy.
 type NetworkGradPass[T Float] interface {

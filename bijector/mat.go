@@ -12,7 +12,7 @@ type Mat[T Float] struct {
 }
 
 // stride pads a feature to whole cache lines, so that workers on neighbouring
-// sample ranges share none; a single sample stays contiguous for
+// sample ranges write to different ones; a single sample stays contiguous for
 // matrix-vector products.
 func stride(n int) int {
 	if n <= 1 {

@@ -26,7 +26,7 @@ type Rows[T Float] struct {
 	values []T
 }
 
-// dense is embedded for its methods; the field it makes is no part of the API.
+// dense is embedded for its methods, under a name that keeps the field unexported.
 type dense = tensor.Dense
 
 // NewRows returns n rows of d zeros. Like make it panics where one is negative.

@@ -6,8 +6,8 @@ import "fmt"
 
 // Shaped is an optional interface of layers over images: Dim is c*h*w, and
 // feature (ch*h+y)*w+x is pixel (y, x) of channel ch. A chain refuses
-// neighbours whose shapes differ. The shape 0, 0, 0 is none in particular: that
-// of a container of layers that are not over images.
+// neighbours whose shapes differ. The shape 0, 0, 0 goes with any other: it is
+// that of a container of layers that are not over images.
 type Shaped interface {
 	InShape() (c, h, w int)
 	OutShape() (c, h, w int)

@@ -3,8 +3,8 @@ package bijector
 import "fmt"
 
 // Validator is an optional interface of layers whose buffers can hold
-// something that is no state of theirs: a permutation that is none, a negative
-// variance. Loading calls Validate after Invalidate, since a file may be hostile.
+// values that make no sense to them: a permutation that names a feature twice,
+// a negative variance. Loading calls Validate after Invalidate, since a file may be hostile.
 type Validator interface{ Validate() error }
 
 // Validate returns the first member's objection to its own state.

@@ -48,7 +48,7 @@ func (s AdditiveSpec) Values() float64 {
 }
 
 // NewAdditive makes an Additive with a perceptron for a conditioner. It
-// returns ErrSpec for a spec that describes none.
+// returns ErrSpec for a field out of its range.
 func NewAdditive[T bijector.Float](s AdditiveSpec) (*Additive[T], error) {
 	return BuildAdditive[T](s, nil)
 }

@@ -38,11 +38,9 @@ type AffineSpec struct {
 	//	sigmoid       s = log(1/(1 + exp(-r-2)) + 0.001), from log 0.001 to log 1.001
 	//	exp           s = r, without bounds
 	//
-	// The default is learned-tanh, as in the paper. It matters little: on 20
-	// features, with 9 couplings and decoupled weight decay, all six ended
-	// within 0.03 nats of each other, inverted to 2e-5 at worst in float32, and
-	// stretched a small step by 28 to 34 at most (docs/recipes.md). Without
-	// decay exp and sigmoid trailed by 0.1 to 0.2 nats.
+	// The default is learned-tanh, as in the paper. The choice matters little
+	// with decoupled weight decay; without it, exp and sigmoid train less
+	// well. docs/recipes.md compares them.
 	Scale string `json:"scale,omitempty"`
 	// Clamp is the bound of softclamp, 0 means 1.9, and of softsign, 0 means
 	// log 1000 (zuko's slope of 1e-3).
@@ -73,7 +71,7 @@ func (s AffineSpec) Values() float64 {
 }
 
 // NewAffine makes an Affine with a perceptron for a conditioner. It returns
-// ErrSpec for a spec that describes none.
+// ErrSpec for a field out of its range.
 func NewAffine[T bijector.Float](s AffineSpec) (*Affine[T], error) {
 	return BuildAffine[T](s, nil)
 }

@@ -122,8 +122,8 @@ func (c *Coupling[T]) Invalidate() {
 	}
 }
 
-// Validate returns an error where a mask that was loaded is none, or keeps
-// another number of features than the conditioner was made for.
+// Validate returns an error where a mask that was loaded has values other than
+// 0 and 1, or keeps another number of features than the conditioner was made for.
 func (c *Coupling[T]) Validate() error {
 	if err := c.checkMask(); err != nil {
 		return err

@@ -47,8 +47,8 @@ type MaskSpec struct {
 	Invert bool `json:"invert,omitempty"`
 }
 
-// image is the size of the images, or an error where the kind is none of
-// theirs or they do not have dim features.
+// image is the size of the images, or an error where the kind is for
+// features in a row, or the images do not have dim features.
 func (s MaskSpec) image(dim int) error {
 	over := s.Kind == "checkerboard" || s.Kind == "channel"
 	size := float64(s.Channels) * float64(s.Height) * float64(s.Width)

@@ -49,7 +49,7 @@ type ImageRecipe struct {
 // numbers, such as bytes, must be dequantised.
 //
 // A chain of parts that shrink: the last layer of each scale is a bijector.Part
-// that holds the next. It returns ErrSpec for a recipe that makes none.
+// that holds the next. It returns ErrSpec for a field out of its range.
 func RealNVPImage[T bijector.Float](r ImageRecipe) (*bijector.Chain[T], error) {
 	if r.Couplings == 0 {
 		r.Couplings = 3

@@ -84,7 +84,7 @@ func (s SplineSpec) Values() float64 {
 }
 
 // NewSpline makes a Spline with a perceptron for a conditioner. It returns
-// ErrSpec for a spec that describes none.
+// ErrSpec for a field out of its range.
 func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
 	return BuildSpline[T](s, nil)
 }

@@ -62,7 +62,7 @@ func newGaussians[T bijector.Float](name string, dim, classes, components int, s
 // Dim is the number of features.
 func (g *gaussians[T]) Dim() int { return g.dim }
 
-// Buffers: there are none.
+// Buffers is empty: what is trained is all that is kept.
 func (g *gaussians[T]) Buffers() []bijector.Buffer { return nil }
 
 // params are the parameters, of which lead are the dimensions in front of a

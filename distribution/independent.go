@@ -91,10 +91,10 @@ func (d *Independent[T]) Dim() int { return d.dim }
 // ContextDim is 0: the distribution is unconditional.
 func (d *Independent[T]) ContextDim() int { return 0 }
 
-// Params: there are none.
+// Params is empty: marginals are fixed.
 func (d *Independent[T]) Params() []bijector.Param[T] { return nil }
 
-// Buffers: there are none. The marginals are part of the spec.
+// Buffers is empty. The marginals are part of the spec.
 func (d *Independent[T]) Buffers() []bijector.Buffer { return nil }
 
 // Spec is the IndependentSpec, or nil where a marginal has no name.

@@ -105,7 +105,7 @@ func (d *locationScale[T]) Params() []bijector.Param[T] {
 	}
 }
 
-// Buffers: there are none. Fixed locations and scales are part of the spec.
+// Buffers is empty. Fixed locations and scales are part of the spec.
 func (d *locationScale[T]) Buffers() []bijector.Buffer { return nil }
 
 // Validate returns nil, an ErrSpec for a number of features below 1 or above

@@ -156,7 +156,7 @@ func (m *marginal) logProb(x float64) float64 {
 	return m.dist.LogProb(x)
 }
 
-// score is the derivative of logProb at x, and 0 where there is none.
+// score is the derivative of logProb at x, and 0 outside the support.
 func (m *marginal) score(x float64) float64 {
 	if x < m.lo || x > m.hi {
 		return 0

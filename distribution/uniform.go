@@ -128,10 +128,10 @@ func (u *Uniform[T]) Dim() int { return u.spec.Dim }
 // ContextDim is 0: the distribution is unconditional.
 func (u *Uniform[T]) ContextDim() int { return 0 }
 
-// Params: there are none.
+// Params is empty: bounds are fixed.
 func (u *Uniform[T]) Params() []bijector.Param[T] { return nil }
 
-// Buffers: there are none. The bounds are part of the spec.
+// Buffers is empty. The bounds are part of the spec.
 func (u *Uniform[T]) Buffers() []bijector.Buffer { return nil }
 
 // Spec is the UniformSpec.

@@ -32,7 +32,7 @@ type LoadOptions struct {
 // registered, no more memory is claimed than the file has tensors for, and
 // what is returned is the model that was saved, to the bit.
 //
-// A file that is none of ours, or cut short, is ErrFormat; a damaged one is
+// A file that Save did not write, or one cut short, is ErrFormat; a damaged one is
 // ErrChecksum; one written by a later version of the library ErrVersion; one of
 // the other element type ErrDType; one whose parts are not registered
 // ErrNotRegistered; tensors that are missing, left over or of another shape than

@@ -47,8 +47,8 @@ type Checkpoint struct {
 	Steps int
 	// Keep is the number of newest checkpoints to keep; 0 means 2.
 	Keep int
-	// Resume takes the run up from the newest checkpoint in Dir. Where there
-	// is none, the run starts. The run's options, model and data are to be
+	// Resume takes the run up from the newest checkpoint in Dir. A run
+	// without one starts from the beginning. The run's options, model and data are to be
 	// those that it started with, and the model's values do not matter.
 	// Epochs may be higher, if the schedule does not depend on it.
 	Resume bool

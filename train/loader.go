@@ -24,7 +24,7 @@ type loader[T bijector.Float] struct {
 // batchTensors is what a Source fills for one size of batch, all sizes in the
 // same memory.
 type batchTensors[T bijector.Float] struct {
-	x, context  *tensor.Dense // context is nil where there is none
+	x, context  *tensor.Dense // context is nil for an unconditional model
 	rows, crows bijector.Input[T]
 }
 

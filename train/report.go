@@ -38,7 +38,7 @@ type Report struct {
 	// those of the last.
 	Restored bool
 	// Stopped is why training ended before its last epoch: "patience",
-	// "cancelled", "diverged", "options" (a schedule's rate that is none),
+	// "cancelled", "diverged", "options" (a schedule gave a rate below 0 or not finite),
 	// "data" or "checkpoint" (one that could not be saved); "": it did not.
 	Stopped string
 	Time    time.Duration // of a run that was taken up, all of it

@@ -106,7 +106,7 @@ func readArray(path string, n int, values *[]float32) (shape []int, err error) {
 	return shape, r.Read(values)
 }
 
-// checkArray refuses what is no matrix of float32 with n rows.
+// checkArray refuses all but a matrix of float32 with n rows.
 func checkArray(h *npy.Header, n int) (shape []int, err error) {
 	d := h.Descr
 	if d.Type != "<f4" || d.Fortran || len(d.Shape) != 2 || d.Shape[0] < n {

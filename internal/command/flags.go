@@ -35,7 +35,7 @@ func NewFlags(program, about string) *Flags {
 // Name is the command's, as its errors begin.
 func (f *Flags) Name() string { return f.set.Name() }
 
-// Parse reads flags, refuses arguments that are none, and checks the files that
+// Parse reads flags, refuses other arguments, and checks the files that
 // flags name. Asked for help, it prints the usage and returns flag.ErrHelp.
 func (f *Flags) Parse(args []string, s Streams) error {
 	err := f.set.Parse(args)

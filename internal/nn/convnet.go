@@ -96,8 +96,8 @@ func NewConvNet[T bijector.Float](s ConvNetSpec) (*ConvNet[T], error) {
 	return net, nil
 }
 
-// checkPixels refuses a checkerboard that is none, or without pixels that are
-// seen or asked for.
+// checkPixels refuses a checkerboard of an unknown name, or without pixels that
+// are seen or asked for.
 func (s ConvNetSpec) checkPixels() error {
 	switch s.Checkerboard {
 	case "", "odd", "even":

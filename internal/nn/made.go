@@ -62,7 +62,7 @@ type MADE[T bijector.Float] struct {
 }
 
 // NewMADE makes a masked perceptron with weights drawn from the spec's seed.
-// It returns ErrSpec for a spec that describes none.
+// It returns ErrSpec for a field out of its range.
 func NewMADE[T bijector.Float](s MADESpec) (*MADE[T], error) {
 	const most = 1 << 20
 	if s.Features < 1 || s.Features > most || s.Context < 0 || s.Context > most || s.Params < 1 || s.Params > most {

@@ -17,7 +17,7 @@ var ErrFormat = errors.New("not a valid safetensors file")
 
 // FormatError says what is wrong with a file, and where.
 type FormatError struct {
-	Tensor string // name of the tensor; empty where the fault is none's own
+	Tensor string // name of the tensor; empty for a fault of the whole file
 	Field  string // "header", "dtype", "shape", "data_offsets", "__metadata__", "data" ...
 	Reason string // what was found and what was wanted
 }

@@ -6,7 +6,7 @@ package specnames
 import "errors"
 
 // NameOf returns the name that specs of this type are registered under, or why
-// there is none. In a program without the registry no spec has a name.
+// they have no name. In a program without the registry no spec has a name.
 var NameOf = func(spec any) (string, error) { return "", nil }
 
 // Decode returns a value of the type that is registered under a name, and

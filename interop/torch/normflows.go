@@ -44,7 +44,7 @@ type NormFlowsOptions struct {
 //     and "flows.<k>.data_dep_init_done", which must be 1.
 //   - DiagGaussian has "q0.loc" and "q0.log_scale" (1, d). It is a learned
 //     distribution.Normal here.
-//   - What the target density keeps, "p." and any name, is no part of the flow.
+//   - Tensors of the target density, "p." and any name, are left unread.
 //
 // Some settings leave no trace, and their state would be read as another flow:
 // the coupling's scale_map other than "exp" and split_mode other than "channel",
