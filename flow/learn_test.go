@@ -76,7 +76,7 @@ func testLearning[T bijector.Float](t *testing.T) {
 			if err := registry.Write(&file, f); err != nil {
 				t.Fatal(err)
 			}
-			back, err := registry.ReadFlow[T](&file, int64(file.Len()))
+			back, err := registry.Read[*flow.Flow[T]](&file, int64(file.Len()))
 			if err != nil {
 				t.Fatal(err)
 			}

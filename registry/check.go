@@ -78,12 +78,12 @@ func check(raw []byte) error {
 		case ',':
 			values++
 		case '"':
-			text := stringAt(raw[i:])
-			i += len(text) - 1
+			key, n := textAt(raw[i:])
+			i += n - 1
 			if rest := bytes.TrimLeft(raw[i+1:], " \t\r\n"); len(begin) == 0 || !bytes.HasPrefix(rest, []byte(":")) {
 				continue
 			}
-			key, others := unquote(text), keys[begin[len(begin)-1]:]
+			others := keys[begin[len(begin)-1]:]
 			if len(others) == maxSpecKeys {
 				return fmt.Errorf("the spec has an object of more than %d members: %w", maxSpecKeys, ErrTooLarge)
 			}
@@ -109,26 +109,23 @@ func check(raw []byte) error {
 	return fault
 }
 
-// stringAt returns the string that raw begins with, quotes included.
-func stringAt(raw []byte) []byte {
-	for i := 1; i < len(raw); i++ {
-		switch raw[i] {
-		case '\\':
-			i++
-		case '"':
-			return raw[:i+1]
+// textAt returns what the string says that raw begins with, and its length.
+func textAt(raw []byte) (text []byte, n int) {
+	escaped := false
+	for n = 1; n < len(raw) && raw[n] != '"'; n++ {
+		if raw[n] == '\\' {
+			escaped = true
+			n++
 		}
 	}
-	return raw
-}
-
-// unquote returns what a string says.
-func unquote(text []byte) []byte {
-	var s string
-	if bytes.IndexByte(text, '\\') < 0 || json.Unmarshal(text, &s) != nil {
-		return bytes.Trim(text, `"`)
+	n = min(n+1, len(raw))
+	if escaped {
+		var s string
+		if json.Unmarshal(raw[:n], &s) == nil {
+			return []byte(s), n
+		}
 	}
-	return []byte(s)
+	return bytes.Trim(raw[:n], `"`), n
 }
 
 // checkFields refuses keys that are not exactly the names of typ's fields, and

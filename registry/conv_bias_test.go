@@ -16,7 +16,7 @@ import (
 // TestConvBiasFile: a file with "bias": true is the model that it was when it
 // was written, as a spec of that kind had one bias for both directions.
 func TestConvBiasFile(t *testing.T) {
-	e := must(registry.LoadEncoder[float64]("testdata/conv_bias.safetensors"))
+	e := must(registry.Load[autoencoder.Encoder[float64]]("testdata/conv_bias.safetensors"))
 	x := make([]float64, 12)
 	for i := range x {
 		x[i] = float64(i) / 11
@@ -48,7 +48,7 @@ func TestConvBiasRoundTrip(t *testing.T) {
 		stir[float32](a, 3)
 		file := path(t)
 		must(0, registry.Save(file, a))
-		e := must(registry.LoadEncoder[float32](file)).(*autoencoder.Autoencoder[float32])
+		e := must(registry.Load[autoencoder.Encoder[float32]](file)).(*autoencoder.Autoencoder[float32])
 		if got := e.Spec().(autoencoder.ConvSpec); got.EncoderBias != s.EncoderBias || got.DecoderBias != s.DecoderBias || got.Bias {
 			t.Errorf("%+v became %+v", s, got)
 		}

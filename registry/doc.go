@@ -8,8 +8,8 @@
 // a call of Register or its like, and is then made, trained, saved and loaded
 // like a built-in one. New makes one part from its name and its spec in JSON,
 // NewFlow and its like a whole model. Specs from outside are bounded in size
-// and depth, fields that nobody knows are refused, and nothing is ever made
-// that is not registered.
+// and depth; a field that nobody knows is refused, as is one that is there
+// twice or in another case; and nothing is ever made that is not registered.
 //
 // # The model file
 //

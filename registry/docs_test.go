@@ -62,7 +62,7 @@ func readSources(t *testing.T, pkg string) sources {
 				}
 				s.docs[d.Name.Name] = d.Doc.Text()
 				if d.Type.Results != nil {
-					s.results[d.Name.Name] = made(d.Type.Results.List[0].Type)
+					s.results[d.Name.Name] = resultName(d.Type.Results.List[0].Type)
 				}
 			}
 		}
@@ -81,9 +81,9 @@ func hasOutput(f *ast.File, d *ast.FuncDecl) bool {
 	return false
 }
 
-// made is the name of a result's type within its package, such as Chain for
+// resultName is the name of a result's type within its package, such as Chain for
 // *Chain[T], and nothing for those of other packages.
-func made(e ast.Expr) string {
+func resultName(e ast.Expr) string {
 	if p, ok := e.(*ast.StarExpr); ok {
 		e = p.X
 	}

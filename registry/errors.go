@@ -30,7 +30,17 @@ var (
 
 // FormatError says which tensor and which field of a file's header is wrong.
 // It wraps ErrFormat.
-type FormatError = safetensors.FormatError
+type FormatError struct {
+	Tensor string // name of the tensor; empty where the fault is that of the file
+	Field  string // "header", "dtype", "shape", "data_offsets", "__metadata__", "data" ...
+	Reason string // what was found and what was wanted
+}
+
+// Error names the tensor and the field.
+func (e *FormatError) Error() string { return (*safetensors.FormatError)(e).Error() }
+
+// Unwrap returns ErrFormat.
+func (e *FormatError) Unwrap() error { return ErrFormat }
 
 // unknownError lists what a name could have been.
 type unknownError struct {

@@ -102,7 +102,7 @@ func ExampleSave() {
 
 // A model may come from anywhere, such as a file that is embedded in the
 // program.
-func ExampleReadFlow() {
+func ExampleRead() {
 	f, err := flow.New[float64](mustScale(2), distribution.StandardNormal[float64](2))
 	if err != nil {
 		fmt.Println(err)
@@ -113,7 +113,7 @@ func ExampleReadFlow() {
 		fmt.Println(err)
 		return
 	}
-	loaded, err := registry.ReadFlow[float64](&embedded, int64(embedded.Len()))
+	loaded, err := registry.Read[*flow.Flow[float64]](&embedded, int64(embedded.Len()))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -205,7 +205,7 @@ func ExampleNames() {
 }
 
 // Flows that were trained apart are kept as one mixture.
-func ExampleLoadEnsemble() {
+func ExampleLoad() {
 	var flows []*flow.Flow[float32]
 	for seed := range uint64(2) {
 		chain, err := coupling.NICE[float32](coupling.Recipe{Dim: 2, Seed: seed})
@@ -236,7 +236,7 @@ func ExampleLoadEnsemble() {
 		fmt.Println(err)
 		return
 	}
-	loaded, err := registry.LoadEnsemble[float32](path)
+	loaded, err := registry.Load[*flow.Ensemble[float32]](path)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/corpus"
 	"github.com/bijou-flow/bijou/registry"
 )
@@ -29,7 +30,7 @@ func FuzzReadFlow(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, spec string, values, file []byte) {
 		read := func(raw []byte) {
-			m, err := registry.ReadFlow[float32](bytes.NewReader(raw), int64(len(raw)))
+			m, err := registry.Read[*flow.Flow[float32]](bytes.NewReader(raw), int64(len(raw)))
 			if (m == nil) == (err == nil) {
 				t.Fatalf("model %v, error %v", m, err)
 			}
@@ -37,7 +38,7 @@ func FuzzReadFlow(f *testing.F) {
 				return
 			}
 			again := saved(t, m)
-			if m, err = registry.ReadFlow[float32](bytes.NewReader(again), int64(len(again))); err != nil {
+			if m, err = registry.Read[*flow.Flow[float32]](bytes.NewReader(again), int64(len(again))); err != nil {
 				t.Fatalf("saved again: %v", err)
 			}
 			if !bytes.Equal(again, saved(t, m)) {

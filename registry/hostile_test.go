@@ -12,14 +12,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/corpus"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 	"github.com/bijou-flow/bijou/registry"
 )
 
 func load(raw []byte) error {
-	_, err := registry.ReadFlow[float32](bytes.NewReader(raw), int64(len(raw)))
+	_, err := registry.Read[*flow.Flow[float32]](bytes.NewReader(raw), int64(len(raw)))
 	return err
 }
 
@@ -33,7 +35,7 @@ func TestTruncated(t *testing.T) {
 			t.Fatalf("the first %d of %d bytes: %v", n, len(raw), err)
 		}
 		// The same where the reader ends before the size it was said to have.
-		if _, err := registry.ReadFlow[float32](bytes.NewReader(raw[:n]), int64(len(raw))); err == nil {
+		if _, err := registry.Read[*flow.Flow[float32]](bytes.NewReader(raw[:n]), int64(len(raw))); err == nil {
 			t.Fatalf("%d of %d bytes loaded", n, len(raw))
 		}
 	}
@@ -190,6 +192,30 @@ func manyKeys(n int) string {
 	return b.String()
 }
 
+// A fault of the format is told in fields, by the reader of tensors and of
+// metadata alike.
+func TestFormatError(t *testing.T) {
+	raw := saved(t, smallFlow[float32]())
+	for what, c := range map[string]struct {
+		raw           []byte
+		tensor, field string
+	}{
+		"cut":             {raw[:len(raw)-1], "bijector.0.shared", "data_offsets"},
+		"another dtype":   {bytes.Replace(raw, []byte(`"dtype":"I64"`), []byte(`"dtype":"I32"`), 1), "bijector.0.mask", "dtype"},
+		"another program": {bytes.Replace(raw, []byte(`"bijou"`), []byte(`"other"`), 1), "", "format"},
+	} {
+		var e *registry.FormatError
+		err := load(c.raw)
+		if !errors.As(err, &e) || !errors.Is(err, registry.ErrFormat) {
+			t.Errorf("%s: %v is no FormatError", what, err)
+			continue
+		}
+		if e.Tensor != c.tensor || e.Field != c.field || !strings.Contains(e.Error(), e.Reason) {
+			t.Errorf("%s: %+v, want tensor %q, field %q", what, e, c.tensor, c.field)
+		}
+	}
+}
+
 func TestLoadFile(t *testing.T) {
 	dir := t.TempDir()
 	_, err := registry.LoadFlow[float32](filepath.Join(dir, "none"))
@@ -200,16 +226,16 @@ func TestLoadFile(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("PK\x03\x04 not ours"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, err := registry.LoadLatent[float64](bad)
+	m, err := registry.Load[*autoencoder.Latent[float64]](bad)
 	wantError(t, "another format", err, registry.ErrFormat, "cannot load "+bad)
 	if m != nil {
 		t.Error("a model came with the error")
 	}
-	_, err = registry.LoadEncoder[float64](bad)
+	_, err = registry.Load[autoencoder.Encoder[float64]](bad)
 	wantError(t, "another format", err, registry.ErrFormat)
-	_, err = registry.LoadBijector[float64](bad)
+	_, err = registry.Load[bijector.Layer[float64]](bad)
 	wantError(t, "another format", err, registry.ErrFormat)
-	if _, err = registry.ReadEncoder[float64](bytes.NewReader(nil), 0); err == nil {
+	if _, err = registry.Read[autoencoder.Encoder[float64]](bytes.NewReader(nil), 0); err == nil {
 		t.Error("an empty reader is no encoder")
 	}
 }

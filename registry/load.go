@@ -9,11 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
+	"reflect"
 	"strconv"
-	"strings"
 
-	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/safetensors"
@@ -28,106 +26,33 @@ type LoadOptions struct {
 	Convert bool
 }
 
-// LoadFlow reads a flow that Save wrote. Nothing is made that is not
-// registered, no more memory is claimed than the file has tensors for, and
-// what is returned is the model that was saved, to the bit.
-//
-// A file that Save did not write, or one cut short, is ErrFormat; a damaged one is
-// ErrChecksum; one written by a later version of the library ErrVersion; one of
-// the other element type ErrDType; one whose parts are not registered
-// ErrNotRegistered; tensors that are missing, left over or of another shape than
-// the spec asks for ErrMismatch, those of another shape bijector.ErrShape too;
-// NaN and infinities among the parameters ErrNonFinite. o is LoadOptions, at
-// most one.
+// LoadFlow is Load of a flow: registry.LoadFlow[float32](path).
 func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*flow.Flow[T], error) {
-	return loadFile(path, func(r io.Reader, size int64) (*flow.Flow[T], error) {
-		return readFlow[T](r, size, o)
-	})
+	return Load[*flow.Flow[T]](path, o...)
 }
 
-// LoadEnsemble reads a mixture of flows that Save wrote, as LoadFlow does a
-// flow.
-func LoadEnsemble[T bijector.Float](path string, o ...LoadOptions) (*flow.Ensemble[T], error) {
-	return loadFile(path, func(r io.Reader, size int64) (*flow.Ensemble[T], error) {
-		return readEnsemble[T](r, size, o)
-	})
-}
-
-// LoadLatent reads a latent model that Save wrote, as LoadFlow does a flow.
-func LoadLatent[T bijector.Float](path string, o ...LoadOptions) (*autoencoder.Latent[T], error) {
-	return loadFile(path, func(r io.Reader, size int64) (*autoencoder.Latent[T], error) {
-		return readLatent[T](r, size, o)
-	})
-}
-
-// LoadEncoder reads an encoder that Save wrote, as LoadFlow does a flow. Those
-// of the library decode too: they are autoencoder.Decoders.
-func LoadEncoder[T bijector.Float](path string, o ...LoadOptions) (autoencoder.Encoder[T], error) {
-	return loadFile(path, func(r io.Reader, size int64) (autoencoder.Encoder[T], error) {
-		return readEncoder[T](r, size, o)
-	})
-}
-
-// LoadBijector reads a layer that Save wrote, as LoadFlow does a flow.
-func LoadBijector[T bijector.Float](path string, o ...LoadOptions) (bijector.Layer[T], error) {
-	return loadFile(path, func(r io.Reader, size int64) (bijector.Layer[T], error) {
-		return readLayer[T](r, size, o)
-	})
-}
-
-// ReadFlow is LoadFlow of size bytes from r, for a model that is embedded in
-// the program or comes from elsewhere.
-func ReadFlow[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*flow.Flow[T], error) {
-	return result(readFlow[T](r, size, o))
-}
-
-// ReadEnsemble is LoadEnsemble of size bytes from r.
-func ReadEnsemble[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*flow.Ensemble[T], error) {
-	return result(readEnsemble[T](r, size, o))
-}
-
-// ReadLatent is LoadLatent of size bytes from r.
-func ReadLatent[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (*autoencoder.Latent[T], error) {
-	return result(readLatent[T](r, size, o))
-}
-
-// ReadEncoder is LoadEncoder of size bytes from r.
-func ReadEncoder[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (autoencoder.Encoder[T], error) {
-	return result(readEncoder[T](r, size, o))
-}
-
-// ReadBijector is LoadBijector of size bytes from r.
-func ReadBijector[T bijector.Float](r io.Reader, size int64, o ...LoadOptions) (bijector.Layer[T], error) {
-	return result(readLayer[T](r, size, o))
-}
-
-func readFlow[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*flow.Flow[T], error) {
-	return readModel(r, size, kindFlow, o, func(b *builder[T], spec []byte) (*flow.Flow[T], error) {
-		return buildEntry[*flow.Flow[T]](b, flowEntry, spec)
-	})
-}
-
-func readEnsemble[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*flow.Ensemble[T], error) {
-	return readModel(r, size, kindMixture, o, func(b *builder[T], spec []byte) (*flow.Ensemble[T], error) {
-		return buildEntry[*flow.Ensemble[T]](b, ensembleEntry, spec)
-	})
-}
-
-func readLatent[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (*autoencoder.Latent[T], error) {
-	return readModel(r, size, kindLatent, o, func(b *builder[T], spec []byte) (*autoencoder.Latent[T], error) {
-		return buildEntry[*autoencoder.Latent[T]](b, latentEntry, spec)
-	})
-}
-
-func readEncoder[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (autoencoder.Encoder[T], error) {
-	return readModel(r, size, kindEncoder, o, buildEncoder[T])
-}
-
-func readLayer[T bijector.Float](r io.Reader, size int64, o []LoadOptions) (bijector.Layer[T], error) {
-	return readModel(r, size, kindLayer, o, buildLayer[T])
-}
-
-func loadFile[M any](path string, read func(io.Reader, int64) (M, error)) (m M, err error) {
+// Load reads a model that Save wrote. M is what Save was given:
+//
+//	latent, err := registry.Load[*autoencoder.Latent[float32]](path)
+//
+// or a *flow.Flow, a *flow.Ensemble, a layer or an encoder, of float32 or
+// float64. A bijector.Layer[T] and an autoencoder.Encoder[T] are those of
+// whatever type; a type of its own, such as *bijector.Chain[float32], is that
+// one alone. Encoders of the library decode too: they are autoencoder.Decoders.
+//
+// Nothing is made that is not registered, no more memory is claimed than the
+// file has tensors for, and what is returned is the model that was saved, to
+// the bit.
+//
+// A file that Save did not write, that is cut short or that holds another kind
+// of model is ErrFormat; a damaged one is ErrChecksum; one written by a later
+// version of the library ErrVersion; one of the other element type ErrDType; one whose
+// parts are not registered ErrNotRegistered; tensors that are missing, left
+// over or of another shape than the spec asks for ErrMismatch, those of another
+// shape bijector.ErrShape too; NaN and infinities among the parameters
+// ErrNonFinite; an M that no file holds bijector.ErrSpec. o is LoadOptions, at
+// most one.
+func Load[M any](path string, o ...LoadOptions) (m M, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return m, fmt.Errorf("registry: %w", err)
@@ -138,7 +63,7 @@ func loadFile[M any](path string, read func(io.Reader, int64) (M, error)) (m M, 
 		err = fmt.Errorf("it is no regular file: %w", ErrFormat)
 	}
 	if err == nil {
-		m, err = read(bufio.NewReaderSize(f, 64<<10), info.Size())
+		m, err = read[M](bufio.NewReaderSize(f, 64<<10), info.Size(), o)
 	}
 	if err != nil {
 		var p *fs.PathError
@@ -150,58 +75,104 @@ func loadFile[M any](path string, read func(io.Reader, int64) (M, error)) (m M, 
 	return m, nil
 }
 
-// readModel reads a model of a kind that build makes from its spec.
-func readModel[T bijector.Float, M any](r io.Reader, size int64, kind string, options []LoadOptions, build func(*builder[T], []byte) (M, error)) (m M, err error) {
-	var o LoadOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
+// Read is Load of size bytes from r, for a model that is embedded in the
+// program or comes from elsewhere.
+func Read[M any](r io.Reader, size int64, o ...LoadOptions) (M, error) {
+	return result(read[M](r, size, o))
+}
+
+func read[M any](r io.Reader, size int64, options []LoadOptions) (m M, err error) {
+	if len(options) > 1 {
 		return m, fmt.Errorf("%d LoadOptions, want one at most: %w", len(options), bijector.ErrSpec)
 	}
-	h, err := safetensors.ReadHeader(r, size)
+	var o LoadOptions
+	if len(options) == 1 {
+		o = options[0]
+	}
+	typ := reflect.TypeFor[M]()
+	var model any
+	if kind := kindOf[float32](typ); kind != "" {
+		model, err = readModel[float32](r, size, kind, o)
+	} else if kind := kindOf[float64](typ); kind != "" {
+		model, err = readModel[float64](r, size, kind, o)
+	} else {
+		return m, fmt.Errorf("no file holds a %v, want %s: %w", typ, saved, bijector.ErrSpec)
+	}
+	if e, ok := err.(*safetensors.FormatError); ok {
+		err = (*FormatError)(e)
+	}
 	if err != nil {
 		return m, err
 	}
+	m, ok := model.(M)
+	if !ok {
+		err = &FormatError{Field: keySpec, Reason: fmt.Sprintf("is that of a %T, want a %v", model, typ)}
+	}
+	return m, err
+}
+
+// readModel reads a model of a kind.
+func readModel[T bijector.Float](r io.Reader, size int64, kind string, o LoadOptions) (any, error) {
+	h, err := safetensors.ReadHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkMetadata[T](h, kind, o); err != nil {
-		return m, err
+		return nil, err
 	}
 	seal, err := safetensors.NewSeal(h, r)
 	if err != nil {
-		return m, err
+		return nil, err
 	}
-	m, err = fill(h, seal, build)
-	return m, seal.Close(err)
+	model, err := makeModel[T](h, kind)
+	if err == nil {
+		err = readState(h, seal, model)
+	}
+	if v, ok := model.(bijector.Validator); ok && err == nil {
+		err = v.Validate()
+	}
+	return model, seal.Close(err)
 }
 
-// fill makes the model of a header and reads its values.
-func fill[T bijector.Float, M any](h *safetensors.Header, data io.Reader, build func(*builder[T], []byte) (M, error)) (m M, err error) {
-	var values float64
+// makeModel makes the model of a header, without its values.
+func makeModel[T bijector.Float](h *safetensors.Header, kind string) (bijector.Stateful[T], error) {
+	b := &builder[T]{}
 	for _, t := range h.Tensors {
-		values += float64(t.Elements())
+		b.left += float64(t.Elements())
 	}
 	spec, _ := h.Get(keySpec)
-	if len(spec) > maxSpecBytes {
-		return m, fmt.Errorf("a spec of %d bytes, at most %d are allowed: %w", len(spec), maxSpecBytes, ErrTooLarge)
+	if len(spec) > maxSpecBytes { // before it is copied
+		return nil, fmt.Errorf("a spec of %d bytes, at most %d are allowed: %w", len(spec), maxSpecBytes, ErrTooLarge)
 	}
-	if m, err = build(&builder[T]{left: values}, []byte(spec)); err != nil {
-		return m, err
+	model, err := b.model(kind, []byte(spec))
+	if err != nil {
+		return nil, err
 	}
-	s, ok := any(m).(bijector.Stateful[T])
+	s, ok := model.(bijector.Stateful[T])
 	if !ok {
-		return m, fmt.Errorf("a %T has no state to load: %w", m, bijector.ErrSpec)
+		return nil, fmt.Errorf("a %T has no state to load: %w", model, bijector.ErrSpec)
 	}
-	if err := readState(h, data, s); err != nil {
-		return m, err
+	return s, nil
+}
+
+// model makes a model of a kind from its spec.
+func (b *builder[T]) model(kind string, spec []byte) (any, error) {
+	switch kind {
+	case kindFlow:
+		return buildEntry[any](b, flowEntry, spec)
+	case kindEnsemble:
+		return buildEntry[any](b, ensembleEntry, spec)
+	case kindLatent:
+		return buildEntry[any](b, latentEntry, spec)
 	}
-	if c, ok := any(m).(bijector.Invalidator); ok {
-		c.Invalidate()
+	var part bijector.NamedSpec
+	if err := decode(spec, &part); err != nil {
+		return nil, err
 	}
-	if v, ok := any(m).(bijector.Validator); ok {
-		return m, v.Validate()
+	if kind == kindEncoder {
+		return b.Encoder(part)
 	}
-	return m, nil
+	return b.Layer(part)
 }
 
 // checkMetadata refuses files of other programs, versions, kinds and types.
@@ -227,110 +198,4 @@ func checkMetadata[T bijector.Float](h *safetensors.Header, kind string, o LoadO
 		return fmt.Errorf("the file holds a model in %s; load it as one, or convert it with LoadOptions{Convert: true}, not as %s: %w", have, want, bijector.ErrDType)
 	}
 	return nil
-}
-
-// slot is where a tensor of the file goes.
-type slot[T bijector.Float] struct {
-	shape []int
-	param []T
-	data  any // a buffer's, nil for a parameter
-}
-
-// accepts returns the dtype that a slot is read from.
-func (s slot[T]) accepts(d safetensors.DType, file string) bool {
-	switch s.data.(type) {
-	case nil:
-		return d == safetensors.F32 && file == "float32" || d == safetensors.F64 && file == "float64"
-	case []float64:
-		return d == safetensors.F64
-	case []int64:
-		return d == safetensors.I64
-	}
-	return false
-}
-
-// readState compares the file's tensors with the model's, all of them before
-// the first value is read, and reads.
-func readState[T bijector.Float](h *safetensors.Header, r io.Reader, s bijector.Stateful[T]) error {
-	slots := map[string]slot[T]{}
-	params := s.Params()
-	for _, p := range params {
-		slots[p.Name] = slot[T]{shape: p.Shape, param: p.Data}
-	}
-	for _, b := range s.Buffers() {
-		slots[b.Name] = slot[T]{shape: b.Shape, data: b.Data}
-	}
-	file, _ := h.Get(keyDType)
-	var faults []string
-	fault := ErrMismatch
-	found := map[string]bool{}
-	for _, t := range h.Tensors {
-		found[t.Name] = true
-		switch s, ok := slots[t.Name]; {
-		case !ok:
-			faults = append(faults, fmt.Sprintf("%q is in the file and not in the model", clip(t.Name)))
-		case !slices.Equal(s.shape, t.Shape()):
-			faults = append(faults, fmt.Sprintf("%q has shape %s, want %v", clip(t.Name), clip(fmt.Sprint(t.Shape())), s.shape))
-			fault = fmt.Errorf("%w: %w", ErrMismatch, bijector.ErrShape)
-		case !s.accepts(t.DType, file):
-			faults = append(faults, fmt.Sprintf("%q holds %v, which a %T of a %s model is not read from", clip(t.Name), t.DType, s.values(), file))
-		}
-	}
-	for name := range slots {
-		if !found[name] {
-			faults = append(faults, fmt.Sprintf("%q is missing", name))
-		}
-	}
-	if len(faults) > 0 {
-		return mismatch(faults, fault)
-	}
-	vr := &safetensors.ValueReader{R: r}
-	for _, t := range h.Tensors {
-		var err error
-		switch s := slots[t.Name]; d := s.data.(type) {
-		case []float64:
-			err = safetensors.ReadFloats(vr, t, d)
-		case []int64:
-			err = safetensors.ReadInts(vr, t, d)
-		default:
-			err = readParam(vr, t, s.param)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, p := range params {
-		if err := checkFinite(p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s slot[T]) values() any {
-	if s.data == nil {
-		return s.param
-	}
-	return s.data
-}
-
-func readParam[T bijector.Float](vr *safetensors.ValueReader, t safetensors.Tensor, dst []T) error {
-	switch d := any(dst).(type) {
-	case []float32:
-		return safetensors.ReadFloats(vr, t, d)
-	case []float64:
-		return safetensors.ReadFloats(vr, t, d)
-	}
-	return nil
-}
-
-// mismatch reports the first few faults, in a fixed order, as err.
-func mismatch(faults []string, err error) error {
-	const most = 5
-	slices.Sort(faults)
-	n := len(faults)
-	if n > most {
-		faults = append(faults[:most], fmt.Sprintf("and %d more", n-most))
-	}
-	return fmt.Errorf("%s: %w", strings.Join(faults, "; "), err)
 }

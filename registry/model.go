@@ -24,27 +24,29 @@ const (
 	keyDType   = "dtype"
 	keySpec    = "spec"
 
-	format      = "bijou"
-	version     = 1
-	kindFlow    = "flow"
-	kindLayer   = "bijector"
-	kindLatent  = "latent"
-	kindMixture = "ensemble"
-	kindEncoder = "encoder"
+	format  = "bijou"
+	version = 1
+
+	kindFlow     = "flow"
+	kindEnsemble = "ensemble"
+	kindLatent   = "latent"
+	kindEncoder  = "encoder"
+	kindLayer    = "bijector"
 )
 
-// contents is a model as its file sees it.
+// contents is what a model's file holds.
 type contents struct {
-	kind, dtype string
-	spec        []byte
-	items       []safetensors.Item
+	items    []safetensors.Item
+	metadata map[string]string
 }
 
+func (c *contents) write(w io.Writer) error { return safetensors.WriteSealed(w, c.items, c.metadata) }
+
 // Save writes a model to a safetensors file: parameters and buffers as
-// tensors under their names, and in the metadata what LoadFlow and its like
-// need to make an equal model. The model is a *flow.Flow, a
-// *flow.Ensemble, an *autoencoder.Latent, an encoder with state or a layer with state, in float32
-// or float64. The same model makes the same bytes.
+// tensors under their names, and in the metadata what Load needs to make an
+// equal model. The model is a *flow.Flow, a *flow.Ensemble, an
+// *autoencoder.Latent, or a layer or an encoder that is a bijector.Stateful, in
+// float32 or float64. The same model makes the same bytes.
 //
 // The file at path is replaced as a whole: a process that is killed while it
 // saves, and a disk that is full, leave the old one as it was. Save is not to
@@ -79,55 +81,52 @@ func Write(w io.Writer, model any) error {
 	return nil
 }
 
+// saved is what a file may hold, for errors.
+const saved = "a flow, an ensemble, a latent model, an encoder with state or a layer"
+
+// kindOf returns the kind of a model of type typ and element type T, "" where
+// it is no such model.
+func kindOf[T bijector.Float](typ reflect.Type) string {
+	switch {
+	case typ == nil:
+		return ""
+	case typ == reflect.TypeFor[*flow.Flow[T]]():
+		return kindFlow
+	case typ == reflect.TypeFor[*flow.Ensemble[T]]():
+		return kindEnsemble
+	case typ == reflect.TypeFor[*autoencoder.Latent[T]]():
+		return kindLatent
+	case typ.Implements(reflect.TypeFor[bijector.Layer[T]]()):
+		return kindLayer
+	case typ.Implements(reflect.TypeFor[autoencoder.Encoder[T]]()):
+		return kindEncoder
+	}
+	return ""
+}
+
 // describe finds out what a model is.
 func describe(model any) (*contents, error) {
-	if v := reflect.ValueOf(model); v.Kind() == reflect.Pointer && v.IsNil() {
+	typ := reflect.TypeOf(model)
+	if typ != nil && typ.Kind() == reflect.Pointer && reflect.ValueOf(model).IsNil() {
 		return nil, fmt.Errorf("a nil %T cannot be saved: %w", model, bijector.ErrSpec)
 	}
-	switch m := model.(type) {
-	case *flow.Flow[float32]:
-		return flowContents(m)
-	case *flow.Flow[float64]:
-		return flowContents(m)
-	case *flow.Ensemble[float32]:
-		return newContents[float32](kindMixture, m)
-	case *flow.Ensemble[float64]:
-		return newContents[float64](kindMixture, m)
-	case *autoencoder.Latent[float32]:
-		return newContents[float32](kindLatent, m)
-	case *autoencoder.Latent[float64]:
-		return newContents[float64](kindLatent, m)
-	case bijector.Layer[float32]:
-		return layerContents(m)
-	case bijector.Layer[float64]:
-		return layerContents(m)
-	case savedEncoder[float32]:
-		return newContents[float32](kindEncoder, m)
-	case savedEncoder[float64]:
-		return newContents[float64](kindEncoder, m)
+	if kind := kindOf[float32](typ); kind != "" {
+		return describeAs[float32](kind, model)
 	}
-	return nil, fmt.Errorf("a %T cannot be saved, want a flow, an ensemble, a latent model, an encoder with state or a layer: %w", model, bijector.ErrSpec)
+	if kind := kindOf[float64](typ); kind != "" {
+		return describeAs[float64](kind, model)
+	}
+	return nil, fmt.Errorf("a %T cannot be saved, want %s: %w", model, saved, bijector.ErrSpec)
 }
 
-// savedEncoder is an encoder that can be saved.
-type savedEncoder[T bijector.Float] interface {
-	autoencoder.Encoder[T]
-	bijector.Stateful[T]
-}
-
-func flowContents[T bijector.Float](f *flow.Flow[T]) (*contents, error) {
-	return newContents[T](kindFlow, f)
-}
-
-func layerContents[T bijector.Float](l bijector.Layer[T]) (*contents, error) {
-	s, ok := l.(bijector.Stateful[T])
-	if !ok {
+func describeAs[T bijector.Float](kind string, model any) (*contents, error) {
+	s, ok := model.(bijector.Stateful[T])
+	if l, is := model.(bijector.Layer[T]); is && !ok {
 		return nil, checkLayer(l, "the model")
 	}
-	return newContents(kindLayer, s)
-}
-
-func newContents[T bijector.Float](kind string, s bijector.Stateful[T]) (*contents, error) {
+	if !ok {
+		return nil, fmt.Errorf("a %T cannot be saved, want %s: %w", model, saved, bijector.ErrSpec)
+	}
 	spec, err := marshalSpec(s)
 	if err != nil {
 		return nil, err
@@ -137,7 +136,9 @@ func newContents[T bijector.Float](kind string, s bijector.Stateful[T]) (*conten
 			return nil, err
 		}
 	}
-	c := &contents{kind: kind, dtype: dtypeName[T](), spec: spec}
+	c := &contents{metadata: map[string]string{
+		keyFormat: format, keyVersion: fmt.Sprint(version), keyKind: kind, keyDType: dtypeName[T](), keySpec: string(spec),
+	}}
 	for _, p := range s.Params() {
 		if err := checkFinite(p); err != nil {
 			return nil, err
@@ -162,17 +163,6 @@ func checkFinite[T bijector.Float](p bijector.Param[T]) error {
 
 // dtypeName is what metadata and messages call T.
 func dtypeName[T bijector.Float]() string { return reflect.TypeFor[T]().String() }
-
-// write writes the file.
-func (c *contents) write(w io.Writer) error {
-	return safetensors.WriteSealed(w, c.items, map[string]string{
-		keyFormat:  format,
-		keyVersion: fmt.Sprint(version),
-		keyKind:    c.kind,
-		keyDType:   c.dtype,
-		keySpec:    string(c.spec),
-	})
-}
 
 // Models that are no part of larger ones have no name.
 var (

@@ -105,8 +105,8 @@ func TestNewRefuses(t *testing.T) {
 	wantError(t, "NewLatent", err, registry.ErrNotRegistered, "no decoder")
 	_, err = registry.NewFlow[float64]([]byte(`{"bijector":{"type":"bijector.actnorm","spec":{"dim":2}},"base":{"type":"distribution.normal","spec":{"dim":3}}}`))
 	wantError(t, "NewFlow of two widths", err, bijector.ErrShape)
-	_, err = registry.FromNode[float64]([]byte(`{"kind":"bijector.actnorm"}`))
-	wantError(t, "FromNode", err, bijector.ErrSpec, `"kind"`)
+	_, err = registry.NewNamed[float64]([]byte(`{"kind":"bijector.actnorm"}`))
+	wantError(t, "NewNamed", err, bijector.ErrSpec, `"kind"`)
 }
 
 // claimSpec claims many values for a layer that has few.
@@ -195,9 +195,9 @@ func TestMarshalSpec(t *testing.T) {
 	x := batch[float32](5, 2)
 	sameBits(t, "LogProb", must(small.LogProb(x)), must(must(registry.NewFlow[float32](must(registry.MarshalSpec(small)))).LogProb(x)))
 
-	l := must(registry.FromNode[float64](must(registry.MarshalSpec(f.Layer().(*bijector.Chain[float64])))))
+	l := must(registry.NewNamed[float64](must(registry.MarshalSpec(f.Layer().(*bijector.Chain[float64])))))
 	if l.Dim() != 4 || l.ContextDim() != 2 {
-		t.Error("FromNode made another layer")
+		t.Error("NewNamed made another layer")
 	}
 	want := `{"type":"distribution.normal","spec":{"dim":2}}`
 	if got := must(registry.MarshalSpec(distribution.StandardNormal[float32](2))); string(got) != want {
@@ -308,7 +308,7 @@ func TestDeepNodes(t *testing.T) {
 	if d.spec.List[0].Name != "" || n.Name != "" {
 		t.Error("names were written into the part's own spec")
 	}
-	l, err := registry.FromNode[float32](doc)
+	l, err := registry.NewNamed[float32](doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,9 +321,9 @@ func TestDeepNodes(t *testing.T) {
 			t.Fatal(key)
 		}
 	}
-	_, err = registry.FromNode[float32]([]byte(`{"type":"test.deep","spec":{"fixed":[]}}`))
+	_, err = registry.NewNamed[float32]([]byte(`{"type":"test.deep","spec":{"fixed":[]}}`))
 	wantError(t, "a short list", err, bijector.ErrSpec, "a list of 0, want 1")
-	_, err = registry.FromNode[float32]([]byte(`{"type":"test.deep","spec":{"inner":{"M":1}}}`))
+	_, err = registry.NewNamed[float32]([]byte(`{"type":"test.deep","spec":{"inner":{"M":1}}}`))
 	wantError(t, "an unknown field within", err, bijector.ErrSpec, `"M"`)
 }
 

@@ -116,29 +116,17 @@ func NewLatent[T bijector.Float](spec []byte) (*autoencoder.Latent[T], error) {
 	return result(buildEntry[*autoencoder.Latent[T]](newBuilder[T](), latentEntry, spec))
 }
 
-func buildEncoder[T bijector.Float](b *builder[T], document []byte) (autoencoder.Encoder[T], error) {
-	var n bijector.NamedSpec
-	if err := decode(document, &n); err != nil {
-		return nil, err
-	}
-	return b.Encoder(n)
-}
-
-// FromNode makes a layer from a document that also names it:
+// NewNamed makes a layer from a document that also names it:
 //
 //	{"type": "bijector.permute", "spec": {"dim": 2}}
 //
 // This is what MarshalSpec returns for a layer.
-func FromNode[T bijector.Float](document []byte) (bijector.Layer[T], error) {
-	return result(buildLayer(newBuilder[T](), document))
-}
-
-func buildLayer[T bijector.Float](b *builder[T], document []byte) (bijector.Layer[T], error) {
+func NewNamed[T bijector.Float](document []byte) (bijector.Layer[T], error) {
 	var n bijector.NamedSpec
 	if err := decode(document, &n); err != nil {
-		return nil, err
+		return result[bijector.Layer[T]](nil, err)
 	}
-	return b.Layer(n)
+	return result(newBuilder[T]().Layer(n))
 }
 
 // node is a node with a spec in JSON.

@@ -58,11 +58,11 @@ func testFlow[T bijector.Float](t *testing.T) {
 	if !bytes.Equal(w.Bytes(), must(os.ReadFile(file))) {
 		t.Error("Write and Save differ")
 	}
-	h, err := registry.ReadFlow[T](&w, int64(w.Len()))
+	h, err := registry.Read[*flow.Flow[T]](&w, int64(w.Len()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameBits(t, "LogProb of ReadFlow", must(a.LogProb(x)), must(h.Given(context).LogProb(x)))
+	sameBits(t, "LogProb of Read", must(a.LogProb(x)), must(h.Given(context).LogProb(x)))
 }
 
 // An embedding of contexts is a part of its flow.
@@ -108,7 +108,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 		if err := registry.Save(file, e); err != nil {
 			t.Fatal(err)
 		}
-		g, err := registry.LoadEnsemble[T](file)
+		g, err := registry.Load[*flow.Ensemble[T]](file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func testEnsemble[T bijector.Float](t *testing.T) {
 		if err := registry.Write(&w, g); err != nil || !bytes.Equal(w.Bytes(), must(os.ReadFile(file))) {
 			t.Errorf("saving a loaded ensemble gives other bytes, or %v", err)
 		}
-		if _, err := registry.ReadEnsemble[T](&w, int64(w.Len())); err != nil {
+		if _, err := registry.Read[*flow.Ensemble[T]](&w, int64(w.Len())); err != nil {
 			t.Error(err)
 		}
 		_, err = registry.LoadFlow[T](file)
@@ -215,7 +215,7 @@ func testLatent[T bijector.Float](t *testing.T) {
 			if err := registry.Save(file, l); err != nil {
 				t.Fatal(err)
 			}
-			m, err := registry.LoadLatent[T](file)
+			m, err := registry.Load[*autoencoder.Latent[T]](file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -233,11 +233,11 @@ func testLatent[T bijector.Float](t *testing.T) {
 			if !bytes.Equal(first, must(os.ReadFile(file))) {
 				t.Error("saving a loaded model gives other bytes")
 			}
-			n, err := registry.ReadLatent[T](bytes.NewReader(first), int64(len(first)))
+			n, err := registry.Read[*autoencoder.Latent[T]](bytes.NewReader(first), int64(len(first)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameBits(t, "LogProb of ReadLatent", must(l.LogProb(x)), must(n.LogProb(x)))
+			sameBits(t, "LogProb of Read", must(l.LogProb(x)), must(n.LogProb(x)))
 			if _, err := registry.NewLatent[T](must(registry.MarshalSpec(l))); err != nil {
 				t.Error(err)
 			}
@@ -252,7 +252,7 @@ func TestEncoderRoundTrip(t *testing.T) {
 	if err := registry.Save(file, a); err != nil {
 		t.Fatal(err)
 	}
-	e, err := registry.LoadEncoder[float32](file)
+	e, err := registry.Load[autoencoder.Encoder[float32]](file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestEncoderRoundTrip(t *testing.T) {
 	z := must(a.Encode(x))
 	sameBits(t, "Decode", must(a.Decode(z)), must(e.(autoencoder.Decoder[float32]).Decode(z)))
 	raw := must(os.ReadFile(file))
-	if _, err := registry.ReadEncoder[float32](bytes.NewReader(raw), int64(len(raw))); err != nil {
+	if _, err := registry.Read[autoencoder.Encoder[float32]](bytes.NewReader(raw), int64(len(raw))); err != nil {
 		t.Error(err)
 	}
 }
@@ -272,16 +272,55 @@ func TestBijectorRoundTrip(t *testing.T) {
 	if err := registry.Save(file, l); err != nil {
 		t.Fatal(err)
 	}
-	m, err := registry.LoadBijector[float64](file)
+	m, err := registry.Load[bijector.Layer[float64]](file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	x, context := batch[float64](9, 4), batch[float64](9, 2)
 	sameBits(t, "Forward", must(bijector.Given(l, context).Forward(x)), must(bijector.Given(m, context).Forward(x)))
 	raw := must(os.ReadFile(file))
-	if _, err := registry.ReadBijector[float64](bytes.NewReader(raw), int64(len(raw))); err != nil {
+	if _, err := registry.Read[bijector.Layer[float64]](bytes.NewReader(raw), int64(len(raw))); err != nil {
 		t.Error(err)
 	}
 	_, err = registry.LoadFlow[float64](file)
 	wantError(t, "another kind", err, registry.ErrFormat, `is "bijector", want "flow"`)
 }
+
+// What is loaded may be asked for by its own type.
+func TestLoadConcrete(t *testing.T) {
+	file := path(t)
+	if err := registry.Save(file, bigFlow[float64]().Layer()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := registry.Load[*bijector.Chain[float64]](file)
+	if err != nil || len(c.Members()) != 12 {
+		t.Errorf("a chain: %v, %v", c, err)
+	}
+	l, err := registry.Load[*bijector.Scale[float64]](file)
+	wantError(t, "another layer", err, registry.ErrFormat, "*bijector.Chain[float64], want a *bijector.Scale[float64]")
+	if l != nil {
+		t.Error("a layer came with the error")
+	}
+	_, err = registry.Load[*bijector.Chain[float32]](file)
+	wantError(t, "another type", err, bijector.ErrDType, "float64")
+	narrow, err := registry.Load[*bijector.Chain[float32]](file, registry.LoadOptions{Convert: true})
+	if err != nil || narrow.Dim() != 4 {
+		t.Errorf("converted: %v", err)
+	}
+	for what, err := range map[string]error{
+		"a number":        second(registry.Load[int](file)),
+		"anything":        second(registry.Load[any](file)),
+		"a base":          second(registry.Load[distribution.Base[float64]](file)),
+		"a flow by value": second(registry.Load[flow.Flow[float64]](file)),
+	} {
+		wantError(t, what, err, bijector.ErrSpec, "no file holds a")
+	}
+	if err := registry.Save(file, must(autoencoder.NewDense[float32](autoencoder.DenseSpec{In: 7, Embedding: 2}))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := registry.Load[*autoencoder.Autoencoder[float32]](file); err != nil {
+		t.Error(err)
+	}
+}
+
+func second[V any](_ V, err error) error { return err }

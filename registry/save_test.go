@@ -197,13 +197,13 @@ func TestLoadUnregistered(t *testing.T) {
 			err = Save(path, l)
 		}
 		if err == nil {
-			_, err = LoadBijector[float32](path)
+			_, err = Load[bijector.Layer[float32]](path)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	})
-	if _, err := LoadBijector[float32](path); !errors.Is(err, ErrNotRegistered) || !strings.Contains(err.Error(), `"own.layer"`) {
+	if _, err := Load[bijector.Layer[float32]](path); !errors.Is(err, ErrNotRegistered) || !strings.Contains(err.Error(), `"own.layer"`) {
 		t.Errorf("got %v, want ErrNotRegistered", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -19,7 +20,7 @@ func TestShapeMistakes(t *testing.T) {
 	f := open(t, saved(t, smallFlow[float32]()))
 	f.item("bijector.0.net.0.weight").Shape = []int{1, 2}
 	raw := f.file(t)
-	_, tensors := registry.ReadFlow[float32](bytes.NewReader(raw), int64(len(raw)))
+	_, tensors := registry.Read[*flow.Flow[float32]](bytes.NewReader(raw), int64(len(raw)))
 	_, conv := registry.NewEncoder[float64]("autoencoder.pca", []byte(`{"in":2,"embedding":3}`))
 	_, base := registry.NewBase[float64]("distribution.normal", []byte(`{"dim":2,"loc":[1]}`))
 	for name, c := range map[string]struct{ err, also error }{

@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 // MarshalSpec returns a part's spec as JSON, with the name of every part in
 // it. A flow gives the document that NewFlow reads, an ensemble the one that
 // NewEnsemble reads, a latent model the one that NewLatent reads, and anything else the node
-// {"type": ..., "spec": ...} that FromNode reads. A part whose spec is of a
+// {"type": ..., "spec": ...} that NewNamed reads. A part whose spec is of a
 // type that is not registered is ErrNotRegistered.
 //
 // It describes how to make an equal part, not its parameters: Save keeps both.
@@ -27,7 +28,7 @@ func MarshalSpec(part interface{ Spec() any }) ([]byte, error) {
 func marshalSpec(part interface{ Spec() any }) ([]byte, error) {
 	// Containers leave nil where a member has no spec. The member itself says
 	// better what it is.
-	if err := checkMembers(part); err != nil {
+	if err := cmp.Or(checkMembers[float32](part), checkMembers[float64](part)); err != nil {
 		return nil, err
 	}
 	document := part.Spec()
@@ -54,42 +55,25 @@ func marshalSpec(part interface{ Spec() any }) ([]byte, error) {
 }
 
 // checkMembers names the type of a layer that cannot be saved.
-func checkMembers(part any) error {
+func checkMembers[T bijector.Float](part any) error {
 	switch p := part.(type) {
-	case *flow.Flow[float32]:
+	case *flow.Flow[T]:
 		return checkLayer(p.Layer(), "bijector")
-	case *flow.Flow[float64]:
-		return checkLayer(p.Layer(), "bijector")
-	case *flow.Ensemble[float32]:
-		return checkFlows(p)
-	case *flow.Ensemble[float64]:
-		return checkFlows(p)
-	case *autoencoder.Latent[float32]:
-		return checkLatent(p)
-	case *autoencoder.Latent[float64]:
-		return checkLatent(p)
-	case bijector.Layer[float32]:
-		return checkLayer(p, "the layer")
-	case bijector.Layer[float64]:
-		return checkLayer(p, "the layer")
-	}
-	return nil
-}
-
-func checkFlows[T bijector.Float](e *flow.Ensemble[T]) error {
-	for k, f := range e.Flows() {
-		if err := checkLayer(f.Layer(), fmt.Sprintf("flow %d: bijector", k)); err != nil {
+	case *flow.Ensemble[T]:
+		for k, f := range p.Flows() {
+			if err := checkLayer(f.Layer(), fmt.Sprintf("flow %d: bijector", k)); err != nil {
+				return err
+			}
+		}
+	case *autoencoder.Latent[T]:
+		if _, err := nameOf(p.Spec().(autoencoder.LatentSpec).Encoder.Spec, "Encoder"); err != nil {
 			return err
 		}
+		return checkLayer(p.Flow().Layer(), "bijector")
+	case bijector.Layer[T]:
+		return checkLayer(p, "the layer")
 	}
 	return nil
-}
-
-func checkLatent[T bijector.Float](l *autoencoder.Latent[T]) error {
-	if _, err := nameOf(l.Spec().(autoencoder.LatentSpec).Encoder.Spec, "Encoder"); err != nil {
-		return err
-	}
-	return checkLayer(l.Flow().Layer(), "bijector")
 }
 
 func checkLayer[T bijector.Float](l bijector.Layer[T], where string) error {

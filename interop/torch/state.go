@@ -27,7 +27,7 @@ type values struct {
 }
 
 // Open reads a safetensors file with tensors of type F32, F64, I64 or BOOL. A
-// file of another form is a registry.FormatError, which names the tensor.
+// file of another form is registry.ErrFormat, and the error names the tensor.
 func Open(path string) (*State, error) {
 	f, err := os.Open(path)
 	if err != nil {

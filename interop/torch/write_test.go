@@ -259,7 +259,7 @@ func TestImportsLiveOn(t *testing.T) {
 		if err := registry.Write(&b, f); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		g, err := registry.ReadFlow[float32](&b, int64(b.Len()))
+		g, err := registry.Read[*flow.Flow[float32]](&b, int64(b.Len()))
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}

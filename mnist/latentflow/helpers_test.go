@@ -148,7 +148,7 @@ func trainedOnce(name string, more ...string) func() string {
 // modelIn loads the model of a directory.
 func modelIn(t *testing.T, dir string) *autoencoder.Latent[float32] {
 	t.Helper()
-	m, err := registry.LoadLatent[float32](filepath.Join(dir, modelFile))
+	m, err := registry.Load[*autoencoder.Latent[float32]](filepath.Join(dir, modelFile))
 	if err != nil {
 		t.Fatal(err)
 	}

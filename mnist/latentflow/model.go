@@ -127,7 +127,7 @@ func trainFlow(ctx context.Context, f *flow.Flow[float32], c *config, tr, te emb
 
 // loadModel reads the model file that -model names.
 func loadModel(path string) (*autoencoder.Latent[float32], error) {
-	m, err := registry.LoadLatent[float32](path)
+	m, err := registry.Load[*autoencoder.Latent[float32]](path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("-model %s: there is no such file; train a model first with \"latentflow train -out DIR\", which writes DIR/%s", path, modelFile)
