@@ -46,10 +46,10 @@ func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*flow.Flow[T], e
 //
 // A file that Save did not write, that is cut short or that holds another kind
 // of model is ErrFormat; a damaged one is ErrChecksum; one written by a later
-// version of the library ErrVersion; one of the other element type ErrDType; one whose
-// parts are not registered ErrNotRegistered; tensors that are missing, left
-// over or of another shape than the spec asks for ErrMismatch, those of another
-// shape bijector.ErrShape too; NaN and infinities among the parameters
+// version of the library ErrVersion; one of the other element type ErrDType; one
+// whose parts are not registered ErrNotRegistered; tensors that are missing,
+// left over or of another shape than the spec asks for ErrMismatch, those of
+// another shape bijector.ErrShape too; NaN and infinities among the parameters
 // ErrNonFinite; an M that no file holds bijector.ErrSpec. o is LoadOptions, at
 // most one.
 func Load[M any](path string, o ...LoadOptions) (m M, err error) {
