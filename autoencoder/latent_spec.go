@@ -17,7 +17,7 @@ type LatentSpec struct {
 	Flow    bijector.NamedSpec  `json:"flow"`
 }
 
-// Builder makes the parts of a Latent from their nodes. The registry
+// Builder makes the parts of a Latent from their specs. The registry
 // implements it.
 type Builder[T bijector.Float] interface {
 	Encoder(bijector.NamedSpec) (Encoder[T], error)

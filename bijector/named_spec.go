@@ -22,7 +22,7 @@ type NamedSpec struct {
 	Spec any    `json:"spec"`
 }
 
-// Builder makes the parts of a container from their nodes. The registry
+// Builder makes the parts of a container from their specs. The registry
 // implements it.
 type Builder[T Float] interface {
 	Layer(NamedSpec) (Layer[T], error)

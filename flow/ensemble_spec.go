@@ -15,7 +15,7 @@ type EnsembleSpec struct {
 	Mixing
 }
 
-// EnsembleBuilder makes flows from their nodes. The registry implements it.
+// EnsembleBuilder makes flows from their specs. The registry implements it.
 type EnsembleBuilder[T bijector.Float] interface {
 	Flow(bijector.NamedSpec) (*Flow[T], error)
 }

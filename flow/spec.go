@@ -18,7 +18,7 @@ type Spec struct {
 	Embedding *bijector.NamedSpec `json:"embedding,omitempty"`
 }
 
-// Builder makes the parts of a flow from their nodes. The registry implements
+// Builder makes the parts of a flow from their specs. The registry implements
 // it.
 type Builder[T bijector.Float] interface {
 	bijector.Builder[T]

@@ -38,7 +38,7 @@ func (b *builder[T]) Layer(n bijector.NamedSpec) (bijector.Layer[T], error) {
 	return build[bijector.Layer[T]](b, Bijectors, n)
 }
 
-// Network makes a map.
+// Network makes a network.
 func (b *builder[T]) Network(n bijector.NamedSpec) (bijector.Network[T], error) {
 	return build[bijector.Network[T]](b, Networks, n)
 }
@@ -87,7 +87,7 @@ func build[P any, T bijector.Float](b *builder[T], kind Kind, n bijector.NamedSp
 
 func buildEntry[P any, T bijector.Float](b *builder[T], e *entry, given any) (p P, err error) {
 	spec, fault := e.specOf(given)
-	// A node without a type ends the decoding there, and the container says
+	// A named spec without a type ends the decoding there, and the container says
 	// best which it is.
 	if fault != nil && !errors.Is(fault, specnames.ErrNoType) {
 		return p, fault

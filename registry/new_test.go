@@ -50,7 +50,7 @@ func TestNewRefuses(t *testing.T) {
 		{"additive", `{}`, registry.ErrNotRegistered, []string{`did you mean "coupling.additive"?`}},
 		{"Coupling.Affine", `{}`, registry.ErrNotRegistered, []string{`did you mean "coupling.affine"?`}},
 		{"", `{}`, registry.ErrNotRegistered, []string{"no name"}},
-		{"coupling.mlp", `{}`, registry.ErrNotRegistered, []string{"which is a map"}},
+		{"coupling.mlp", `{}`, registry.ErrNotRegistered, []string{"which is a network"}},
 		{strings.Repeat("z", 5000), `{}`, registry.ErrNotRegistered, []string{"zzz..."}},
 		{"bijector.actnorm", `{"dim":2,"dims":3}`, bijector.ErrSpec, []string{"bijector.actnorm", `"dims"`}},
 		{"bijector.actnorm", `{"dim":2} {}`, bijector.ErrSpec, []string{"JSON"}},

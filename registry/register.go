@@ -28,7 +28,7 @@ func Register[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name 
 	global.add(newPartEntry(Bijectors, name, new32, new64))
 }
 
-// RegisterContainer is Register for layers whose spec has nodes for other
+// RegisterContainer is Register for layers whose spec has those of other
 // parts, which the constructor asks the builder for, as bijector.BuildChain
 // does.
 func RegisterContainer[S any, A bijector.Layer[float32], B bijector.Layer[float64]](name string,
@@ -42,8 +42,8 @@ func RegisterBase[S any, A distribution.Base[float32], B distribution.Base[float
 	global.add(newPartEntry(Bases, name, new32, new64))
 }
 
-// RegisterNetwork is Register for maps: conditioners of couplings, embeddings of
-// contexts.
+// RegisterNetwork is Register for networks: conditioners of couplings,
+// embeddings of contexts.
 func RegisterNetwork[S any, A bijector.Network[float32], B bijector.Network[float64]](name string, new32 func(S) (A, error), new64 func(S) (B, error)) {
 	global.add(newPartEntry(Networks, name, new32, new64))
 }
@@ -69,23 +69,23 @@ func Names(kind Kind) []string { return global.names(kind) }
 // field twice or one the layer does not know; ErrTooLarge for one out of all
 // proportion; and the constructor's own error.
 func New[T bijector.Float](name string, spec []byte) (bijector.Layer[T], error) {
-	return result(newBuilder[T]().Layer(node(name, spec)))
+	return result(newBuilder[T]().Layer(bijector.NamedSpec{Name: name, Spec: spec}))
 }
 
 // NewBase makes a base distribution, as New does a layer.
 func NewBase[T bijector.Float](name string, spec []byte) (distribution.Base[T], error) {
-	return result(newBuilder[T]().Base(node(name, spec)))
+	return result(newBuilder[T]().Base(bijector.NamedSpec{Name: name, Spec: spec}))
 }
 
-// NewNetwork makes a map, as New does a layer.
+// NewNetwork makes a network, as New does a layer.
 func NewNetwork[T bijector.Float](name string, spec []byte) (bijector.Network[T], error) {
-	return result(newBuilder[T]().Network(node(name, spec)))
+	return result(newBuilder[T]().Network(bijector.NamedSpec{Name: name, Spec: spec}))
 }
 
 // NewEncoder makes an encoder, as New does a layer. Those of the library decode
 // too: they are autoencoder.Decoders.
 func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder[T], error) {
-	return result(newBuilder[T]().Encoder(node(name, spec)))
+	return result(newBuilder[T]().Encoder(bijector.NamedSpec{Name: name, Spec: spec}))
 }
 
 // NewFlow makes a whole flow from one JSON document:
@@ -127,11 +127,6 @@ func NewNamed[T bijector.Float](document []byte) (bijector.Layer[T], error) {
 		return result[bijector.Layer[T]](nil, err)
 	}
 	return result(newBuilder[T]().Layer(n))
-}
-
-// node is a node with a spec in JSON.
-func node(name string, spec []byte) bijector.NamedSpec {
-	return bijector.NamedSpec{Name: name, Spec: spec}
 }
 
 // result says who speaks in an error, and returns nothing beside it.

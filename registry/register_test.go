@@ -240,7 +240,7 @@ func TestSizes(t *testing.T) {
 	} {
 		e := global.byName[c.name]
 		b := &builder[float64]{left: math.Inf(1)}
-		n := node(c.name, []byte(c.spec))
+		n := bijector.NamedSpec{Name: c.name, Spec: []byte(c.spec)}
 		var part any
 		var err error
 		switch e.kind {

@@ -16,9 +16,9 @@ import (
 
 // MarshalSpec returns a part's spec as JSON, with the name of every part in
 // it. A flow gives the document that NewFlow reads, an ensemble the one that
-// NewEnsemble reads, a latent model the one that NewLatent reads, and anything else the node
-// {"type": ..., "spec": ...} that NewNamed reads. A part whose spec is of a
-// type that is not registered is ErrNotRegistered.
+// NewEnsemble reads, a latent model the one that NewLatent reads, and anything
+// else the bijector.NamedSpec {"type": ..., "spec": ...} that NewNamed reads. A
+// part whose spec is of a type that is not registered is ErrNotRegistered.
 //
 // It describes how to make an equal part, not its parameters: Save keeps both.
 func MarshalSpec(part interface{ Spec() any }) ([]byte, error) {
@@ -42,7 +42,7 @@ func marshalSpec(part interface{ Spec() any }) ([]byte, error) {
 	}
 	raw, err := json.Marshal(document)
 	if err != nil {
-		// Each level of nodes puts the same words in front.
+		// Each level of named specs puts the same words in front.
 		for m := (*json.MarshalerError)(nil); errors.As(err, &m); {
 			err = m.Err
 		}

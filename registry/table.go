@@ -28,7 +28,7 @@ const (
 	models                // whole models, which are not parts
 )
 
-var kindNames = [...]string{"bijector", "base distribution", "map", "encoder", "decoder", "flow", "model"}
+var kindNames = [...]string{"bijector", "base distribution", "network", "encoder", "decoder", "flow", "model"}
 
 // String is the kind in the singular, as errors use it.
 func (k Kind) String() string {
@@ -95,8 +95,7 @@ func (e *entry) specOf(given any) (any, error) {
 }
 
 // table finds entries by name and by the type of their spec. Names and spec
-// types are unique across kinds: a node in a spec does not say of which kind
-// it is.
+// types are unique across kinds: a named spec does not say of which kind it is.
 type table struct {
 	mu     sync.RWMutex
 	byName map[string]*entry
@@ -148,7 +147,7 @@ func (t *table) ofSpec(typ reflect.Type) *entry {
 	return t.bySpec[typ]
 }
 
-// find returns a node's entry: by its name, or where it has none by the type
+// find returns the entry of a named spec: by its name, or where it has none by the type
 // of its spec.
 func (t *table) find(kind Kind, n bijector.NamedSpec) (*entry, error) {
 	if e := t.ofSpec(reflect.TypeOf(n.Spec)); e != nil && n.Name == "" {
