@@ -106,26 +106,27 @@ func (c *Chain[T]) ContextDim() int { return c.context }
 // Members are the chain's layers, first to last.
 func (c *Chain[T]) Members() []Layer[T] { return c.layers }
 
-// Params are the members' parameters, named "0.weight" and so on.
-func (c *Chain[T]) Params() []Param[T] {
-	var all []Param[T]
+// children are the members, numbered.
+func (c *Chain[T]) children() Children[T] {
+	all := make(Children[T], len(c.layers))
 	for i, l := range c.layers {
-		if s, ok := l.(Stateful[T]); ok {
-			all = append(all, PrefixParams(fmt.Sprint(i), s.Params())...)
-		}
+		all[i] = Child{Name: fmt.Sprint(i), Part: l}
 	}
 	return all
 }
 
+// Params are the members' parameters, named "0.weight" and so on.
+func (c *Chain[T]) Params() []Param[T] { return c.children().Params() }
+
 // Buffers are the members' buffers, named like Params.
-func (c *Chain[T]) Buffers() []Buffer {
-	var all []Buffer
-	for i, l := range c.layers {
-		if s, ok := l.(Stateful[T]); ok {
-			all = append(all, PrefixBuffers(fmt.Sprint(i), s.Buffers())...)
-		}
+func (c *Chain[T]) Buffers() []Buffer { return c.children().Buffers() }
+
+// Validate returns the first member's objection to its own state.
+func (c *Chain[T]) Validate() error {
+	if err := c.children().Validate(); err != nil {
+		return fmt.Errorf("layer %w", err)
 	}
-	return all
+	return nil
 }
 
 // Spec is the ChainSpec of the members. A member without a spec leaves a nil
@@ -133,9 +134,7 @@ func (c *Chain[T]) Buffers() []Buffer {
 func (c *Chain[T]) Spec() any {
 	s := ChainSpec{Layers: make([]NamedSpec, len(c.layers))}
 	for i, l := range c.layers {
-		if m, ok := l.(Stateful[T]); ok {
-			s.Layers[i].Spec = m.Spec()
-		}
+		s.Layers[i] = NamedSpecOf[T](l)
 	}
 	return s
 }
@@ -144,11 +143,7 @@ func (c *Chain[T]) Spec() any {
 // passes had folded.
 func (c *Chain[T]) Invalidate() {
 	c.version.Add(1)
-	for _, l := range c.layers {
-		if ch, ok := l.(Invalidator); ok {
-			ch.Invalidate()
-		}
-	}
+	c.children().Invalidate()
 }
 
 // Calibrate calibrates the members in order, each on the output of those
@@ -173,20 +168,4 @@ func (c *Chain[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
 			forwardInPlace(l, h, cond, w)
 		}
 	}
-}
-
-// PrefixParams puts prefix and a dot in front of each name.
-func PrefixParams[T Float](prefix string, ps []Param[T]) []Param[T] {
-	for i := range ps {
-		ps[i].Name = prefix + "." + ps[i].Name
-	}
-	return ps
-}
-
-// PrefixBuffers puts prefix and a dot in front of each name.
-func PrefixBuffers(prefix string, bs []Buffer) []Buffer {
-	for i := range bs {
-		bs[i].Name = prefix + "." + bs[i].Name
-	}
-	return bs
 }

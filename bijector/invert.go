@@ -59,21 +59,24 @@ func (v *Inverted[T]) ContextDim() int { return v.layer.ContextDim() }
 // Members is the layer inside.
 func (v *Inverted[T]) Members() []Layer[T] { return []Layer[T]{v.layer} }
 
+// children is the layer inside.
+func (v *Inverted[T]) children() Children[T] { return Children[T]{{Name: "0", Part: v.layer}} }
+
 // Params are those of the layer inside, behind "0.".
-func (v *Inverted[T]) Params() []Param[T] { return memberParams(v.layer) }
+func (v *Inverted[T]) Params() []Param[T] { return v.children().Params() }
 
 // Buffers are those of the layer inside, behind "0.".
-func (v *Inverted[T]) Buffers() []Buffer { return memberBuffers(v.layer) }
+func (v *Inverted[T]) Buffers() []Buffer { return v.children().Buffers() }
 
 // Spec is the InvertSpec. A layer without a spec leaves a nil one, which
 // saving refuses by name.
-func (v *Inverted[T]) Spec() any { return InvertSpec{Layer: NamedSpec{Spec: memberSpec(v.layer)}} }
+func (v *Inverted[T]) Spec() any { return InvertSpec{Layer: NamedSpecOf[T](v.layer)} }
 
 // Invalidate tells the layer inside that its state was written to.
-func (v *Inverted[T]) Invalidate() { invalidate(v.layer) }
+func (v *Inverted[T]) Invalidate() { v.children().Invalidate() }
 
 // Validate returns the objection of the layer inside to its state.
-func (v *Inverted[T]) Validate() error { return validateLayer(v.layer) }
+func (v *Inverted[T]) Validate() error { return v.children().Validate() }
 
 // NewPass returns a pass of the layer inside with its methods swapped.
 func (v *Inverted[T]) NewPass(o PassOptions) Pass[T] {
@@ -88,35 +91,4 @@ func (p invertedPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
 
 func (p invertedPass[T]) Inverse(x, z, cond Mat[T], logDet []float64) {
 	p.inner.Forward(x, z, cond, logDet)
-}
-
-// memberParams are a single member's parameters, behind "0.".
-func memberParams[T Float](l Layer[T]) []Param[T] {
-	if s, ok := l.(Stateful[T]); ok {
-		return PrefixParams("0", s.Params())
-	}
-	return nil
-}
-
-// memberBuffers are a single member's buffers, behind "0.".
-func memberBuffers[T Float](l Layer[T]) []Buffer {
-	if s, ok := l.(Stateful[T]); ok {
-		return PrefixBuffers("0", s.Buffers())
-	}
-	return nil
-}
-
-// memberSpec is a member's spec, or nil where it has none.
-func memberSpec[T Float](l Layer[T]) any {
-	if s, ok := l.(Stateful[T]); ok {
-		return s.Spec()
-	}
-	return nil
-}
-
-// invalidate passes Invalidate on.
-func invalidate[T Float](l Layer[T]) {
-	if c, ok := l.(Invalidator); ok {
-		c.Invalidate()
-	}
 }

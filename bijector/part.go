@@ -73,23 +73,26 @@ func (p *Part[T]) ContextDim() int { return p.layer.ContextDim() }
 // Members is the layer inside.
 func (p *Part[T]) Members() []Layer[T] { return []Layer[T]{p.layer} }
 
+// children is the layer inside.
+func (p *Part[T]) children() Children[T] { return Children[T]{{Name: "0", Part: p.layer}} }
+
 // Params are those of the layer inside, behind "0.".
-func (p *Part[T]) Params() []Param[T] { return memberParams(p.layer) }
+func (p *Part[T]) Params() []Param[T] { return p.children().Params() }
 
 // Buffers are those of the layer inside, behind "0.".
-func (p *Part[T]) Buffers() []Buffer { return memberBuffers(p.layer) }
+func (p *Part[T]) Buffers() []Buffer { return p.children().Buffers() }
 
 // Spec is the PartSpec. A layer without a spec leaves a nil one, which saving
 // refuses by name.
 func (p *Part[T]) Spec() any {
-	return PartSpec{Dim: p.dim, Lo: p.lo, Hi: p.hi, Layer: NamedSpec{Spec: memberSpec(p.layer)}}
+	return PartSpec{Dim: p.dim, Lo: p.lo, Hi: p.hi, Layer: NamedSpecOf[T](p.layer)}
 }
 
 // Invalidate tells the layer inside that its state was written to.
-func (p *Part[T]) Invalidate() { invalidate(p.layer) }
+func (p *Part[T]) Invalidate() { p.children().Invalidate() }
 
 // Validate returns the objection of the layer inside to its state.
-func (p *Part[T]) Validate() error { return validateLayer(p.layer) }
+func (p *Part[T]) Validate() error { return p.children().Validate() }
 
 // Calibrate calibrates the layer inside on its features.
 func (p *Part[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {

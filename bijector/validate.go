@@ -7,24 +7,6 @@ import "fmt"
 // a negative variance. Loading calls Validate after Invalidate, since a file may be hostile.
 type Validator interface{ Validate() error }
 
-// Validate returns the first member's objection to its own state.
-func (c *Chain[T]) Validate() error {
-	for i, l := range c.layers {
-		if err := validateLayer(l); err != nil {
-			return fmt.Errorf("layer %d: %w", i, err)
-		}
-	}
-	return nil
-}
-
-// validateLayer asks a layer about its state, where it has an opinion.
-func validateLayer[T Float](l Layer[T]) error {
-	if v, ok := l.(Validator); ok {
-		return v.Validate()
-	}
-	return nil
-}
-
 // maxDim bounds the features of a layer made from a spec, so that a number in
 // a hostile file cannot ask for all memory.
 const maxDim = 1 << 20

@@ -107,7 +107,7 @@ func (c *Coupling[T]) Params() []bijector.Param[T] { return c.layer.Params() }
 // "net." in front.
 func (c *Coupling[T]) Buffers() []bijector.Buffer {
 	mask := bijector.Buffer{Name: "mask", Shape: []int{len(c.mask)}, Data: c.mask}
-	return append([]bijector.Buffer{mask}, bijector.PrefixBuffers("net", c.net.Buffers())...)
+	return append([]bijector.Buffer{mask}, bijector.Children[T]{{Name: "net", Part: c.net}}.Buffers()...)
 }
 
 // Invalidate reads the mask again. One that does not fit the conditioner is not

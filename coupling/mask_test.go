@@ -85,7 +85,7 @@ func TestMaskRefuses(t *testing.T) {
 		{MaskSpec{Kind: "checkerboard"}, 4, bijector.ErrShape},
 		{checkerboardMask(1, 2, 3, false), 4, bijector.ErrShape},
 		{checkerboardMask(-1, -2, 2, false), 4, bijector.ErrShape},
-		{halfMask(1<<40, 1<<40, 1<<40, false), 4, bijector.ErrShape},
+		{halfMask(huge, huge, huge, false), 4, bijector.ErrShape},
 		{halfMask(1, 2, 2, false), 4, bijector.ErrSpec},
 		{MaskSpec{Kind: "odd", Width: 2}, 4, bijector.ErrSpec},
 		{MaskSpec{Keep: []int{0, -1}, Invert: true}, 2, bijector.ErrSpec},

@@ -101,7 +101,7 @@ func (l *Layer[T, F]) ContextDim() int { return l.context }
 // Params are the net's, with "net." in front, and where the transform has
 // shared parameters "shared", of shape (moved, shared).
 func (l *Layer[T, F]) Params() []bijector.Param[T] {
-	ps := bijector.PrefixParams("net", l.net.Params())
+	ps := bijector.Children[T]{{Name: "net", Part: l.net}}.Params()
 	if len(l.shared) > 0 {
 		ps = append(ps, bijector.Param[T]{Name: "shared", Shape: []int{len(l.moved), l.constants}, Data: l.shared})
 	}

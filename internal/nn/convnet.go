@@ -196,11 +196,21 @@ func (c *ConvNet[T]) Pixels() (seen, asked []int) { return c.spec.splitPixels() 
 // so on, and "final"; the second convolution of a block has no bias.
 func (c *ConvNet[T]) Params() []bijector.Param[T] {
 	last := len(c.convs) - 1
-	ps := bijector.PrefixParams("initial", c.convs[0].params())
-	for i, l := range c.convs[1:last] {
-		ps = append(ps, bijector.PrefixParams(fmt.Sprintf("blocks.%d.%d", i/2, i%2), l.params())...)
+	var all []bijector.Param[T]
+	for i, conv := range c.convs {
+		name := fmt.Sprintf("blocks.%d.%d", (i-1)/2, (i-1)%2)
+		switch i {
+		case 0:
+			name = "initial"
+		case last:
+			name = "final"
+		}
+		for _, p := range conv.params() {
+			p.Name = name + "." + p.Name
+			all = append(all, p)
+		}
 	}
-	return append(ps, bijector.PrefixParams("final", c.convs[last].params())...)
+	return all
 }
 
 // Buffers: none.

@@ -35,35 +35,26 @@ func (s *Sequential[T]) Out() int { return s.networks[len(s.networks)-1].Out() }
 // Maps are the maps, first to last.
 func (s *Sequential[T]) Maps() []bijector.Network[T] { return s.networks }
 
-// Params are those of the maps: "0.weight", "1.weight" and so on.
-func (s *Sequential[T]) Params() []bijector.Param[T] {
-	var ps []bijector.Param[T]
+// children are the networks, numbered.
+func (s *Sequential[T]) children() bijector.Children[T] {
+	all := make(bijector.Children[T], len(s.networks))
 	for i, m := range s.networks {
-		ps = append(ps, bijector.PrefixParams(fmt.Sprint(i), m.Params())...)
+		all[i] = bijector.Child{Name: fmt.Sprint(i), Part: m}
 	}
-	return ps
+	return all
 }
 
-// Buffers are those of the maps.
-func (s *Sequential[T]) Buffers() []bijector.Buffer {
-	var bs []bijector.Buffer
-	for i, m := range s.networks {
-		bs = append(bs, bijector.PrefixBuffers(fmt.Sprint(i), m.Buffers())...)
-	}
-	return bs
-}
+// Params are those of the networks: "0.weight", "1.weight" and so on.
+func (s *Sequential[T]) Params() []bijector.Param[T] { return s.children().Params() }
+
+// Buffers are those of the networks.
+func (s *Sequential[T]) Buffers() []bijector.Buffer { return s.children().Buffers() }
 
 // Spec is nil: what is made of a sequence has a spec of its own.
 func (s *Sequential[T]) Spec() any { return nil }
 
-// Invalidate tells the maps that their parameters were written to.
-func (s *Sequential[T]) Invalidate() {
-	for _, m := range s.networks {
-		if c, ok := m.(bijector.Invalidator); ok {
-			c.Invalidate()
-		}
-	}
-}
+// Invalidate tells the networks that their parameters were written to.
+func (s *Sequential[T]) Invalidate() { s.children().Invalidate() }
 
 // NewNetworkPass returns an evaluation pass.
 func (s *Sequential[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
