@@ -34,9 +34,7 @@ func TestAffine(t *testing.T) {
 				o.Extent = 20 // exponentials that are numbers
 			}
 			t.Run(name+"/"+scale, func(t *testing.T) {
-				bijectortest.Run(t,
-					func() (*autoregressive.Affine[float32], error) { return autoregressive.NewAffine[float32](s) },
-					func() (*autoregressive.Affine[float64], error) { return autoregressive.NewAffine[float64](s) }, o)
+				bijectortest.RunSpec(t, s, autoregressive.NewAffine[float32], autoregressive.NewAffine[float64], o)
 			})
 		}
 	}
@@ -49,10 +47,7 @@ func TestSpline(t *testing.T) {
 			Hidden: a.Hidden, Activation: a.Activation,
 		}
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*autoregressive.Spline[float32], error) { return autoregressive.NewSpline[float32](s) },
-				func() (*autoregressive.Spline[float64], error) { return autoregressive.NewSpline[float64](s) },
-				bijectortest.Options{Seed: 5})
+			bijectortest.RunSpec(t, s, autoregressive.NewSpline[float32], autoregressive.NewSpline[float64], bijectortest.Options{Seed: 5})
 		})
 	}
 }
@@ -61,19 +56,17 @@ func TestSpline(t *testing.T) {
 func TestInverse(t *testing.T) {
 	for name, s := range layers {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t, inverted[float32](s), inverted[float64](s), bijectortest.Options{Seed: 5})
+			bijectortest.RunSpec(t, s, inverted[float32], inverted[float64], bijectortest.Options{Seed: 5})
 		})
 	}
 }
 
-func inverted[T bijector.Float](s autoregressive.AffineSpec) func() (*bijector.Inverted[T], error) {
-	return func() (*bijector.Inverted[T], error) {
-		a, err := autoregressive.NewAffine[T](s)
-		if err != nil {
-			return nil, err
-		}
-		return bijector.Invert[T](a), nil
+func inverted[T bijector.Float](s autoregressive.AffineSpec) (*bijector.Inverted[T], error) {
+	a, err := autoregressive.NewAffine[T](s)
+	if err != nil {
+		return nil, err
 	}
+	return bijector.Invert[T](a), nil
 }
 
 func TestOrders(t *testing.T) {

@@ -20,16 +20,10 @@ func TestFlows(t *testing.T) {
 		"one":         {Dim: 1, ContextDim: 1, Layers: 2, Hidden: []int{4}, Norm: "none", Activation: "tanh"},
 	} {
 		t.Run("MAF/"+name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Chain[float32], error) { return autoregressive.MAF[float32](r) },
-				func() (*bijector.Chain[float64], error) { return autoregressive.MAF[float64](r) },
-				bijectortest.Options{Perturb: 0.5})
+			bijectortest.RunSpec(t, r, autoregressive.MAF[float32], autoregressive.MAF[float64], bijectortest.Options{Perturb: 0.5})
 		})
 		t.Run("NSF/"+name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Chain[float32], error) { return autoregressive.NSF[float32](r) },
-				func() (*bijector.Chain[float64], error) { return autoregressive.NSF[float64](r) },
-				bijectortest.Options{Perturb: 0.5})
+			bijectortest.RunSpec(t, r, autoregressive.NSF[float32], autoregressive.NSF[float64], bijectortest.Options{Perturb: 0.5})
 		})
 	}
 }

@@ -26,33 +26,25 @@ func uniformBetween(lo, hi float64) bijectortest.Options {
 func TestLogit(t *testing.T) {
 	for _, s := range []bijector.LogitSpec{{Dim: 5}, {Dim: 5, Alpha: 0.05}, {Dim: 1, Alpha: 1e-6}, {Dim: 3, Alpha: 0.4}} {
 		t.Run(fmt.Sprint(s.Alpha), func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Logit[float32], error) { return bijector.NewLogit[float32](s) },
-				func() (*bijector.Logit[float64], error) { return bijector.NewLogit[float64](s) }, uniformBetween(0.02, 0.98))
+			bijectortest.RunSpec(t, s, bijector.NewLogit[float32], bijector.NewLogit[float64], uniformBetween(0.02, 0.98))
 		})
 	}
 }
 
 func TestSigmoid(t *testing.T) {
 	s := bijector.SigmoidSpec{Dim: 5}
-	bijectortest.Run(t,
-		func() (*bijector.Sigmoid[float32], error) { return bijector.NewSigmoid[float32](s) },
-		func() (*bijector.Sigmoid[float64], error) { return bijector.NewSigmoid[float64](s) }, uniformBetween(-5, 5))
+	bijectortest.RunSpec(t, s, bijector.NewSigmoid[float32], bijector.NewSigmoid[float64], uniformBetween(-5, 5))
 }
 
 func TestTanh(t *testing.T) {
 	s := bijector.TanhSpec{Dim: 5}
-	bijectortest.Run(t,
-		func() (*bijector.Tanh[float32], error) { return bijector.NewTanh[float32](s) },
-		func() (*bijector.Tanh[float64], error) { return bijector.NewTanh[float64](s) }, uniformBetween(-3, 3))
+	bijectortest.RunSpec(t, s, bijector.NewTanh[float32], bijector.NewTanh[float64], uniformBetween(-3, 3))
 }
 
 func TestSoftplus(t *testing.T) {
 	s := bijector.SoftplusSpec{Dim: 5}
 	o := uniformBetween(-10, 40)
-	bijectortest.Run(t,
-		func() (*bijector.Softplus[float32], error) { return bijector.NewSoftplus[float32](s) },
-		func() (*bijector.Softplus[float64], error) { return bijector.NewSoftplus[float64](s) }, o)
+	bijectortest.RunSpec(t, s, bijector.NewSoftplus[float32], bijector.NewSoftplus[float64], o)
 }
 
 // applyScalar maps one value in both directions.

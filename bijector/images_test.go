@@ -18,9 +18,7 @@ import (
 func TestSqueeze(t *testing.T) {
 	for _, s := range []bijector.SqueezeSpec{{Channels: 1, Height: 4, Width: 4}, {Channels: 3, Height: 2, Width: 4}} {
 		t.Run(fmt.Sprint(s), func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Squeeze[float32], error) { return bijector.NewSqueeze[float32](s) },
-				func() (*bijector.Squeeze[float64], error) { return bijector.NewSqueeze[float64](s) })
+			bijectortest.RunSpec(t, s, bijector.NewSqueeze[float32], bijector.NewSqueeze[float64])
 		})
 	}
 }
@@ -56,9 +54,7 @@ func TestConv1x1(t *testing.T) {
 		"identity":    {Channels: 4, Height: 1, Width: 2, Start: "identity"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Conv1x1[float32], error) { return bijector.NewConv1x1[float32](s) },
-				func() (*bijector.Conv1x1[float64], error) { return bijector.NewConv1x1[float64](s) })
+			bijectortest.RunSpec(t, s, bijector.NewConv1x1[float32], bijector.NewConv1x1[float64])
 		})
 	}
 }
@@ -180,15 +176,11 @@ func TestNormsOfChannels(t *testing.T) {
 	for _, pixels := range []int{2, 3, 6} {
 		a := bijector.ActNormSpec{Dim: 6, Pixels: pixels}
 		t.Run(fmt.Sprint("actnorm/", pixels), func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.ActNorm[float32], error) { return bijector.NewActNorm[float32](a) },
-				func() (*bijector.ActNorm[float64], error) { return bijector.NewActNorm[float64](a) })
+			bijectortest.RunSpec(t, a, bijector.NewActNorm[float32], bijector.NewActNorm[float64])
 		})
 		b := bijector.BatchNormSpec{Dim: 6, Pixels: pixels, Unbiased: pixels == 3}
 		t.Run(fmt.Sprint("batchnorm/", pixels), func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.BatchNorm[float32], error) { return bijector.NewBatchNorm[float32](b) },
-				func() (*bijector.BatchNorm[float64], error) { return bijector.NewBatchNorm[float64](b) })
+			bijectortest.RunSpec(t, b, bijector.NewBatchNorm[float32], bijector.NewBatchNorm[float64])
 		})
 	}
 }

@@ -27,9 +27,7 @@ func TestPermute(t *testing.T) {
 		"one":     {Dim: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Permute[float32], error) { return bijector.NewPermute[float32](s) },
-				func() (*bijector.Permute[float64], error) { return bijector.NewPermute[float64](s) })
+			bijectortest.RunSpec(t, s, bijector.NewPermute[float32], bijector.NewPermute[float64])
 		})
 	}
 }
@@ -40,18 +38,14 @@ func TestBatchNorm(t *testing.T) {
 		"unbiased": {Dim: 3, Unbiased: true, Eps: 1e-3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.BatchNorm[float32], error) { return bijector.NewBatchNorm[float32](s) },
-				func() (*bijector.BatchNorm[float64], error) { return bijector.NewBatchNorm[float64](s) })
+			bijectortest.RunSpec(t, s, bijector.NewBatchNorm[float32], bijector.NewBatchNorm[float64])
 		})
 	}
 }
 
 func TestActNorm(t *testing.T) {
 	s := bijector.ActNormSpec{Dim: 6}
-	bijectortest.Run(t,
-		func() (*bijector.ActNorm[float32], error) { return bijector.NewActNorm[float32](s) },
-		func() (*bijector.ActNorm[float64], error) { return bijector.NewActNorm[float64](s) })
+	bijectortest.RunSpec(t, s, bijector.NewActNorm[float32], bijector.NewActNorm[float64])
 }
 
 func TestScale(t *testing.T) {
@@ -60,9 +54,7 @@ func TestScale(t *testing.T) {
 		"from data": {Dim: 6, FromData: true, Rate: 10},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Scale[float32], error) { return bijector.NewScale[float32](s) },
-				func() (*bijector.Scale[float64], error) { return bijector.NewScale[float64](s) })
+			bijectortest.RunSpec(t, s, bijector.NewScale[float32], bijector.NewScale[float64])
 		})
 	}
 }

@@ -21,9 +21,7 @@ func TestLU(t *testing.T) {
 			o.Perturb = 0.3 // random triangles of this size are nearly singular
 		}
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.LU[float32], error) { return bijector.NewLU[float32](s) },
-				func() (*bijector.LU[float64], error) { return bijector.NewLU[float64](s) }, o)
+			bijectortest.RunSpec(t, s, bijector.NewLU[float32], bijector.NewLU[float64], o)
 		})
 	}
 }

@@ -17,18 +17,14 @@ import (
 func TestShift(t *testing.T) {
 	for name, s := range map[string]bijector.ShiftSpec{"default": {Dim: 6}, "from data": {Dim: 6, FromData: true}} {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Shift[float32], error) { return bijector.NewShift[float32](s) },
-				func() (*bijector.Shift[float64], error) { return bijector.NewShift[float64](s) })
+			bijectortest.RunSpec(t, s, bijector.NewShift[float32], bijector.NewShift[float64])
 		})
 	}
 }
 
 func TestStandardize(t *testing.T) {
 	s := bijector.StandardizeSpec{Dim: 6}
-	bijectortest.Run(t,
-		func() (*bijector.Standardize[float32], error) { return bijector.NewStandardize[float32](s) },
-		func() (*bijector.Standardize[float64], error) { return bijector.NewStandardize[float64](s) })
+	bijectortest.RunSpec(t, s, bijector.NewStandardize[float32], bijector.NewStandardize[float64])
 }
 
 func TestShiftStartsFromData(t *testing.T) {

@@ -33,10 +33,7 @@ func TestAdditive(t *testing.T) {
 			for _, activation := range activations {
 				s := coupling.AdditiveSpec{Dim: 5, ContextDim: context, Mask: mask, Hidden: hidden, Activation: activation, Seed: uint64(i)}
 				t.Run(fmt.Sprintf("mask%d/context%d/%s", i, context, activation), func(t *testing.T) {
-					bijectortest.Run(t,
-						func() (*coupling.Additive[float32], error) { return coupling.NewAdditive[float32](s) },
-						func() (*coupling.Additive[float64], error) { return coupling.NewAdditive[float64](s) },
-						bijectortest.Options{Seed: uint64(i)})
+					bijectortest.RunSpec(t, s, coupling.NewAdditive[float32], coupling.NewAdditive[float64], bijectortest.Options{Seed: uint64(i)})
 				})
 			}
 		}
@@ -53,10 +50,7 @@ func TestAffine(t *testing.T) {
 						Hidden: hidden, Activation: activation, Seed: uint64(i),
 					}
 					t.Run(fmt.Sprintf("%s/mask%d/context%d/%s", scale, i, context, activation), func(t *testing.T) {
-						bijectortest.Run(t,
-							func() (*coupling.Affine[float32], error) { return coupling.NewAffine[float32](s) },
-							func() (*coupling.Affine[float64], error) { return coupling.NewAffine[float64](s) },
-							options(scale, uint64(i)))
+						bijectortest.RunSpec(t, s, coupling.NewAffine[float32], coupling.NewAffine[float64], options(scale, uint64(i)))
 					})
 				}
 			}
@@ -69,10 +63,7 @@ func TestReverse(t *testing.T) {
 	for _, scale := range []string{"learned-tanh", "exp"} {
 		s := coupling.AffineSpec{Dim: 5, ContextDim: 2, Scale: scale, Reverse: true, Hidden: hidden, Seed: 4}
 		t.Run(scale, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*coupling.Affine[float32], error) { return coupling.NewAffine[float32](s) },
-				func() (*coupling.Affine[float64], error) { return coupling.NewAffine[float64](s) },
-				options(scale, 4))
+			bijectortest.RunSpec(t, s, coupling.NewAffine[float32], coupling.NewAffine[float64], options(scale, 4))
 		})
 	}
 	s := coupling.AffineSpec{Dim: 5, Hidden: hidden, Seed: 4}
@@ -128,10 +119,7 @@ func TestUserDefined(t *testing.T) {
 	})
 	t.Run("transform", func(t *testing.T) {
 		s := TailsSpec{Dim: 5, ContextDim: 2, Hidden: hidden}
-		bijectortest.Run(t,
-			func() (*Tails[float32], error) { return NewTails[float32](s) },
-			func() (*Tails[float64], error) { return NewTails[float64](s) },
-			bijectortest.Options{Extent: 20})
+		bijectortest.RunSpec(t, s, NewTails[float32], NewTails[float64], bijectortest.Options{Extent: 20})
 	})
 }
 
@@ -174,10 +162,7 @@ func TestFlows(t *testing.T) {
 		for recipe, single := range recipes[float32]() {
 			double := recipes[float64]()[recipe]
 			t.Run(recipe+"/"+name, func(t *testing.T) {
-				bijectortest.Run(t,
-					func() (*bijector.Chain[float32], error) { return single(r) },
-					func() (*bijector.Chain[float64], error) { return double(r) },
-					bijectortest.Options{Perturb: 0.5})
+				bijectortest.RunSpec(t, r, single, double, bijectortest.Options{Perturb: 0.5})
 			})
 		}
 	}

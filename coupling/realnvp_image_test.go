@@ -25,10 +25,7 @@ func TestRealNVPImage(t *testing.T) {
 		"rectangular": {Channels: 1, Height: 2, Width: 8, Scales: 2, Couplings: 2, Hidden: 3, Blocks: 1, Norm: "none", Alpha: 1e-3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*bijector.Chain[float32], error) { return coupling.RealNVPImage[float32](r) },
-				func() (*bijector.Chain[float64], error) { return coupling.RealNVPImage[float64](r) },
-				bijectortest.Options{Sample: pixels, Perturb: 0.3})
+			bijectortest.RunSpec(t, r, coupling.RealNVPImage[float32], coupling.RealNVPImage[float64], bijectortest.Options{Sample: pixels, Perturb: 0.3})
 		})
 	}
 }

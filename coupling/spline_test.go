@@ -22,10 +22,7 @@ func TestSpline(t *testing.T) {
 				Bins: []int{2, 5, 0}[i%3], Bound: []float64{0, 1.5}[i%2],
 			}
 			t.Run(fmt.Sprintf("mask%d/context%d", i, context), func(t *testing.T) {
-				bijectortest.Run(t,
-					func() (*coupling.Spline[float32], error) { return coupling.NewSpline[float32](s) },
-					func() (*coupling.Spline[float64], error) { return coupling.NewSpline[float64](s) },
-					bijectortest.Options{Seed: uint64(i)})
+				bijectortest.RunSpec(t, s, coupling.NewSpline[float32], coupling.NewSpline[float64], bijectortest.Options{Seed: uint64(i)})
 			})
 		}
 	}

@@ -12,12 +12,10 @@ import (
 // In an author's module this is the whole test of a layer:
 //
 //	func TestLayer(t *testing.T) { ... }
-func ExampleRun() {
+func ExampleRunSpec() {
 	_ = func(t *testing.T) {
 		s := shear.Spec{Dim: 4, Context: 2}
-		bijectortest.Run(t,
-			func() (*shear.Layer[float32], error) { return shear.New[float32](s) },
-			func() (*shear.Layer[float64], error) { return shear.New[float64](s) },
+		bijectortest.RunSpec(t, s, shear.New[float32], shear.New[float64],
 			// Only for a layer that is not made for all real numbers.
 			bijectortest.Options{Sample: func(rng *rand.Rand, x []float64) {
 				for j := range x {

@@ -15,9 +15,7 @@ func TestLayer(t *testing.T) {
 		"unconditional": {Dim: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bijectortest.Run(t,
-				func() (*shear.Layer[float32], error) { return shear.New[float32](s) },
-				func() (*shear.Layer[float64], error) { return shear.New[float64](s) })
+			bijectortest.RunSpec(t, s, shear.New[float32], shear.New[float64])
 		})
 	}
 }
