@@ -50,7 +50,8 @@
 //   - mnist: the digits, a reader for their format, image grids; mnist/latentflow
 //     is the command that learns to draw them, mnist/nice the one that repeats
 //     NICE's experiment on their pixels, mnist/pixelflow a multi-scale Real NVP.
-//   - examples: short programs to copy.
+//   - examples: short programs to copy: anomalies by density, conditional
+//     quantiles, a layer and an encoder of one's own, a server of scores.
 //   - benchmarks: go test -bench . ./benchmarks
 //
 // # Conventions
