@@ -3,9 +3,11 @@ package bijector
 // What the layers that bend each feature by one fixed function share: Logit,
 // Sigmoid, Tanh and Softplus each say which function, and nothing else.
 
+import "math"
+
 // curve is an increasing function f of one variable. Arguments outside the
-// domain give NaN or an infinity, which callers pass on and the tensor methods
-// report by row. All arithmetic is float64, whatever the layer's type.
+// domain, which is open, give NaN or an infinity, and those within it a number:
+// that is how a pass tells them apart. All arithmetic is float64, whatever the layer's type.
 type curve interface {
 	// forward is f(x) and log f'(x).
 	forward(x float64) (z, logSlope float64)
@@ -61,7 +63,8 @@ func (e *elementwise[T]) newPass(o PassOptions) *curvePass[T] {
 const elementwiseParallelThreshold = parallelThreshold / 8
 
 // curvePass shares a batch by samples, so that each log-det is summed by one
-// worker over the features in order.
+// worker over the features in order. A sample outside the domain has the log-det
+// -Inf and zeros for an output, see Pass.
 type curvePass[T Float] struct {
 	curve                            curve
 	workers                          *Workers
@@ -93,10 +96,14 @@ func (p *curvePass[T]) forwardSamples(lo, hi int) {
 		z, x := p.dst.Feature(j), p.src.Feature(j)
 		for i := lo; i < hi; i++ {
 			v, logSlope := p.curve.forward(float64(x[i]))
+			if isOutside(v, x[i]) {
+				v, logSlope = 0, math.Inf(-1)
+			}
 			z[i] = T(v)
 			p.logDet[i] += logSlope
 		}
 	}
+	p.zeroOutside(lo, hi)
 }
 
 func (p *curvePass[T]) inverseSamples(lo, hi int) {
@@ -104,8 +111,28 @@ func (p *curvePass[T]) inverseSamples(lo, hi int) {
 		x, z := p.dst.Feature(j), p.src.Feature(j)
 		for i := lo; i < hi; i++ {
 			v, logSlope := p.curve.inverse(float64(z[i]))
+			if isOutside(v, z[i]) {
+				v, logSlope = 0, math.Inf(1)
+			}
 			x[i] = T(v)
 			p.logDet[i] -= logSlope
+		}
+	}
+	p.zeroOutside(lo, hi)
+}
+
+// isOutside reports whether a finite argument has a value that is not.
+func isOutside[T Float](value float64, argument T) bool {
+	return value-value != 0 && argument-argument == 0
+}
+
+// zeroOutside sets the outputs of samples outside the domain to 0.
+func (p *curvePass[T]) zeroOutside(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		if math.IsInf(p.logDet[i], -1) {
+			for j := range p.dst.D {
+				p.dst.Feature(j)[i] = 0
+			}
 		}
 	}
 }

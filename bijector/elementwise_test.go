@@ -125,7 +125,8 @@ func TestCurvesFarOut(t *testing.T) {
 	}
 }
 
-// TestOutsideTheDomain: nothing is clamped, the row is named.
+// TestOutsideTheDomain: nothing is clamped, the row is named by what maps it, and
+// its log-det is -Inf.
 func TestOutsideTheDomain(t *testing.T) {
 	type transform interface {
 		bijector.Layer[float64]
@@ -146,18 +147,25 @@ func TestOutsideTheDomain(t *testing.T) {
 		l := all[c.layer].(transform)
 		for _, v := range c.values {
 			in := rows([]float64{0.5}, []float64{0.25}, []float64{v}, []float64{0.75})
-			calls := []func() error{
-				func() error { return errOf(l.Forward(in)) },
-				func() error { return errOf(l.LogDetJacobian(in)) },
-			}
+			scored := bijector.Transform[float64](l)
 			if c.inverse {
-				calls = []func() error{func() error { return errOf(l.Inverse(in)) }}
+				scored = bijector.Invert[float64](l)
 			}
-			for _, call := range calls {
+			for name, call := range map[string]func() error{
+				"Forward":  func() error { return errOf(scored.Forward(in)) },
+				"Inverted": func() error { return errOf(bijector.Invert[float64](scored.(bijector.Layer[float64])).Inverse(in)) },
+			} {
 				var re *bijector.RowError
 				if err := call(); !errors.As(err, &re) || re.Row != 2 || re.Count != 1 || !errors.Is(err, bijector.ErrNonFinite) {
-					t.Errorf("%s of %v: error is %v, want one about row 2", c.layer, v, err)
+					t.Errorf("%s: %s of %v: error is %v, want one about row 2", c.layer, name, v, err)
 				}
+			}
+			logDet, err := scored.LogDetJacobian(in)
+			if err != nil || !math.IsInf(logDet[2], -1) {
+				t.Errorf("%s: log-dets at %v are %v, error %v, want -Inf", c.layer, v, logDet, err)
+			}
+			if inside := must(scored.LogDetJacobian(rows([]float64{0.5}, []float64{0.25}, []float64{0.75}))); logDet[0] != inside[0] || logDet[1] != inside[1] || logDet[3] != inside[2] {
+				t.Errorf("%s: other rows have log-dets %v, without row 2 they have %v", c.layer, logDet, inside)
 			}
 		}
 	}

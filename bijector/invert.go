@@ -17,7 +17,7 @@ type InvertSpec struct {
 //	z = f^-1(x),  x = f(z),  log|det dz/dx| = -log|det df/dz| at z
 //
 // (Papamakarios et al. 2021, arXiv 1912.02762, section 2.1, equations 2 and
-// 3). Its domain is the range of f, and its costs are f's, exchanged: the
+// 3). Its domain is the range of f, without its bounds, and its costs are f's, exchanged: the
 // inverse of a layer that is slow to invert is slow to evaluate.
 //
 // It saves and loads what the layer inside does, under names that start with

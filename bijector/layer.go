@@ -42,6 +42,11 @@ type PassOptions struct {
 // Pass evaluates a layer, one goroutine at a time, without allocating. The
 // output may be the input itself, or must not overlap it. Parameters are read
 // live. A cond of no features means no context.
+//
+// Where the input of a sample lies outside the layer's domain, or on an open
+// bound of it, a pass sets the sample's output features to 0 and adds -Inf to its
+// logDet, in both directions and in training, and leaves other samples alone. A
+// flow's log-density is then -Inf, and Forward and Inverse on tensors name the row.
 type Pass[T Float] interface {
 	// Forward sets z = f(x) and adds log|det dz_i/dx_i| to logDet[i].
 	Forward(z, x, cond Mat[T], logDet []float64)

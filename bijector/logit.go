@@ -33,8 +33,10 @@ func (LogitSpec) Values() float64 { return 0 }
 //
 // The domain is where y is between 0 and 1, which reaches alpha/(1 - 2 alpha)
 // beyond the ends of x: nothing is clamped, so that samples of a flow that
-// lie there map back to where they came from. Values beyond give NaN or an
-// infinity, and the tensor methods name their rows. The cost is two logarithms
+// lie there map back to where they came from. The domain is
+// open: a row with a value on a bound, such as 0 or 1 with an alpha of 0, or
+// beyond has a log-det of -Inf, and so a flow's density 0, and Forward names it.
+// The cost is two logarithms
 // a value, and one exponential and one logarithm back.
 type Logit[T Float] struct {
 	*elementwise[T]

@@ -20,8 +20,8 @@ func (SigmoidSpec) Values() float64 { return 0 }
 //
 // (the inverse of the logit of Dinh et al. 2017, arXiv 1605.08803, section
 // 4.1). Every x is in the domain; the range is the open interval from 0 to 1,
-// and values of z outside it give NaN or an infinity, which the tensor methods
-// report by row. Beyond x = 17 in float32, and 37 in float64, z rounds to 1 and
+// and a row of z with a value on a bound or beyond has no x: Inverse names it, and
+// the log-det there, that of the layer inverted, is -Inf. Beyond x = 17 in float32, and 37 in float64, z rounds to 1 and
 // has no inverse; small values of z keep all digits. The log-det is right
 // everywhere. The cost is one exponential and one logarithm a value.
 type Sigmoid[T Float] struct{ *elementwise[T] }

@@ -21,8 +21,8 @@ func (SoftplusSpec) Values() float64 { return 0 }
 // (Dugas et al. 2001, "Incorporating second-order functional knowledge for
 // better option pricing"). It is exp(x) far below 0 and x far above, so that
 // large values keep their scale. Every x is in the domain; the range is z > 0,
-// and other values of z give NaN or an infinity, which the tensor methods
-// report by row. Below x = -103 in float32, and -745 in float64, z rounds to 0
+// and a row of z with a 0 or a negative value has no x: Inverse names it, and
+// the log-det there, that of the layer inverted, is -Inf. Below x = -103 in float32, and -745 in float64, z rounds to 0
 // and has no inverse; the log-det is right everywhere. The cost is one
 // exponential and one logarithm a value.
 type Softplus[T Float] struct{ *elementwise[T] }

@@ -21,8 +21,9 @@ func (TanhSpec) Values() float64 { return 0 }
 //
 // where the second form loses no digits to tanh near 1 (Haarnoja et al. 2018,
 // arXiv 1801.01290, appendix C, give the first). Every x is in the domain; the
-// range is the open interval, and values of z outside it give NaN or an
-// infinity, which the tensor methods report by row. Beyond |x| = 9 in float32,
+// range is the open interval, and a row of z with a value on a bound
+// or beyond has no x: Inverse names it, and the log-det there, that of the layer
+// inverted, is -Inf. Beyond |x| = 9 in float32,
 // and 19 in float64, z rounds to 1 and has no inverse; the log-det is right
 // everywhere. The cost is a tanh, an exponential and a logarithm a value.
 type Tanh[T Float] struct{ *elementwise[T] }

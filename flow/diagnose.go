@@ -171,11 +171,12 @@ func (e *diagnoser[T]) examine(x, given bijector.Mat[T], first int) {
 	clear(logDet)
 	e.pass.Forward(z, x, cond, logDet)
 	back.CopyFrom(z)
-	e.pass.Inverse(back, back, cond, make([]float64, x.N))
+	backLogDet := make([]float64, x.N)
+	e.pass.Inverse(back, back, cond, backLogDet)
 	for i := range x.N {
 		row := first + i
 		switch worst := roundTripError(back, x, z, i); {
-		case !rows.IsFinite(worst):
+		case !rows.IsFinite(worst), math.IsInf(logDet[i], -1), math.IsInf(backLogDet[i], -1): // or outside a domain
 			if e.diagnosis.NonFinite++; e.diagnosis.NonFinite == 1 {
 				e.diagnosis.FirstNonFinite = row
 			}

@@ -76,7 +76,13 @@ func (e *diagnoser[T]) rowGain(x, cond bijector.Mat[T], vectors [][]float64) flo
 		}
 	}
 	out := e.x.Resize(n)
-	e.pass.Inverse(out, ends, e.embedContext(repeated), make([]float64, n))
+	logDet := make([]float64, n)
+	e.pass.Inverse(out, ends, e.embedContext(repeated), logDet)
+	for _, v := range logDet {
+		if math.IsInf(v, -1) { // a step away there is no inverse
+			return math.Inf(1)
+		}
+	}
 	columns := make([][]float64, len(vectors)) // J w
 	longest := 0.0
 	for k := range columns {
