@@ -63,6 +63,9 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, error) {
 // its negative log-likelihood in nats a row. The model need not be trainable.
 // Data that does not suit it is reported as by Fit.
 func Evaluate[T bijector.Float](ctx context.Context, m bijector.Objective[T], data Source) (float64, error) {
+	if err := checkCall(ctx, m); err != nil {
+		return nan, err
+	}
 	if v, ok := m.(bijector.Validator); ok {
 		if err := v.Validate(); err != nil {
 			return nan, err

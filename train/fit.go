@@ -41,6 +41,9 @@ const calibrationValues = 1 << 24
 // such row of the batch it was found in, counted in the data as it was given,
 // whatever the shuffle and the split.
 func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data Source, o Options) (*Report, error) {
+	if err := checkCall(ctx, m); err != nil {
+		return nil, err
+	}
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err

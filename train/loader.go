@@ -159,6 +159,9 @@ func readEvenlySpaced[T bijector.Float](src Source, limit int) (x, cond bijector
 // contextDim are those of the model that the data is for. It returns the
 // errors of Fit about data, ctx's when that ends, and f's.
 func EachBatch[T bijector.Float](ctx context.Context, data Source, dim, contextDim, size int, f func(x, cond bijector.Mat[T]) error) error {
+	if ctx == nil || f == nil {
+		return fmt.Errorf("train: batches without a context.Context or a function to hand them to: %w", ErrOptions)
+	}
 	if err := checkSource[T]("data", data, dim, contextDim); err != nil {
 		return err
 	}

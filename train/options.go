@@ -174,7 +174,7 @@ func sourceErr(what string, err error) error {
 
 // checkSource says what does not fit between data and model.
 func checkSource[T bijector.Float](what string, s Source, dim, context int) error {
-	if s == nil {
+	if isNil(s) {
 		return fmt.Errorf("train: no %s: %w", what, ErrOptions)
 	}
 	if t, ok := s.(*TensorSource); ok {
