@@ -7,6 +7,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -33,7 +34,7 @@ type Autoencoder[T bijector.Float] struct {
 // decoder from embeddings to logits of data. It has no spec; NewConv and
 // NewDense make autoencoders that can be saved.
 func New[T bijector.Float](encoder, decoder bijector.Network[T]) (*Autoencoder[T], error) {
-	if encoder == nil || decoder == nil {
+	if nilcheck.IsNil(encoder) || nilcheck.IsNil(decoder) {
 		return nil, fmt.Errorf("autoencoder: encoder or decoder is nil: %w", bijector.ErrSpec)
 	}
 	if encoder.Out() != decoder.In() || encoder.In() != decoder.Out() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // Latent is a flow on the embeddings of an encoder: it scores data by the
@@ -31,8 +32,11 @@ type Latent[T bijector.Float] struct {
 // nil, the encoder decodes if it can; without a decoder Sample returns
 // ErrNoDecoder.
 func NewLatent[T bijector.Float](encoder Encoder[T], decoder Decoder[T], flow *flow.Flow[T]) (*Latent[T], error) {
-	if encoder == nil || flow == nil {
+	if nilcheck.IsNil(encoder) || flow == nil {
 		return nil, fmt.Errorf("autoencoder: a latent model without an encoder or without a flow: %w", bijector.ErrSpec)
+	}
+	if decoder != nil && nilcheck.IsNil(decoder) {
+		return nil, fmt.Errorf("autoencoder: the decoder is a nil %T: %w", decoder, bijector.ErrSpec)
 	}
 	if err := flow.Validate(); err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"sync/atomic"
+
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // Chain composes layers: Forward applies them first to last,
@@ -42,7 +44,7 @@ func NewChain[T Float](layers ...Layer[T]) (*Chain[T], error) {
 	c := &Chain[T]{layers: append([]Layer[T](nil), layers...)}
 	c.TensorMethods = NewTensorMethods[T](c)
 	for i, l := range layers {
-		if l == nil {
+		if nilcheck.IsNil(l) {
 			return nil, fmt.Errorf("bijector: layer %d of the chain is nil: %w", i, ErrSpec)
 		}
 		if i == 0 {
@@ -66,6 +68,9 @@ func NewChain[T Float](layers ...Layer[T]) (*Chain[T], error) {
 
 // BuildChain makes a Chain from its spec.
 func BuildChain[T Float](s ChainSpec, b Builder[T]) (*Chain[T], error) {
+	if nilcheck.IsNil(b) {
+		return nil, fmt.Errorf("bijector: a chain without a builder of its parts: %w", ErrSpec)
+	}
 	layers := make([]Layer[T], len(s.Layers))
 	for i, n := range s.Layers {
 		l, err := b.Layer(n)

@@ -5,6 +5,8 @@ package bijector
 
 import (
 	"fmt"
+
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // InvertSpec describes an Inverted by the layer inside.
@@ -43,9 +45,15 @@ func Invert[T Float](layer Layer[T]) *Inverted[T] {
 
 // BuildInvert makes an Inverted from its spec.
 func BuildInvert[T Float](s InvertSpec, b Builder[T]) (*Inverted[T], error) {
+	if nilcheck.IsNil(b) {
+		return nil, fmt.Errorf("bijector: an inverted layer without a builder of its parts: %w", ErrSpec)
+	}
 	l, err := b.Layer(s.Layer)
 	if err != nil {
 		return nil, fmt.Errorf("inverted layer: %w", err)
+	}
+	if nilcheck.IsNil(l) {
+		return nil, fmt.Errorf("bijector: the builder made no layer to invert: %w", ErrSpec)
 	}
 	return Invert(l), nil
 }

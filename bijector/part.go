@@ -5,6 +5,8 @@ package bijector
 
 import (
 	"fmt"
+
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // PartSpec describes a Part.
@@ -47,6 +49,9 @@ func NewPart[T Float](dim, lo, hi int, layer Layer[T]) (*Part[T], error) {
 	if lo < 0 || hi > dim || lo >= hi {
 		return nil, fmt.Errorf("bijector: a part from feature %d to %d of %d features: %w: %w", lo, hi, dim, ErrSpec, ErrShape)
 	}
+	if nilcheck.IsNil(layer) {
+		return nil, fmt.Errorf("bijector: a part without a layer: %w", ErrSpec)
+	}
 	if layer.Dim() != hi-lo {
 		return nil, fmt.Errorf("bijector: a part of features %d to %d needs a layer of %d features, %T has %d: %w", lo, hi, hi-lo, layer, layer.Dim(), ErrShape)
 	}
@@ -57,6 +62,9 @@ func NewPart[T Float](dim, lo, hi int, layer Layer[T]) (*Part[T], error) {
 
 // BuildPart makes a Part from its spec.
 func BuildPart[T Float](s PartSpec, b Builder[T]) (*Part[T], error) {
+	if nilcheck.IsNil(b) {
+		return nil, fmt.Errorf("bijector: a part without a builder of its parts: %w", ErrSpec)
+	}
 	l, err := b.Layer(s.Layer)
 	if err != nil {
 		return nil, fmt.Errorf("layer of a part: %w", err)

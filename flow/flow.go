@@ -9,6 +9,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -55,6 +56,9 @@ func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distributi
 	if err != nil {
 		return nil, err
 	}
+	if nilcheck.IsNil(embedding) {
+		embedding = nil
+	}
 	contextDim := embeddedDim
 	if embedding != nil {
 		contextDim = embedding.In()
@@ -70,9 +74,9 @@ func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distributi
 // commonDims returns the common number of features and of context features.
 func commonDims[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T]) (dim, context int, err error) {
 	switch {
-	case layer == nil:
+	case nilcheck.IsNil(layer):
 		return 0, 0, fmt.Errorf("flow: a flow without a layer: %w", bijector.ErrSpec)
-	case base == nil:
+	case nilcheck.IsNil(base):
 		return 0, 0, fmt.Errorf("flow: a flow without a base distribution: %w", bijector.ErrSpec)
 	}
 	if v, ok := base.(bijector.Validator); ok {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // Spec describes a Flow by its parts.
@@ -27,6 +28,9 @@ type Builder[T bijector.Float] interface {
 
 // Build makes a Flow from its spec, with errors that name the part.
 func Build[T bijector.Float](s Spec, b Builder[T]) (*Flow[T], error) {
+	if nilcheck.IsNil(b) {
+		return nil, fmt.Errorf("flow: a flow without a builder of its parts: %w", bijector.ErrSpec)
+	}
 	layer, err := b.Layer(s.Bijector)
 	if err != nil {
 		return nil, fmt.Errorf("bijector: %w", err)

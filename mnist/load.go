@@ -39,6 +39,9 @@ func LoadDir(dir string) (train, test *Set, err error) {
 // LoadFS is LoadDir for a file system, such as an embedded one or a zip
 // archive.
 func LoadFS(files fs.FS) (train, test *Set, err error) {
+	if files == nil {
+		return nil, nil, fmt.Errorf("mnist: the file system is nil, want one with the four files: %w", fs.ErrInvalid)
+	}
 	return load(files, "", 0)
 }
 

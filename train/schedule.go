@@ -26,7 +26,7 @@ func (s StepDecay) Factor(step, perEpoch, _ int) float64 {
 	if by == 0 {
 		by = 0.1
 	}
-	return math.Pow(by, float64(step/(perEpoch*every)))
+	return math.Pow(by, float64(step/max(perEpoch*every, 1)))
 }
 
 // Cosine lets the rate fall along half a cosine, from 1 to Final
