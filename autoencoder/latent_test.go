@@ -210,9 +210,11 @@ func (p *testBuilder) checkPart(n bijector.NamedSpec, what string) error {
 func (p *testBuilder) Encoder(n bijector.NamedSpec) (Encoder[float64], error) {
 	return p.encoder, p.checkPart(n, "encoder")
 }
+
 func (p *testBuilder) Decoder(n bijector.NamedSpec) (Decoder[float64], error) {
 	return p.decoder, p.checkPart(n, "decoder")
 }
+
 func (p *testBuilder) Flow(n bijector.NamedSpec) (*flow.Flow[float64], error) {
 	return p.flow, p.checkPart(n, "flow")
 }

@@ -2,7 +2,7 @@ package bijector
 
 import "fmt"
 
-// NewGradPass returns a training pass that keeps what o.memory says. It panics
+// NewGradPass returns a training pass that keeps what PassOptions.WithMemory says. It panics
 // where a member has no gradient; CheckTrainable says so beforehand.
 func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
 	p := &chainGradPass[T]{recompute: o.memory.Mode != MemoryKeepAll}

@@ -139,6 +139,7 @@ func (h halfLayer[T]) NewPass(bijector.PassOptions) bijector.Pass[T] { return h 
 func (h halfLayer[T]) Forward(z, x, _ bijector.Mat[T], logDet []float64) {
 	h.multiply(z, x, 0.5, logDet)
 }
+
 func (h halfLayer[T]) Inverse(x, z, _ bijector.Mat[T], logDet []float64) { h.multiply(x, z, 2, logDet) }
 
 func (h halfLayer[T]) multiply(dst, src bijector.Mat[T], by T, logDet []float64) {

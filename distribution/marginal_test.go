@@ -148,8 +148,15 @@ func TestMarginalsRefuseExtremes(t *testing.T) {
 		}
 	}
 	for _, u := range []Univariate{
-		nil, (*distuv.Normal)(nil), distuv.Normal{}, distuv.Exponential{Rate: -1}, distuv.Uniform{}, distuv.Weibull{}, distuv.Weibull{K: 5e-324, Lambda: 1},
-		distuv.Laplace{Scale: 1e308}, distuv.Triangle{}, backwards{},
+		nil, (*distuv.Normal)(nil),
+		distuv.Normal{},
+		distuv.Exponential{Rate: -1},
+		distuv.Uniform{},
+		distuv.Weibull{},
+		distuv.Weibull{K: 5e-324, Lambda: 1},
+		distuv.Laplace{Scale: 1e308},
+		distuv.Triangle{},
+		backwards{},
 	} {
 		within(t, fmt.Sprintf("%T", u), func() {
 			if base, err := IndependentOf[float64](u); base != nil || !errors.Is(err, bijector.ErrSpec) {

@@ -89,7 +89,9 @@ func (w *Wave[T]) Buffers() []bijector.Buffer { return nil }
 func (w *Wave[T]) Params() []bijector.Param[T] {
 	return []bijector.Param[T]{{Name: "a", Shape: []int{w.spec.Out}, Data: w.a}}
 }
+
 func (w *Wave[T]) NewNetworkPass(bijector.PassOptions) bijector.NetworkPass[T] { return wavePass[T]{w} }
+
 func (w *Wave[T]) NewNetworkGradPass(bijector.PassOptions) bijector.NetworkGradPass[T] {
 	panic("evaluation only")
 }

@@ -1,8 +1,6 @@
 // Package train fits models to data: maximum likelihood for flows,
 // reconstruction for autoencoders, and anything else that is a
-// bijector.Objective. FitReverse fits a flow to a density instead of data, and
-// ImportanceWeights says how well it serves. Diagnose looks at the health of a
-// flow's inverse.
+// bijector.Objective. Package vi fits a flow to a density instead of data.
 //
 // Fit shuffles by seed, keeps all cores busy, and gives the same bits for the
 // same seed and data whatever GOMAXPROCS is. It prints nothing: an Observer
@@ -30,7 +28,7 @@
 // Options.Checkpoint saves a run to a directory as it goes, and takes it up
 // again after an interruption, a kill or a power failure. Resumed equals
 // uninterrupted, bit for bit. What a run draws depends on Options.Seed and its
-// place in the run alone; a Source that draws is a Renewer, whose rows depend
+// place in the run alone; a Source that draws is an EpochSetter, whose rows depend
 // on the epoch, or has its state saved: it implements
 // encoding.BinaryMarshaler and BinaryUnmarshaler, as rand.PCG and
 // rand.ChaCha8 do.
