@@ -1,3 +1,5 @@
+// Autoencoder: an encoder and a decoder that are trained together.
+
 package autoencoder
 
 import (

@@ -1,3 +1,5 @@
+// The convolutional autoencoder: its spec, encoder and decoder.
+
 package autoencoder
 
 import (

@@ -1,3 +1,5 @@
+// The fully connected autoencoder.
+
 package autoencoder
 
 import (

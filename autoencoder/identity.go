@@ -1,3 +1,5 @@
+// Identity: the encoder that embeds every row as itself.
+
 package autoencoder
 
 import (

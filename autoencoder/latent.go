@@ -1,3 +1,5 @@
+// Latent: a flow on the embeddings of an encoder, which scores and draws data.
+
 package autoencoder
 
 import (

@@ -1,3 +1,5 @@
+// PCA: principal components as encoder and decoder.
+
 package autoencoder
 
 import (

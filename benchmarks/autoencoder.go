@@ -1,3 +1,5 @@
+// Benchmarks of the autoencoder: a training step and encoding.
+
 package benchmarks
 
 import (

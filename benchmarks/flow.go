@@ -1,3 +1,5 @@
+// Benchmarks of the flow: a training step, log-densities and draws.
+
 package benchmarks
 
 import (

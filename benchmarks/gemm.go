@@ -1,3 +1,5 @@
+// Benchmarks of matrix products, in the shapes that training has.
+
 package benchmarks
 
 import (

@@ -1,3 +1,5 @@
+// Benchmarks of how a training step's time grows with the flow and the batch.
+
 package benchmarks
 
 import (

@@ -1,3 +1,5 @@
+// What the benchmarks of training share: a source that repeats its rows, and runs of Fit.
+
 package benchmarks
 
 import (

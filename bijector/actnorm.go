@@ -1,7 +1,7 @@
-package bijector
-
 // ActNorm: batch norm's stand-in for small batches, a scale and shift that the
 // first data set and gradients then train.
+
+package bijector
 
 import (
 	"fmt"

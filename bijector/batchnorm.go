@@ -1,7 +1,7 @@
-package bijector
-
 // BatchNorm: the flow layer of Real NVP that keeps deep chains trainable. Its
 // training pass is in batchnorm_grad.go.
+
+package bijector
 
 import (
 	"fmt"

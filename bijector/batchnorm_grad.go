@@ -1,7 +1,7 @@
-package bijector
-
 // Batch norm in training: statistics of the batch, and the gradient through
 // them.
+
+package bijector
 
 import (
 	"math"

@@ -1,3 +1,5 @@
+// Chain: layers one after the other. Its passes are in chain_pass.go and chain_grad.go.
+
 package bijector
 
 import (

@@ -1,3 +1,5 @@
+// Runs of a chain's members that permute, scale and shift, evaluated as one map.
+
 package bijector
 
 import "github.com/bijou-flow/bijou/internal/kernel"

@@ -1,3 +1,5 @@
+// The training pass of a chain.
+
 package bijector
 
 import "fmt"

@@ -1,3 +1,5 @@
+// The pass of a chain, which runs its members in place where it can.
+
 package bijector
 
 import "github.com/bijou-flow/bijou/internal/rows"

@@ -1,6 +1,6 @@
-package bijector
-
 // Features that share their numbers: the pixels of an image's channel.
+
+package bijector
 
 import (
 	"fmt"

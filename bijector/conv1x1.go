@@ -1,7 +1,7 @@
-package bijector
-
 // Conv1x1: a trained linear map of an image's channels, the same at each
 // pixel. Its passes are LU's.
+
+package bijector
 
 // Conv1x1Spec describes a Conv1x1.
 type Conv1x1Spec struct {

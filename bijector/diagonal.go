@@ -1,7 +1,7 @@
-package bijector
-
 // The pass that batch norm in evaluation, actnorm and Scale share: each feature
 // is scaled and shifted by numbers of its own.
+
+package bijector
 
 import "github.com/bijou-flow/bijou/internal/kernel"
 

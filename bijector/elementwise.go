@@ -1,7 +1,7 @@
-package bijector
-
 // What the layers that bend each feature by one fixed function share: Logit,
 // Sigmoid, Tanh and Softplus each say which function, and nothing else.
+
+package bijector
 
 import "math"
 

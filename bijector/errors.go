@@ -1,3 +1,5 @@
+// The errors that layers and models share.
+
 package bijector
 
 import (

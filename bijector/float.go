@@ -1,3 +1,5 @@
+// The types of a value.
+
 package bijector
 
 import "golang.org/x/exp/constraints"

@@ -1,7 +1,7 @@
-package bijector
-
 // Invert swaps a layer's directions: what was fast to sample becomes fast to
 // score, and the other way round.
+
+package bijector
 
 import (
 	"fmt"

@@ -1,3 +1,5 @@
+// What a layer is, and the passes that it runs in.
+
 package bijector
 
 import "gorgonia.org/tensor"

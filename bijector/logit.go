@@ -1,7 +1,7 @@
-package bijector
-
 // Logit: what takes data from an interval, such as the brightness of pixels,
 // to the real line, where a flow is at home.
+
+package bijector
 
 import (
 	"fmt"

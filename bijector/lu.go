@@ -1,7 +1,7 @@
-package bijector
-
 // LU: a trained linear map of all features, the general case of a permutation
 // between couplings. Its training pass is in lu_grad.go.
+
+package bijector
 
 import (
 	"fmt"

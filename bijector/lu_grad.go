@@ -1,6 +1,6 @@
-package bijector
-
 // LU in training.
+
+package bijector
 
 import "github.com/bijou-flow/bijou/internal/kernel"
 

@@ -1,3 +1,5 @@
+// What a network is, and the passes that it runs in.
+
 package bijector
 
 // Network is a differentiable function from In to Out features, not necessarily

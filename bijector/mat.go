@@ -1,3 +1,5 @@
+// Mat: the feature-major batch that passes read and write.
+
 package bijector
 
 import "github.com/bijou-flow/bijou/internal/kernel"

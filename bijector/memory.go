@@ -1,3 +1,5 @@
+// How much of a chain's intermediate results a training pass keeps.
+
 package bijector
 
 import "math"

@@ -1,3 +1,5 @@
+// Objective: what package train lowers the mean loss of.
+
 package bijector
 
 // Objective is what training lowers: a loss for each row and its gradient. A

@@ -1,7 +1,7 @@
-package bijector
-
 // Part applies a layer to some of the features: a multi-scale chain is a chain
 // of parts that shrink.
+
+package bijector
 
 import (
 	"fmt"

@@ -1,7 +1,7 @@
-package bijector
-
 // Permute reorders features, so that a coupling transforms what the one before
 // it left alone.
+
+package bijector
 
 import (
 	"fmt"

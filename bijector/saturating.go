@@ -1,3 +1,5 @@
+// The interface of layers whose results saturate.
+
 package bijector
 
 // Saturating is an optional interface of a Pass whose layer scales within

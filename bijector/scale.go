@@ -1,7 +1,7 @@
-package bijector
-
 // Scale: the diagonal layer that ends a NICE flow, whose couplings preserve
 // volume.
+
+package bijector
 
 import (
 	"fmt"

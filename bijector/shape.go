@@ -1,6 +1,6 @@
-package bijector
-
 // Images within a chain: which shape a layer takes and which it leaves.
+
+package bijector
 
 import "fmt"
 

@@ -1,7 +1,7 @@
-package bijector
-
 // Shift: a trained translation, for flows whose couplings leave the mean of
 // their features alone.
+
+package bijector
 
 import (
 	"github.com/bijou-flow/bijou/internal/kernel"

@@ -1,7 +1,7 @@
-package bijector
-
 // Sigmoid: the inverse of the plain Logit, for a flow whose latents are to lie
 // in the unit cube.
+
+package bijector
 
 import "math"
 

@@ -1,7 +1,7 @@
-package bijector
-
 // Softplus: for latents that are to be positive, and, inverted, for data that
 // is: durations, prices, concentrations.
+
+package bijector
 
 import "math"
 

@@ -1,7 +1,7 @@
-package bijector
-
 // Squeeze trades an image's resolution for channels, so that couplings see
 // farther and half of the channels can be left out.
+
+package bijector
 
 import (
 	"fmt"

@@ -1,7 +1,7 @@
-package bijector
-
 // Standardize: the preparation of tabular data, as a layer, so that it is
 // saved with the flow and a density stays one of the data in its own units.
+
+package bijector
 
 import (
 	"fmt"

@@ -1,7 +1,7 @@
-package bijector
-
 // Tanh: for a flow whose latents are to be bounded on both sides of 0, the
 // actions of a controller for one.
+
+package bijector
 
 import "math"
 

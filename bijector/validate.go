@@ -1,3 +1,5 @@
+// Checks of sizes and of saved state.
+
 package bijector
 
 import "fmt"

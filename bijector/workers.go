@@ -1,3 +1,5 @@
+// Workers: goroutines that share a batch's work between them.
+
 package bijector
 
 import (

@@ -1,3 +1,5 @@
+// The mean loss of a model over a source.
+
 package train
 
 import (

@@ -1,3 +1,5 @@
+// Fit: a training run from its first step to its report.
+
 package train
 
 import (

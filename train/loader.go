@@ -1,3 +1,5 @@
+// Batches of a source, shuffled, feature-major and checked.
+
 package train
 
 import (

@@ -1,3 +1,5 @@
+// The optimisers: Adam and SGD.
+
 package train
 
 import (

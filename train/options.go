@@ -1,3 +1,5 @@
+// The options of a training run, with their defaults and checks.
+
 package train
 
 import (

@@ -1,3 +1,5 @@
+// What a run tells: of each step, of each epoch, and at its end.
+
 package train
 
 import "time"

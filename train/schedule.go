@@ -1,3 +1,5 @@
+// Schedules of the learning rate.
+
 package train
 
 import "math"

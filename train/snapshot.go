@@ -1,3 +1,5 @@
+// Copies of a model's parameters and buffers.
+
 package train
 
 import "github.com/bijou-flow/bijou/bijector"

@@ -1,3 +1,5 @@
+// Source: the data to train on, and the source that is a tensor.
+
 package train
 
 import (

@@ -1,3 +1,5 @@
+// The update of all parameters by an optimiser's step.
+
 package train
 
 import (

@@ -1,5 +1,7 @@
 //go:build race
 
+// Whether the race detector is on: it is.
+
 package conform
 
 // Raced tells that the race detector is on. It makes pools forget what they

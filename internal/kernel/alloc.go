@@ -1,3 +1,5 @@
+// Memory that starts on a cache line.
+
 package kernel
 
 import "unsafe"

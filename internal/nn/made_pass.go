@@ -1,3 +1,5 @@
+// The passes of a MADE, at once and feature by feature.
+
 package nn
 
 import (

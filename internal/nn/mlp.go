@@ -1,3 +1,5 @@
+// MLP: a fully connected network. Its training pass is in mlp_grad.go.
+
 package nn
 
 import (

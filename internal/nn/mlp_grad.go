@@ -1,3 +1,5 @@
+// The training pass of an MLP.
+
 package nn
 
 import "github.com/bijou-flow/bijou/bijector"

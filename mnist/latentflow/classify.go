@@ -1,3 +1,5 @@
+// The command classify: the classes of test images by Bayes' rule.
+
 package main
 
 import (

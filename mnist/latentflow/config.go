@@ -1,3 +1,5 @@
+// The settings of a run, their flags and their checks.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// Images, embeddings and labels as tensors.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The figures of a run, as metrics.json has them.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The models of a run, an encoder and a flow, and their training.
+
 package main
 
 import (

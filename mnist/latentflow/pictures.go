@@ -1,3 +1,5 @@
+// The pictures of what a trained model can do.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The command sample: draws digits from a trained model.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The command score: log-densities of test images.
+
 package main
 
 import (

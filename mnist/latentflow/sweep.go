@@ -1,3 +1,5 @@
+// The command sweep: flows of several depths and widths compared.
+
 package main
 
 import (

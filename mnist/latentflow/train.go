@@ -1,3 +1,5 @@
+// The command train: an autoencoder, a flow on its embeddings, and pictures of both.
+
 package main
 
 import (

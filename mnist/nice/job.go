@@ -1,3 +1,5 @@
+// A run from data to figures: the flow's training, and what is written of it.
+
 package main
 
 import (
