@@ -48,7 +48,7 @@ func logit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
 			y, rest = g.Plus(g.Times(y, width), alpha), g.Plus(g.Times(rest, width), alpha)
 		}
 		a, b := g.Log(y), g.Log(rest)
-		return g.Sub(a, b), g.Plus(g.Neg(g.Add(a, b)), math.Log(width))
+		return g.inDomain(g.Op("Min", nil, y, rest), g.Sub(a, b), g.Plus(g.Neg(g.Add(a, b)), math.Log(width)))
 	}
 }
 
@@ -69,7 +69,7 @@ func tanh(g *Graph, v Value) (w, logSlope Value) {
 
 func atanh(g *Graph, v Value) (w, logSlope Value) {
 	a, b := g.Log1p(v), g.Log1p(g.Neg(v))
-	return g.Times(g.Sub(a, b), 0.5), g.Neg(g.Add(a, b))
+	return g.inDomain(g.Plus(g.Neg(g.Abs(v)), 1), g.Times(g.Sub(a, b), 0.5), g.Neg(g.Add(a, b)))
 }
 
 // softplus has the log-slope log sigmoid(v) = min(v, 0) - log(1+e^-|v|).
@@ -80,5 +80,23 @@ func softplus(g *Graph, v Value) (w, logSlope Value) {
 
 func inverseSoftplus(g *Graph, v Value) (w, logSlope Value) {
 	l := g.logRest(v)
-	return g.Add(v, l), g.Neg(l)
+	return g.inDomain(v, g.Add(v, l), g.Neg(l))
+}
+
+// inDomain is w and logSlope where the margin, the distance from the nearest
+// bound, is above 0; elsewhere the value is 0 and the log-slope -Inf, as in a
+// bijector.Pass. A NaN stays one.
+func (g *Graph) inDomain(margin, w, logSlope Value) (_, _ Value) {
+	g.hasDomain = true
+	outside := g.atLeast(g.Number(0), margin)
+	return g.where(outside, g.Number(0), w), g.where(outside, g.Number(math.Inf(-1)), logSlope)
+}
+
+// markOutside is w with NaN in the rows outside the domain of a layer, whose
+// log-det is -Inf.
+func (g *Graph) markOutside(w, logDet Value) Value {
+	if !g.hasDomain {
+		return w
+	}
+	return g.where(g.atLeast(g.Number(-math.MaxFloat32), logDet), g.Number(math.NaN()), w)
 }

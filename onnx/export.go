@@ -22,7 +22,8 @@ type Direction int
 
 const (
 	// Forward takes "x" (n, d), and "context" (n, c) of a conditional flow, and
-	// gives "z" (n, d) and "log_prob" (n), in nats.
+	// gives "z" (n, d) and "log_prob" (n), in nats. A row outside the domain of
+	// a layer has a log_prob of -Inf and a z of NaN.
 	Forward Direction = iota
 	// Inverse takes "z" (n, d), and "context", and gives "x" (n, d).
 	Inverse
@@ -53,12 +54,14 @@ func Export[T bijector.Float](w io.Writer, flow *flow.Flow[T], d Direction) erro
 		context = network(g, m, context)
 	}
 	if d == Inverse {
-		v, _ = inverse(g, flow.Layer(), v, context)
+		v, logDet := inverse(g, flow.Layer(), v, context)
+		v = g.markOutside(v, logDet)
 		return g.write(w, "the inverse of a normalizing flow, latent to data", graphOutput{out, v, []int{flow.Dim()}})
 	}
 	v, logDet := forward(g, flow.Layer(), v, context)
 	logp := g.Add(baseLogProb(g, flow.Base(), v, context), logDet)
 	logp = g.Op("Reshape", nil, logp, g.Ints(-1))
+	v = g.markOutside(v, logDet)
 	return g.write(w, "a normalizing flow, data to latent and log-density in nats", graphOutput{out, v, []int{flow.Dim()}}, graphOutput{"log_prob", logp, nil})
 }
 

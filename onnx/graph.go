@@ -29,6 +29,7 @@ type Graph struct {
 	constantsByContent map[string]Value // constants by content
 	inputs             []message
 	constantBytes      int
+	hasDomain          bool // some layer takes a part of the line alone
 	err                error
 }
 

@@ -202,8 +202,8 @@ func baseEdges[T bijector.Float]() (all []vectors) {
 	return all
 }
 
-// edge is a flow's vectors; below the floors, errors are absolute. Infinite
-// results, of which a flow makes NaN, are the layer's.
+// edge is a flow's vectors; below the floors, errors are absolute. A row outside
+// the domain has a log_prob of -Inf and a z of NaN.
 func edge[T bijector.Float](name string, l bijector.Layer[T], base distribution.Base[T], x *bijector.Rows[T], floorZ, floorLogp float64) vectors {
 	f := must(flow.New(l, base))
 	t := bijector.Given(l, nil)
@@ -214,9 +214,18 @@ func edge[T bijector.Float](name string, l bijector.Layer[T], base distribution.
 	return vectors{
 		Name: name, DType: dtype[T](), model: export(f, onnx.Forward),
 		In:    map[string]array{"x": arrayOf[T](x)},
-		Out:   map[string]array{"z": arrayOf[T](some(t.Forward(x))), "log_prob": {Shape: []int{x.Len()}, Data: some(logp, err)}},
+		Out:   map[string]array{"z": arrayOf[T](some(t.Forward(x))), "log_prob": {Shape: []int{x.Len()}, Data: roundedTo[T](some(logp, err))}},
 		Floor: map[string]float64{"z": max(floorZ, smallest[T]()), "log_prob": max(floorLogp, smallest[T]())},
 	}
+}
+
+// roundedTo is what T holds of the values: a log-density of -5e39 is -Inf in
+// float32.
+func roundedTo[T bijector.Float](values []float64) []float64 {
+	for i, v := range values {
+		values[i] = float64(T(v))
+	}
+	return values
 }
 
 // smallest is the floor of errors that are relative: runtimes' exponentials end
