@@ -59,3 +59,65 @@ func TestNobodyCallsData(t *testing.T) {
 		})
 	})
 }
+
+// A file opens with what it is for, before its package clause.
+func TestFilesOpenWithWhatTheyAreFor(t *testing.T) {
+	walkSource(t, func(path string, f *ast.File, fset *token.FileSet) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		for _, c := range f.Comments {
+			if c.End() < f.Package && strings.TrimSpace(c.Text()) != "" {
+				return
+			}
+		}
+		t.Errorf("%s: no comment before the package clause", path)
+	})
+}
+
+// Bounds of a file's lines, with the files that may be longer or shorter.
+const (
+	minLines = 20
+	maxLines = 350
+)
+
+var longFiles = map[string]string{
+	"internal/kernel/asm/gemm.go": "the generator of one kernel",
+}
+
+var shortFiles = map[string]string{
+	"internal/conform/race_off.go":         "build tag race",
+	"internal/conform/race_on.go":          "build tag race",
+	"internal/kernel/dispatch_portable.go": "build tags of processors",
+	"internal/nilcheck/nilcheck.go":        "a package of one function",
+	"internal/random/mix.go":               "a package of one function",
+	"mnist/data/data.go":                   "a module of its own, for its data",
+}
+
+// A file holds one idea: neither a few lines of one nor several. The comment of
+// a package may be as short as it likes, and generated files as they come.
+func TestFileLengths(t *testing.T) {
+	seen := map[string]bool{}
+	walkSource(t, func(path string, f *ast.File, fset *token.FileSet) {
+		if strings.HasSuffix(path, "_test.go") || ast.IsGenerated(f) {
+			return
+		}
+		lines := fset.File(f.Package).LineCount()
+		_, long := longFiles[path]
+		_, short := shortFiles[path]
+		seen[path] = long || short
+		switch {
+		case lines > maxLines != long:
+			t.Errorf("%s has %d lines; longFiles lists the files of more than %d, and those alone", path, lines, maxLines)
+		case lines < minLines != short && filepath.Base(path) != "doc.go":
+			t.Errorf("%s has %d lines; shortFiles lists the files of fewer than %d, and those alone", path, lines, minLines)
+		}
+	})
+	for _, list := range []map[string]string{longFiles, shortFiles} {
+		for path := range list {
+			if !seen[path] {
+				t.Errorf("%s: listed, and no file", path)
+			}
+		}
+	}
+}

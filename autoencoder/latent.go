@@ -49,7 +49,7 @@ func NewLatent[T bijector.Float](encoder Encoder[T], decoder Decoder[T], flow *f
 	}
 	l := &Latent[T]{encoder: encoder, decoder: decoder, sharedCoder: single, flow: flow}
 	for _, part := range [...]any{encoder, decoder} {
-		if e, ok := part.(interface{ Embedding() int }); ok && e.Embedding() != flow.Dim() {
+		if e, ok := part.(bijector.Embedder); ok && e.Embedding() != flow.Dim() {
 			return nil, fmt.Errorf("autoencoder: %T has embeddings of %d values, the flow has %d features: %w", part, e.Embedding(), flow.Dim(), bijector.ErrShape)
 		}
 	}

@@ -3,11 +3,7 @@
 
 package bijector
 
-import (
-	"fmt"
-	"math"
-	"unsafe"
-)
+import "math"
 
 // ActNormSpec describes an ActNorm.
 type ActNormSpec struct {
@@ -80,14 +76,6 @@ func (a *ActNorm[T]) Spec() any { return a.spec }
 // Validate returns ErrSpec where the flag is neither 0 nor 1.
 func (a *ActNorm[T]) Validate() error { return checkFlag("actnorm", a.initialised[0]) }
 
-// checkFlag refuses a flag other than 0 and 1.
-func checkFlag(layer string, v int64) error {
-	if v != 0 && v != 1 {
-		return fmt.Errorf("bijector: \"initialised\" of %s is %d, want 0 or 1: %w", layer, v, ErrSpec)
-	}
-	return nil
-}
-
 // Calibrate starts the layer from x, once.
 func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 	if !start || a.initialised[0] != 0 || x.N == 0 {
@@ -101,31 +89,6 @@ func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
 		}
 	})
 	a.initialised[0] = 1
-}
-
-// moments are the mean of x and its standard deviation, or 1 in place of a
-// deviation that is only rounding: that of x, or that of the sum behind the
-// mean.
-func moments[T Float](x Mat[T]) (mean, std float64) {
-	n := float64(x.D * x.N)
-	mean, squares := meanAndSumSquares(x)
-	std = math.Sqrt(squares / n)
-	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < minDeviation {
-		std = 1
-	}
-	return mean, std
-}
-
-// minDeviation is a deviation below which a feature counts as constant: scaling it to
-// 1 would overflow float32 in the layers behind.
-const minDeviation = 1e-30
-
-// epsilon is the distance from 1 to the next T.
-func epsilon[T Float]() float64 {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		return 0x1p-23
-	}
-	return 0x1p-52
 }
 
 // Coefficients are exp(s), b and s of feature j's channel.

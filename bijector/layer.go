@@ -103,21 +103,3 @@ type Buffer struct {
 	Shape []int
 	Data  any // []float64 or []int64, aliasing the layer's
 }
-
-// Calibrator is an optional interface of layers whose state comes from data
-// rather than gradients: actnorm's start, batch norm's population statistics.
-type Calibrator[T Float] interface {
-	// Calibrate sets the state from x, the layer's input for a large sample
-	// of the training set, and leaves x unchanged. start is true once, before
-	// the first step of training, and false before each evaluation. cond is
-	// the context, w may be nil.
-	Calibrate(x, cond Mat[T], start bool, w *Workers)
-}
-
-// Invalidator is an optional interface of layers that keep something derived from
-// their parameters or buffers. Invalidate drops it; training and loading call it
-// after they wrote to Params or Buffers.
-type Invalidator interface{ Invalidate() }
-
-// Container is an optional interface of layers made of layers.
-type Container[T Float] interface{ Members() []Layer[T] }

@@ -1,8 +1,20 @@
-// Mat: the feature-major batch that passes read and write.
+// Mat: the feature-major batch that passes read and write, and its element types.
 
 package bijector
 
-import "github.com/bijou-flow/bijou/internal/kernel"
+import (
+	"golang.org/x/exp/constraints"
+
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// Float is the element type of a model: float32 or float64. It is
+// constraints.Float narrowed to the two predeclared types, because kernels are
+// chosen by size and tensors by their exact dtype.
+type Float interface {
+	constraints.Float
+	float32 | float64
+}
 
 // Mat is a batch inside a pass: D features of N samples, feature-major.
 // Feature j is the contiguous Data[j*Stride:][:N]. The zero Mat means "none":
@@ -85,4 +97,9 @@ func (m Mat[T]) Zero() {
 	for j := range m.D {
 		clear(m.Feature(j))
 	}
+}
+
+// sameMat reports whether two batches are one.
+func sameMat[T Float](a, b Mat[T]) bool {
+	return !a.Empty() && !b.Empty() && &a.Data[0] == &b.Data[0]
 }

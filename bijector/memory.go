@@ -82,12 +82,3 @@ func Activations[T Float](o PassOptions, d int) Mat[T] {
 	s.next++
 	return Mat[T]{Data: data[:need], D: d, N: o.MaxBatch, Stride: stride(o.MaxBatch)}
 }
-
-// Reverser is an optional interface of a GradPass whose input can be computed
-// from its output in training mode.
-type Reverser[T Float] interface {
-	// Reverse sets x to the input of the latest Forward, from its output z and
-	// its cond, and leaves the pass as that Forward left it, ready for
-	// Backward. x and z do not overlap.
-	Reverse(x, z, cond Mat[T])
-}

@@ -30,11 +30,3 @@ type StepPass[T Float] interface {
 	// Grads are the gradients, parallel to Params. The caller zeroes them.
 	Grads() [][]T
 }
-
-// DataChecker is an optional interface of an Objective that not all data has a
-// minimum of, such as a density. Training asks it before the first step.
-type DataChecker[T Float] interface {
-	// CheckData returns an error that says what is wrong with x: the training
-	// set, or rows spread evenly over a large one, with Options.Noise added.
-	CheckData(x Mat[T]) error
-}

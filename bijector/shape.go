@@ -4,15 +4,6 @@ package bijector
 
 import "fmt"
 
-// Shaped is an optional interface of layers over images: Dim is c*h*w, and
-// feature (ch*h+y)*w+x is pixel (y, x) of channel ch. A chain refuses
-// neighbours whose shapes differ. The shape 0, 0, 0 goes with any other: it is
-// that of a container of layers that are not over images.
-type Shaped interface {
-	InShape() (c, h, w int)
-	OutShape() (c, h, w int)
-}
-
 // checkShapes compares the image shapes of neighbours that have one. Layers
 // without one, such as a batch norm, leave an image what it was; a part without
 // one does not, since nothing is known of the image that it leaves.
@@ -101,17 +92,4 @@ func (p *Part[T]) imageShape(c, h, w int) (int, int, int) {
 		return 0, 0, 0
 	}
 	return p.dim / (h * w), h, w
-}
-
-// checkImage refuses a size that makes no image.
-func checkImage(layer string, c, h, w int) error {
-	for _, side := range []int{c, h, w} {
-		if side < 1 || side > maxDim {
-			return fmt.Errorf("bijector: %s of images of %dx%dx%d, want 1 to %d for each: %w", layer, c, h, w, maxDim, ErrSpec)
-		}
-	}
-	if size := float64(c) * float64(h) * float64(w); size > maxDim {
-		return fmt.Errorf("bijector: %s of images of %dx%dx%d, want at most %d features: %w", layer, c, h, w, maxDim, ErrSpec)
-	}
-	return nil
 }

@@ -21,7 +21,7 @@ func BenchmarkConvNet(b *testing.B) {
 		x.Data[i] = float32(i%7) - 3
 	}
 	none, logDet := bijector.Mat[float32]{}, make([]float64, n)
-	work := c.Conditioner().(interface{ Work() int }).Work() * n
+	work := c.Conditioner().(bijector.WorkEstimator).Work() * n
 	rate := func(b *testing.B, passes int) {
 		b.ReportMetric(2e-9*float64(passes*work)*float64(b.N)/b.Elapsed().Seconds(), "GFLOP/s")
 	}

@@ -1,5 +1,5 @@
-// Recipes: whole flows made of couplings. Each is in a file of its own: nice.go,
-// realnvp.go, glow.go, nsf.go. Here is what they share.
+// Recipes: whole flows made of couplings. They are in recipes.go; here is what
+// they share.
 
 package coupling
 

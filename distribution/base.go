@@ -16,7 +16,7 @@ import (
 //
 // A Base may also be a bijector.Invalidator, and a bijector.Validator, which
 // flow.New and the loader of model files ask whether the state makes a
-// distribution. One that may lack a gradient has a CheckTrainable() error,
+// distribution. One that may lack a gradient is a bijector.TrainableChecker,
 // which flow.Flow.Check asks.
 type Base[T bijector.Float] interface {
 	bijector.Stateful[T]

@@ -16,7 +16,7 @@ func (f *Flow[T]) Check() error {
 	if err := f.sampleOptions.validate(); err != nil {
 		return err
 	}
-	if b, ok := f.base.(interface{ CheckTrainable() error }); ok {
+	if b, ok := f.base.(bijector.TrainableChecker); ok {
 		if err := b.CheckTrainable(); err != nil {
 			return fmt.Errorf("base: %w", err)
 		}

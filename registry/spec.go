@@ -21,11 +21,11 @@ import (
 // part whose spec is of a type that is not registered is ErrNotRegistered.
 //
 // It describes how to make an equal part, not its parameters: Save keeps both.
-func MarshalSpec(part interface{ Spec() any }) ([]byte, error) {
+func MarshalSpec(part bijector.Specced) ([]byte, error) {
 	return result(marshalSpec(part))
 }
 
-func marshalSpec(part interface{ Spec() any }) ([]byte, error) {
+func marshalSpec(part bijector.Specced) ([]byte, error) {
 	// Containers leave nil where a member has no spec. The member itself says
 	// better what it is.
 	if err := cmp.Or(checkMembers[float32](part), checkMembers[float64](part)); err != nil {

@@ -117,7 +117,7 @@ func digestRows[T bijector.Float](src Source) (string, error) {
 
 // digestSpec tells models of the same parameters apart, where they have specs.
 func digestSpec(m any) string {
-	s, ok := m.(interface{ Spec() any })
+	s, ok := m.(bijector.Specced)
 	if !ok {
 		return ""
 	}

@@ -13,7 +13,7 @@ import (
 
 // Source is data to train on. It may be larger than memory: Fit asks for the
 // rows of one batch at a time, in the order of its shuffle, and never calls
-// Read twice at once. A Source may be a Renewer.
+// Read twice at once. A Source may be an EpochSetter.
 type Source interface {
 	Len() int        // rows
 	Dim() int        // values in a row
@@ -143,4 +143,58 @@ func splitSource(s Source, fraction float64, seed uint64) (train, held Source) {
 	rows := rand.New(rand.NewPCG(seed, 0x73706c6974)).Perm(n)
 	k := min(max(int(fraction*float64(n)+0.5), 1), n-1)
 	return &subset{Source: s, rows: rows[k:]}, &subset{Source: s, rows: rows[:k]}
+}
+
+// checkTensors says what keeps tensors from being read as rows of T.
+func checkTensors[T bijector.Float](what string, s *TensorSource) error {
+	if s == nil {
+		return fmt.Errorf("train: no %s: %w", what, ErrOptions)
+	}
+	x, err := bijector.InputOf[T](s.x, 0)
+	if err != nil || s.context == nil {
+		return sourceErr(what, err)
+	}
+	c, err := bijector.InputOf[T](s.context, 0)
+	if err != nil {
+		return sourceErr("context of the "+what, err)
+	}
+	if c.Len() != x.Len() {
+		return fmt.Errorf("train: the %s has %d rows and its context %d, want a row for each: %w: %w", what, x.Len(), c.Len(), bijector.ErrContext, bijector.ErrShape)
+	}
+	return nil
+}
+
+func sourceErr(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("train: the %s: %w", what, err)
+}
+
+// checkSource says what does not fit between data and model.
+func checkSource[T bijector.Float](what string, s Source, dim, context int) error {
+	if isNil(s) {
+		return fmt.Errorf("train: no %s: %w", what, ErrOptions)
+	}
+	if t, ok := s.(*TensorSource); ok {
+		if err := checkTensors[T](what, t); err != nil {
+			return err
+		}
+	}
+	if s.Len() < 1 {
+		return fmt.Errorf("train: the %s has no rows: %w", what, bijector.ErrShape)
+	}
+	if s.Dim() != dim {
+		return fmt.Errorf("train: rows of the %s have %d values, the model has %d features: %w", what, s.Dim(), dim, bijector.ErrShape)
+	}
+	switch c := s.ContextDim(); {
+	case c == context:
+		return nil
+	case c == 0:
+		return fmt.Errorf("train: the model is conditional on %d values and the %s has no context; add it with Given: %w", context, what, bijector.ErrContext)
+	case context == 0:
+		return fmt.Errorf("train: the %s has a context of %d values and the model is unconditional: %w", what, c, bijector.ErrContext)
+	default:
+		return fmt.Errorf("train: the context of the %s has %d values, the model takes %d: %w: %w", what, c, context, bijector.ErrContext, bijector.ErrShape)
+	}
 }

@@ -60,7 +60,7 @@ func newFixture[T bijector.Float](o Options, fresh func() (distribution.Base[T],
 			return nil, fmt.Errorf("the base is refused by Validate: %w", err)
 		}
 	}
-	if c, ok := b.(interface{ CheckTrainable() error }); ok {
+	if c, ok := b.(bijector.TrainableChecker); ok {
 		f.trainable = c.CheckTrainable() == nil
 	}
 	return f, nil

@@ -79,7 +79,7 @@ func New[T bijector.Float, F Args[T]](transform Transform[T, F], net bijector.Ne
 // workOf is about the number of multiply-adds of a map for a sample: as many
 // as it has parameters, unless it says otherwise.
 func workOf[T bijector.Float](net bijector.Network[T]) int {
-	if w, ok := net.(interface{ Work() int }); ok {
+	if w, ok := net.(bijector.WorkEstimator); ok {
 		return w.Work()
 	}
 	work := 0

@@ -1,5 +1,5 @@
-// Package nn holds the neural networks behind conditioners, encoders and
-// decoders: forward and backward pairs over feature-major batches.
+// Linear: the affine map that dense networks are made of.
+
 package nn
 
 import (

@@ -1,0 +1,55 @@
+// Means and deviations of a batch, and the rounding that they have.
+
+package bijector
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// sum is that of all values of x.
+func sum[T Float](x Mat[T]) float64 {
+	total := 0.0
+	for j := range x.D {
+		total += kernel.Sum(x.Feature(j))
+	}
+	return total
+}
+
+// meanAndSumSquares are the mean of all values of x and the sum of their squared
+// distances from it, in two passes: the one-pass formula loses all digits where
+// the mean is large.
+func meanAndSumSquares[T Float](x Mat[T]) (mean, squares float64) {
+	mean = sum(x) / float64(x.D*x.N)
+	for j := range x.D {
+		squares += kernel.SumSquares(x.Feature(j), mean)
+	}
+	return mean, squares
+}
+
+// moments are the mean of x and its standard deviation, or 1 in place of a
+// deviation that is only rounding: that of x, or that of the sum behind the
+// mean.
+func moments[T Float](x Mat[T]) (mean, std float64) {
+	n := float64(x.D * x.N)
+	mean, squares := meanAndSumSquares(x)
+	std = math.Sqrt(squares / n)
+	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < minDeviation {
+		std = 1
+	}
+	return mean, std
+}
+
+// minDeviation is a deviation below which a feature counts as constant: scaling it to
+// 1 would overflow float32 in the layers behind.
+const minDeviation = 1e-30
+
+// epsilon is the distance from 1 to the next T.
+func epsilon[T Float]() float64 {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		return 0x1p-23
+	}
+	return 0x1p-52
+}

@@ -1,0 +1,119 @@
+// The optional interfaces: what a part may do beyond what its type must, found
+// by type assertion.
+//
+//	interface         implemented by                               asked by
+//	Calibrator        ActNorm, BatchNorm, Scale, Shift,            train.Fit and vi.Fit; through
+//	                  Standardize; Chain, Part, Flow, Ensemble     containers, models
+//	Invalidator       MLP, MADE, LU, Permute, PCA; all             training and loading, after they
+//	                  containers and models                        wrote to Params or Buffers
+//	Validator         layers, bases and models whose state         loading, flow.New, the evaluation
+//	                  can be refused                               of a model, checkpoints
+//	Container         Chain, Inverted, Part                        chains, CheckTrainable, registry
+//	Shaped            Squeeze, Conv1x1, couplings of images;       chains
+//	                  Chain, Inverted, Part
+//	Saturating        passes of affine couplings and               flow.Diagnose
+//	                  autoregressive layers
+//	Reverser          training passes of couplings, Permute,       chains under MemoryReverse
+//	                  diagonal layers
+//	DataChecker       Flow, Ensemble                               train.Fit
+//	TargetChecker     autoencoder.Autoencoder                      train.Fit
+//	TrainableChecker  base distributions without a gradient        Flow.Check, distributiontest
+//	Specced           all that is saved                            checkpoints, registry
+//	Embedder          Autoencoder, PCA, Identity                   autoencoder.NewLatent
+//	WorkEstimator     convolutional networks                       couplings, autoregressive layers
+//
+// These stand beside what they extend: Diagonal in diagonal.go, of layers that
+// scale and shift; train.EpochSetter, of sources that draw anew each epoch;
+// registry.Sizer, of specs that say how many values they save.
+
+package bijector
+
+import "gorgonia.org/tensor"
+
+// Calibrator is an optional interface of layers whose state comes from data
+// rather than gradients: actnorm's start, batch norm's population statistics.
+type Calibrator[T Float] interface {
+	// Calibrate sets the state from x, the layer's input for a large sample
+	// of the training set, and leaves x unchanged. start is true once, before
+	// the first step of training, and false before each evaluation. cond is
+	// the context, w may be nil.
+	Calibrate(x, cond Mat[T], start bool, w *Workers)
+}
+
+// Invalidator is an optional interface of layers that keep something derived from
+// their parameters or buffers. Invalidate drops it; training and loading call it
+// after they wrote to Params or Buffers.
+type Invalidator interface{ Invalidate() }
+
+// Validator is an optional interface of layers whose buffers can hold
+// values that make no sense to them: a permutation that names a feature twice,
+// a negative variance. Loading calls Validate after Invalidate, since a file may be hostile.
+type Validator interface{ Validate() error }
+
+// Container is an optional interface of layers made of layers.
+type Container[T Float] interface{ Members() []Layer[T] }
+
+// Shaped is an optional interface of layers over images: Dim is c*h*w, and
+// feature (ch*h+y)*w+x is pixel (y, x) of channel ch. A chain refuses
+// neighbours whose shapes differ. The shape 0, 0, 0 goes with any other: it is
+// that of a container of layers that are not over images.
+type Shaped interface {
+	InShape() (c, h, w int)
+	OutShape() (c, h, w int)
+}
+
+// Saturating is an optional interface of a Pass whose layer scales within
+// bounds. A flow whose scales sit at them has run out of room, and its inverse
+// may soon lose all digits.
+type Saturating interface {
+	// Saturated sets hit[i] where sample i of the latest Forward or Inverse
+	// has a scale within a hundredth of its bound, and leaves the others.
+	Saturated(hit []bool)
+}
+
+// Reverser is an optional interface of a GradPass whose input can be computed
+// from its output in training mode.
+type Reverser[T Float] interface {
+	// Reverse sets x to the input of the latest Forward, from its output z and
+	// its cond, and leaves the pass as that Forward left it, ready for
+	// Backward. x and z do not overlap.
+	Reverse(x, z, cond Mat[T])
+}
+
+// DataChecker is an optional interface of an Objective that not all data has a
+// minimum of, such as a density. Training asks it before the first step.
+type DataChecker[T Float] interface {
+	// CheckData returns an error that says what is wrong with x: the training
+	// set, or rows spread evenly over a large one, with Options.Noise added.
+	CheckData(x Mat[T]) error
+}
+
+// TargetChecker is an optional interface of an Objective whose loss is defined
+// for some data only, such as a cross-entropy for values in [0, 1]. Training
+// asks it about a batch whose loss is not finite.
+type TargetChecker interface {
+	// CheckTargets returns an error that says what is wrong with the rows of x.
+	CheckTargets(x tensor.Tensor) error
+}
+
+// TrainableChecker is an optional interface of base distributions that may lack
+// a gradient.
+type TrainableChecker interface {
+	// CheckTrainable returns nil where there is a gradient, and otherwise an
+	// error that wraps ErrNotTrainable.
+	CheckTrainable() error
+}
+
+// Specced is anything with a spec: the struct that the constructor registered
+// for it takes. It is the part of Stateful that needs no element type.
+type Specced interface{ Spec() any }
+
+// Embedder is an optional interface of encoders and decoders that know the
+// number of values of an embedding.
+type Embedder interface{ Embedding() int }
+
+// WorkEstimator is an optional interface of networks that use a parameter more
+// than once a sample, such as convolutions. Work is about the number of
+// multiply-adds of a sample, by which a layer decides into how many pieces it
+// splits a batch; the default is the number of parameters.
+type WorkEstimator interface{ Work() int }
