@@ -104,8 +104,8 @@ func (a *Autoregressive[T]) Buffers() []bijector.Buffer {
 	return []bijector.Buffer{{Name: "order", Shape: []int{len(a.order)}, Data: a.order}}
 }
 
-// Invalidate reads the order again, and masks the net's weights. An order that is
-// none is not taken over; Validate says so.
+// Invalidate reads the order again, and masks the net's weights. An order that does
+// not name each feature once is not taken over; Validate says so.
 func (a *Autoregressive[T]) Invalidate() {
 	if a.Validate() == nil {
 		for i, k := range a.order {

@@ -6,6 +6,8 @@ package bijector
 import (
 	"fmt"
 	"math"
+
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // BatchNormSpec describes a BatchNorm.
@@ -126,7 +128,7 @@ func (b *BatchNorm[T]) Spec() any { return b.spec }
 // negative or not finite.
 func (b *BatchNorm[T]) Validate() error {
 	for j, v := range b.variance {
-		if m := b.mean[j]; m-m != 0 || v-v != 0 || v < 0 {
+		if m := b.mean[j]; !rows.IsFinite(m) || !rows.IsFinite(v) || v < 0 {
 			return fmt.Errorf("bijector: feature %d of batch norm has mean %v and variance %v: %w", j, m, v, ErrSpec)
 		}
 	}

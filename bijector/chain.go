@@ -5,6 +5,7 @@ package bijector
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/bijou-flow/bijou/internal/nilcheck"
@@ -25,10 +26,11 @@ import (
 // training and loading do.
 type Chain[T Float] struct {
 	TensorMethods[T]
-	layers  []Layer[T]
-	dim     int
-	context int
-	version atomic.Int64 // counts the calls of Invalidate
+	layers   []Layer[T]
+	children Children[T] // the members, numbered
+	dim      int
+	context  int
+	version  atomic.Int64 // counts the calls of Invalidate
 }
 
 // ChainSpec describes a Chain by its members.
@@ -61,6 +63,7 @@ func NewChain[T Float](layers ...Layer[T]) (*Chain[T], error) {
 			}
 			c.context = n
 		}
+		c.children = append(c.children, Child{Name: strconv.Itoa(i), Part: l})
 	}
 	if err := checkDistinct(c.layers, map[any]bool{}); err != nil {
 		return nil, err
@@ -113,24 +116,15 @@ func (c *Chain[T]) ContextDim() int { return c.context }
 // Members are the chain's layers, first to last.
 func (c *Chain[T]) Members() []Layer[T] { return c.layers }
 
-// children are the members, numbered.
-func (c *Chain[T]) children() Children[T] {
-	all := make(Children[T], len(c.layers))
-	for i, l := range c.layers {
-		all[i] = Child{Name: fmt.Sprint(i), Part: l}
-	}
-	return all
-}
-
 // Params are the members' parameters, named "0.weight" and so on.
-func (c *Chain[T]) Params() []Param[T] { return c.children().Params() }
+func (c *Chain[T]) Params() []Param[T] { return c.children.Params() }
 
 // Buffers are the members' buffers, named like Params.
-func (c *Chain[T]) Buffers() []Buffer { return c.children().Buffers() }
+func (c *Chain[T]) Buffers() []Buffer { return c.children.Buffers() }
 
 // Validate returns the first member's objection to its own state.
 func (c *Chain[T]) Validate() error {
-	if err := c.children().Validate(); err != nil {
+	if err := c.children.Validate(); err != nil {
 		return fmt.Errorf("layer %w", err)
 	}
 	return nil
@@ -150,7 +144,7 @@ func (c *Chain[T]) Spec() any {
 // passes had folded.
 func (c *Chain[T]) Invalidate() {
 	c.version.Add(1)
-	c.children().Invalidate()
+	c.children.Invalidate()
 }
 
 // Calibrate calibrates the members in order, each on the output of those

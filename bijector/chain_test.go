@@ -210,3 +210,12 @@ func TestContainersPassOn(t *testing.T) {
 		}
 	}
 }
+
+// Training calls Invalidate after every step.
+func TestInvalidateAllocatesNothing(t *testing.T) {
+	inner := must(bijector.NewChain[float64](scale(2), scale(2)))
+	c := must(bijector.NewChain[float64](scale(4), bijector.Invert(scale(4)), must(bijector.NewPart[float64](4, 1, 3, inner)), scale(4), scale(4)))
+	if n := testing.AllocsPerRun(20, c.Invalidate); n > 0 {
+		t.Errorf("Invalidate allocates %v times a call", n)
+	}
+}

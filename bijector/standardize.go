@@ -6,6 +6,8 @@ package bijector
 import (
 	"fmt"
 	"math"
+
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // StandardizeSpec describes a Standardize.
@@ -79,7 +81,7 @@ func (l *Standardize[T]) Spec() any { return l.spec }
 // neither 0 nor 1.
 func (l *Standardize[T]) Validate() error {
 	for j, s := range l.std {
-		if m := l.mean[j]; m-m != 0 || s-s != 0 || s < minDeviation {
+		if m := l.mean[j]; !rows.IsFinite(m) || !rows.IsFinite(s) || s < minDeviation {
 			return fmt.Errorf("bijector: feature %d of a standardization has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, minDeviation, ErrSpec)
 		}
 	}

@@ -107,7 +107,12 @@ func (c *Coupling[T]) Params() []bijector.Param[T] { return c.layer.Params() }
 // "net." in front.
 func (c *Coupling[T]) Buffers() []bijector.Buffer {
 	mask := bijector.Buffer{Name: "mask", Shape: []int{len(c.mask)}, Data: c.mask}
-	return append([]bijector.Buffer{mask}, bijector.Children[T]{{Name: "net", Part: c.net}}.Buffers()...)
+	return append([]bijector.Buffer{mask}, c.children().Buffers()...)
+}
+
+// children is the conditioner.
+func (c *Coupling[T]) children() bijector.Children[T] {
+	return bijector.Children[T]{{Name: "net", Part: c.net}}
 }
 
 // Invalidate reads the mask again. One that does not fit the conditioner is not
@@ -117,9 +122,7 @@ func (c *Coupling[T]) Invalidate() {
 		c.kept, c.moved = splitMask(c.mask, c.kept[:0], c.moved[:0])
 		c.layer.Arrange(c.kept, c.moved, c.kept)
 	}
-	if ch, ok := c.net.(bijector.Invalidator); ok {
-		ch.Invalidate()
-	}
+	c.children().Invalidate()
 }
 
 // Validate returns an error where a mask that was loaded has values other than
@@ -128,8 +131,8 @@ func (c *Coupling[T]) Validate() error {
 	if err := c.checkMask(); err != nil {
 		return err
 	}
-	if v, ok := c.net.(bijector.Validator); ok {
-		return v.Validate()
+	if err := c.children().Validate(); err != nil {
+		return fmt.Errorf("coupling: %w", err)
 	}
 	return nil
 }

@@ -212,8 +212,8 @@ func TestChangedReachesTheConditioner(t *testing.T) {
 		t.Errorf("Changed reached the conditioner %d times, want once", net.invalidated)
 	}
 	net.validate = errors.New("invalid")
-	if err := c.Validate(); err != net.validate {
-		t.Errorf("Validate returns %v, want the conditioner's %v", err, net.validate)
+	if err := c.Validate(); !errors.Is(err, net.validate) || err.Error() != "coupling: net: invalid" {
+		t.Errorf("Validate returns %v, want the conditioner's %v behind its name", err, net.validate)
 	}
 }
 

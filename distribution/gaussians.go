@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // maxMixture bounds components times dimensions.
@@ -86,7 +87,7 @@ func (g *gaussians[T]) Validate() error {
 			if p.Name == "log_scale" && !(math.Abs(float64(v)) <= maxLogScale) {
 				return fmt.Errorf("distribution: log-scale %d of a mixture is %v, want one of magnitude up to %d: %w", i, v, maxLogScale, bijector.ErrNonFinite)
 			}
-			if !isFinite(v) {
+			if !rows.IsFinite(v) {
 				return fmt.Errorf("distribution: %s %d of a mixture is %v, want a finite value: %w", p.Name, i, v, bijector.ErrNonFinite)
 			}
 		}

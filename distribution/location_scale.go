@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // maxDim bounds a spec's Dim, so that a number in a hostile file cannot ask for
@@ -53,9 +54,6 @@ func newLocationScale[T bijector.Float](name string, s NormalSpec) (d locationSc
 	return d, nil
 }
 
-// isFinite says that v is neither NaN nor infinite.
-func isFinite[T bijector.Float](v T) bool { return v-v == 0 }
-
 // checkDim returns an ErrSpec for a number of features that no base has.
 func checkDim(name string, dim int) error {
 	if dim < 1 || dim > maxDim {
@@ -75,7 +73,7 @@ func checkNormalSpec(name string, s NormalSpec) error {
 		return fmt.Errorf("distribution: a %s of %d dimensions with %d scales, want %d, or none for 1: %w: %w", name, s.Dim, n, s.Dim, bijector.ErrSpec, bijector.ErrShape)
 	}
 	for j, v := range s.Loc {
-		if !isFinite(v) {
+		if !rows.IsFinite(v) {
 			return fmt.Errorf("distribution: location %d of a %s is %v, want a finite one: %w", j, name, v, bijector.ErrSpec)
 		}
 	}
@@ -116,7 +114,7 @@ func (d *locationScale[T]) Validate() error {
 		return err
 	}
 	for j, v := range d.params.loc {
-		if !isFinite(v) {
+		if !rows.IsFinite(v) {
 			return fmt.Errorf("distribution: learned location %d is %v, want a finite one: %w", j, v, bijector.ErrNonFinite)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
@@ -91,7 +92,7 @@ func TestMarginalsAtTheirBounds(t *testing.T) {
 			if outside := x < m.lo || x > m.hi; math.IsNaN(logp[i]) || outside && (!math.IsInf(logp[i], -1) || dz.Data[i] != 0) {
 				t.Errorf("%+v at %v, of %v to %v: log-density %v, gradient %v", c.dist, x, m.lo, m.hi, logp[i], dz.Data[i])
 			}
-			if !isFinite(dz.Data[i]) {
+			if !rows.IsFinite(dz.Data[i]) {
 				t.Errorf("%+v at %v: gradient %v", c.dist, x, dz.Data[i])
 			}
 		}
@@ -184,7 +185,7 @@ func TestMarginalsAtTheLimits(t *testing.T) {
 					t.Errorf("%s %v: %v", name, p, err)
 					continue
 				}
-				if l, s := m.logProb(m.median), m.score(m.median); !isFinite(l) || !isFinite(s) {
+				if l, s := m.logProb(m.median), m.score(m.median); !rows.IsFinite(l) || !rows.IsFinite(s) {
 					t.Errorf("%s %v at its median %v: log-density %v, derivative %v", name, p, m.median, l, s)
 				}
 			}

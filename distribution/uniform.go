@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // Uniform is the uniform distribution on a box, bounds included:
@@ -91,7 +92,7 @@ func checkUniform[T bijector.Float](s UniformSpec) error {
 	}
 	for j := range s.Dim {
 		lo, hi := s.bounds(j)
-		if !(hi-lo > 0) || !isFinite(hi-lo) {
+		if !(hi-lo > 0) || !rows.IsFinite(hi-lo) {
 			return fmt.Errorf("distribution: bounds %d of a uniform are %v and %v, want finite ones with the lower first, whose difference is finite: %w", j, lo, hi, bijector.ErrSpec)
 		}
 		if err := checkSupport[T](lo, hi); err != nil {

@@ -33,6 +33,7 @@ func noAllocations[T bijector.Float](t *testing.T) {
 			embedding = testkit.Must(nn.NewMLP[T](nn.MLPSpec{In: 1, Out: 1, Hidden: []int{7}}))
 		}
 		f := testkit.Must(NewWithEmbedding(chain, base, embedding))
+		ensemble := testkit.Must(NewEnsemble(Mixing{}, f))
 		for _, n := range []int{1, 100, 128} {
 			x, logp, draws := rowsOf[T](n, 3), make([]float64, n), make([]T, 3*n)
 			one, all := f.Given(rowsOf[T](1, 1)), f.Given(rowsOf[T](n, 1))
@@ -49,6 +50,7 @@ func noAllocations[T bijector.Float](t *testing.T) {
 				"Step":                 func() error { step.Step(m, cond, logp); return nil },
 				"Step, workers":        func() error { shared.Step(m, cond, logp); return nil },
 				"Loss":                 func() error { loss.Loss(m, cond, logp); return nil },
+				"Invalidate":           func() error { ensemble.Invalidate(); return nil },
 			} {
 				t.Run(fmt.Sprintf("%T/%s/%d", base, name, n), func(t *testing.T) {
 					if err := run(); err != nil {

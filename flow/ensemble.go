@@ -5,6 +5,7 @@ package flow
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/gonum/floats"
 	"gorgonia.org/tensor"
@@ -37,6 +38,7 @@ type Ensemble[T bijector.Float] struct {
 // ensembleParts is what an ensemble is made of.
 type ensembleParts[T bijector.Float] struct {
 	flows           []*Flow[T]
+	children        bijector.Children[T] // the flows, numbered
 	mixing          Mixing
 	logits          []T       // learned
 	fixedLogWeights []float64 // log-weights that are not
@@ -92,7 +94,9 @@ func NewEnsemble[T bijector.Float](mixing Mixing, flows ...*Flow[T]) (*Ensemble[
 			}
 			owner[&p.Data[0]] = k
 		}
-		m.flows = append(m.flows, f.Given(nil).WithTemperature(1).WithRedraws(0))
+		f = f.Given(nil).WithTemperature(1).WithRedraws(0)
+		m.flows = append(m.flows, f)
+		m.children = append(m.children, bijector.Child{Name: strconv.Itoa(k), Part: f})
 	}
 	if err := m.setWeights(); err != nil {
 		return nil, err

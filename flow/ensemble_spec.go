@@ -46,7 +46,7 @@ func (e *Ensemble[T]) Spec() any {
 // Params are the flows' behind "0.", "1." and so on, and the "logits" of
 // learned weights.
 func (e *Ensemble[T]) Params() []bijector.Param[T] {
-	all := e.children().Params()
+	all := e.children.Params()
 	if e.logits != nil {
 		all = append(all, bijector.Param[T]{Name: "logits", Shape: []int{len(e.logits)}, Data: e.logits, NoDecay: true})
 	}
@@ -54,10 +54,10 @@ func (e *Ensemble[T]) Params() []bijector.Param[T] {
 }
 
 // Buffers are named like Params.
-func (e *Ensemble[T]) Buffers() []bijector.Buffer { return e.children().Buffers() }
+func (e *Ensemble[T]) Buffers() []bijector.Buffer { return e.children.Buffers() }
 
 // Invalidate tells the flows that their state was written to.
-func (e *Ensemble[T]) Invalidate() { e.children().Invalidate() }
+func (e *Ensemble[T]) Invalidate() { e.children.Invalidate() }
 
 // Validate returns nil where the state of every flow, and of the weights, is
 // usable: a model file is asked after it was read.
@@ -73,15 +73,6 @@ func (e *Ensemble[T]) Validate() error {
 		}
 	}
 	return nil
-}
-
-// children are the flows, in the order of Params and of gradients.
-func (m *ensembleParts[T]) children() bijector.Children[T] {
-	all := make(bijector.Children[T], len(m.flows))
-	for k, f := range m.flows {
-		all[k] = bijector.Child{Name: fmt.Sprint(k), Part: f}
-	}
-	return all
 }
 
 var (

@@ -75,7 +75,7 @@ func (d *densityModel[T]) Posterior(x tensor.Tensor, c Classes) (*bijector.Rows[
 			row[j] = prior[j] + scores[j][i]
 		}
 		total := logSumExp(row)
-		if math.IsInf(total, 0) || math.IsNaN(total) {
+		if !rows.IsFinite(total) {
 			total = math.NaN()
 			report.Result.Add(i, 1)
 		}

@@ -58,13 +58,12 @@ func (f *Flow[T]) Spec() any {
 	return s
 }
 
-// children are the parts, in the order of Params and of gradients.
+// children are the parts, in the order of Params and of gradients. An embedding
+// that is nil has no state.
 func (p *flowParts[T]) children() bijector.Children[T] {
-	all := bijector.Children[T]{{Name: "bijector", Part: p.layer}, {Name: "base", Part: p.base}}
-	if p.embedding != nil {
-		all = append(all, bijector.Child{Name: "embedding", Part: p.embedding})
+	return bijector.Children[T]{
+		{Name: "bijector", Part: p.layer}, {Name: "base", Part: p.base}, {Name: "embedding", Part: p.embedding},
 	}
-	return all
 }
 
 // Params are the layer's behind "bijector.", the base's behind "base." and

@@ -5,7 +5,6 @@ package registry
 import (
 	"fmt"
 	"io"
-	"math"
 	"reflect"
 	"slices"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/rows"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
@@ -154,7 +154,7 @@ func describeAs[T bijector.Float](kind string, model any) (*contents, error) {
 
 // checkFinite names the first value of a parameter that is no number.
 func checkFinite[T bijector.Float](p bijector.Param[T]) error {
-	i := slices.IndexFunc(p.Data, func(v T) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
+	i := slices.IndexFunc(p.Data, func(v T) bool { return !rows.IsFinite(v) })
 	if i < 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // direction is one method of a pass with data to run it on.
@@ -262,7 +263,7 @@ func checkCalibrate[T bijector.Float](f *fixture[T]) error {
 		}
 		z, logDet := forward(l, probe, probeCond)
 		for i, v := range logDet {
-			if !conform.IsFinite(v) {
+			if !rows.IsFinite(v) {
 				return fmt.Errorf("after Calibrate the log-det of row %d is %v", i, v)
 			}
 		}

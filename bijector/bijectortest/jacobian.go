@@ -10,6 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // numericLogDets are log|det df/dx| at a sample, one for each step; a step
@@ -37,7 +38,7 @@ func numericLogDets(f func(in bijector.Mat[float64]) bijector.Mat[float64], x []
 					sum += s.Weight * out.Feature(a)[k*d+b]
 				}
 				sum /= h * max(1, math.Abs(x[b]))
-				ok = ok && conform.IsFinite(sum)
+				ok = ok && rows.IsFinite(sum)
 				jac.Set(a, b, sum)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // checkPrecision compares both precisions on the same parameters and rows.
@@ -127,11 +128,11 @@ func checkFinite[T bijector.Float](f *fixture[T], z, cond bijector.Mat[T]) error
 	logp := logProb(f.base, z, cond, nil)
 	for i, v := range logp {
 		for j := range z.D {
-			if x := z.Feature(j)[i]; !conform.IsFinite(x) {
+			if x := z.Feature(j)[i]; !rows.IsFinite(x) {
 				return fmt.Errorf("feature %d of draw %d is %v", j, i, x)
 			}
 		}
-		if !conform.IsFinite(v) {
+		if !rows.IsFinite(v) {
 			return fmt.Errorf("the log-density of draw %d is %v", i, v)
 		}
 	}

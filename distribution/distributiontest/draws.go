@@ -7,6 +7,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/conform"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // checkRepeat asks that draws are a function of the generator, that few are
@@ -62,7 +63,7 @@ func checkTemperature[T bijector.Float](f *fixture[T]) error {
 		}
 		for j := range cold.D {
 			for i, v := range cold.Feature(j) {
-				if !conform.IsFinite(v) {
+				if !rows.IsFinite(v) {
 					return fmt.Errorf("feature %d of draw %d at temperature %v is %v", j, i, t, v)
 				}
 			}

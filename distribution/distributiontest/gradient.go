@@ -9,6 +9,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/internal/conform"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 // step is a training pass on one batch.
@@ -120,7 +121,7 @@ func compareGradient(what string, got float64, numeric func(step int) float64) e
 	var all []float64
 	for k := range conform.Steps {
 		v := numeric(k)
-		if conform.IsFinite(got) && conform.Same(got, v, 1e-6, max(math.Abs(got), math.Abs(v), 1e-2)) {
+		if rows.IsFinite(got) && conform.Same(got, v, 1e-6, max(math.Abs(got), math.Abs(v), 1e-2)) {
 			return nil
 		}
 		all = append(all, v)

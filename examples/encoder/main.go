@@ -11,13 +11,14 @@ import (
 	"math/rand/v2"
 	"os"
 
+	"gorgonia.org/tensor"
+
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
-	"gorgonia.org/tensor"
 )
 
 const length = 64 // samples of a wave
@@ -117,7 +118,7 @@ func project(x tensor.Tensor, in, out int, matrix func(i, j int) float64) (*bije
 	}
 	first, count := 0, 0
 	for row := m.N - 1; row >= 0; row-- {
-		if v := y.Row(row)[0]; v-v != 0 { // NaN or infinite
+		if v := float64(y.Row(row)[0]); math.IsNaN(v) || math.IsInf(v, 0) {
 			first, count = row, count+1
 		}
 	}

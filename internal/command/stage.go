@@ -5,10 +5,10 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"math"
 	"time"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -45,7 +45,7 @@ func NewStage(r *train.Report, start time.Time) Stage {
 type Number float64
 
 // Finite says whether n is neither NaN nor infinite.
-func (n Number) Finite() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
+func (n Number) Finite() bool { return rows.IsFinite(float64(n)) }
 
 // MarshalJSON writes null for NaN and infinities.
 func (n Number) MarshalJSON() ([]byte, error) {

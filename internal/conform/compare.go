@@ -69,9 +69,6 @@ func Slices[T bijector.Float](what string, got, want []T, tol float64) error {
 	return nil
 }
 
-// IsFinite says that v is neither NaN nor infinite.
-func IsFinite[T bijector.Float](v T) bool { return v-v == 0 }
-
 // Clone copies a batch with everything around it.
 func Clone[T bijector.Float](m bijector.Mat[T]) bijector.Mat[T] {
 	m.Data = append([]T(nil), m.Data...)

@@ -196,7 +196,7 @@ func (c *ConvNet[T]) Pixels() (seen, asked []int) { return c.spec.splitPixels() 
 // so on, and "final"; the second convolution of a block has no bias.
 func (c *ConvNet[T]) Params() []bijector.Param[T] {
 	last := len(c.convs) - 1
-	var all []bijector.Param[T]
+	children := make(bijector.Children[T], len(c.convs))
 	for i, conv := range c.convs {
 		name := fmt.Sprintf("blocks.%d.%d", (i-1)/2, (i-1)%2)
 		switch i {
@@ -205,12 +205,9 @@ func (c *ConvNet[T]) Params() []bijector.Param[T] {
 		case last:
 			name = "final"
 		}
-		for _, p := range conv.params() {
-			p.Name = name + "." + p.Name
-			all = append(all, p)
-		}
+		children[i] = bijector.Child{Name: name, Part: conv}
 	}
-	return all
+	return children.Params()
 }
 
 // Buffers: none.

@@ -6,12 +6,16 @@ package nn
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/bijou-flow/bijou/bijector"
 )
 
 // Sequential is the composition y = f_k(... f_1(x)).
-type Sequential[T bijector.Float] struct{ networks []bijector.Network[T] }
+type Sequential[T bijector.Float] struct {
+	networks []bijector.Network[T]
+	children bijector.Children[T] // the networks, numbered
+}
 
 // NewSequential composes maps whose widths fit.
 func NewSequential[T bijector.Float](maps ...bijector.Network[T]) (*Sequential[T], error) {
@@ -23,7 +27,11 @@ func NewSequential[T bijector.Float](maps ...bijector.Network[T]) (*Sequential[T
 			return nil, fmt.Errorf("nn: map %d gives %d features, map %d takes %d: %w", i, maps[i].Out(), i+1, m.In(), bijector.ErrShape)
 		}
 	}
-	return &Sequential[T]{networks: maps}, nil
+	s := &Sequential[T]{networks: maps}
+	for i, m := range maps {
+		s.children = append(s.children, bijector.Child{Name: strconv.Itoa(i), Part: m})
+	}
+	return s, nil
 }
 
 // In is the number of input features.
@@ -35,26 +43,17 @@ func (s *Sequential[T]) Out() int { return s.networks[len(s.networks)-1].Out() }
 // Maps are the maps, first to last.
 func (s *Sequential[T]) Maps() []bijector.Network[T] { return s.networks }
 
-// children are the networks, numbered.
-func (s *Sequential[T]) children() bijector.Children[T] {
-	all := make(bijector.Children[T], len(s.networks))
-	for i, m := range s.networks {
-		all[i] = bijector.Child{Name: fmt.Sprint(i), Part: m}
-	}
-	return all
-}
-
 // Params are those of the networks: "0.weight", "1.weight" and so on.
-func (s *Sequential[T]) Params() []bijector.Param[T] { return s.children().Params() }
+func (s *Sequential[T]) Params() []bijector.Param[T] { return s.children.Params() }
 
 // Buffers are those of the networks.
-func (s *Sequential[T]) Buffers() []bijector.Buffer { return s.children().Buffers() }
+func (s *Sequential[T]) Buffers() []bijector.Buffer { return s.children.Buffers() }
 
 // Spec is nil: what is made of a sequence has a spec of its own.
 func (s *Sequential[T]) Spec() any { return nil }
 
 // Invalidate tells the networks that their parameters were written to.
-func (s *Sequential[T]) Invalidate() { s.children().Invalidate() }
+func (s *Sequential[T]) Invalidate() { s.children.Invalidate() }
 
 // NewNetworkPass returns an evaluation pass.
 func (s *Sequential[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {

@@ -50,13 +50,19 @@ func (c *weightNormConv[T]) norms(dst []float64) {
 	}
 }
 
-// params are "weight_v", "weight_g" and, with a bias, "bias".
-func (c *weightNormConv[T]) params() []bijector.Param[T] {
+// Params are "weight_v", "weight_g" and, with a bias, "bias".
+func (c *weightNormConv[T]) Params() []bijector.Param[T] {
 	ps := c.conv.Params()
 	ps[0].Name = "weight_v"
 	g := bijector.Param[T]{Name: "weight_g", Shape: []int{len(c.g)}, Data: c.g}
 	return append(ps[:1:1], append([]bijector.Param[T]{g}, ps[1:]...)...)
 }
+
+// Buffers are the convolution's.
+func (c *weightNormConv[T]) Buffers() []bijector.Buffer { return c.conv.Buffers() }
+
+// Spec is nil: the network has the spec of all its convolutions.
+func (c *weightNormConv[T]) Spec() any { return nil }
 
 // weightNormPass runs a convolution with weights of its own, computed from v and
 // g. Parameters are read live, and the ranges of one call may run at once, so
@@ -155,7 +161,7 @@ func (p *weightNormPass[T]) addGradients(dy, x bijector.Mat[T]) {
 	}
 }
 
-// paramGrads are the gradients in the order of params.
+// paramGrads are the gradients in the order of Params.
 func (p *weightNormPass[T]) paramGrads() [][]T {
 	gs := [][]T{p.dv, p.dg}
 	if len(p.db) > 0 {
