@@ -96,4 +96,10 @@
 //  4. Call bijectortest.RunSpec in a test.
 //  5. Call registry.Register with a name and the constructor for both element
 //     types. The layer can now be saved, loaded and named in JSON.
+//
+// # More to read
+//
+// docs/design.md has the architecture as it is built, docs/decisions.md why it
+// is so, CONTRIBUTING.md how to work on the library, CHANGELOG.md what changed
+// and what stays, SECURITY.md how to report a vulnerability.
 package bijou

@@ -14,14 +14,14 @@ import (
 )
 
 // owed is what the comments must speak of, by the package of a layer or a base,
-// for maps and for recipes. A formula's, an inverse's and a paper's presence is
+// for networks and for recipes. A formula's, an inverse's and a paper's presence is
 // told by what they cannot do without: they are still to be read.
 var owed = map[string][]string{
 	"bijector":       {`\bz.* = |\bz_`, `log\|det`, `\bx.* = `, `\b[Dd]omain\b`, `\bcosts?\b`, `\b(19|20)\d\d\b`},
 	"coupling":       {`\bz_moved = `, `log\|det`, `\bx_moved = |\binverse\b`, `\bdomain\b`, `\bcost\b`, `arXiv`},
 	"autoregressive": {`\bz_j = `, `log\|det`, `\bx_j = `, `\bdomain\b`, `\bcosts?\b`, `arXiv`},
 	"distribution":   {`log p\(`, `\bsupport\b`, `\b[Dd]raws?\b`, `\bgradients?\b`, `\bcosts?\b`, `arXiv`},
-	"map":            {`\by +=`, `\bdomain\b`, `\bcost\b`, `arXiv`},
+	"network":        {`\by +=`, `\bdomain\b`, `\bcost\b`, `arXiv`},
 	"recipe":         {`z.* = |scales`, `arXiv`},
 }
 
@@ -154,7 +154,7 @@ func TestDocs(t *testing.T) {
 		}
 		return read[pkg]
 	}
-	maps := regexp.MustCompile(`\.(mlp|residual|convnet|made)$`)
+	networks := regexp.MustCompile(`\.(mlp|residual|convnet|made)$`)
 	parts := readBuiltins(t)
 	if len(parts) < 30 {
 		t.Fatalf("builtin.go registers %d parts?", len(parts))
@@ -162,8 +162,8 @@ func TestDocs(t *testing.T) {
 	for _, b := range parts {
 		kind := b.pkg
 		switch {
-		case maps.MatchString(b.name):
-			kind = "map"
+		case networks.MatchString(b.name):
+			kind = "network"
 		case kind == "flow":
 			kind = "distribution"
 		}
