@@ -108,6 +108,9 @@ func (p *chainGradPass[T]) Grads() [][]T { return p.grads }
 // CheckTrainable returns nil where layer has a gradient, and otherwise an
 // ErrNotTrainable that names the member of a chain without one.
 func CheckTrainable[T Float](layer Layer[T]) error {
+	if v, ok := layer.(*Inverted[T]); ok {
+		return v.CheckTrainable()
+	}
 	if c, ok := layer.(Container[T]); ok {
 		for i, l := range c.Members() {
 			if err := CheckTrainable(l); err != nil {

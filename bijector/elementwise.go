@@ -16,6 +16,9 @@ type curve interface {
 	inverse(z float64) (x, logSlope float64)
 	// derivatives are f'(x) and d/dx log f'(x).
 	derivatives(x float64) (slope, bend float64)
+	// domain and image are the open intervals that x and z are from.
+	domain() (lo, hi float64)
+	image() (lo, hi float64)
 }
 
 // elementwise is a layer that applies one curve to every feature. It has
@@ -47,10 +50,23 @@ func (e *elementwise[T]) Buffers() []Buffer { return nil }
 // NewPass returns an evaluation pass.
 func (e *elementwise[T]) NewPass(o PassOptions) Pass[T] { return e.newPass(o) }
 
+// Domain is the open interval that feature j of x is from.
+func (e *elementwise[T]) Domain(int) (lo, hi float64) { return e.curve.domain() }
+
+// Image is the open interval that feature j of z is from.
+func (e *elementwise[T]) Image(int) (lo, hi float64) { return e.curve.image() }
+
 // NewGradPass returns a training pass; the layer trains nothing, but gradients
 // go through it. It is no Reverser: a value near the end of the range does not
 // say where it came from.
 func (e *elementwise[T]) NewGradPass(o PassOptions) GradPass[T] { return e.newPass(o) }
+
+// newInverseGradPass returns a training pass of the layer run backwards.
+func (e *elementwise[T]) newInverseGradPass(o PassOptions) GradPass[T] {
+	p := e.newPass(o)
+	p.forwardFn, p.inverseFn, p.backwardFn = p.inverseSamples, p.forwardSamples, p.inverseBackwardSamples
+	return p
+}
 
 func (e *elementwise[T]) newPass(o PassOptions) *curvePass[T] {
 	p := &curvePass[T]{curve: e.curve, workers: o.Workers}
@@ -151,6 +167,23 @@ func (p *curvePass[T]) backwardSamples(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			slope, bend := p.curve.derivatives(float64(x[i]))
 			dx[i] = T(slope*float64(dz[i]) + bend*p.logDet[i])
+		}
+	}
+}
+
+// inverseBackwardSamples is Backward of the inverse: with z_j = f^-1(x_j) and the
+// log-det sum_j -log f'(z_j),
+//
+//	dx_j = (dz_j - (log f')'(z_j) dLogDet) / f'(z_j).
+//
+// z is computed anew, to the digits that x has.
+func (p *curvePass[T]) inverseBackwardSamples(lo, hi int) {
+	for j := range p.src.D {
+		dx, dz, x := p.dst.Feature(j), p.dz.Feature(j), p.src.Feature(j)
+		for i := lo; i < hi; i++ {
+			z, _ := p.curve.inverse(float64(x[i]))
+			slope, bend := p.curve.derivatives(z)
+			dx[i] = T((float64(dz[i]) - bend*p.logDet[i]) / slope)
 		}
 	}
 }

@@ -241,3 +241,74 @@ func ExampleNewSoftplus() {
 	fmt.Printf("%.4f\n", z.Values())
 	// Output: [-6.9073 50.0000]
 }
+
+// Inverted, they have gradients too.
+func TestInvertedElementwise(t *testing.T) {
+	for name, c := range map[string]struct {
+		layer32 func() (bijector.Layer[float32], error)
+		layer64 func() (bijector.Layer[float64], error)
+		sample  bijectortest.Options
+	}{
+		"logit":    {elementwiseOf[float32]("logit"), elementwiseOf[float64]("logit"), uniformBetween(-4, 4)},
+		"sigmoid":  {elementwiseOf[float32]("sigmoid"), elementwiseOf[float64]("sigmoid"), uniformBetween(0.02, 0.98)},
+		"tanh":     {elementwiseOf[float32]("tanh"), elementwiseOf[float64]("tanh"), uniformBetween(-0.95, 0.95)},
+		"softplus": {elementwiseOf[float32]("softplus"), elementwiseOf[float64]("softplus"), uniformBetween(0.05, 30)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bijectortest.Run(t,
+				func() (*bijector.Inverted[float32], error) { return bijector.Invert(must(c.layer32())), nil },
+				func() (*bijector.Inverted[float64], error) { return bijector.Invert(must(c.layer64())), nil }, c.sample)
+			if err := bijector.CheckTrainable[float64](bijector.Invert(must(c.layer64()))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func elementwiseOf[T bijector.Float](kind string) func() (bijector.Layer[T], error) {
+	return func() (bijector.Layer[T], error) {
+		switch kind {
+		case "logit":
+			return bijector.NewLogit[T](bijector.LogitSpec{Dim: 3, Alpha: 0.05})
+		case "sigmoid":
+			return bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: 3})
+		case "tanh":
+			return bijector.NewTanh[T](bijector.TanhSpec{Dim: 3})
+		}
+		return bijector.NewSoftplus[T](bijector.SoftplusSpec{Dim: 3})
+	}
+}
+
+// Domain and image are where a pass has finite values.
+func TestDomainAndImage(t *testing.T) {
+	for _, kind := range []string{"logit", "sigmoid", "tanh", "softplus"} {
+		for _, l := range []bijector.Layer[float64]{must(elementwiseOf[float64](kind)()), bijector.Invert(must(elementwiseOf[float64](kind)()))} {
+			r := l.(bijector.Ranged)
+			for _, inverse := range []bool{false, true} {
+				lo, hi := r.Domain(0)
+				if inverse {
+					lo, hi = r.Image(0)
+				}
+				inside := func(v float64) bool {
+					_, logDet := applyScalar(l.(bijector.Layer[float64]), v, inverse)
+					return !math.IsInf(logDet, 0)
+				}
+				for _, b := range []float64{lo, hi} {
+					if math.IsInf(b, 0) {
+						if !inside(math.Copysign(30, b)) {
+							t.Errorf("%T of %s, inverse %v: %v is outside of (%v, %v)", l, kind, inverse, math.Copysign(30, b), lo, hi)
+						}
+						continue
+					}
+					in, out := b+1e-9, b-1e-9
+					if b == hi {
+						in, out = out, in
+					}
+					if !inside(in) || inside(out) {
+						t.Errorf("%T of %s, inverse %v: the bound %v of (%v, %v) does not part inside from outside", l, kind, inverse, b, lo, hi)
+					}
+				}
+			}
+		}
+	}
+}

@@ -48,9 +48,9 @@ func NewRowError(what string, row, count, n int) error {
 // Error names the first row and the number of rows.
 func (e *RowError) Error() string {
 	if e.Count == 1 {
-		return fmt.Sprintf("%s: row %d of %d has a NaN or infinite value; the other rows are unaffected", e.What, e.Row, e.N)
+		return fmt.Sprintf("%s: row %d of %d has a NaN or infinite value", e.What, e.Row, e.N)
 	}
-	return fmt.Sprintf("%s: %d of %d rows have a NaN or infinite value, the first is row %d; the other rows are unaffected", e.What, e.Count, e.N, e.Row)
+	return fmt.Sprintf("%s: %d of %d rows have a NaN or infinite value, the first is row %d", e.What, e.Count, e.N, e.Row)
 }
 
 // Unwrap returns ErrNonFinite.

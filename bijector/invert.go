@@ -5,6 +5,7 @@ package bijector
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
@@ -23,10 +24,11 @@ type InvertSpec struct {
 // inverse of a layer that is slow to invert is slow to evaluate.
 //
 // It saves and loads what the layer inside does, under names that start with
-// "0.". It is not trainable, since a gradient pass has no Inverse, and not a
-// Calibrator: the inputs a start from data needs are the outputs of this
-// direction, which only exist once it has started. Train the layer inside and
-// invert it afterwards.
+// "0.". It is trainable where the layer inside is a fixed function of each
+// feature (Logit, Sigmoid, Softplus, Tanh), and not elsewhere, since a gradient
+// pass has no Inverse: CheckTrainable says so. It is no Calibrator: the inputs
+// that a start from data needs are the outputs of this direction, which only
+// exist once it has started. Train the layer inside and invert it afterwards.
 type Inverted[T Float] struct {
 	TensorMethods[T]
 	layer Layer[T]
@@ -89,6 +91,48 @@ func (v *Inverted[T]) Validate() error { return v.children().Validate() }
 // NewPass returns a pass of the layer inside with its methods swapped.
 func (v *Inverted[T]) NewPass(o PassOptions) Pass[T] {
 	return invertedPass[T]{v.layer.NewPass(o)}
+}
+
+// inverseTrainable is a layer whose inverse has a gradient.
+type inverseTrainable[T Float] interface {
+	newInverseGradPass(o PassOptions) GradPass[T]
+}
+
+// CheckTrainable returns nil where the inverse of the layer inside has a
+// gradient, and otherwise ErrNotTrainable.
+func (v *Inverted[T]) CheckTrainable() error {
+	if _, ok := v.layer.(inverseTrainable[T]); !ok {
+		return fmt.Errorf("bijector: %T has no gradient where it is inverted; train it as it is and invert it afterwards: %w", v.layer, ErrNotTrainable)
+	}
+	return nil
+}
+
+// NewGradPass returns a training pass. It panics where CheckTrainable returns
+// an error.
+func (v *Inverted[T]) NewGradPass(o PassOptions) GradPass[T] {
+	t, ok := v.layer.(inverseTrainable[T])
+	if !ok {
+		panic("bijector: NewGradPass of an inverted layer that is not trainable")
+	}
+	return t.newInverseGradPass(o)
+}
+
+// Domain is the open interval that feature j of x is from: the image of the
+// layer inside.
+func (v *Inverted[T]) Domain(j int) (lo, hi float64) {
+	if r, ok := v.layer.(Ranged); ok {
+		return r.Image(j)
+	}
+	return math.Inf(-1), math.Inf(1)
+}
+
+// Image is the open interval that feature j of z is from: the domain of the
+// layer inside.
+func (v *Inverted[T]) Image(j int) (lo, hi float64) {
+	if r, ok := v.layer.(Ranged); ok {
+		return r.Domain(j)
+	}
+	return math.Inf(-1), math.Inf(1)
 }
 
 type invertedPass[T Float] struct{ inner Pass[T] }

@@ -82,3 +82,7 @@ func (c logitCurve) derivatives(x float64) (slope, bend float64) {
 	y, rest := c.withComplement(x)
 	return c.width / (y * rest), c.width * (1/rest - 1/y)
 }
+
+func (c logitCurve) domain() (lo, hi float64) { return 0 - c.alpha/c.width, 1 + c.alpha/c.width }
+
+func (logitCurve) image() (lo, hi float64) { return math.Inf(-1), math.Inf(1) }

@@ -16,13 +16,17 @@
 //	Reverser          training passes of couplings, Permute,       chains under MemoryReverse
 //	                  diagonal layers
 //	DataChecker       Flow, Ensemble                               train.Fit
+//	DomainChecker     Flow, Ensemble                               train.Fit
+//	Ranged            Logit, Sigmoid, Softplus, Tanh, Inverted     Flow.CheckDomain
 //	TargetChecker     autoencoder.Autoencoder                      train.Fit
-//	TrainableChecker  base distributions without a gradient        Flow.Check, distributiontest
+//	TrainableChecker  base distributions without a gradient,       Flow.Check, distributiontest,
+//	                  Inverted                                     CheckTrainable
 //	Specced           all that is saved                            checkpoints, registry
 //	Embedder          Autoencoder, PCA, Identity                   autoencoder.NewLatent
 //	WorkEstimator     convolutional networks                       couplings, autoregressive layers
 //
-// These stand beside what they extend: Diagonal in diagonal.go, of layers that
+// These stand beside what they extend: Ranged and DomainChecker in domain.go, of
+// layers for a part of the line; Diagonal in diagonal.go, of layers that
 // scale and shift; train.EpochSetter, of sources that draw anew each epoch;
 // registry.Sizer, of specs that say how many values they save.
 

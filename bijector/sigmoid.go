@@ -58,3 +58,7 @@ func (sigmoidCurve) derivatives(x float64) (slope, bend float64) {
 	e := math.Exp(-math.Abs(x))
 	return e / ((1 + e) * (1 + e)), math.Copysign((1-e)/(1+e), -x)
 }
+
+func (sigmoidCurve) domain() (lo, hi float64) { return math.Inf(-1), math.Inf(1) }
+
+func (sigmoidCurve) image() (lo, hi float64) { return 0, 1 }

@@ -64,3 +64,7 @@ func (softplusCurve) derivatives(x float64) (slope, bend float64) {
 	}
 	return near, far
 }
+
+func (softplusCurve) domain() (lo, hi float64) { return math.Inf(-1), math.Inf(1) }
+
+func (softplusCurve) image() (lo, hi float64) { return 0, math.Inf(1) }

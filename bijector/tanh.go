@@ -57,3 +57,7 @@ func (tanhCurve) derivatives(x float64) (slope, bend float64) {
 	e := math.Exp(-2 * math.Abs(x))
 	return 4 * e / ((1 + e) * (1 + e)), -2 * math.Tanh(x)
 }
+
+func (tanhCurve) domain() (lo, hi float64) { return math.Inf(-1), math.Inf(1) }
+
+func (tanhCurve) image() (lo, hi float64) { return -1, 1 }

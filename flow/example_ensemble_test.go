@@ -111,6 +111,6 @@ func ExampleFlow_WithRedraws() {
 	draws, err := f.WithRedraws(20).Sample(rand.New(rand.NewPCG(1, 2)), 10)
 	fmt.Println(draws.Shape(), err)
 	// Output:
-	// flow: drawing: result: 5 of 10 rows have a NaN or infinite value, the first is row 1; the other rows are unaffected
+	// flow: drawing: result: 5 of 10 rows have a NaN or infinite value, the first is row 1
 	// (10, 1) <nil>
 }

@@ -33,20 +33,20 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 			t.Errorf("%s: calibrated on %d rows, want 20", name, m.count[0])
 		}
 	}
-	steps := []string{"step"}
+	steps, loss := []string{"step"}, []string{"loss"}
 
 	m := newCalibratedToy(1)
 	if err := fit(context.Background(), m, train.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	expect("no validation", m, told("start"), steps, told("calibrate"))
+	expect("no validation", m, told("start"), steps, told("calibrate"), loss)
 
 	m = newCalibratedToy(1)
 	validation := slices.Concat(steps, told("calibrate"), []string{"loss"})
 	if err := fit(context.Background(), m, train.Options{Validation: constant(3, 1)}); err != nil {
 		t.Fatal(err)
 	}
-	expect("validation", m, told("start"), validation, validation, told("calibrate"))
+	expect("validation", m, told("start"), validation, validation, told("calibrate"), loss)
 
 	m = newCalibratedToy(1)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -57,7 +57,7 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 	}}}); err != context.Canceled {
 		t.Fatal(err)
 	}
-	expect("cancelled", m, told("start"), steps, told("calibrate"))
+	expect("cancelled", m, told("start"), steps, told("calibrate"), loss)
 	if m.steps != 2 {
 		t.Errorf("%d steps, cancelled in the second", m.steps)
 	}

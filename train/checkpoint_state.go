@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
@@ -75,13 +76,17 @@ func (f *fitter[T]) restoreRecord(r record) error {
 		*p = r.sums[i]
 	}
 	f.progress.event.Time, f.elapsedBefore = time.Duration(r.counts[0]), time.Duration(r.counts[1])
-	f.report.Epochs = nil
+	f.report.Epochs, f.report.BadValidations = nil, 0
 	for i := 0; i < len(r.epochs); i += epochColumns {
 		v := r.epochs[i:]
 		f.report.Epochs = append(f.report.Epochs, EpochEvent{
 			Epoch: i/epochColumns + 1, Epochs: f.o.Epochs, Loss: v[0], Validation: v[1], Best: v[2] == 1,
 			BadSteps: int(v[3]), Time: time.Duration(v[4] * float64(time.Second)), Rows: int(v[5]),
+			BadValidation: f.o.Validation != nil && !rows.IsFinite(v[1]),
 		})
+		if f.report.Epochs[i/epochColumns].BadValidation {
+			f.report.BadValidations++
+		}
 	}
 	at, n := f.progress.position, len(f.report.Epochs)
 	switch {

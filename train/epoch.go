@@ -73,6 +73,7 @@ func (f *fitter[T]) trainStep(epoch, b int) (StepEvent, error) {
 	}
 	done := (epoch-1)*f.data.batches + b
 	f.noise.add(x, done)
+	f.lastX, f.lastCond = x, cond
 	loss := f.loss[:x.N]
 	f.step.Step(x, cond, loss)
 	mean := 0.0

@@ -33,16 +33,20 @@ func newEvaluator[T bijector.Float](what string, m bijector.Objective[T], src So
 	return e, nil
 }
 
+// badLosses are the rows without a finite loss: how many, and the first of them
+// in the user's data.
+type badLosses struct{ count, first int }
+
 // mean is the mean loss over all rows. It stops early when ctx ends.
-func (e *evaluator[T]) mean(ctx context.Context) (float64, error) {
-	sum, n := 0.0, 0
+func (e *evaluator[T]) mean(ctx context.Context) (float64, badLosses, error) {
+	sum, n, bad := 0.0, 0, badLosses{}
 	for b := range e.loader.batches {
 		if err := ctx.Err(); err != nil {
-			return nan, err
+			return nan, bad, err
 		}
 		x, cond, err := e.loader.load(b)
 		if err != nil {
-			return nan, err
+			return nan, bad, err
 		}
 		pieces := (x.N + rows.Size - 1) / rows.Size
 		e.workers.For(pieces, 1, func(lo, hi int) {
@@ -53,12 +57,18 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, error) {
 				pass.Loss(x.Samples(a, b), cond.Samples(a, b), e.loss[a:b])
 			}
 		})
-		for _, v := range e.loss[:x.N] {
+		for i, v := range e.loss[:x.N] {
 			sum += v
+			if !rows.IsFinite(v) {
+				if row := userRow(e.loader.src, n+i); bad.count == 0 || row < bad.first {
+					bad.first = row
+				}
+				bad.count++
+			}
 		}
 		n += x.N
 	}
-	return sum / float64(n), nil
+	return sum / float64(n), bad, nil
 }
 
 // Evaluate is a model's mean loss over data, in evaluation mode: for a flow,
@@ -82,5 +92,6 @@ func Evaluate[T bijector.Float](ctx context.Context, m bijector.Objective[T], da
 	if err != nil {
 		return nan, err
 	}
-	return e.mean(ctx)
+	v, _, err := e.mean(ctx)
+	return v, err
 }

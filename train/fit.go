@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/rows"
 )
 
 var nan = math.NaN()
@@ -37,7 +38,14 @@ const calibrationValues = 1 << 24
 // A model that is a bijector.DataChecker is asked about the data first. A flow
 // is not fitted to rows that have no density, where its own would grow without
 // bound: a column that is constant or follows from others is
-// flow.ErrDegenerate, which names the columns. Options.Noise is a way on.
+// flow.ErrDegenerate, which names the columns. Options.Noise is a way on. Rows
+// of training or validation data outside the domain of a layer are a
+// bijector.DomainError, which names column and rows.
+//
+// What Fit leaves is finite: a run whose last steps had a loss or a gradient
+// that was not, or that ends with a model that has no finite loss, is taken back
+// to the parameters before the step that led there. The error is ErrDiverged
+// where that was so, and where there was validation and none was finite.
 //
 // A NaN or an infinity in the data is a bijector.RowError: it names the first
 // such row of the batch it was found in, counted in the data as it was given,
@@ -73,7 +81,12 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	}
 	f.start = time.Now()
 	err = f.run(ctx)
-	f.finish()
+	if e := f.finish(); e != nil && !errors.Is(err, ErrDiverged) {
+		if f.report.Stopped == "" {
+			f.report.Stopped = stopReason(e)
+		}
+		err = errors.Join(err, e)
+	}
 	f.report.Time = f.elapsed()
 	return f.report, err
 }
@@ -91,9 +104,12 @@ type fitter[T bijector.Float] struct {
 	loss       []float64
 	calibrator bijector.Calibrator[T]
 	x, cond    bijector.Mat[T] // what calibration sees
-	noise      *noise[T]       // nil: none
+	lastX      bijector.Mat[T] // the latest batch
+	lastCond   bijector.Mat[T]
+	noise      *noise[T] // nil: none
 
 	validation *evaluator[T]
+	notFinite  badLosses // rows without a finite loss in the latest validation
 	best       snapshot[T]
 
 	progress      progress
@@ -132,7 +148,8 @@ func (f *fitter[T]) prepare(data Source) error {
 	}
 	calib, calibrates := f.model.(bijector.Calibrator[T])
 	checker, checks := f.model.(bijector.DataChecker[T])
-	if calibrates || checks || f.o.Noise > 0 {
+	_, hasDomain := f.model.(bijector.DomainChecker[T])
+	if calibrates || checks || hasDomain || f.o.Noise > 0 {
 		if f.x, f.cond, err = readEvenlySpaced[T](data, calibrationValues/f.model.Dim()); err != nil {
 			return err
 		}
@@ -140,6 +157,9 @@ func (f *fitter[T]) prepare(data Source) error {
 			f.noise = newNoise(f.o.Noise, f.x, f.o.Seed)
 			f.noise.add(f.x, -1)
 		}
+	}
+	if err := f.checkDomain(data, f.x); err != nil {
+		return err
 	}
 	if checks {
 		if err := checker.CheckData(f.x); err != nil {
@@ -252,12 +272,15 @@ func (f *fitter[T]) validate(ctx context.Context) error {
 	f.updater.ema.swapIn()
 	defer f.swapOutEMA()
 	f.calibrate(false)
-	v, err := f.validation.mean(ctx)
+	v, bad, err := f.validation.mean(ctx)
 	if err != nil {
 		return err
 	}
-	e.Validation = v
-	if v < f.progress.bestLoss {
+	e.Validation, f.notFinite = v, bad
+	if e.BadValidation = !rows.IsFinite(v); e.BadValidation {
+		f.report.BadValidations++
+	}
+	if v < f.progress.bestLoss && !e.BadValidation {
 		f.progress.bestLoss, e.Best, f.report.BestEpoch = v, true, e.Epoch
 		if f.keepBest() {
 			f.best.take(f.model)
@@ -276,20 +299,3 @@ func (f *fitter[T]) swapOutEMA() {
 }
 
 func (f *fitter[T]) keepBest() bool { return f.o.KeepBest || f.o.Patience > 0 }
-
-// finish leaves the model ready for use: the best state, or the last one or
-// the average, with statistics of its own. After divergence that is the state before the step
-// that led there, since nothing is known to be finite at the one behind it.
-func (f *fitter[T]) finish() {
-	n := len(f.report.Epochs)
-	if f.keepBest() && f.report.BestEpoch > 0 && (f.report.BestEpoch < n || f.report.Stopped != "") {
-		f.best.restore(f.model)
-		f.report.Restored = true
-		return
-	}
-	if f.report.Stopped == "diverged" {
-		f.updater.undo()
-	}
-	f.updater.ema.swapIn()
-	f.calibrate(false)
-}

@@ -17,14 +17,17 @@ type StepEvent struct {
 
 // EpochEvent tells of one epoch.
 type EpochEvent struct {
-	Epoch      int           // counted from 1
-	Epochs     int           // planned
-	Loss       float64       // mean over the rows trained on, as training went; NaN: none
-	Validation float64       // mean over the validation set after the epoch; NaN: none
-	Best       bool          // the lowest validation loss so far
-	BadSteps   int           // steps that were left out
-	Time       time.Duration // of the epoch, validation included
-	Rows       int           // trained on
+	Epoch      int     // counted from 1
+	Epochs     int     // planned
+	Loss       float64 // mean over the rows trained on, as training went; NaN: none
+	Validation float64 // mean over the validation set after the epoch; NaN: none
+	// BadValidation tells that there was a validation and its loss is not
+	// finite; such an epoch is never the best.
+	BadValidation bool
+	Best          bool          // the lowest validation loss so far
+	BadSteps      int           // steps that were left out
+	Time          time.Duration // of the epoch, validation included
+	Rows          int           // trained on
 }
 
 // Report is what a training run did, before it was taken up too.
@@ -33,6 +36,9 @@ type Report struct {
 	// Steps taken and steps left out because a loss or gradient was not
 	// finite.
 	Steps, BadSteps int
+	// BadValidations is the number of epochs whose validation loss is not
+	// finite.
+	BadValidations int
 	// BestEpoch has the lowest validation loss; 0: there was none below +Inf,
 	// or no validation.
 	BestEpoch int

@@ -4,8 +4,10 @@ package train_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bijou-flow/bijou/train"
@@ -104,13 +106,15 @@ func TestKeepBestWhenCancelled(t *testing.T) {
 	approxEqual(t, "restored center", m.center[0], 1.084, 1e-12)
 }
 
-// A validation loss that is never a number is never best.
+// A validation loss that is never a number is never best, and an error in the
+// end.
 func TestValidationWithoutANumber(t *testing.T) {
 	m := newCalibratedToy(1)
 	report, err := train.Fit(context.Background(), m, constant(50, 1e-3), train.Options{
 		Epochs: 9, Patience: 4, Rate: 0.1, Optimizer: train.SGD{}, Validation: constant(3, 1e200),
 	})
-	if err != nil || report.BestEpoch != 0 || report.Restored || report.Stopped != "patience" || len(report.Epochs) != 4 {
+	if !errors.Is(err, train.ErrDiverged) || !strings.Contains(err.Error(), "3 of 3 rows, the first of which is row 0") ||
+		report.BestEpoch != 0 || report.Restored || report.Stopped != "patience" || len(report.Epochs) != 4 || report.BadValidations != 4 {
 		t.Errorf("report %+v, error %v", report, err)
 	}
 	approxEqual(t, "center", m.center[0], 1e-3*(1-math.Pow(0.9, 4)), 1e-12)
