@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -118,6 +119,77 @@ func TestFileLengths(t *testing.T) {
 			if !seen[path] {
 				t.Errorf("%s: listed, and no file", path)
 			}
+		}
+	}
+}
+
+// An optional interface that is matched has a name. Package onnx matches the
+// indices of layers that only reorder features, a question of its own.
+func TestOptionalInterfacesHaveNames(t *testing.T) {
+	allowed := map[string]bool{"onnx/layer.go": true}
+	walkSource(t, func(path string, f *ast.File, fset *token.FileSet) {
+		if strings.HasSuffix(path, "_test.go") || allowed[path] {
+			return
+		}
+		check := func(asked ast.Expr) {
+			if i, ok := asked.(*ast.InterfaceType); ok && len(i.Methods.List) > 0 {
+				t.Errorf("%v: an interface without a name is matched; name it, in bijector/optional.go if several packages ask", fset.Position(i.Pos()))
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.TypeAssertExpr:
+				check(n.Type)
+			case *ast.TypeSwitchStmt:
+				for _, c := range n.Body.List {
+					for _, asked := range c.(*ast.CaseClause).List {
+						check(asked)
+					}
+				}
+			}
+			return true
+		})
+	})
+}
+
+// The table at the top of bijector/optional.go has a row for each interface of
+// the file, and no row for one that package bijector has not.
+func TestOptionalInterfacesAreListed(t *testing.T) {
+	declared, listed := map[string]bool{}, map[string]bool{}
+	var wanted []string
+	walkSource(t, func(path string, f *ast.File, _ *token.FileSet) {
+		if filepath.Dir(path) != "bijector" {
+			return
+		}
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range g.Specs {
+				name := spec.(*ast.TypeSpec).Name.Name
+				if declared[name] = true; path == "bijector/optional.go" {
+					wanted = append(wanted, name)
+				}
+			}
+		}
+		if path == "bijector/optional.go" {
+			for _, row := range regexp.MustCompile(`(?m)^\t([A-Z]\w+) `).FindAllStringSubmatch(f.Comments[0].Text(), -1) {
+				listed[row[1]] = true
+			}
+		}
+	})
+	if len(wanted) == 0 {
+		t.Fatal("bijector/optional.go declares nothing")
+	}
+	for _, name := range wanted {
+		if !listed[name] {
+			t.Errorf("%s has no row in the table of bijector/optional.go", name)
+		}
+	}
+	for name := range listed {
+		if !declared[name] {
+			t.Errorf("the table of bijector/optional.go has %s, package bijector has not", name)
 		}
 	}
 }

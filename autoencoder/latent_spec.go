@@ -90,6 +90,8 @@ func (l *Latent[T]) Validate() error { return l.children().Validate() }
 var (
 	_ bijector.Objective[float32] = (*Autoencoder[float32])(nil)
 	_ bijector.Stateful[float32]  = (*Autoencoder[float32])(nil)
+	_ bijector.TargetChecker      = (*Autoencoder[float32])(nil)
+	_ bijector.Embedder           = (*Autoencoder[float32])(nil)
 	_ bijector.Stateful[float32]  = (*PCA[float32])(nil)
 	_ bijector.Stateful[float32]  = (*Identity[float32])(nil)
 	_ bijector.Stateful[float32]  = (*Latent[float32])(nil)

@@ -11,6 +11,7 @@
 //	Container         Chain, Inverted, Part                        chains, CheckTrainable, registry
 //	Shaped            Squeeze, Conv1x1, couplings of images;       chains
 //	                  Chain, Inverted, Part
+//	Reorderer         Permute, Squeeze                             Flow.CheckDomain, onnx
 //	Saturating        passes of affine couplings and               flow.Diagnose
 //	                  autoregressive layers
 //	Reverser          training passes of couplings, Permute,       chains under MemoryReverse
@@ -65,6 +66,10 @@ type Shaped interface {
 	InShape() (c, h, w int)
 	OutShape() (c, h, w int)
 }
+
+// Reorderer is an optional interface of layers that only reorder features: output
+// feature j is input feature Indices()[j].
+type Reorderer interface{ Indices() []int }
 
 // Saturating is an optional interface of a Pass whose layer scales within
 // bounds. A flow whose scales sit at them has run out of room, and its inverse

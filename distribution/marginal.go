@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // Univariate is a continuous distribution of one dimension as a base needs it.
@@ -127,7 +127,7 @@ func newMarginal(s MarginalSpec) (m marginal, err error) {
 
 // marginalOf makes the marginal of a Univariate, by its name where it has one.
 func marginalOf(u Univariate) (marginal, error) {
-	if v := reflect.ValueOf(u); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+	if nilcheck.IsNil(u) {
 		return marginal{}, fmt.Errorf("a distribution that is nil: %w", bijector.ErrSpec)
 	}
 	if s, ok := marginalSpecOf(u); ok {

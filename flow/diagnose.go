@@ -183,7 +183,7 @@ func (e *diagnoser[T]) examine(x, given bijector.Mat[T], first int) {
 		case worst > e.diagnosis.RoundTrip:
 			e.diagnosis.RoundTrip, e.diagnosis.RoundTripRow = worst, row
 		}
-		if isFinite(z, i) && rows.IsFinite(logDet[i]) {
+		if isFiniteSample(z, i) && rows.IsFinite(logDet[i]) {
 			e.largestLogDets = append(e.largestLogDets, steepRow[T]{row: row, logDet: -logDet[i]})
 		}
 	}
@@ -227,7 +227,7 @@ func (e *diagnoser[T]) examine(x, given bijector.Mat[T], first int) {
 // roundTripError is the relative error of sample i, NaN or infinite where it or its
 // latent is.
 func roundTripError[T bijector.Float](back, x, z bijector.Mat[T], i int) (worst float64) {
-	if !isFinite(z, i) || !isFinite(back, i) {
+	if !isFiniteSample(z, i) || !isFiniteSample(back, i) {
 		return math.NaN()
 	}
 	for j := range x.D {
@@ -237,7 +237,8 @@ func roundTripError[T bijector.Float](back, x, z bijector.Mat[T], i int) (worst 
 	return worst
 }
 
-func isFinite[T bijector.Float](m bijector.Mat[T], i int) bool {
+// isFiniteSample reports whether every feature of sample i is finite.
+func isFiniteSample[T bijector.Float](m bijector.Mat[T], i int) bool {
 	return rows.IsFiniteSample(rows.Features[T](m), i)
 }
 

@@ -62,7 +62,7 @@ func checkDomain[T bijector.Float](layer bijector.Layer[T], x bijector.Mat[T], c
 			if x, goOn, err = checkDomain(m, x, cols); err != nil || !goOn {
 				return x, goOn, err
 			}
-			if p, ok := m.(interface{ Indices() []int }); ok {
+			if p, ok := m.(bijector.Reorderer); ok {
 				cols = permuted(cols, p.Indices())
 			}
 		}

@@ -5,12 +5,12 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/specnames"
 )
 
@@ -117,7 +117,7 @@ func buildEntry[P any, T bijector.Float](b *builder[T], e *entry, given any) (p 
 	if err != nil {
 		return p, err
 	}
-	if v := reflect.ValueOf(part); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+	if nilcheck.IsNil(part) {
 		return p, fmt.Errorf("the constructor returned nil and no error: %w", bijector.ErrSpec)
 	}
 	return part.(P), nil

@@ -8,11 +8,14 @@ import "github.com/bijou-flow/bijou/bijector"
 // Inner is the network of this package that m is, or that m embeds under a spec
 // of its own; m itself where it is another's.
 func Inner[T bijector.Float](m bijector.Network[T]) bijector.Network[T] {
-	if i, ok := m.(interface{ inner() bijector.Network[T] }); ok {
+	if i, ok := m.(wrapper[T]); ok {
 		return i.inner()
 	}
 	return m
 }
+
+// wrapper is a network of this package, or embeds one.
+type wrapper[T bijector.Float] interface{ inner() bijector.Network[T] }
 
 func (m *MLP[T]) inner() bijector.Network[T]      { return m }
 func (m *MADE[T]) inner() bijector.Network[T]     { return m }

@@ -12,11 +12,10 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/bijou-flow/bijou/flow"
-
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/mnist"
