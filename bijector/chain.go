@@ -92,6 +92,9 @@ func BuildChain[T Float](s ChainSpec, b Builder[T]) (*Chain[T], error) {
 // comparable.
 func checkDistinct[T Float](layers []Layer[T], seen map[any]bool) error {
 	for _, l := range layers {
+		if nilcheck.IsNil(l) {
+			return fmt.Errorf("bijector: a nil layer within a chain: %w", ErrSpec)
+		}
 		if t := reflect.TypeOf(l); t.Kind() == reflect.Pointer && t.Elem().Size() > 0 {
 			if seen[l] {
 				return fmt.Errorf("bijector: a %T appears twice in a chain; make a second one: %w", l, ErrSpec)

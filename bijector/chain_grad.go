@@ -2,7 +2,11 @@
 
 package bijector
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bijou-flow/bijou/internal/nilcheck"
+)
 
 // NewGradPass returns a training pass that keeps what PassOptions.WithMemory says. It panics
 // where a member has no gradient; CheckTrainable says so beforehand.
@@ -108,6 +112,9 @@ func (p *chainGradPass[T]) Grads() [][]T { return p.grads }
 // CheckTrainable returns nil where layer has a gradient, and otherwise an
 // ErrNotTrainable that names the member of a chain without one.
 func CheckTrainable[T Float](layer Layer[T]) error {
+	if nilcheck.IsNil(layer) {
+		return fmt.Errorf("bijector: a nil %T has no gradient: %w: %w", layer, ErrNotTrainable, ErrSpec)
+	}
 	if v, ok := layer.(*Inverted[T]); ok {
 		return v.CheckTrainable()
 	}

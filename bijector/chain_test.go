@@ -13,6 +13,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/bijector/bijectortest/shear"
+	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 func scale(d int) *bijector.Scale[float64] {
@@ -56,13 +57,22 @@ func TestChainRefuses(t *testing.T) {
 	}
 }
 
-func TestInvertOfNilPanics(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("Invert of nil returns")
+func TestInvertOfNil(t *testing.T) {
+	for _, layer := range []bijector.Layer[float64]{nil, (*bijector.Scale[float64])(nil)} {
+		v := bijector.Invert(layer)
+		if d, c := v.Dim(), v.ContextDim(); d != 0 || c != 0 {
+			t.Errorf("it has %d features and %d of a context", d, c)
 		}
-	}()
-	bijector.Invert[float32](nil)
+		_, forward := v.Forward(testkit.Gauss[float64](1, 2, 1))
+		_, given := bijector.Given[float64](v, nil).Forward(testkit.Gauss[float64](1, 2, 1))
+		_, chain := bijector.NewChain[float64](v)
+		_, twice := bijector.Invert[float64](v).Inverse(testkit.Gauss[float64](1, 2, 1))
+		for name, err := range map[string]error{"Validate": v.Validate(), "Forward": forward, "Given": given, "NewChain": chain, "Invert": twice} {
+			if !errors.Is(err, bijector.ErrSpec) {
+				t.Errorf("%s: error is %v, want one that wraps %q", name, err, bijector.ErrSpec)
+			}
+		}
+	}
 }
 
 func TestCheckTrainableNamesTheMember(t *testing.T) {

@@ -209,6 +209,9 @@ func ContextOf[T Float](context tensor.Tensor, n, d int) (Context[T], error) {
 	}
 	if d == 0 {
 		if context != nil {
+			if _, err := DenseOf(context); err != nil {
+				return Context[T]{}, fmt.Errorf("bijou: a context was given, the model is unconditional: %w: %w", ErrContext, err)
+			}
 			return Context[T]{}, fmt.Errorf("bijou: a context of shape %v was given, the model is unconditional: %w", context.Shape(), ErrContext)
 		}
 		return Context[T]{}, nil

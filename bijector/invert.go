@@ -35,10 +35,11 @@ type Inverted[T Float] struct {
 }
 
 // Invert swaps the directions of a layer, which it shares: changes to the one
-// are changes to the other. It panics on nil.
+// are changes to the other. The inverse of nil has no features, and is ErrSpec
+// or ErrShape wherever it is used.
 func Invert[T Float](layer Layer[T]) *Inverted[T] {
-	if layer == nil {
-		panic("bijector: Invert of a nil layer")
+	if nilcheck.IsNil(layer) {
+		return &Inverted[T]{}
 	}
 	v := &Inverted[T]{layer: layer}
 	v.TensorMethods = NewTensorMethods[T](v)
@@ -61,10 +62,20 @@ func BuildInvert[T Float](s InvertSpec, b Builder[T]) (*Inverted[T], error) {
 }
 
 // Dim is the number of features.
-func (v *Inverted[T]) Dim() int { return v.layer.Dim() }
+func (v *Inverted[T]) Dim() int {
+	if v.layer == nil {
+		return 0
+	}
+	return v.layer.Dim()
+}
 
 // ContextDim is that of the layer inside.
-func (v *Inverted[T]) ContextDim() int { return v.layer.ContextDim() }
+func (v *Inverted[T]) ContextDim() int {
+	if v.layer == nil {
+		return 0
+	}
+	return v.layer.ContextDim()
+}
 
 // Members is the layer inside.
 func (v *Inverted[T]) Members() []Layer[T] { return []Layer[T]{v.layer} }
@@ -86,7 +97,12 @@ func (v *Inverted[T]) Spec() any { return InvertSpec{Layer: NamedSpecOf[T](v.lay
 func (v *Inverted[T]) Invalidate() { v.children().Invalidate() }
 
 // Validate returns the objection of the layer inside to its state.
-func (v *Inverted[T]) Validate() error { return v.children().Validate() }
+func (v *Inverted[T]) Validate() error {
+	if v.layer == nil {
+		return fmt.Errorf("bijector: the inverse of a nil layer: %w", ErrSpec)
+	}
+	return v.children().Validate()
+}
 
 // NewPass returns a pass of the layer inside with its methods swapped.
 func (v *Inverted[T]) NewPass(o PassOptions) Pass[T] {

@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // Rows is a batch that the library hands out, and a way to make one of values
@@ -76,7 +78,7 @@ func RowsOfStrided[T Float](data []T, n, d, stride int) (*Rows[T], error) {
 // matrix.
 func RowsOfMatrix(m mat.Matrix) (*Rows[float64], error) {
 	d, isDense := m.(*mat.Dense)
-	if m == nil || isDense && (d == nil || d.IsEmpty()) {
+	if nilcheck.IsNil(m) || isDense && d.IsEmpty() {
 		return nil, fmt.Errorf("bijou: matrix is empty, want at least one row: %w", ErrShape)
 	}
 	if !isDense {
@@ -124,18 +126,31 @@ func (r *Rows[T]) Values() []T { return r.values }
 // name.
 func (r *Rows[T]) Data() any { return r.values }
 
-// Len is the number of rows.
-func (r *Rows[T]) Len() int { return r.Shape()[0] }
+// Len is the number of rows, 0 for the zero value.
+func (r *Rows[T]) Len() int {
+	if r.isZero() {
+		return 0
+	}
+	return r.Shape()[0]
+}
 
-// Dim is the number of values of a row.
-func (r *Rows[T]) Dim() int { return tensor.Shape(r.Shape()[1:]).TotalSize() }
+// Dim is the number of values of a row, 0 for the zero value.
+func (r *Rows[T]) Dim() int {
+	if r.isZero() {
+		return 0
+	}
+	return tensor.Shape(r.Shape()[1:]).TotalSize()
+}
+
+// isZero reports whether there is no tensor, or one without axes.
+func (r *Rows[T]) isZero() bool { return r == nil || r.dense == nil || len(r.Shape()) == 0 }
 
 // Row is row i, the values in place. Rows of which the tensor was transposed
 // are copied. Like a slice it panics where there is no such row.
 func (r *Rows[T]) Row(i int) []T {
 	in, err := InputOf[T](r.dense, 0)
 	if err != nil || i < 0 || i >= in.n {
-		panic(fmt.Sprintf("bijector: row %d of rows of shape %v", i, r.Shape()))
+		panic(fmt.Sprintf("bijector: row %d of %d rows of %d values", i, r.Len(), r.Dim()))
 	}
 	if in.columnStride == 1 {
 		return in.data[i*in.rowStride:][:in.d:in.d]
@@ -145,8 +160,12 @@ func (r *Rows[T]) Row(i int) []T {
 	return row
 }
 
-// Slice is the tensor package's method: a view of some rows and columns.
+// Slice is the tensor package's method: a view of some rows and columns. It
+// returns ErrShape for the zero value.
 func (r *Rows[T]) Slice(slices ...tensor.Slice) (tensor.View, error) {
+	if r.isZero() {
+		return nil, fmt.Errorf("bijou: a slice of no rows: %w", ErrShape)
+	}
 	v, err := r.dense.Slice(slices...)
 	if err != nil {
 		return nil, err
@@ -157,6 +176,9 @@ func (r *Rows[T]) Slice(slices ...tensor.Slice) (tensor.View, error) {
 
 // Clone is a copy, a *Rows[T].
 func (r *Rows[T]) Clone() any {
+	if r.isZero() {
+		return &Rows[T]{}
+	}
 	t := r.dense.Clone().(*tensor.Dense)
 	return &Rows[T]{dense: t, values: valuesOf[T](t)}
 }

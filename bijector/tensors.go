@@ -7,6 +7,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -22,7 +23,7 @@ type TensorMethods[T Float] struct{ t *tensors[T] }
 
 // NewTensorMethods returns those of layer, without a context.
 func NewTensorMethods[T Float](layer Layer[T]) TensorMethods[T] {
-	return TensorMethods[T]{&tensors[T]{layer: layer}}
+	return TensorMethods[T]{&tensors[T]{layer: orNil(layer)}}
 }
 
 // Given binds a context to a conditional layer: shape (n, c), a row for each
@@ -30,7 +31,15 @@ func NewTensorMethods[T Float](layer Layer[T]) TensorMethods[T] {
 // methods and is no Layer, since a pass over some rows cannot know which
 // context rows are theirs.
 func Given[T Float](layer Layer[T], context tensor.Tensor) Transform[T] {
-	return TensorMethods[T]{&tensors[T]{layer: layer, context: context}}
+	return TensorMethods[T]{&tensors[T]{layer: orNil(layer), context: context}}
+}
+
+// orNil is layer, or nil for a nil pointer.
+func orNil[T Float](layer Layer[T]) Layer[T] {
+	if nilcheck.IsNil(layer) {
+		return nil
+	}
+	return layer
 }
 
 // Forward maps data x (n, d) to latent. A row that is not finite, comes out as
@@ -105,7 +114,7 @@ func (s *session[T]) load(in Input[T], cond Context[T], lo, n int) (x, c Mat[T],
 
 // open checks a batch and the context that goes with it.
 func (t *tensors[T]) open(x tensor.Tensor) (in Input[T], cond Context[T], err error) {
-	if t == nil || t.layer == nil {
+	if t == nil || t.layer == nil || t.layer.Dim() < 1 {
 		return in, cond, fmt.Errorf("bijou: tensor methods of no layer; a layer is made by its constructor: %w", ErrSpec)
 	}
 	if in, err = InputOf[T](x, t.layer.Dim()); err != nil {

@@ -34,6 +34,7 @@ type batchTensors[T bijector.Float] struct {
 // as can be: a lone last row would make batch norm divide by nothing.
 func newLoader[T bijector.Float](what string, src Source, batch int) (*loader[T], error) {
 	n, d, c := src.Len(), src.Dim(), src.ContextDim()
+	batch = min(batch, n) // sums with it do not overflow
 	l := &loader[T]{name: what, src: src, order: make([]int, n), batches: (n + batch - 1) / batch, tensors: map[int]batchTensors[T]{}}
 	most := (n + l.batches - 1) / l.batches
 	l.x, l.cond = bijector.NewMat[T](d, most), bijector.NewMat[T](c, most)
