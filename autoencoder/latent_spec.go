@@ -7,6 +7,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // LatentSpec describes a Latent by its parts.
@@ -27,6 +28,9 @@ type Builder[T bijector.Float] interface {
 
 // BuildLatent makes a Latent from its spec, with errors that name the part.
 func BuildLatent[T bijector.Float](s LatentSpec, b Builder[T]) (*Latent[T], error) {
+	if nilcheck.IsNil(b) {
+		return nil, fmt.Errorf("autoencoder: a latent model without a builder of its parts: %w", bijector.ErrSpec)
+	}
 	encoder, err := b.Encoder(s.Encoder)
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -23,6 +24,9 @@ type EnsembleBuilder[T bijector.Float] interface {
 // BuildEnsemble makes an Ensemble from its spec, with errors that name the
 // flow.
 func BuildEnsemble[T bijector.Float](s EnsembleSpec, b EnsembleBuilder[T]) (*Ensemble[T], error) {
+	if nilcheck.IsNil(b) {
+		return nil, fmt.Errorf("flow: an ensemble without a builder of its flows: %w", bijector.ErrSpec)
+	}
 	flows := make([]*Flow[T], len(s.Flows))
 	for k, n := range s.Flows {
 		f, err := b.Flow(n)

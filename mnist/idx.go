@@ -11,6 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // ErrFormat: a file is not the IDX file that it should be. The error that
@@ -79,6 +82,9 @@ func readLabels(r io.Reader, first int) ([]uint8, error) {
 // readIDX reads an array of bytes with len(size) dimensions and sets size.
 // first bounds what is allocated on the header's word alone.
 func readIDX(r io.Reader, size []uint32, first int) ([]uint8, error) {
+	if nilcheck.IsNil(r) {
+		return nil, fmt.Errorf("no reader: %w", bijector.ErrSpec)
+	}
 	br := bufio.NewReader(r)
 	head, err := br.Peek(2)
 	if err != nil && err != io.EOF {

@@ -10,7 +10,9 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // WritePNG draws x as Draw does and writes the picture to path. The file
@@ -26,6 +28,9 @@ func (g Grid) WritePNG(path string, x tensor.Tensor) error {
 
 // WritePNG writes img to path as Grid.WritePNG does.
 func WritePNG(path string, img image.Image) error {
+	if nilcheck.IsNil(img) {
+		return fmt.Errorf("mnist: no picture to write: %w", bijector.ErrSpec)
+	}
 	err := atomicfile.Write(path, func(w io.Writer) error { return png.Encode(w, img) })
 	if err != nil {
 		return fmt.Errorf("mnist: picture: %w", err)

@@ -10,8 +10,12 @@ import (
 )
 
 // Pixels returns the images as rows of shape (Len, Dim), row-major, with
-// values v/255 in [0, 1] for pixels v in 0..255.
+// values v/255 in [0, 1] for pixels v in 0..255. A nil set is an empty one: no
+// rows, which whatever takes rows refuses as bijector.ErrShape.
 func Pixels[T bijector.Float](s *Set) *bijector.Rows[T] {
+	if s == nil {
+		s = &Set{}
+	}
 	x := bijector.NewRows[T](s.Len(), s.Dim())
 	copyUnit(x.Values(), s.pixels)
 	return x
@@ -31,8 +35,15 @@ func Pixels[T bijector.Float](s *Set) *bijector.Rows[T] {
 //
 // u has 16 random bits in float32 and 45 in float64, as many as v+u can hold:
 // no value is rounded up to 1. The same rng gives the same values in both, the
-// float32 ones cut short.
+// float32 ones cut short. A nil rng is one that is seeded with 0, 0, and a nil
+// set an empty one, as in Pixels.
 func Dequantize[T bijector.Float](rng *rand.Rand, s *Set) *bijector.Rows[T] {
+	if rng == nil {
+		rng = rand.New(rand.NewPCG(0, 0))
+	}
+	if s == nil {
+		s = &Set{}
+	}
 	rows := bijector.NewRows[T](s.Len(), s.Dim())
 	switch x := any(rows.Values()).(type) {
 	case []float32:

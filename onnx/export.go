@@ -11,6 +11,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // ErrUnsupported: a part of the model has no form in ONNX, or none that this
@@ -36,6 +37,9 @@ const (
 func Export[T bijector.Float](w io.Writer, flow *flow.Flow[T], d Direction) error {
 	if d != Forward && d != Inverse {
 		return fmt.Errorf("onnx: direction %d, want Forward or Inverse: %w", d, bijector.ErrSpec)
+	}
+	if err := checkCall(w, flow); err != nil {
+		return err
 	}
 	if err := flow.Validate(); err != nil {
 		return fmt.Errorf("onnx: %w", err)
@@ -68,6 +72,9 @@ func Export[T bijector.Float](w io.Writer, flow *flow.Flow[T], d Direction) erro
 // ExportEncoder writes an encoder: "x" (n, d) to "z" (n, embedding). Images
 // are rows, feature (ch*h+y)*w+x for pixel (y, x) of channel ch.
 func ExportEncoder[T bijector.Float](w io.Writer, e autoencoder.Encoder[T]) error {
+	if err := checkCall(w, e); err != nil {
+		return err
+	}
 	g := newGraph(elemOf[T]())
 	z, out := encode[T](g, e)
 	return g.write(w, "an encoder, data to embedding", graphOutput{"z", z, []int{out}})
@@ -75,9 +82,23 @@ func ExportEncoder[T bijector.Float](w io.Writer, e autoencoder.Encoder[T]) erro
 
 // ExportDecoder writes a decoder: "z" (n, embedding) to "x" (n, d).
 func ExportDecoder[T bijector.Float](w io.Writer, d autoencoder.Decoder[T]) error {
+	if err := checkCall(w, d); err != nil {
+		return err
+	}
 	g := newGraph(elemOf[T]())
 	x, out := decode[T](g, d)
 	return g.write(w, "a decoder, embedding to data", graphOutput{"x", x, []int{out}})
+}
+
+// checkCall refuses a nil writer and a nil model.
+func checkCall(w io.Writer, model any) error {
+	if nilcheck.IsNil(w) {
+		return fmt.Errorf("onnx: no writer: %w", bijector.ErrSpec)
+	}
+	if nilcheck.IsNil(model) {
+		return fmt.Errorf("onnx: no model to export: %w", bijector.ErrSpec)
+	}
+	return nil
 }
 
 func elemOf[T bijector.Float]() int64 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
@@ -76,7 +77,7 @@ func Load[M any](path string, o ...LoadOptions) (m M, err error) {
 }
 
 // Read is Load of size bytes from r, for a model that is embedded in the
-// program or comes from elsewhere.
+// program or comes from elsewhere. A nil r is bijector.ErrSpec.
 func Read[M any](r io.Reader, size int64, o ...LoadOptions) (M, error) {
 	return result(read[M](r, size, o))
 }
@@ -84,6 +85,9 @@ func Read[M any](r io.Reader, size int64, o ...LoadOptions) (M, error) {
 func read[M any](r io.Reader, size int64, options []LoadOptions) (m M, err error) {
 	if len(options) > 1 {
 		return m, fmt.Errorf("%d LoadOptions, want one at most: %w", len(options), bijector.ErrSpec)
+	}
+	if nilcheck.IsNil(r) {
+		return m, fmt.Errorf("no reader: %w", bijector.ErrSpec)
 	}
 	var o LoadOptions
 	if len(options) == 1 {

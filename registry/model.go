@@ -12,6 +12,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/rows"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
@@ -69,8 +70,12 @@ func saveTo(sys atomicfile.FS, path string, model any) error {
 	return nil
 }
 
-// Write writes the bytes that Save puts into a file.
+// Write writes the bytes that Save puts into a file. A nil w is ErrSpec of
+// package bijector.
 func Write(w io.Writer, model any) error {
+	if nilcheck.IsNil(w) {
+		return fmt.Errorf("registry: no writer: %w", bijector.ErrSpec)
+	}
 	c, err := describe(model)
 	if err == nil {
 		err = c.write(w)

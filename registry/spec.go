@@ -12,6 +12,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 )
 
 // MarshalSpec returns a part's spec as JSON, with the name of every part in
@@ -26,6 +27,9 @@ func MarshalSpec(part bijector.Specced) ([]byte, error) {
 }
 
 func marshalSpec(part bijector.Specced) ([]byte, error) {
+	if nilcheck.IsNil(part) {
+		return nil, fmt.Errorf("a nil %T has no spec: %w", part, bijector.ErrSpec)
+	}
 	// Containers leave nil where a member has no spec. The member itself says
 	// better what it is.
 	if err := cmp.Or(checkMembers[float32](part), checkMembers[float64](part)); err != nil {

@@ -75,6 +75,9 @@ func (s *TensorSource) Read(rows []int, x, context *tensor.Dense) error {
 
 // gather copies rows of src into dst, of the same element type.
 func gather(dst *tensor.Dense, src tensor.Tensor, rows []int) error {
+	if dst == nil || dst.Dtype().Type == nil {
+		return fmt.Errorf("train: no tensor to read rows into: %w", bijector.ErrShape)
+	}
 	switch dst.Dtype() {
 	case tensor.Float32:
 		return gatherRows(dst.Float32s(), src, rows)

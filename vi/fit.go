@@ -11,6 +11,7 @@ package vi
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/random"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -36,9 +38,21 @@ type Target interface {
 }
 
 // TargetFunc makes a Target of a function of one row: it returns log p~(x),
-// and fills in the gradient, which is never empty.
+// and fills in the gradient, which is never empty. A nil f is refused by Fit
+// and ImportanceWeights.
 func TargetFunc(dim int, f func(gradient, x []float64) (logp float64)) Target {
-	return &targetFunc{dim: dim, f: f, discardedGrad: make([]float64, max(dim, 0))}
+	return &targetFunc{dim: dim, f: f}
+}
+
+// checkTarget refuses a nil target, and one of a nil function.
+func checkTarget(target Target) error {
+	if nilcheck.IsNil(target) {
+		return fmt.Errorf("vi: no target density: %w", train.ErrOptions)
+	}
+	if t, ok := target.(*targetFunc); ok && t.f == nil {
+		return fmt.Errorf("vi: a target density of a nil function: %w", train.ErrOptions)
+	}
+	return nil
 }
 
 type targetFunc struct {
@@ -49,8 +63,24 @@ type targetFunc struct {
 
 func (t *targetFunc) Dim() int { return t.dim }
 
+// LogProb calls the function row by row. The log-density of a row that x or
+// gradient has no room for is NaN.
 func (t *targetFunc) LogProb(logp, gradient, x []float64) {
+	n := 0
+	if t.f != nil && t.dim > 0 {
+		n = len(x) / t.dim
+		if len(gradient) > 0 {
+			n = min(n, len(gradient)/t.dim)
+		}
+	}
+	if n > 0 && t.discardedGrad == nil {
+		t.discardedGrad = make([]float64, t.dim)
+	}
 	for i := range logp {
+		if i >= n {
+			logp[i] = math.NaN()
+			continue
+		}
 		lo, hi := i*t.dim, (i+1)*t.dim
 		g := t.discardedGrad
 		if len(gradient) > 0 {
@@ -136,11 +166,11 @@ func (m *objective[T]) ContextDim() int { return m.flow.ContextDim() }
 
 // Check says what keeps a flow from being fitted to the target.
 func (m *objective[T]) Check() error {
-	switch {
-	case m.flow == nil:
+	if m.flow == nil {
 		return fmt.Errorf("vi: no flow: %w", bijector.ErrSpec)
-	case m.target == nil:
-		return fmt.Errorf("vi: no target density: %w", train.ErrOptions)
+	}
+	if err := checkTarget(m.target); err != nil {
+		return err
 	}
 	if err := m.flow.Validate(); err != nil {
 		return err

@@ -33,9 +33,13 @@ type Importance[T bijector.Float] struct {
 // ImportanceWeights draws n times from a flow and weighs the draws by a
 // target.
 func ImportanceWeights[T bijector.Float](f *flow.Flow[T], target Target, rng *rand.Rand, n int) (*Importance[T], error) {
+	if f == nil {
+		return nil, fmt.Errorf("vi: importance weights of no flow: %w", train.ErrOptions)
+	}
+	if err := checkTarget(target); err != nil {
+		return nil, err
+	}
 	switch {
-	case f == nil || target == nil:
-		return nil, fmt.Errorf("vi: importance weights need a flow and a target: %w", train.ErrOptions)
 	case n < 2:
 		return nil, fmt.Errorf("vi: importance weights of %d draws, want 2 or more: %w", n, train.ErrOptions)
 	case target.Dim() != f.Dim():

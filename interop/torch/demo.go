@@ -42,7 +42,10 @@ type DemoOptions struct {
 // Weights that a mask makes zero are left out: the network of a coupling here
 // sees the kept features alone, and computes s and t of the moved ones.
 func Demo[T bijector.Float](s *State, o DemoOptions) (*flow.Flow[T], error) {
-	r := newReader[T](s)
+	r, err := newReader[T](s)
+	if err != nil {
+		return nil, err
+	}
 	dim, context := r.lastAxisLen("flows.0.mask", "flows.0.p", "flows.0.log_gamma"), anySize
 	var layers []bijector.Layer[T]
 	for k := 0; k == 0 || r.hasPrefix(fmt.Sprintf("flows.%d.", k)); k++ {

@@ -30,7 +30,10 @@ type DemoAutoencoderOptions struct {
 //
 // The mapping reorders weights as autoencoder.NewConv documents its own.
 func DemoAutoencoder[T bijector.Float](s *State, o DemoAutoencoderOptions) (*autoencoder.Autoencoder[T], error) {
-	r := newReader[T](s)
+	r, err := newReader[T](s)
+	if err != nil {
+		return nil, err
+	}
 	spec, err := demoConvSpec(r, o.Height)
 	if err != nil {
 		return nil, err
@@ -78,6 +81,9 @@ func WriteDemoAutoencoder[T bijector.Float](w io.Writer, a *autoencoder.Autoenco
 }
 
 func demoAutoencoderItems[T bijector.Float](a *autoencoder.Autoencoder[T]) ([]safetensors.Item, error) {
+	if a == nil {
+		return nil, fmt.Errorf("torch: no autoencoder to write: %w", bijector.ErrSpec)
+	}
 	s, ok := a.Spec().(autoencoder.ConvSpec)
 	if !ok {
 		return nil, fmt.Errorf("torch: the autoencoder is a %T, want a convolutional one: %w", a.Spec(), bijector.ErrSpec)

@@ -12,6 +12,7 @@ import (
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/nn"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
@@ -54,6 +55,9 @@ func save(path string, items []safetensors.Item) error {
 }
 
 func write(w io.Writer, items []safetensors.Item) error {
+	if nilcheck.IsNil(w) {
+		return fmt.Errorf("torch: no writer: %w", bijector.ErrSpec)
+	}
 	items = safetensors.Layout(items)
 	head, err := safetensors.EncodeHeader(items, map[string]string{"format": "pt"})
 	if err != nil {
@@ -66,6 +70,9 @@ func write(w io.Writer, items []safetensors.Item) error {
 }
 
 func demoItems[T bijector.Float](flow *flow.Flow[T]) ([]safetensors.Item, error) {
+	if flow == nil {
+		return nil, fmt.Errorf("torch: no flow to write: %w", bijector.ErrSpec)
+	}
 	chain, ok := flow.Layer().(*bijector.Chain[T])
 	if !ok {
 		return nil, fmt.Errorf("torch: the flow's layer is a %T, want a chain: %w", flow.Layer(), bijector.ErrSpec)

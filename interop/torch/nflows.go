@@ -38,7 +38,10 @@ const nflowsEps = 1e-5
 //     "running_var" (d each), for
 //     z = (softplus(unconstrained_weight) + 1e-5) * (x - mean) / sqrt(var + 1e-5) + bias.
 func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) {
-	r := newReader[T](s)
+	r, err := newReader[T](s)
+	if err != nil {
+		return nil, err
+	}
 	const prefix = "_transform._transforms."
 	kept, moved := r.lastAxisLen(prefix+"0.identity_features"), r.lastAxisLen(prefix+"0.transform_features")
 	dim := anySize

@@ -50,7 +50,10 @@ type NormFlowsOptions struct {
 // the coupling's scale_map other than "exp" and split_mode other than "channel",
 // the MLP's output_fn, and its leaky other than 0. They have no mapping.
 func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], error) {
-	r := newReader[T](s)
+	r, err := newReader[T](s)
+	if err != nil {
+		return nil, err
+	}
 	loc, err := r.floats("q0.loc", 1, anySize)
 	if err != nil {
 		return nil, err

@@ -19,8 +19,12 @@ type reader struct {
 	limit float64 // of the numbers that the model can hold
 }
 
-func newReader[T bijector.Float](s *State) *reader {
-	return &reader{state: s, taken: map[string]bool{}, limit: maxFloat[T]()}
+// newReader returns one that has taken nothing. A nil state is ErrSpec.
+func newReader[T bijector.Float](s *State) (*reader, error) {
+	if s == nil {
+		return nil, fmt.Errorf("torch: no state, want one that Open or Read returned: %w", bijector.ErrSpec)
+	}
+	return &reader{state: s, taken: map[string]bool{}, limit: maxFloat[T]()}, nil
 }
 
 // errorf is a TensorError about a tensor.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
@@ -48,8 +50,11 @@ func Open(path string) (*State, error) {
 	return s, nil
 }
 
-// Read is Open for size bytes of r.
+// Read is Open for size bytes of r. A nil r is bijector.ErrSpec.
 func Read(r io.Reader, size int64) (*State, error) {
+	if nilcheck.IsNil(r) {
+		return nil, fmt.Errorf("torch: no reader: %w", bijector.ErrSpec)
+	}
 	h, err := safetensors.ReadHeader(r, size, safetensors.Bool)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,10 @@ func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 	if !(o.Slope > 0 && o.Slope < 1) {
 		return nil, fmt.Errorf("torch: slope %v, want one between 0 and 1: %w", o.Slope, bijector.ErrSpec)
 	}
-	r := newReader[T](s)
+	r, err := newReader[T](s)
+	if err != nil {
+		return nil, err
+	}
 	const prefix = "transform.transforms."
 	dim, context := r.lastAxisLen(prefix+"0.mask"), anySize
 	var layers []bijector.Layer[T]
