@@ -118,7 +118,7 @@ type inverseTrainable[T Float] interface {
 // gradient, and otherwise ErrNotTrainable.
 func (v *Inverted[T]) CheckTrainable() error {
 	if _, ok := v.layer.(inverseTrainable[T]); !ok {
-		return fmt.Errorf("bijector: %T has no gradient where it is inverted; train it as it is and invert it afterwards: %w", v.layer, ErrNotTrainable)
+		return fmt.Errorf("bijector: %T of a %T has no gradient; train the layer inside as it is and invert it afterwards: %w", v, v.layer, ErrNotTrainable)
 	}
 	return nil
 }
