@@ -47,7 +47,7 @@ func layerFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inver
 		return b, f
 	case *bijector.Part[T]:
 		return partFuncs(g, l)
-	case interface{ Indices() []int }: // Permute, Squeeze
+	case bijector.Reorderer: // Permute, Squeeze
 		return permuteFuncs(l.Indices())
 	case *bijector.LU[T]:
 		return luFuncs(l)

@@ -8,7 +8,7 @@ import (
 	"math"
 	"time"
 
-	"gorgonia.org/tensor"
+	"github.com/bijou-flow/bijou/bijector"
 )
 
 // epoch takes one pass over the data, or what is left of it.
@@ -57,13 +57,6 @@ func (f *fitter[T]) rate(step int) float64 {
 	return f.o.Rate * f.o.Schedule.Factor(step, f.data.batches, f.o.Epochs*f.data.batches)
 }
 
-// targetChecker is an optional interface of models whose loss is defined for
-// some data only, such as a cross-entropy for values in [0, 1]: it says what
-// is wrong with a batch whose loss is not finite.
-type targetChecker interface {
-	CheckTargets(x tensor.Tensor) error
-}
-
 // trainStep takes one step, or leaves it out where its loss or gradient is not
 // finite.
 func (f *fitter[T]) trainStep(epoch, b int) (StepEvent, error) {
@@ -90,7 +83,7 @@ func (f *fitter[T]) trainStep(epoch, b int) (StepEvent, error) {
 		return s, fmt.Errorf("train: %T makes the learning rate %g at step %d, want 0 or a finite positive number: %w", f.o.Schedule, s.Rate, done, ErrOptions)
 	}
 	if bad := mean + s.GradNorm; math.IsNaN(bad) || math.IsInf(bad, 0) {
-		if c, ok := f.model.(targetChecker); ok {
+		if c, ok := f.model.(bijector.TargetChecker); ok {
 			if err := c.CheckTargets(f.data.tensors[x.N].x); err != nil {
 				return s, fmt.Errorf("train: a batch of epoch %d: %w", epoch, err)
 			}

@@ -267,7 +267,7 @@ func TestFitRefuses(t *testing.T) {
 		says   string
 	}{
 		"not inverted": {over(chain, normal), target, 10, train.Options{}, bijector.ErrNotTrainable, "bijector.Invert"},
-		"twice":        {over(bijector.Invert[float64](bijector.Invert[float64](chain)), normal), target, 10, train.Options{}, bijector.ErrNotTrainable, "Inverted"},
+		"twice":        {over(bijector.Invert[float64](bijector.Invert[float64](chain)), normal), target, 10, train.Options{}, bijector.ErrNotTrainable, "inverted"},
 		"base":         {over(bijector.Invert[float64](chain), learned), target, 10, train.Options{}, bijector.ErrNotTrainable, "bijector.Shift"},
 		"context":      {over(bijector.Invert[float64](given), normal), target, 10, train.Options{}, bijector.ErrContext, "1 context"},
 		"dim":          {good, targets()[3], 10, train.Options{}, bijector.ErrShape, "3 values"},
