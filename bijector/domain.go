@@ -55,7 +55,7 @@ func (e *DomainError) Error() string {
 		others = fmt.Sprintf("; %d more columns have such values", e.Others)
 	}
 	return fmt.Sprintf("column %d (counted from 0) leaves the domain of %s, which is above %v and below %v: %d of %d rows, %d of them on a bound%s%s; "+
-		"the density there is 0 whatever is learned: drop or move these rows, widen the domain (LogitSpec.Alpha, a Shift or a Scale in front), or leave the layer out",
+		"the density there is 0 whatever is learned: drop or move these rows, widen the domain (LogitSpec.Alpha, FeatureBounds.Margin, a Shift or a Scale in front), or leave the layer out",
 		e.Feature, e.Layer, e.Lo, e.Hi, len(e.Rows), e.N, e.OnBound, first, others)
 }
 

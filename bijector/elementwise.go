@@ -21,16 +21,21 @@ type curve interface {
 	image() (lo, hi float64)
 }
 
-// elementwise is a layer that applies one curve to every feature. It has
-// neither parameters nor buffers.
+// elementwise is a layer that applies a curve to every feature, mostly the same
+// one. It has neither parameters nor buffers.
 type elementwise[T Float] struct {
 	TensorMethods[T]
-	dim   int
-	curve curve
+	dim     int
+	curveOf func(j int) curve // of feature j; nil leaves it as it is
 }
 
 func newElementwise[T Float](dim int, c curve) *elementwise[T] {
-	e := &elementwise[T]{dim: dim, curve: c}
+	return newFeaturewise[T](dim, func(int) curve { return c })
+}
+
+// newFeaturewise gives each feature a curve of its own.
+func newFeaturewise[T Float](dim int, curveOf func(j int) curve) *elementwise[T] {
+	e := &elementwise[T]{dim: dim, curveOf: curveOf}
 	e.TensorMethods = NewTensorMethods[T](e)
 	return e
 }
@@ -51,10 +56,20 @@ func (e *elementwise[T]) Buffers() []Buffer { return nil }
 func (e *elementwise[T]) NewPass(o PassOptions) Pass[T] { return e.newPass(o) }
 
 // Domain is the open interval that feature j of x is from.
-func (e *elementwise[T]) Domain(int) (lo, hi float64) { return e.curve.domain() }
+func (e *elementwise[T]) Domain(j int) (lo, hi float64) {
+	if c := e.curveOf(j); c != nil {
+		return c.domain()
+	}
+	return math.Inf(-1), math.Inf(1)
+}
 
 // Image is the open interval that feature j of z is from.
-func (e *elementwise[T]) Image(int) (lo, hi float64) { return e.curve.image() }
+func (e *elementwise[T]) Image(j int) (lo, hi float64) {
+	if c := e.curveOf(j); c != nil {
+		return c.image()
+	}
+	return math.Inf(-1), math.Inf(1)
+}
 
 // NewGradPass returns a training pass; the layer trains nothing, but gradients
 // go through it. It is no Reverser: a value near the end of the range does not
@@ -69,7 +84,7 @@ func (e *elementwise[T]) newInverseGradPass(o PassOptions) GradPass[T] {
 }
 
 func (e *elementwise[T]) newPass(o PassOptions) *curvePass[T] {
-	p := &curvePass[T]{curve: e.curve, workers: o.Workers}
+	p := &curvePass[T]{curveOf: e.curveOf, workers: o.Workers}
 	p.forwardFn, p.inverseFn, p.backwardFn = p.forwardSamples, p.inverseSamples, p.backwardSamples
 	return p
 }
@@ -82,7 +97,7 @@ const elementwiseParallelThreshold = parallelThreshold / 8
 // worker over the features in order. A sample outside the domain has the log-det
 // -Inf and zeros for an output, see Pass.
 type curvePass[T Float] struct {
-	curve                            curve
+	curveOf                          func(j int) curve
 	workers                          *Workers
 	dst, src, dz                     Mat[T]
 	logDet                           []float64
@@ -109,9 +124,13 @@ func (p *curvePass[T]) Inverse(x, z, _ Mat[T], logDet []float64) {
 
 func (p *curvePass[T]) forwardSamples(lo, hi int) {
 	for j := range p.src.D {
-		z, x := p.dst.Feature(j), p.src.Feature(j)
+		z, x, c := p.dst.Feature(j), p.src.Feature(j), p.curveOf(j)
+		if c == nil {
+			copy(z[lo:hi], x[lo:hi])
+			continue
+		}
 		for i := lo; i < hi; i++ {
-			v, logSlope := p.curve.forward(float64(x[i]))
+			v, logSlope := c.forward(float64(x[i]))
 			if isOutside(v, x[i]) {
 				v, logSlope = 0, math.Inf(-1)
 			}
@@ -124,9 +143,13 @@ func (p *curvePass[T]) forwardSamples(lo, hi int) {
 
 func (p *curvePass[T]) inverseSamples(lo, hi int) {
 	for j := range p.src.D {
-		x, z := p.dst.Feature(j), p.src.Feature(j)
+		x, z, c := p.dst.Feature(j), p.src.Feature(j), p.curveOf(j)
+		if c == nil {
+			copy(x[lo:hi], z[lo:hi])
+			continue
+		}
 		for i := lo; i < hi; i++ {
-			v, logSlope := p.curve.inverse(float64(z[i]))
+			v, logSlope := c.inverse(float64(z[i]))
 			if isOutside(v, z[i]) {
 				v, logSlope = 0, math.Inf(1)
 			}
@@ -163,9 +186,13 @@ func (p *curvePass[T]) Backward(dx, _, dz, x, _, _ Mat[T], dLogDet []float64) {
 
 func (p *curvePass[T]) backwardSamples(lo, hi int) {
 	for j := range p.src.D {
-		dx, dz, x := p.dst.Feature(j), p.dz.Feature(j), p.src.Feature(j)
+		dx, dz, x, c := p.dst.Feature(j), p.dz.Feature(j), p.src.Feature(j), p.curveOf(j)
+		if c == nil {
+			copy(dx[lo:hi], dz[lo:hi])
+			continue
+		}
 		for i := lo; i < hi; i++ {
-			slope, bend := p.curve.derivatives(float64(x[i]))
+			slope, bend := c.derivatives(float64(x[i]))
 			dx[i] = T(slope*float64(dz[i]) + bend*p.logDet[i])
 		}
 	}
@@ -179,10 +206,14 @@ func (p *curvePass[T]) backwardSamples(lo, hi int) {
 // z is computed anew, to the digits that x has.
 func (p *curvePass[T]) inverseBackwardSamples(lo, hi int) {
 	for j := range p.src.D {
-		dx, dz, x := p.dst.Feature(j), p.dz.Feature(j), p.src.Feature(j)
+		dx, dz, x, c := p.dst.Feature(j), p.dz.Feature(j), p.src.Feature(j), p.curveOf(j)
+		if c == nil {
+			copy(dx[lo:hi], dz[lo:hi])
+			continue
+		}
 		for i := lo; i < hi; i++ {
-			z, _ := p.curve.inverse(float64(x[i]))
-			slope, bend := p.curve.derivatives(z)
+			z, _ := c.inverse(float64(x[i]))
+			slope, bend := c.derivatives(z)
 			dx[i] = T((float64(dz[i]) - bend*p.logDet[i]) / slope)
 		}
 	}

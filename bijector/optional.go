@@ -2,9 +2,9 @@
 // by type assertion.
 //
 //	interface         implemented by                               asked by
-//	Calibrator        ActNorm, BatchNorm, Scale, Shift,            train.Fit and vi.Fit; through
+//	Calibrator        ActNorm, BatchNorm, Bounds, Scale, Shift,    train.Fit and vi.Fit; through
 //	                  Standardize; Chain, Part, Flow, Ensemble     containers, models
-//	Invalidator       MLP, MADE, LU, Permute, PCA; all             training and loading, after they
+//	Invalidator       MLP, MADE, LU, Permute, Bounds, PCA; all     training and loading, after they
 //	                  containers and models                        wrote to Params or Buffers
 //	Validator         layers, bases and models whose state         loading, flow.New, the evaluation
 //	                  can be refused                               of a model, checkpoints
@@ -18,7 +18,8 @@
 //	                  diagonal layers
 //	DataChecker       Flow, Ensemble                               train.Fit
 //	DomainChecker     Flow, Ensemble                               train.Fit
-//	Ranged            Logit, Sigmoid, Softplus, Tanh, Inverted     Flow.CheckDomain
+//	Ranged            Bounds, Logit, Sigmoid, Softplus, Tanh,      Flow.CheckDomain
+//	                  Inverted
 //	TargetChecker     autoencoder.Autoencoder                      train.Fit
 //	TrainableChecker  base distributions without a gradient,       Flow.Check, distributiontest,
 //	                  Inverted                                     CheckTrainable

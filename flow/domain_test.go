@@ -33,6 +33,36 @@ func positiveRows(n, d, j int, v float64, rows ...int) *bijector.Rows[float32] {
 	})
 }
 
+// Bounds name the rows on them, an inferred bound those beyond it in later data.
+func TestFitNamesRowsBeyondBounds(t *testing.T) {
+	layer := func(b ...bijector.FeatureBounds) bijector.Layer[float32] {
+		return testkit.Must(bijector.NewBounds[float32](bijector.BoundsSpec{Dim: 3, Features: b}))
+	}
+	fit := func(f *flow.Flow[float32], x *bijector.Rows[float32]) *bijector.DomainError {
+		var e *bijector.DomainError
+		if _, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 1}); err != nil && !errors.As(err, &e) {
+			t.Fatal(err)
+		}
+		return e
+	}
+	onBound := positiveRows(200, 3, 1, 0, 7, 90)
+	if e := fit(boundedFlow[float32](layer(bijector.Above(0, 0), bijector.Above(1, 0))), onBound); e == nil || e.Feature != 1 || !slices.Equal(e.Rows, []int{7, 90}) || e.OnBound != 2 {
+		t.Errorf("zeros under a bound of 0: %v, want rows 7 and 90 of column 1", e)
+	}
+	closed := bijector.Above(1, 0)
+	closed.Margin = 0.01
+	if e := fit(boundedFlow[float32](layer(closed)), onBound); e != nil {
+		t.Errorf("zeros under a bound of 0 with a margin: %v", e)
+	}
+	inferred := boundedFlow[float32](layer(bijector.FeatureBounds{Feature: 2, InferLower: true, InferUpper: true}))
+	if e := fit(inferred, onBound); e != nil {
+		t.Errorf("bounds inferred from the data: %v", e)
+	}
+	if e := fit(inferred, positiveRows(200, 3, 2, 1e6, 5)); e == nil || e.Feature != 2 || !slices.Equal(e.Rows, []int{5}) {
+		t.Errorf("a value far beyond an inferred bound: %v, want row 5 of column 2", e)
+	}
+}
+
 func TestFitNamesRowsOutsideTheDomain(t *testing.T) {
 	zeros := []int{31, 5, 77, 190}
 	permuted := testkit.Must(bijector.NewChain[float32](

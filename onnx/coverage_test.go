@@ -28,6 +28,7 @@ var specs = map[string]string{
 	"bijector.lu":           `{"dim":4}`,
 	"bijector.conv1x1":      `{"channels":2,"height":1,"width":2}`,
 	"bijector.squeeze":      `{"channels":1,"height":2,"width":2}`,
+	"bijector.bounds":       `{"dim":4,"features":[{"feature":0,"lower":0},{"feature":1,"upper":0},{"feature":2,"lower":0,"upper":1}]}`,
 	"bijector.logit":        `{"dim":4}`,
 	"bijector.sigmoid":      `{"dim":4}`,
 	"bijector.tanh":         `{"dim":4}`,

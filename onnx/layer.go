@@ -49,6 +49,8 @@ func layerFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inver
 		return partFuncs(g, l)
 	case bijector.Reorderer: // Permute, Squeeze
 		return permuteFuncs(l.Indices())
+	case *bijector.Bounds[T]:
+		return boundsFuncs(l)
 	case *bijector.LU[T]:
 		return luFuncs(l)
 	case *bijector.Conv1x1[T]:

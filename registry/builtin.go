@@ -48,6 +48,7 @@ func builtins() *table {
 	t.add(newPartEntry(Bijectors, "bijector.conv1x1", bijector.NewConv1x1[float32], bijector.NewConv1x1[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.squeeze", bijector.NewSqueeze[float32], bijector.NewSqueeze[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.standardize", bijector.NewStandardize[float32], bijector.NewStandardize[float64]))
+	t.add(newPartEntry(Bijectors, "bijector.bounds", bijector.NewBounds[float32], bijector.NewBounds[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.sigmoid", bijector.NewSigmoid[float32], bijector.NewSigmoid[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.tanh", bijector.NewTanh[float32], bijector.NewTanh[float64]))

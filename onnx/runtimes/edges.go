@@ -38,6 +38,7 @@ func flatBase[T bijector.Float](dim int) flat[T] {
 // to the values, far down.
 func edgeVectors[T bijector.Float]() (all []vectors) {
 	all = append(all, curveEdges[T]()...)
+	all = append(all, boundsEdges[T]()...)
 	all = append(all, scaleEdges[T]()...)
 	all = append(all, splineEdges[T](3)...)
 	all = append(all, diagonalEdges[T]()...)
@@ -80,6 +81,44 @@ func curveEdges[T bijector.Float]() (all []vectors) {
 		all = append(all,
 			edge("edge-"+c.name, c.layer, flatBase[T](1), column[T](c.there), c.z, c.logp),
 			edge("edge-"+c.name+"-inverted", bijector.Layer[T](bijector.Invert(c.layer)), flatBase[T](1), column[T](c.back), c.x, c.logx))
+	}
+	return all
+}
+
+// boundsEdges runs each kind of bounds up to its ends and beyond, and latents that
+// are taken to them.
+func boundsEdges[T bijector.Float]() (all []vectors) {
+	epsilon := float64(epsilon[T]())
+	far := []float64{0, 1e-8, -1e-8, 1e-4, 0.5, -3, 3, 8, -8, 60, -60, 1e4, -1e4}
+	for _, c := range []struct {
+		name           string
+		lo, hi, margin float64
+	}{
+		{"interval", 2, 6, 0},
+		{"above", -1, math.Inf(1), 0},
+		{"below", math.Inf(-1), 0.5, 0},
+		{"closed-interval", 2, 6, 0.01},
+		{"closed-above", -1, math.Inf(1), 0.25},
+		{"closed-below", math.Inf(-1), 0.5, 0.25},
+	} {
+		b := bijector.Between(0, c.lo, c.hi)
+		b.Margin = c.margin
+		l := must(bijector.NewBounds[T](bijector.BoundsSpec{Dim: 2, Features: []bijector.FeatureBounds{b}}))
+		var x, z []float64
+		for _, v := range []float64{c.lo, c.hi} {
+			if math.IsInf(v, 0) {
+				v = math.Copysign(1e4, v)
+			}
+			for _, d := range []float64{0, 2 * epsilon * math.Abs(v), 1e-4, 0.5, 30} {
+				x = append(x, v+d, 0, v-d, 1)
+			}
+		}
+		for _, v := range far {
+			z = append(z, v, -2)
+		}
+		all = append(all,
+			edge("edge-bounds-"+c.name, l, flatBase[T](2), rowsOf[T](2, x), 1, 1),
+			edge("edge-bounds-"+c.name+"-inverted", bijector.Layer[T](bijector.Invert[T](l)), flatBase[T](2), rowsOf[T](2, z), 1, 1))
 	}
 	return all
 }
