@@ -58,7 +58,7 @@ type Parts[T bijector.Float] struct {
 // each feature; masked weights are saved too.
 func layerValues(dim, context int, hidden []int, params float64) float64 {
 	d := float64(dim)
-	return d + nn.PerceptronValues(d+float64(context), conditioned.Hidden(hidden), params*d)
+	return d + nn.MADEValues(d, float64(context), conditioned.Hidden(hidden), params)
 }
 
 // New puts a layer together. It returns ErrSpec for parts that make none, and

@@ -75,6 +75,12 @@ func (b *broken[T]) Spec() any {
 			Dim  int
 			Seed int `json:"-"`
 		}{4, 7}
+	case "values are too many":
+		return countedSpec{Count: 17}
+	case "values are too few":
+		return countedSpec{Count: 3}
+	case "values are counted":
+		return countedSpec{Count: 15}
 	case "spec is a pointer":
 		return &shear.Spec{Dim: 4}
 	}
@@ -147,6 +153,12 @@ func (p *brokenPass[T]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
 	case "log-det misses a feature":
 		for i := range logDet {
 			logDet[i] -= 1e-5
+		}
+	case "log-det is off far out":
+		for i, v := range x.Feature(2) {
+			if v < -4 {
+				logDet[i] += 0.1
+			}
 		}
 	case "rows mix":
 		for i := range z.Feature(1) {
@@ -269,6 +281,12 @@ func (p *brokenGrad[T]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLog
 		p.Grads()[0][0] = T(math.NaN())
 	case "training workers show":
 		p.Grads()[0][0] += T(p.workers.Count()) * 1e-3
+	case "gradient is 0 far out":
+		for i, v := range x.Feature(2) {
+			if v > 4 {
+				dx.Feature(2)[i] = 0
+			}
+		}
 	case "dx outside its view":
 		dx.Data[:dx.N+1][dx.N] = 1
 	}
@@ -280,6 +298,11 @@ func (p *brokenGrad[T]) Grads() [][]T {
 	}
 	return p.inner.Grads()
 }
+
+// countedSpec counts the values of a layer that has 15.
+type countedSpec struct{ Count int }
+
+func (s countedSpec) Values() float64 { return float64(s.Count) }
 
 type fewGrads[T bijector.Float] struct{ bijector.GradPass[T] }
 
@@ -298,8 +321,10 @@ func failingChecks(t *testing.T, fault string) (names []string, errs map[string]
 }
 
 func TestSuitePassesACorrectLayer(t *testing.T) {
-	if names, errs := failingChecks(t, ""); len(names) > 0 {
-		t.Errorf("a correct layer fails %v: %v", names, errs)
+	for _, fault := range []string{"", "values are counted"} {
+		if names, errs := failingChecks(t, fault); len(names) > 0 {
+			t.Errorf("a correct layer (%q) fails %v: %v", fault, names, errs)
+		}
 	}
 }
 
@@ -331,6 +356,10 @@ func TestSuiteFindsMistakes(t *testing.T) {
 		"buffer of int":                              "setup",
 		"spec loses a field":                         "state/specs",
 		"spec is a pointer":                          "state/specs",
+		"values are too many":                        "state/specs",
+		"values are too few":                         "state/specs",
+		"log-det is off far out":                     "logdet/far",
+		"gradient is 0 far out":                      "gradient/far",
 		"state that is not saved":                    "state/copy/float64",
 		"calibration writes to its input":            "calibrate/float32",
 		"calibration depends on workers":             "calibrate/float64",

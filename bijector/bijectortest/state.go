@@ -13,7 +13,7 @@ import (
 func checkState[T bijector.Float](f *fixture[T]) error {
 	s, ok := f.layer.(bijector.Stateful[T])
 	if !ok {
-		return nil
+		return noState(f.layer)
 	}
 	return conform.State(s)
 }
@@ -22,7 +22,7 @@ func checkState[T bijector.Float](f *fixture[T]) error {
 func checkAlias[T bijector.Float](f *fixture[T]) error {
 	s, ok := f.layer.(bijector.Stateful[T])
 	if !ok {
-		return nil
+		return noState(f.layer)
 	}
 	x, cond := f.data(maxBatch, 70)
 	z, logDet := forward(f.layer, x, cond)
@@ -35,7 +35,7 @@ func checkAlias[T bijector.Float](f *fixture[T]) error {
 // checkCopy does what saving and loading do.
 func checkCopy[T bijector.Float](f *fixture[T]) error {
 	if _, ok := f.layer.(bijector.Stateful[T]); !ok {
-		return nil
+		return noState(f.layer)
 	}
 	l, err := f.clone()
 	if err != nil {
@@ -56,7 +56,7 @@ func checkSpecs(s *suite) error {
 		return fmt.Errorf("the interface Stateful is implemented in one precision only: float32 %v, float64 %v", ok, ok64)
 	}
 	if !ok {
-		return nil
+		return noState(s.F64.layer)
 	}
-	return conform.Specs(a.Spec(), b.Spec())
+	return conform.FirstError(conform.Specs(a.Spec(), b.Spec()), checkValues(b))
 }

@@ -13,8 +13,8 @@ import (
 // checkTrainingForward compares training with evaluation. A layer with
 // statistics of the batch differs until it is calibrated on that batch.
 func checkTrainingForward[T bijector.Float](f *fixture[T]) error {
-	if !f.trainable {
-		return nil
+	if err := f.needGradient(); err != nil {
+		return err
 	}
 	for _, n := range []int{17, maxBatch} {
 		l, err := f.clone()
@@ -89,8 +89,8 @@ func (t *trained[T]) compare(want *trained[T], tol float64) error {
 
 // checkAccumulate starts from gradients that are not zero.
 func checkAccumulate[T bijector.Float](f *fixture[T]) error {
-	if !f.trainable {
-		return nil
+	if err := f.needGradient(); err != nil {
+		return err
 	}
 	const n = 17
 	s, want := f.train(n, 51, bijector.PassOptions{MaxBatch: n}), f.train(n, 51, bijector.PassOptions{MaxBatch: n})
@@ -126,8 +126,8 @@ func checkAccumulate[T bijector.Float](f *fixture[T]) error {
 
 // checkBackwardInPlace lets dx be dz, and leaves dcond out.
 func checkBackwardInPlace[T bijector.Float](f *fixture[T]) error {
-	if !f.trainable {
-		return nil
+	if err := f.needGradient(); err != nil {
+		return err
 	}
 	const n = 17
 	s := f.train(n, 53, bijector.PassOptions{MaxBatch: n})
@@ -153,8 +153,8 @@ func checkBackwardInPlace[T bijector.Float](f *fixture[T]) error {
 
 // checkTrainingViews runs a step on views with a stride of their own.
 func checkTrainingViews[T bijector.Float](f *fixture[T]) error {
-	if !f.trainable {
-		return nil
+	if err := f.needGradient(); err != nil {
+		return err
 	}
 	const n = 17
 	s := f.train(n, 55, bijector.PassOptions{MaxBatch: n})
@@ -177,8 +177,8 @@ func checkTrainingViews[T bijector.Float](f *fixture[T]) error {
 
 // checkTrainingSizes uses one pass for batches of different size.
 func checkTrainingSizes[T bijector.Float](f *fixture[T]) error {
-	if !f.trainable {
-		return nil
+	if err := f.needGradient(); err != nil {
+		return err
 	}
 	used := f.train(1, 57, bijector.PassOptions{MaxBatch: maxBatch})
 	for _, n := range []int{17, 1, maxBatch, 2} {
@@ -195,8 +195,8 @@ func checkTrainingSizes[T bijector.Float](f *fixture[T]) error {
 
 // checkTrainingWorkers asks for the same bits on any number of cores.
 func checkTrainingWorkers[T bijector.Float](f *fixture[T]) error {
-	if !f.trainable {
-		return nil
+	if err := f.needGradient(); err != nil {
+		return err
 	}
 	for _, n := range []int{17, f.bigBatch()} {
 		alone := f.train(n, 60, bijector.PassOptions{MaxBatch: n})
@@ -212,8 +212,8 @@ func checkTrainingWorkers[T bijector.Float](f *fixture[T]) error {
 }
 
 func checkTrainingAllocations[T bijector.Float](f *fixture[T]) error {
-	if !f.trainable {
-		return nil
+	if err := f.needGradient(); err != nil {
+		return err
 	}
 	return conform.Allocations(64, func(o bijector.PassOptions) map[string]func() {
 		s := f.train(64, 62, o)

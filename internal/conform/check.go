@@ -3,6 +3,7 @@
 package conform
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"testing"
@@ -26,11 +27,31 @@ func (c Check[S]) Try(s S) (err error) {
 	return c.Run(s)
 }
 
-// Run runs all checks, one subtest each.
+// skipped says why a check does not apply to what is tested.
+type skipped string
+
+func (s skipped) Error() string { return string(s) }
+
+// Skip is the result of a check that does not apply, with the reason.
+func Skip(format string, args ...any) error { return skipped(fmt.Sprintf(format, args...)) }
+
+// Skipped reports whether err is a Skip.
+func Skipped(err error) bool {
+	var s skipped
+	return errors.As(err, &s)
+}
+
+// Run runs all checks, one subtest each. A failure stands at the line of the
+// test that called the suite.
 func Run[S any](t *testing.T, s S, all []Check[S]) {
+	t.Helper()
 	for _, c := range all {
 		t.Run(c.Name, func(t *testing.T) {
-			if err := c.Try(s); err != nil {
+			t.Helper()
+			switch err := c.Try(s); {
+			case Skipped(err):
+				t.Skip(err)
+			case err != nil:
 				t.Error(err)
 			}
 		})
@@ -41,7 +62,7 @@ func Run[S any](t *testing.T, s S, all []Check[S]) {
 func Failing[S any](s S, all []Check[S]) (names []string, errs map[string]error) {
 	errs = map[string]error{}
 	for _, c := range all {
-		if err := c.Try(s); err != nil {
+		if err := c.Try(s); err != nil && !Skipped(err) {
 			names, errs[c.Name] = append(names, c.Name), err
 		}
 	}

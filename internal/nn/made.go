@@ -24,8 +24,17 @@ type MADESpec struct {
 // Values is the number of values that are saved, masked weights included: see
 // registry.Sizer.
 func (s MADESpec) Values() float64 {
-	d := float64(s.Features)
-	return PerceptronValues(d+float64(s.Context), s.Hidden, float64(s.Params)*d)
+	return MADEValues(float64(s.Features), float64(s.Context), s.Hidden, float64(s.Params))
+}
+
+// MADEValues is MADESpec.Values. A lone feature without a context has no weights
+// in the first layer: see MADE.Params.
+func MADEValues(features, context float64, hidden []int, params float64) float64 {
+	in := features + context
+	if in == 1 {
+		in = 0
+	}
+	return PerceptronValues(in, hidden, params*features)
 }
 
 // MADE is a masked autoencoder for distribution estimation (Germain et al.
