@@ -131,7 +131,7 @@ func ExampleMAF() {
 	back, _ := chain.Inverse(z)
 	fmt.Printf("%.4f\n", back.Float32s())
 	// Output:
-	// 10 layers
+	// 11 layers
 	// [0.1000 0.2000 0.3000 0.4000 0.5000 0.6000]
 }
 
@@ -142,5 +142,5 @@ func ExampleNSF() {
 		return
 	}
 	fmt.Println(len(chain.Members()), "layers")
-	// Output: 4 layers
+	// Output: 5 layers
 }

@@ -12,8 +12,10 @@ import (
 
 // Recipe describes a stack of autoregressive layers with whatever goes between
 // them. MAF and NSF make a chain of it; Dim alone is enough for a good one. The
-// chain starts with a bijector.Standardize, which train.Fit sets from the data,
-// so that columns of any scale and offset train alike.
+// chain starts with a bijector.Gaussianize, which takes heavy tails, skew and
+// outliers out of the columns that have them, and a bijector.Standardize;
+// train.Fit sets both from the data, so that columns of any scale, offset and
+// shape train alike.
 type Recipe struct {
 	Dim        int // features, at least 1
 	ContextDim int // features of the context; 0: unconditional
@@ -43,6 +45,9 @@ type Recipe struct {
 	// Norm between the layers: "batch" (bijector.BatchNorm, MAF's default, as
 	// in the paper), "act" (bijector.ActNorm, NSF's default) or "none".
 	Norm string
+	// Margins is what becomes of the single columns: "gaussianize" (the
+	// default) or "standardize", which scales and shifts them alone.
+	Margins string
 	// Seed of all that is drawn: weights and orders.
 	Seed uint64
 }
@@ -111,11 +116,10 @@ func newChain[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint6
 	if r.Layers < 1 || r.Layers > conditioned.MaxLayers {
 		return nil, fmt.Errorf("autoregressive: a recipe of %d layers, want 1 to %d: %w", r.Layers, conditioned.MaxLayers, bijector.ErrSpec)
 	}
-	first, err := bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: r.Dim})
+	layers, err := conditioned.Start[T]("autoregressive", r.Dim, r.Margins)
 	if err != nil {
 		return nil, err
 	}
-	layers := []bijector.Layer[T]{first}
 	rng := rand.New(rand.NewPCG(r.Seed, 0x6d616672656369))
 	for i := range r.Layers {
 		if i > 0 {

@@ -51,10 +51,10 @@ func TestRecipeLayers(t *testing.T) {
 		r      autoregressive.Recipe
 		want   string
 	}{
-		{autoregressive.MAF[float64], autoregressive.Recipe{}, "Standardize Affine[0 1 2] BatchNorm Affine[2 1 0] BatchNorm Affine[0 1 2] BatchNorm Affine[2 1 0] BatchNorm Affine[0 1 2]"},
-		{autoregressive.MAF[float64], autoregressive.Recipe{Layers: 2, Norm: "act"}, "Standardize Affine[0 1 2] ActNorm Affine[2 1 0]"},
-		{autoregressive.MAF[float64], autoregressive.Recipe{Layers: 2, Norm: "none"}, "Standardize Affine[0 1 2] Affine[2 1 0]"},
-		{autoregressive.NSF[float64], autoregressive.Recipe{Layers: 2, Bins: 3, Bound: 2}, "Standardize Spline[0 1 2] ActNorm Spline[2 1 0]"},
+		{autoregressive.MAF[float64], autoregressive.Recipe{}, "Gaussianize Standardize Affine[0 1 2] BatchNorm Affine[2 1 0] BatchNorm Affine[0 1 2] BatchNorm Affine[2 1 0] BatchNorm Affine[0 1 2]"},
+		{autoregressive.MAF[float64], autoregressive.Recipe{Layers: 2, Norm: "act"}, "Gaussianize Standardize Affine[0 1 2] ActNorm Affine[2 1 0]"},
+		{autoregressive.MAF[float64], autoregressive.Recipe{Layers: 2, Norm: "none"}, "Gaussianize Standardize Affine[0 1 2] Affine[2 1 0]"},
+		{autoregressive.NSF[float64], autoregressive.Recipe{Layers: 2, Bins: 3, Bound: 2}, "Gaussianize Standardize Spline[0 1 2] ActNorm Spline[2 1 0]"},
 	} {
 		c.r.Dim = 3
 		if got := describe(must(c.recipe(c.r))); got != c.want {

@@ -2,6 +2,9 @@ package bijector_test
 
 import (
 	"fmt"
+	"log"
+	"math"
+	"math/rand/v2"
 
 	"gorgonia.org/tensor"
 
@@ -157,4 +160,34 @@ func ExampleNewWorkers() {
 	})
 	fmt.Println(squares)
 	// Output: [0 1 4 9 16]
+}
+
+// A Gaussianize takes heavy tails and skew out of the columns that have them.
+func ExampleNewGaussianize() {
+	l, err := bijector.NewGaussianize[float64](bijector.GaussianizeSpec{Dim: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := bijector.NewMat[float64](2, 5000)
+	for i := range x.N {
+		x.Feature(0)[i] = math.Exp(2 * rng.NormFloat64()) // log-normal
+		x.Feature(1)[i] = 3 + rng.NormFloat64()           // a normal: stays
+	}
+	l.Calibrate(x, bijector.Mat[float64]{}, true, nil)
+	rows, err := bijector.RowsOf([]float64{1, 3, 50, 4, 1000, 5}, 3, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	z, err := l.Forward(rows)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i := range 3 {
+		fmt.Printf("%.1f\n", z.Row(i)) // log x / 2 in the first column
+	}
+	// Output:
+	// [-0.0 3.0]
+	// [1.9 4.0]
+	// [3.3 5.0]
 }

@@ -111,7 +111,7 @@ func ExampleRealNVP() {
 	fmt.Println(len(chain.Members()), "layers")
 	fmt.Printf("%.6f\n", back.Float64s())
 	// Output:
-	// 24 layers
+	// 25 layers
 	// [0.100000 0.200000 0.300000 0.400000 0.500000 0.600000]
 }
 
@@ -156,6 +156,7 @@ func ExampleGlow() {
 	back, _ := chain.Inverse(z)
 	fmt.Printf("%.6f\n", back.Float64s())
 	// Output:
+	// *bijector.Gaussianize[float64]
 	// *bijector.Standardize[float64]
 	// *bijector.ActNorm[float64]
 	// *bijector.LU[float64]

@@ -22,8 +22,10 @@ import (
 // where a decay of 0.1 suits widths of 100, 0.2 of 200 and 0.3 of 256.
 // docs/recipes.md compares decays, and all recipes.
 //
-// Every chain starts with a bijector.Standardize, which train.Fit sets from the
-// training data, so that columns of any scale and offset train alike. It is
+// Every chain starts with a bijector.Gaussianize, which takes heavy tails, skew
+// and outliers out of the columns that have them, and a bijector.Standardize;
+// train.Fit sets both from the training data, so that columns of any scale,
+// offset and shape train alike. The Standardize is
 // there even where an actnorm follows, since it keeps its moments in float64
 // and no step moves them: a column of mean 10^6 and deviation 1 would lose an
 // actnorm's float32 bias to rounding.
@@ -74,8 +76,11 @@ type Recipe struct {
 	// Unbiased and Eps are batch norm's: see bijector.BatchNormSpec.
 	Unbiased bool
 	Eps      float64
-	// Raw leaves the Standardize out: for data that is standardised already,
-	// and to build a published flow layer by layer.
+	// Margins is what becomes of the single columns: "gaussianize" (the
+	// default) or "standardize", which scales and shifts them alone.
+	Margins string
+	// Raw leaves Gaussianize and Standardize out: for data that is standardised
+	// already, and to build a published flow layer by layer.
 	Raw bool
 	// Seed of all that is drawn: weights, permutations, rotations.
 	Seed uint64
@@ -111,11 +116,11 @@ func (k recipeKind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 		return nil, err
 	}
 	if !r.Raw {
-		start, err := bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: r.Dim})
+		start, err := conditioned.Start[T]("coupling", r.Dim, r.Margins)
 		if err != nil {
 			return nil, err
 		}
-		layers = append([]bijector.Layer[T]{start}, layers...)
+		layers = append(start, layers...)
 	}
 	if k.lastLayer != nil {
 		end, err := k.lastLayer(r.Dim)

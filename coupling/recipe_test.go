@@ -131,18 +131,18 @@ func TestRecipeLayers(t *testing.T) {
 		r    coupling.Recipe
 		want string
 	}{
-		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2}, "Standardize Affine Permute BatchNorm Affine BatchNorm"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2}, "Gaussianize Standardize Affine Permute BatchNorm Affine BatchNorm"},
 		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Raw: true}, "Affine Permute BatchNorm Affine BatchNorm"},
 		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Order: "random", Raw: true}, "Affine Permute BatchNorm Affine Permute BatchNorm"},
 		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Order: "lu", Norm: "act", Raw: true}, "Affine LU ActNorm Affine LU ActNorm"},
-		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "act"}, "Standardize Affine Permute ActNorm Affine ActNorm"},
-		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate"}, "Standardize Affine Affine"},
-		{coupling.Glow[float64], coupling.Recipe{Layers: 2}, "Standardize ActNorm LU Affine ActNorm LU Affine"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "act"}, "Gaussianize Standardize Affine Permute ActNorm Affine ActNorm"},
+		{coupling.RealNVP[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate"}, "Gaussianize Standardize Affine Affine"},
+		{coupling.Glow[float64], coupling.Recipe{Layers: 2}, "Gaussianize Standardize ActNorm LU Affine ActNorm LU Affine"},
 		{coupling.Glow[float64], coupling.Recipe{Layers: 2, Order: "balanced", Norm: "batch", Raw: true}, "BatchNorm Affine BatchNorm Permute Affine"},
-		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Bins: 3, Bound: 2}, "Standardize ActNorm LU Spline ActNorm LU Spline"},
+		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Bins: 3, Bound: 2}, "Gaussianize Standardize ActNorm LU Spline ActNorm LU Spline"},
 		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Order: "random", Raw: true}, "ActNorm Permute Spline ActNorm Permute Spline"},
 		{coupling.NSF[float64], coupling.Recipe{Layers: 2, Norm: "none", Order: "alternate", Raw: true}, "Spline Spline"},
-		{coupling.NICE[float64], coupling.Recipe{}, "Standardize Additive Additive Additive Additive Scale"},
+		{coupling.NICE[float64], coupling.Recipe{}, "Gaussianize Standardize Additive Additive Additive Additive Scale"},
 		{coupling.NICE[float64], coupling.Recipe{Layers: 1, Norm: "batch", Raw: true}, "Additive BatchNorm Scale"},
 	} {
 		c.r.Dim = 4

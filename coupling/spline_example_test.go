@@ -36,6 +36,6 @@ func ExampleNSF() {
 	fmt.Println(len(chain.Members()), "layers")
 	fmt.Printf("%.6f\n", back.Float64s())
 	// Output:
-	// 19 layers
+	// 20 layers
 	// [0.100000 0.200000 0.300000 0.400000 0.500000 0.600000]
 }

@@ -51,6 +51,8 @@ func layerFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inver
 		return permuteFuncs(l.Indices())
 	case *bijector.Bounds[T]:
 		return boundsFuncs(l)
+	case *bijector.Gaussianize[T]:
+		return gaussianizeFuncs(g, l)
 	case *bijector.LU[T]:
 		return luFuncs(l)
 	case *bijector.Conv1x1[T]:

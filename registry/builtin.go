@@ -47,6 +47,7 @@ func builtins() *table {
 	t.add(newPartEntry(Bijectors, "bijector.lu", bijector.NewLU[float32], bijector.NewLU[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.conv1x1", bijector.NewConv1x1[float32], bijector.NewConv1x1[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.squeeze", bijector.NewSqueeze[float32], bijector.NewSqueeze[float64]))
+	t.add(newPartEntry(Bijectors, "bijector.gaussianize", bijector.NewGaussianize[float32], bijector.NewGaussianize[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.standardize", bijector.NewStandardize[float32], bijector.NewStandardize[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.bounds", bijector.NewBounds[float32], bijector.NewBounds[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]))

@@ -39,3 +39,26 @@ func Norm[T bijector.Float](pkg, name string, s bijector.BatchNormSpec) (bijecto
 	}
 	return nil, fmt.Errorf("%s: norm %q, want batch, act or none: %w", pkg, name, bijector.ErrSpec)
 }
+
+// Start is what stands in front of a recipe's layers: a Gaussianize of the
+// margins that a normal does not describe, and a Standardize; margins is the
+// recipe's field, "" for "gaussianize".
+func Start[T bijector.Float](pkg string, dim int, margins string) ([]bijector.Layer[T], error) {
+	var layers []bijector.Layer[T]
+	switch margins {
+	case "", "gaussianize":
+		g, err := bijector.NewGaussianize[T](bijector.GaussianizeSpec{Dim: dim})
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, g)
+	case "standardize":
+	default:
+		return nil, fmt.Errorf("%s: a recipe with margins %q, want gaussianize or standardize: %w", pkg, margins, bijector.ErrSpec)
+	}
+	s, err := bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: dim})
+	if err != nil {
+		return nil, err
+	}
+	return append(layers, s), nil
+}
