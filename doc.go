@@ -29,10 +29,10 @@
 //     Standardize, Bounds, Logit, Sigmoid, Tanh, Softplus, and Squeeze and Conv1x1 for
 //     images. bijector/bijectortest is the conformance suite for layers, ours
 //     and yours.
-//   - coupling: additive (NICE), affine (Real NVP) and spline couplings, masks,
-//     conditioners, and recipes that make a whole chain.
+//   - coupling: additive (NICE), affine (Real NVP), spline and circular couplings,
+//     masks, conditioners, and recipes that make a whole chain.
 //   - autoregressive: masked autoregressive layers, affine (MAF, and inverted
-//     IAF) and spline, the masked network behind them (MADE), and recipes.
+//     IAF), spline and circular, the masked network behind them (MADE), and recipes.
 //   - distribution: base distributions (Normal, Logistic, StudentT, Uniform,
 //     Mixture, ClassMixture, Independent). distribution/distributiontest is the
 //     conformance suite for them.

@@ -35,8 +35,9 @@ type Autoregressive[T bijector.Float] struct {
 	bijector.TensorMethods[T]
 	layer    *conditioned.Layer[T, coupling.TransformArgs[T]]
 	net      *nn.MADE[T]
-	order    []int64 // what is saved; a loader may write anything here
-	features []int   // the order, always a permutation
+	angles   *nn.Angles[T] // in front of net, nil for none
+	order    []int64       // what is saved; a loader may write anything here
+	features []int         // the order, always a permutation
 }
 
 // Parts are what an autoregressive layer is made of.
@@ -46,12 +47,17 @@ type Parts[T bijector.Float] struct {
 	Order      OrderSpec // of the features; the zero value is 0, 1, 2, ...
 	// Transform moves every feature. It sees the values of one feature.
 	Transform coupling.Elementwise[T]
+	// TransformOf is the transform of feature k, for features of several kinds;
+	// nil where Transform moves all. Each has Transform's numbers of parameters
+	// and of scratch rows.
+	TransformOf func(k int) coupling.Elementwise[T]
 	// Hidden are the widths of the net's hidden layers; none means 100 and
 	// 100.
 	Hidden     []int
 	Activation string  // of the net: "relu" (the default) or "tanh"
 	Seed       uint64  // of the net's initial weights
 	OutScale   float64 // shrinks the net's initial last layer; 0 means 1
+	angle      func(k int) *nn.Angle
 }
 
 // layerValues counts the order and the net that computes params values for
@@ -67,22 +73,64 @@ func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
 	if p.Transform == nil {
 		return nil, fmt.Errorf("autoregressive: Parts without a transform: %w", bijector.ErrSpec)
 	}
-	net, err := nn.NewMADE[T](nn.MADESpec{
+	s := nn.MADESpec{
 		Features: p.Dim, Context: p.ContextDim, Params: p.Transform.Params(),
 		Hidden: conditioned.Hidden(p.Hidden), Activation: p.Activation, Seed: p.Seed, OutScale: p.OutScale,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("autoregressive: %w", err)
 	}
-	a := &Autoregressive[T]{net: net, features: make([]int, p.Dim)}
-	a.TensorMethods = bijector.NewTensorMethods[T](a)
-	if a.order, err = p.Order.order(p.Dim); err != nil {
+	a := &Autoregressive[T]{}
+	if err := a.makeNet(s, p); err != nil {
 		return nil, err
 	}
+	a.TensorMethods = bijector.NewTensorMethods[T](a)
+	a.features = make([]int, p.Dim)
+	var net bijector.Network[T] = a.net
+	if a.angles != nil {
+		net = a.angles
+	}
 	a.layer = conditioned.New[T, coupling.TransformArgs[T]](p.Transform, net, p.ContextDim, a.features, a.features, nil)
+	if p.TransformOf != nil {
+		for k := range p.Dim {
+			if one := p.TransformOf(k); one == nil || one.Params() != p.Transform.Params() || one.Scratch() != p.Transform.Scratch() || len(one.Shared()) != len(p.Transform.Shared()) {
+				return nil, fmt.Errorf("autoregressive: the transform of feature %d (counted from 0) has other numbers of parameters or scratch rows than Transform: %w", k, bijector.ErrShape)
+			}
+		}
+		a.layer.PerFeature(func(k int) conditioned.Transform[T, coupling.TransformArgs[T]] { return p.TransformOf(k) })
+	}
 	a.Invalidate()
 	return a, nil
 }
+
+// makeNet makes the net and the order of the features, some of which may be
+// angles to it.
+func (a *Autoregressive[T]) makeNet(s nn.MADESpec, p Parts[T]) (err error) {
+	if p.angle == nil {
+		if a.net, err = nn.NewMADE[T](s); err != nil {
+			return fmt.Errorf("autoregressive: %w", err)
+		}
+		a.order, err = p.Order.order(p.Dim)
+		return err
+	}
+	if a.order, err = p.Order.order(p.Dim); err != nil {
+		return err
+	}
+	if p.ContextDim < 0 || p.ContextDim > maxContext {
+		return fmt.Errorf("autoregressive: %d context features, want 0 to %d: %w", p.ContextDim, maxContext, bijector.ErrSpec)
+	}
+	angles := make([]*nn.Angle, p.ContextDim, p.ContextDim+p.Dim)
+	widths := make([]int, 0, p.Dim)
+	for _, k := range a.order {
+		angle := p.angle(int(k))
+		angles, widths = append(angles, angle), append(widths, nn.ExpandedInputs([]*nn.Angle{angle}))
+	}
+	if a.net, err = nn.NewWideMADE[T](s, widths); err != nil {
+		return fmt.Errorf("autoregressive: %w", err)
+	}
+	a.angles = nn.NewAngles[T](a.net, angles)
+	return nil
+}
+
+// maxContext is the most context features that a net with angles reads.
+const maxContext = 1 << 20
 
 // Dim is the number of features.
 func (a *Autoregressive[T]) Dim() int { return len(a.order) }
@@ -92,7 +140,12 @@ func (a *Autoregressive[T]) ContextDim() int { return a.layer.ContextDim() }
 
 // Conditioner is the net, whose inputs are the context and then the features in
 // their order. See NewMADE.
-func (a *Autoregressive[T]) Conditioner() bijector.Network[T] { return made[T]{a.net} }
+func (a *Autoregressive[T]) Conditioner() bijector.Network[T] {
+	if a.angles != nil {
+		return a.angles
+	}
+	return made[T]{a.net}
+}
 
 // Params are the net's, with "net." in front, and where the transform has
 // shared parameters "shared", of shape (features, shared): a row for each
@@ -111,6 +164,7 @@ func (a *Autoregressive[T]) Invalidate() {
 		for i, k := range a.order {
 			a.features[i] = int(k)
 		}
+		a.layer.Arrange(a.features, a.features, nil)
 	}
 	a.net.Invalidate()
 }
@@ -122,6 +176,10 @@ func (a *Autoregressive[T]) Validate() error { return checkOrder(a.order) }
 // NewPass returns an evaluation pass. Where the transform has bounds, the pass
 // is bijector.Saturating.
 func (a *Autoregressive[T]) NewPass(o bijector.PassOptions) bijector.Pass[T] {
+	if a.angles != nil {
+		net, step := a.angles.NewSteps(o)
+		return a.layer.NewPass(o, net, step)
+	}
 	steps := a.net.NewSteps(o)
 	return a.layer.NewPass(o, steps, steps.Step)
 }

@@ -12,7 +12,8 @@
 //
 // [Autoregressive] is the skeleton that the layers share. A kind of layer is a
 // [coupling.Elementwise] transform put into it: [Affine] is masked
-// autoregressive flow (MAF), [Spline] the autoregressive neural spline flow.
+// autoregressive flow (MAF), [Spline] the autoregressive neural spline flow,
+// [Circular] that of angles.
 // The recipes [MAF] and [NSF] stack them into a ready chain.
 //
 // # Inverse autoregressive flow

@@ -19,7 +19,7 @@
 //	DataChecker       Flow, Ensemble                               train.Fit
 //	DomainChecker     Flow, Ensemble                               train.Fit
 //	Ranged            Bounds, Logit, Sigmoid, Softplus, Tanh,      Flow.CheckDomain
-//	                  Inverted
+//	                  Inverted; circular layers
 //	TargetChecker     autoencoder.Autoencoder                      train.Fit
 //	TrainableChecker  base distributions without a gradient,       Flow.Check, distributiontest,
 //	                  Inverted                                     CheckTrainable

@@ -42,6 +42,10 @@ type Config[T bijector.Float] struct {
 	Mask       MaskSpec // which features are kept; the zero value keeps the odd ones
 	// Transform moves the other features.
 	Transform Elementwise[T]
+	// TransformOf is the transform of feature k, for features of several kinds;
+	// nil where Transform moves all. Each has Transform's numbers of parameters
+	// and of scratch rows.
+	TransformOf func(k int) Elementwise[T]
 	// Conditioner makes the net for in = ContextDim + kept features and out =
 	// Transform.Params() * moved features.
 	Conditioner func(in, out int) (bijector.Network[T], error)
@@ -79,7 +83,28 @@ func New[T bijector.Float](p Config[T]) (*Coupling[T], error) {
 			c.net.In(), c.net.Out(), in, p.ContextDim, len(c.kept), out, params, len(c.moved), bijector.ErrShape)
 	}
 	c.layer = conditioned.New[T, TransformArgs[T]](p.Transform, c.net, p.ContextDim, c.kept, c.moved, c.kept)
+	if p.TransformOf != nil {
+		for k := range p.Dim {
+			if err := checkTransform(p.Transform, p.TransformOf(k)); err != nil {
+				return nil, fmt.Errorf("coupling: feature %d (counted from 0): %w", k, err)
+			}
+		}
+		c.layer.PerFeature(func(k int) conditioned.Transform[T, TransformArgs[T]] { return p.TransformOf(k) })
+	}
 	return c, nil
+}
+
+// checkTransform refuses a transform of a feature that needs other parameters
+// than the others.
+func checkTransform[T bijector.Float](all, one Elementwise[T]) error {
+	if one == nil {
+		return fmt.Errorf("no transform: %w", bijector.ErrSpec)
+	}
+	if one.Params() != all.Params() || one.Scratch() != all.Scratch() || len(one.Shared()) != len(all.Shared()) {
+		return fmt.Errorf("%T has %d parameters, %d shared and %d scratch rows, want those of %T: %d, %d and %d: %w",
+			one, one.Params(), len(one.Shared()), one.Scratch(), all, all.Params(), len(all.Shared()), all.Scratch(), bijector.ErrShape)
+	}
+	return nil
 }
 
 // Dim is the number of features.

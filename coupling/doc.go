@@ -10,11 +10,11 @@
 // function at all.
 //
 // [Coupling] is the skeleton that all of them share. A kind of coupling is an
-// [Elementwise] transform put into it: [Additive] (NICE), [Affine] (Real NVP)
-// and [Spline] (neural spline flows) are such kinds, the first two the shortest
-// files to copy from. Their network is a perceptron unless the user hands in
+// [Elementwise] transform put into it: [Additive] (NICE), [Affine] (Real NVP),
+// [Spline] (neural spline flows) and [Circular] (angles) are such kinds, the
+// first two the shortest files to copy from. Their network is a perceptron unless the user hands in
 // another, such as [Residual], or [ConvNet] for images.
 //
-// [NICE], [RealNVP], [Glow] and [NSF] stack couplings into a ready chain, and
-// [RealNVPImage] those of images.
+// [NICE], [RealNVP], [Glow] and [NSF] stack couplings into a ready chain,
+// [RealNVPImage] those of images, and [CircularNSF] those of angles.
 package coupling

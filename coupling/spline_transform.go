@@ -296,16 +296,7 @@ func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T
 		w, h := s.width[i], s.height[i]
 		p := splineBin{h / w, s.start[i], s.end[i]}
 		q := clampUnit((float64(v) - s.left[i]) / w)
-		u := 1 - q
-		t := q * u
-		num, den, inner := p.eval(q)
-		n, invD, invE := num/den, 1/den, 1/inner
-		m := p.s * invD
-
-		dq := g*w*m*m*inner + 2*l*((p.d1*q+p.s*(u-q)-p.d0*u)*invE-(p.d0+p.d1-2*p.s)*(u-q)*invD)
-		ds := g*h*(q*q-(1-2*t)*n)*invD + 2*l*(1/p.s+t*invE-(1-2*t)*invD)
-		dd0 := g*h*t*(1-n)*invD + l*(u*u*invE-2*t*invD)
-		dd1 := -g*h*t*n*invD + l*(q*q*invE-2*t*invD)
+		dq, ds, dd0, dd1, n := p.partials(q, w, h, g, l)
 
 		dx[i] = T(dq / w)
 		bin := int(s.bin[i])
@@ -319,6 +310,21 @@ func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T
 			dtheta.Data[k*dtheta.Stride+i] = T(dd1 * s.endWork[i])
 		}
 	}
+}
+
+// partials are dq, ds, dd0 and dd1 of a value at the fraction q of the bin, and
+// N/D: see Backward, whose g = dy and l = dLogDet are given.
+func (p splineBin) partials(q, w, h, g, l float64) (dq, ds, dd0, dd1, n float64) {
+	u := 1 - q
+	t := q * u
+	num, den, inner := p.eval(q)
+	n, invD, invE := num/den, 1/den, 1/inner
+	m := p.s * invD
+	dq = g*w*m*m*inner + 2*l*((p.d1*q+p.s*(u-q)-p.d0*u)*invE-(p.d0+p.d1-2*p.s)*(u-q)*invD)
+	ds = g*h*(q*q-(1-2*t)*n)*invD + 2*l*(1/p.s+t*invE-(1-2*t)*invD)
+	dd0 = g*h*t*(1-n)*invD + l*(u*u*invE-2*t*invD)
+	dd1 = -g*h*t*n*invD + l*(q*q*invE-2*t*invD)
+	return dq, ds, dd0, dd1, n
 }
 
 // backwardBin hands the gradients of a bin's lower end and of its size on to the

@@ -58,12 +58,14 @@ func builtins() *table {
 	t.add(newEntry(Bijectors, "coupling.additive", coupling.BuildAdditive[float32], coupling.BuildAdditive[float64]))
 	t.add(newEntry(Bijectors, "coupling.affine", coupling.BuildAffine[float32], coupling.BuildAffine[float64]))
 	t.add(newEntry(Bijectors, "coupling.spline", coupling.BuildSpline[float32], coupling.BuildSpline[float64]))
+	t.add(newPartEntry(Bijectors, "coupling.circular", coupling.NewCircular[float32], coupling.NewCircular[float64]))
 	t.add(newPartEntry(Networks, "coupling.mlp", coupling.NewMLP[float32], coupling.NewMLP[float64]))
 	t.add(newPartEntry(Networks, "coupling.residual", coupling.NewResidual[float32], coupling.NewResidual[float64]))
 	t.add(newPartEntry(Networks, "coupling.convnet", coupling.NewConvNet[float32], coupling.NewConvNet[float64]))
 
 	t.add(newPartEntry(Bijectors, "autoregressive.affine", autoregressive.NewAffine[float32], autoregressive.NewAffine[float64]))
 	t.add(newPartEntry(Bijectors, "autoregressive.spline", autoregressive.NewSpline[float32], autoregressive.NewSpline[float64]))
+	t.add(newPartEntry(Bijectors, "autoregressive.circular", autoregressive.NewCircular[float32], autoregressive.NewCircular[float64]))
 	t.add(newPartEntry(Networks, "autoregressive.made", autoregressive.NewMADE[float32], autoregressive.NewMADE[float64]))
 
 	t.add(newPartEntry(Bases, "distribution.normal", distribution.NewNormal[float32], distribution.NewNormal[float64]))

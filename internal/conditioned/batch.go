@@ -126,8 +126,8 @@ func (b *batch[T, F]) constant(theta bijector.Mat[T], lo, hi int) {
 	}
 }
 
-// of returns theta's rows that belong to the j-th moved feature.
-func (b *batch[T, F]) of(theta bijector.Mat[T], j, lo, hi int) bijector.Mat[T] {
+// rows returns theta's rows that belong to the j-th moved feature.
+func (b *batch[T, F]) rows(theta bijector.Mat[T], j, lo, hi int) bijector.Mat[T] {
 	m := len(b.moved)
 	last := theta.D - m + j
 	return bijector.Mat[T]{

@@ -53,7 +53,7 @@ type gradPass[T bijector.Float, F Args[T]] struct {
 // feature is what belongs to the j-th moved one, for samples lo to hi of n.
 func (p *gradPass[T, F]) feature(theta bijector.Mat[T], j, n, lo, hi int) F {
 	s := p.transform.Scratch()
-	return args[T, F](p.of(theta, j, lo, hi), p.scratch.Resize(n).Features(j*s, (j+1)*s).Samples(lo, hi))
+	return args[T, F](p.rows(theta, j, lo, hi), p.scratch.Resize(n).Features(j*s, (j+1)*s).Samples(lo, hi))
 }
 
 func (p *gradPass[T, F]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
@@ -64,7 +64,7 @@ func (p *gradPass[T, F]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
 func (p *gradPass[T, F]) forwardSamples(lo, hi int) {
 	theta := p.parameters(p.in, lo, hi)
 	for j, k := range p.moved {
-		p.transform.Forward(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], p.feature(theta, j, p.in.N, lo, hi), p.logDet[lo:hi])
+		p.at(j).Forward(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], p.feature(theta, j, p.in.N, lo, hi), p.logDet[lo:hi])
 	}
 	p.keep(p.out, p.in, lo, hi)
 }
@@ -99,7 +99,7 @@ func (p *gradPass[T, F]) backwardSamples(lo, hi int) {
 	n := p.in.N
 	u, theta, du, dtheta := p.u.Resize(n), p.theta.Resize(n), p.du.Resize(n), p.dtheta.Resize(n)
 	for j, k := range p.moved {
-		p.transform.Backward(p.dx.Feature(k)[lo:hi], p.of(dtheta, j, lo, hi), p.dz.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi],
+		p.at(j).Backward(p.dx.Feature(k)[lo:hi], p.rows(dtheta, j, lo, hi), p.dz.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi],
 			p.feature(theta, j, n, lo, hi), p.logDet[lo:hi])
 	}
 	p.net.Backward(du, p.computed(dtheta), u, p.computed(theta), lo, hi)
@@ -136,8 +136,8 @@ func (p *reversible[T, F]) reverseSamples(lo, hi int) {
 	theta := p.parameters(p.out, lo, hi)
 	for j, k := range p.moved {
 		f := p.feature(theta, j, n, lo, hi)
-		p.transform.Inverse(p.in.Feature(k)[lo:hi], p.out.Feature(k)[lo:hi], f, unused)
-		p.transform.Forward(dtheta.Feature(j)[lo:hi], p.in.Feature(k)[lo:hi], f, unused)
+		p.at(j).Inverse(p.in.Feature(k)[lo:hi], p.out.Feature(k)[lo:hi], f, unused)
+		p.at(j).Forward(dtheta.Feature(j)[lo:hi], p.in.Feature(k)[lo:hi], f, unused)
 	}
 	p.keep(p.in, p.out, lo, hi)
 }

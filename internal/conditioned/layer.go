@@ -49,6 +49,8 @@ type Transform[T bijector.Float, F Args[T]] interface {
 // p*m + j of its output is parameter p of the j-th of the m moved features.
 type Layer[T bijector.Float, F Args[T]] struct {
 	transform          Transform[T, F]
+	of                 func(k int) Transform[T, F] // that of feature k, nil where all have the same
+	each               []Transform[T, F]           // those of the moved features
 	net                bijector.Network[T]
 	context            int // features
 	reads, moved, kept []int
@@ -93,6 +95,27 @@ func workOf[T bijector.Float](net bijector.Network[T]) int {
 // before.
 func (l *Layer[T, F]) Arrange(reads, moved, kept []int) {
 	l.reads, l.moved, l.kept = reads, moved, kept
+	if l.of != nil {
+		l.each = l.each[:0]
+		for _, k := range moved {
+			l.each = append(l.each, l.of(k))
+		}
+	}
+}
+
+// PerFeature moves feature k by of(k), which has the layer's numbers of
+// parameters and of scratch rows.
+func (l *Layer[T, F]) PerFeature(of func(k int) Transform[T, F]) {
+	l.of = of
+	l.Arrange(l.reads, l.moved, l.kept)
+}
+
+// at is the transform of the j-th moved feature.
+func (l *Layer[T, F]) at(j int) Transform[T, F] {
+	if l.of != nil {
+		return l.each[j]
+	}
+	return l.transform
 }
 
 // ContextDim is the number of context features.

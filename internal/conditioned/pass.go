@@ -52,13 +52,13 @@ func (p *pass[T, F]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
 func (p *pass[T, F]) samples(lo, hi int) {
 	theta := p.parameters(p.in, lo, hi)
 	p.keep(p.out, p.in, lo, hi)
-	if theta.Stride == 1 {
+	if theta.Stride == 1 && p.of == nil {
 		p.single(theta)
 		return
 	}
 	scratch, logDet := p.scratch.Resize(p.in.N).Samples(lo, hi), p.logDet[lo:hi]
 	for j, k := range p.moved {
-		p.move(p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], args[T, F](p.of(theta, j, lo, hi), scratch), logDet)
+		p.move(p.at(j), p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], args[T, F](p.rows(theta, j, lo, hi), scratch), logDet)
 	}
 }
 
@@ -70,7 +70,7 @@ func (p *pass[T, F]) single(theta bijector.Mat[T]) {
 		p.row[j] = p.in.Data[k*p.in.Stride]
 	}
 	clear(p.terms)
-	p.move(p.row, p.row, p.across(theta), p.terms)
+	p.move(p.transform, p.row, p.row, p.across(theta), p.terms)
 	for j, k := range p.moved {
 		p.out.Data[k*p.out.Stride] = p.row[j]
 		p.logDet[0] += p.terms[j]
@@ -83,12 +83,12 @@ func (p *pass[T, F]) across(theta bijector.Mat[T]) F {
 	return args[T, F](bijector.Mat[T]{Data: theta.Data, D: theta.D / m, N: m, Stride: m}, p.scratch.Resize(m))
 }
 
-// move applies the transform in the direction of the current call.
-func (p *pass[T, F]) move(out, in []T, f F, logDet []float64) {
+// move applies a transform in the direction of the current call.
+func (p *pass[T, F]) move(t Transform[T, F], out, in []T, f F, logDet []float64) {
 	if p.inverse {
-		p.transform.Inverse(out, in, f, logDet)
+		t.Inverse(out, in, f, logDet)
 	} else {
-		p.transform.Forward(out, in, f, logDet)
+		t.Forward(out, in, f, logDet)
 	}
 }
 
@@ -103,7 +103,7 @@ func (p *pass[T, F]) steps(lo, hi int) {
 	for j, k := range p.moved {
 		x := p.out.Feature(k)[lo:hi]
 		p.step(p.computed(theta), u, j, lo, hi)
-		p.transform.Inverse(x, p.in.Feature(k)[lo:hi], args[T, F](p.of(theta, j, lo, hi), scratch), logDet)
+		p.at(j).Inverse(x, p.in.Feature(k)[lo:hi], args[T, F](p.rows(theta, j, lo, hi), scratch), logDet)
 		copy(u.Feature(p.context + j)[lo:hi], x)
 	}
 }
@@ -132,6 +132,6 @@ func (p *pass[T, F]) Saturated(hit []bool) {
 	}
 	scratch := p.scratch.Resize(p.in.N)
 	for j := range p.moved {
-		s.Saturated(args[T, F](p.of(theta, j, 0, p.in.N), scratch), hit)
+		s.Saturated(args[T, F](p.rows(theta, j, 0, p.in.N), scratch), hit)
 	}
 }

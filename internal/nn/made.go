@@ -67,26 +67,41 @@ func MADEValues(features, context float64, hidden []int, params float64) float64
 type MADE[T bijector.Float] struct {
 	*MLP[T]
 	spec      MADESpec
-	minDegree int // degree of the first hidden unit
+	minDegree int   // degree of the first hidden unit
+	inputs    []int // how many inputs the first so many features are; nil: one each
 }
 
 // NewMADE makes a masked perceptron with weights drawn from the spec's seed.
 // It returns ErrSpec for a field out of its range.
 func NewMADE[T bijector.Float](s MADESpec) (*MADE[T], error) {
+	return NewWideMADE[T](s, nil)
+}
+
+// NewWideMADE is NewMADE for features of several inputs each, side by side: the
+// widths; nil for one each.
+func NewWideMADE[T bijector.Float](s MADESpec, widths []int) (*MADE[T], error) {
 	const most = 1 << 20
 	if s.Features < 1 || s.Features > most || s.Context < 0 || s.Context > most || s.Params < 1 || s.Params > most {
 		return nil, fmt.Errorf("nn: a masked perceptron of %d features with %d of context and %d parameters each, want 1, 0 and 1 at least, and %d at most: %w",
 			s.Features, s.Context, s.Params, most, bijector.ErrSpec)
 	}
+	inputs, in := []int(nil), s.Features
+	if widths != nil {
+		inputs, in = []int{0}, 0
+		for _, w := range widths {
+			in += w
+			inputs = append(inputs, in)
+		}
+	}
 	mlp, err := NewMLP[T](MLPSpec{
-		In: s.Context + s.Features, Out: s.Params * s.Features, Hidden: s.Hidden,
+		In: s.Context + in, Out: s.Params * s.Features, Hidden: s.Hidden,
 		Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.Hidden = slices.Clone(s.Hidden)
-	m := &MADE[T]{MLP: mlp, spec: s}
+	m := &MADE[T]{MLP: mlp, spec: s, inputs: inputs}
 	if s.Context == 0 && s.Features > 1 {
 		m.minDegree = 1
 	}
@@ -115,10 +130,18 @@ func (m *MADE[T]) degree(l, i int) int {
 // a hidden layer below, how many i have degree(l-1, i) <= d.
 func (m *MADE[T]) visibleInputs(l, d int) int {
 	if l == 0 {
-		return m.spec.Context + d
+		return m.spec.Context + m.inputsOf(d)
 	}
 	n, units := m.degreeStep(l - 1)
 	return max(0, ((d+1-m.minDegree)*units+n-1)/n)
+}
+
+// inputsOf is how many inputs the first d features are.
+func (m *MADE[T]) inputsOf(d int) int {
+	if m.inputs != nil {
+		return m.inputs[d]
+	}
+	return d
 }
 
 // degreeStep says how degrees ascend in hidden layer l: by n in so many units. They
