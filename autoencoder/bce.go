@@ -41,15 +41,22 @@ func crossEntropy[T bijector.Float](loss []float64, logits, x bijector.Mat[T], s
 }
 
 // crossEntropyGradient sets samples lo to hi of the gradient of the mean of
-// crossEntropy over the batch,
+// crossEntropy over the batch, each row's loss multiplied by its weight w,
 //
-//	do = (sigmoid(o) - x) / (d n).
-func crossEntropyGradient[T bijector.Float](do, logits, x bijector.Mat[T], lo, hi int) {
+//	do = w (sigmoid(o) - x) / (d n).
+//
+// nil weights are 1.
+func crossEntropyGradient[T bijector.Float](do, logits, x bijector.Mat[T], weights []float64, lo, hi int) {
 	scale := T(1 / (float64(logits.D) * float64(logits.N)))
 	for j := range logits.D {
 		d := do.Feature(j)[lo:hi]
 		kernel.Sigmoid(d, logits.Feature(j)[lo:hi])
 		kernel.Combine(d, d, x.Feature(j)[lo:hi], scale, -scale, 0)
+		if weights != nil {
+			for i, w := range weights[lo:hi] {
+				d[i] = T(w * float64(d[i]))
+			}
+		}
 	}
 }
 

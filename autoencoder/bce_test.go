@@ -38,8 +38,8 @@ func testCrossEntropy[T bijector.Float](t *testing.T, tol float64) {
 	loss := make([]float64, n)
 	crossEntropy(loss, o, x, make([]T, n), 0, 1)
 	crossEntropy(loss, o, x, make([]T, n), 1, n)
-	crossEntropyGradient(do, o, x, 0, 2)
-	crossEntropyGradient(do, o, x, 2, n)
+	crossEntropyGradient(do, o, x, nil, 0, 2)
+	crossEntropyGradient(do, o, x, nil, 2, n)
 	for i := range n {
 		want := 0.0
 		for j := range d {

@@ -83,17 +83,23 @@ func (a *Autoencoder[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T
 type stepPass[T bijector.Float] struct {
 	encoder, decoder bijector.NetworkGradPass[T]
 	lossBuffers[T]
-	dz, do bijector.Mat[T]
-	grads  [][]T
-	gradFn func(lo, hi int)
-	x      bijector.Mat[T] // of the current call
-	loss   []float64
+	dz, do        bijector.Mat[T]
+	grads         [][]T
+	gradFn        func(lo, hi int)
+	x             bijector.Mat[T] // of the current call
+	weights, loss []float64       // of its rows; nil weights: 1
 }
 
 // Step takes every sample forward and back by itself, so that the workers meet
 // once, and then sums the parameters' gradients over the batch.
-func (p *stepPass[T]) Step(x, _ bijector.Mat[T], loss []float64) {
-	p.x, p.loss = x, loss
+func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
+	p.StepWeighted(x, cond, nil, loss)
+}
+
+// StepWeighted is Step with each row's loss multiplied by its weight in the
+// gradient. nil weights are 1.
+func (p *stepPass[T]) StepWeighted(x, _ bijector.Mat[T], weights, loss []float64) {
+	p.x, p.weights, p.loss = x, weights, loss
 	p.workers.For(x.N, align, p.gradFn)
 	z, o := p.z.Resize(x.N), p.o.Resize(x.N)
 	dz, do := p.dz.Resize(x.N), p.do.Resize(x.N)
@@ -107,7 +113,7 @@ func (p *stepPass[T]) gradSamples(lo, hi int) {
 	p.encoder.Forward(z, p.x, lo, hi)
 	p.decoder.Forward(o, z, lo, hi)
 	crossEntropy(p.loss, o, p.x, p.scratch, lo, hi)
-	crossEntropyGradient(do, o, p.x, lo, hi)
+	crossEntropyGradient(do, o, p.x, p.weights, lo, hi)
 	p.decoder.Backward(dz, do, z, o, lo, hi)
 	p.encoder.Backward(bijector.Mat[T]{}, dz, p.x, z, lo, hi)
 }

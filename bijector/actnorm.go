@@ -77,13 +77,19 @@ func (a *ActNorm[T]) Spec() any { return a.spec }
 func (a *ActNorm[T]) Validate() error { return checkFlag("actnorm", a.initialised[0]) }
 
 // Calibrate starts the layer from x, once.
-func (a *ActNorm[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
+func (a *ActNorm[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	a.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted starts the layer from weighted moments of x, once.
+func (a *ActNorm[T]) CalibrateWeighted(x, _ Mat[T], weights []float64, start bool, w *Workers) {
 	if !start || a.initialised[0] != 0 || x.N == 0 {
 		return
 	}
+	shares := sharesOf(weights, a.pixels())
 	parallelChannels(w, x, a.pixels(), func(lo, hi int) {
 		for c := lo; c < hi; c++ {
-			mean, std := moments(channel(x, c, a.pixels()))
+			mean, std := moments(channel(x, c, a.pixels()), shares)
 			a.logScale[c] = T(-math.Log(std))
 			a.bias[c] = T(-mean / std)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -18,7 +19,8 @@ type BatchNormSpec struct {
 	Pixels int `json:"pixels,omitempty"`
 	// Eps is added to the variance; 0 means 1e-5.
 	Eps float64 `json:"eps,omitempty"`
-	// Unbiased divides the squared deviations by n-1 rather than n.
+	// Unbiased divides the squared deviations by n-1 rather than n; of rows
+	// with shares p of their weights, by 1 - sum p^2 rather than 1.
 	Unbiased bool `json:"unbiased,omitempty"`
 }
 
@@ -40,6 +42,11 @@ func (s BatchNormSpec) Values() float64 { return 4 * float64(s.Dim) / float64(ma
 // running average. They start at 0 and 1. A training pass has no inverse,
 // since a row of z does not say what the batch was. With Pixels, they are those
 // of all pixels of a channel, and the log-det counts each of them.
+//
+// Where rows have weights, in training (PassOptions.WithWeights) and in
+// CalibrateWeighted, mean and var are the weighted ones, with p_i = w_i/sum w:
+//
+//	mean = sum_i p_i x_i,  var = sum_i p_i (x_i - mean)^2.
 //
 // Every x is in the domain; the cost is a product and an addition a value, in
 // a chain's evaluation once for all diagonal layers and permutations in a row.
@@ -136,19 +143,44 @@ func (b *BatchNorm[T]) Validate() error {
 }
 
 // Calibrate sets the population's statistics to the moments of x.
-func (b *BatchNorm[T]) Calibrate(x, _ Mat[T], _ bool, w *Workers) {
+func (b *BatchNorm[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	b.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted sets them to weighted moments of x.
+func (b *BatchNorm[T]) CalibrateWeighted(x, _ Mat[T], weights []float64, _ bool, w *Workers) {
 	if x.N == 0 {
 		return
 	}
+	shares := sharesOf(weights, b.pixels())
+	factor := b.varianceFactor(shares)
 	parallelChannels(w, x, b.pixels(), func(lo, hi int) {
 		for c := lo; c < hi; c++ {
-			b.mean[c], b.variance[c] = b.statistics(channel(x, c, b.pixels()))
+			b.mean[c], b.variance[c] = b.statistics(channel(x, c, b.pixels()), shares, factor)
 		}
 	})
 }
 
-// statistics are the mean and variance of a channel.
-func (b *BatchNorm[T]) statistics(x Mat[T]) (mean, variance float64) {
+// varianceFactor is what the weighted mean of squared deviations is multiplied
+// by, with shares of the rows: see rowShares.
+func (b *BatchNorm[T]) varianceFactor(shares []float64) float64 {
+	if !b.spec.Unbiased {
+		return 1
+	}
+	rest := 1 - float64(b.pixels())*kernel.SumSquares(shares, 0)
+	if !(rest > 0) {
+		return 1 // a single value, which has the variance 0
+	}
+	return 1 / rest
+}
+
+// statistics are the mean and variance of a channel; with shares of the rows,
+// weighted ones, and the variance multiplied by factor.
+func (b *BatchNorm[T]) statistics(x Mat[T], shares []float64, factor float64) (mean, variance float64) {
+	if shares != nil {
+		mean, variance = meanAndVariance(x, shares)
+		return mean, factor * variance
+	}
 	mean, squares := meanAndSumSquares(x)
 	return mean, squares / b.divisor(x.D*x.N)
 }

@@ -13,6 +13,9 @@ import (
 type batchNormGradPass[T Float] struct {
 	layer                 *BatchNorm[T]
 	workers               *Workers
+	weights               *BatchWeights
+	shares, shareMemory   []float64 // of the rows of the batch: see rowShares; nil: equal
+	factor                float64   // of the variance, with shares
 	mean, std             []float64 // of the batch; std is sqrt(var + eps)
 	logA                  []float64
 	dLogGamma, dBeta      []T
@@ -27,11 +30,15 @@ func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGra
 	p := &batchNormGradPass[T]{
 		layer:     b,
 		workers:   o.Workers,
+		weights:   o.Weights(),
 		mean:      make([]float64, d),
 		std:       make([]float64, d),
 		logA:      make([]float64, d),
 		dLogGamma: make([]T, d),
 		dBeta:     make([]T, d),
+	}
+	if p.weights != nil {
+		p.shareMemory = make([]float64, o.MaxBatch)
 	}
 	p.grads = [][]T{p.dLogGamma, p.dBeta}
 	p.forwardFn, p.backwardFn = p.forwardChannels, p.backwardChannels
@@ -41,6 +48,12 @@ func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGra
 func (p *batchNormGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 	p.z, p.x = z, x
 	pixels := p.layer.pixels()
+	p.shares = nil
+	if w := p.weights.Values(); w != nil {
+		p.shares = p.shareMemory[:x.N]
+		rowShares(p.shares, w[:x.N], pixels)
+		p.factor = p.layer.varianceFactor(p.shares)
+	}
 	parallelChannels(p.workers, x, pixels, p.forwardFn)
 	addConstant(logDet, float64(pixels)*kernel.Sum(p.logA))
 }
@@ -48,7 +61,7 @@ func (p *batchNormGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 func (p *batchNormGradPass[T]) forwardChannels(lo, hi int) {
 	for c := lo; c < hi; c++ {
 		x, z := channel(p.x, c, p.layer.pixels()), channel(p.z, c, p.layer.pixels())
-		mean, variance := p.layer.statistics(x)
+		mean, variance := p.layer.statistics(x, p.shares, p.factor)
 		a, b, logA := p.layer.affine(c, mean, variance)
 		p.mean[c], p.std[c], p.logA[c] = mean, math.Sqrt(variance+p.layer.eps()), logA
 		for j := range x.D {
@@ -72,6 +85,11 @@ func (p *batchNormGradPass[T]) forwardChannels(lo, hi int) {
 //
 // u is read back from z, u = (z - beta)/g: z is near 1 in size, while x may
 // have a mean beside which its deviations lose their digits.
+//
+// With shares p_i and the variance's factor c, p_i stands for 1/n and c p_i for
+// 1/m, as s = sqrt(c sum p e^2 + eps) and sum p e = 0:
+//
+//	dx_i = (g dz_i - g B p_i - u_i A c p_i)/s.
 func (p *batchNormGradPass[T]) Backward(dx, _, dz, x, z, _ Mat[T], dLogDet []float64) {
 	p.dx, p.dz, p.z = dx, dz, z
 	pixels := p.layer.pixels()
@@ -94,9 +112,25 @@ func (p *batchNormGradPass[T]) backwardChannels(lo, hi int) {
 		a := dot - beta*b + p.sumDLogDet
 		p.dBeta[c] += T(b)
 		p.dLogGamma[c] += T(a)
+		if p.shares != nil {
+			p.backwardWeighted(dx, dz, z, g, beta, s, a, b)
+			continue
+		}
 		onZ := -a / (m * g * s)
 		for j := range pixels { // last: dx may be dz
 			kernel.Combine(dx.Feature(j), dz.Feature(j), z.Feature(j), T(g/s), T(onZ), T(-g*b/(n*s)-onZ*beta))
+		}
+	}
+}
+
+// backwardWeighted sets dx of a channel by its A and B, as above.
+func (p *batchNormGradPass[T]) backwardWeighted(dx, dz, z Mat[T], g, beta, s, a, b float64) {
+	onU := p.factor * a / s
+	for j := range dx.D {
+		out, dzj, zj := dx.Feature(j), dz.Feature(j), z.Feature(j)
+		for i, share := range p.shares {
+			u := (float64(zj[i]) - beta) / g
+			out[i] = T(g/s*(float64(dzj[i])-b*share) - onU*share*u)
 		}
 	}
 }

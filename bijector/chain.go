@@ -153,6 +153,11 @@ func (c *Chain[T]) Invalidate() {
 // Calibrate calibrates the members in order, each on the output of those
 // before it.
 func (c *Chain[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	c.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted is Calibrate on weighted rows.
+func (c *Chain[T]) CalibrateWeighted(x, cond Mat[T], weights []float64, start bool, w *Workers) {
 	last := -1
 	for i, l := range c.layers {
 		if _, ok := l.(Calibrator[T]); ok {
@@ -166,7 +171,7 @@ func (c *Chain[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
 	h.CopyFrom(x)
 	for i, l := range c.layers[:last+1] {
 		if cal, ok := l.(Calibrator[T]); ok {
-			cal.Calibrate(h, cond, start, w)
+			CalibrateWeighted(cal, h, cond, weights, start, w)
 		}
 		if i < last {
 			forwardInPlace(l, h, cond, w)

@@ -37,8 +37,9 @@ type PassOptions struct {
 	// caller's goroutine. A layer may ignore it.
 	Workers *Workers
 
-	memory  Memory   // see WithMemory
-	scratch *scratch // what Activations takes from; nil: memory of its own
+	memory  Memory        // see WithMemory
+	scratch *scratch      // what Activations takes from; nil: memory of its own
+	weights *BatchWeights // see WithWeights
 }
 
 // Pass evaluates a layer, one goroutine at a time, without allocating. The

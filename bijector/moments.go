@@ -29,13 +29,40 @@ func meanAndSumSquares[T Float](x Mat[T]) (mean, squares float64) {
 	return mean, squares
 }
 
+// weightedMean is sum_ij shares_i f(x_ij), f being the square of the distance
+// from about where squares is true, and the identity otherwise.
+func weightedMean[T Float](x Mat[T], shares []float64, squares bool, about float64) float64 {
+	total := 0.0
+	for j := range x.D {
+		for i, v := range x.Feature(j) {
+			e := float64(v)
+			if squares {
+				e = (e - about) * (e - about)
+			}
+			total += shares[i] * e
+		}
+	}
+	return total
+}
+
+// meanAndVariance are the mean of all values of x and the mean of their squared
+// distances from it. shares are those of the rows: see rowShares; nil: equal.
+func meanAndVariance[T Float](x Mat[T], shares []float64) (mean, variance float64) {
+	if shares == nil {
+		mean, squares := meanAndSumSquares(x)
+		return mean, squares / float64(x.D*x.N)
+	}
+	mean = weightedMean(x, shares, false, 0)
+	return mean, weightedMean(x, shares, true, mean)
+}
+
 // moments are the mean of x and its standard deviation, or 1 in place of a
 // deviation that is only rounding: that of x, or that of the sum behind the
-// mean.
-func moments[T Float](x Mat[T]) (mean, std float64) {
+// mean. shares are those of the rows: see rowShares; nil: equal.
+func moments[T Float](x Mat[T], shares []float64) (mean, std float64) {
 	n := float64(x.D * x.N)
-	mean, squares := meanAndSumSquares(x)
-	std = math.Sqrt(squares / n)
+	mean, variance := meanAndVariance(x, shares)
+	std = math.Sqrt(variance)
 	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < minDeviation {
 		std = 1
 	}

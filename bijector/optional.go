@@ -29,7 +29,9 @@
 //
 // These stand beside what they extend: Ranged and DomainChecker in domain.go, of
 // layers for a part of the line; Diagonal in diagonal.go, of layers that
-// scale and shift; train.EpochSetter, of sources that draw anew each epoch;
+// scale and shift; WeightedStepPass and WeightedCalibrator in weights.go, of
+// rows that have weights; train.WeightedSource, of sources that give them;
+// train.EpochSetter, of sources that draw anew each epoch;
 // registry.Sizer, of specs that say how many values they save.
 
 package bijector

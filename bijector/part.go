@@ -104,8 +104,13 @@ func (p *Part[T]) Validate() error { return p.children().Validate() }
 
 // Calibrate calibrates the layer inside on its features.
 func (p *Part[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	p.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted calibrates the layer inside on weighted rows.
+func (p *Part[T]) CalibrateWeighted(x, cond Mat[T], weights []float64, start bool, w *Workers) {
 	if c, ok := p.layer.(Calibrator[T]); ok {
-		c.Calibrate(x.Features(p.lo, p.hi), cond, start, w)
+		CalibrateWeighted(c, x.Features(p.lo, p.hi), cond, weights, start, w)
 	}
 }
 

@@ -83,13 +83,23 @@ func (l *Scale[T]) Validate() error { return checkFlag("a scale", l.initialised[
 
 // Calibrate starts the scales from x, once, where the spec says FromData. A
 // feature of zeros keeps its scale.
-func (l *Scale[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
+func (l *Scale[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	l.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted is Calibrate with weighted mean squares.
+func (l *Scale[T]) CalibrateWeighted(x, _ Mat[T], weights []float64, start bool, w *Workers) {
 	if !start || !l.spec.FromData || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
+	shares := sharesOf(weights, 1)
 	parallelChannels(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
-			if rms := math.Sqrt(kernel.SumSquares(x.Feature(j), 0) / float64(x.N)); rms >= minDeviation {
+			square := kernel.SumSquares(x.Feature(j), 0) / float64(x.N)
+			if shares != nil {
+				square = weightedMean(x.Features(j, j+1), shares, true, 0)
+			}
+			if rms := math.Sqrt(square); rms >= minDeviation {
 				l.logScale[j] = T(-math.Log(rms))
 			}
 		}

@@ -71,13 +71,23 @@ func (l *Shift[T]) Spec() any { return l.spec }
 func (l *Shift[T]) Validate() error { return checkFlag("a shift", l.initialised[0]) }
 
 // Calibrate starts the shift from x, once, where the spec says FromData.
-func (l *Shift[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
+func (l *Shift[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	l.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted is Calibrate with weighted means.
+func (l *Shift[T]) CalibrateWeighted(x, _ Mat[T], weights []float64, start bool, w *Workers) {
 	if !start || !l.spec.FromData || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
+	shares := sharesOf(weights, 1)
 	parallelChannels(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
-			l.bias[j] = T(-kernel.Sum(x.Feature(j)) / float64(x.N))
+			mean := kernel.Sum(x.Feature(j)) / float64(x.N)
+			if shares != nil {
+				mean = weightedMean(x.Features(j, j+1), shares, false, 0)
+			}
+			l.bias[j] = T(-mean)
 		}
 	})
 	l.initialised[0] = 1

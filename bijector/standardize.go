@@ -89,13 +89,19 @@ func (l *Standardize[T]) Validate() error {
 }
 
 // Calibrate takes the moments of x, once.
-func (l *Standardize[T]) Calibrate(x, _ Mat[T], start bool, w *Workers) {
+func (l *Standardize[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
+	l.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted takes weighted moments of x, once.
+func (l *Standardize[T]) CalibrateWeighted(x, _ Mat[T], weights []float64, start bool, w *Workers) {
 	if !start || l.initialised[0] != 0 || x.N == 0 {
 		return
 	}
+	shares := sharesOf(weights, 1)
 	parallelChannels(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
-			if mean, std := moments(x.Features(j, j+1)); mean-mean == 0 && std-std == 0 {
+			if mean, std := moments(x.Features(j, j+1), shares); mean-mean == 0 && std-std == 0 {
 				l.mean[j], l.std[j] = mean, std
 			}
 		}

@@ -80,8 +80,8 @@ func (e *Ensemble[T]) Validate() error {
 }
 
 var (
-	_ bijector.Objective[float32]  = (*Ensemble[float32])(nil)
-	_ bijector.Stateful[float32]   = (*Ensemble[float32])(nil)
-	_ bijector.Calibrator[float32] = (*Ensemble[float32])(nil)
-	_ bijector.Invalidator         = (*Ensemble[float32])(nil)
+	_ bijector.Objective[float32]          = (*Ensemble[float32])(nil)
+	_ bijector.Stateful[float32]           = (*Ensemble[float32])(nil)
+	_ bijector.WeightedCalibrator[float32] = (*Ensemble[float32])(nil)
+	_ bijector.Invalidator                 = (*Ensemble[float32])(nil)
 )

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // Check returns nil where every flow can be trained, and otherwise the error of
@@ -82,7 +83,8 @@ func (b *ensemblePass[T]) mix(loss []float64) {
 // NewStepPass returns a pass that sets the same loss in training mode, and
 // adds the gradient of its mean. It panics where Check returns an error.
 func (e *Ensemble[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T] {
-	p := &ensembleStep[T]{ensemblePass: e.newEnsemblePass(o)}
+	p := &ensembleStep[T]{ensemblePass: e.newEnsemblePass(o), weights: &bijector.BatchWeights{}}
+	o = o.WithWeights(p.weights)
 	for _, f := range e.flows {
 		g := f.newGradPass(o)
 		p.flows = append(p.flows, g)
@@ -97,6 +99,7 @@ func (e *Ensemble[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T] {
 
 type ensembleStep[T bijector.Float] struct {
 	ensemblePass[T]
+	weights *bijector.BatchWeights // what the layers see
 	flows   []*gradPass[T]
 	dlogits []T
 	grads   [][]T
@@ -110,7 +113,18 @@ type ensembleStep[T bijector.Float] struct {
 // and, since log w = logits - logsumexp(logits), dL/d logit_k =
 // sum_i (w_k - r_ik) / n.
 func (p *ensembleStep[T]) Step(x, cond bijector.Mat[T], loss []float64) {
-	n := float64(x.N)
+	p.StepWeighted(x, cond, nil, loss)
+}
+
+// StepWeighted: each row's part of L, and so of every gradient above, is
+// multiplied by its weight v_i; dL/dlogit_k = sum_i v_i (w_k - r_ik) / n. nil
+// weights are those of Step.
+func (p *ensembleStep[T]) StepWeighted(x, cond bijector.Mat[T], weights, loss []float64) {
+	p.weights.Set(weights)
+	n, total := float64(x.N), float64(x.N)
+	if weights != nil {
+		total = kernel.Sum(weights)
+	}
 	for k, f := range p.flows {
 		f.logProb(x, cond, p.logp[k][:x.N])
 	}
@@ -118,12 +132,15 @@ func (p *ensembleStep[T]) Step(x, cond bijector.Mat[T], loss []float64) {
 	for k, f := range p.flows {
 		dlogp, sum := p.logp[k][:x.N], 0.0
 		for i, r := range dlogp {
+			if weights != nil {
+				r *= weights[i]
+			}
 			sum += r
 			dlogp[i] = -r / n
 		}
 		f.backward(x, cond, dlogp)
 		if p.dlogits != nil {
-			p.dlogits[k] += T(math.Exp(p.logw[k]) - sum/n)
+			p.dlogits[k] += T(math.Exp(p.logw[k])*(total/n) - sum/n)
 		}
 	}
 }
@@ -133,7 +150,12 @@ func (p *ensembleStep[T]) Grads() [][]T { return p.grads }
 // Calibrate sets the state of the layers that take theirs from data: in each
 // flow from all of it.
 func (e *Ensemble[T]) Calibrate(x, cond bijector.Mat[T], start bool, w *bijector.Workers) {
+	e.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted is Calibrate on weighted rows.
+func (e *Ensemble[T]) CalibrateWeighted(x, cond bijector.Mat[T], weights []float64, start bool, w *bijector.Workers) {
 	for _, f := range e.flows {
-		f.Calibrate(x, cond, start, w)
+		f.CalibrateWeighted(x, cond, weights, start, w)
 	}
 }

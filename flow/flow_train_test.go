@@ -18,8 +18,19 @@ import (
 )
 
 // checkStep compares Step with Loss, and the gradient of Step with central
-// differences of the mean of Loss.
+// differences of the mean of Loss; and so with weights, which do not sum to the
+// number of rows.
 func checkStep(t *testing.T, m bijector.Objective[float64], x, cond bijector.Mat[float64]) {
+	t.Helper()
+	weights := make([]float64, x.N)
+	for i := range weights {
+		weights[i] = 0.25 + float64(i*i%5)
+	}
+	checkStepBy(t, m, x, cond, weights)
+	checkStepBy(t, m, x, cond, nil)
+}
+
+func checkStepBy(t *testing.T, m bijector.Objective[float64], x, cond bijector.Mat[float64], weights []float64) {
 	t.Helper()
 	const h = 1e-5
 	n := x.N
@@ -30,14 +41,21 @@ func checkStep(t *testing.T, m bijector.Objective[float64], x, cond bijector.Mat
 		m.(bijector.Invalidator).Invalidate()
 		out := make([]float64, n)
 		loss.Loss(x, cond, out)
-		for _, v := range out {
+		for i, v := range out {
+			if weights != nil {
+				v *= weights[i]
+			}
 			mean += v / float64(n)
 		}
 		return mean
 	}
 	rows, want := slices.Repeat([]float64{7}, n), slices.Repeat([]float64{7}, n)
 	for range 2 { // Grads accumulate
-		step.Step(x, cond, rows)
+		if weights != nil {
+			step.(bijector.WeightedStepPass[float64]).StepWeighted(x, cond, weights, rows)
+		} else {
+			step.Step(x, cond, rows)
+		}
 	}
 	loss.Loss(x, cond, want)
 	for i := range rows {

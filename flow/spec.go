@@ -81,8 +81,8 @@ func (f *Flow[T]) Invalidate() { f.children().Invalidate() }
 func (f *Flow[T]) Validate() error { return f.children().Validate() }
 
 var (
-	_ bijector.Objective[float32]  = (*Flow[float32])(nil)
-	_ bijector.Stateful[float32]   = (*Flow[float32])(nil)
-	_ bijector.Calibrator[float32] = (*Flow[float32])(nil)
-	_ bijector.Invalidator         = (*Flow[float32])(nil)
+	_ bijector.Objective[float32]          = (*Flow[float32])(nil)
+	_ bijector.Stateful[float32]           = (*Flow[float32])(nil)
+	_ bijector.WeightedCalibrator[float32] = (*Flow[float32])(nil)
+	_ bijector.Invalidator                 = (*Flow[float32])(nil)
 )

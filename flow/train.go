@@ -40,22 +40,34 @@ func (p *lossPass[T]) Loss(x, cond bijector.Mat[T], loss []float64) {
 // NewStepPass returns a pass that sets the same loss in training mode, and
 // adds the gradient of its mean. It panics where Check returns an error.
 func (f *Flow[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T] {
-	return &stepPass[T]{gradPass: f.newGradPass(o), dlogp: make([]float64, o.MaxBatch)}
+	weights := &bijector.BatchWeights{}
+	return &stepPass[T]{gradPass: f.newGradPass(o.WithWeights(weights)), weights: weights, dlogp: make([]float64, o.MaxBatch)}
 }
 
 type stepPass[T bijector.Float] struct {
 	*gradPass[T]
-	dlogp []float64
+	weights *bijector.BatchWeights // what the layers see
+	dlogp   []float64
 }
 
 // Step: the mean loss is L = -1/n sum_i log p(x_i), which has the gradient -1/n
 // with respect to each of the log-densities.
 func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
+	p.StepWeighted(x, cond, nil, loss)
+}
+
+// StepWeighted: L = -1/n sum_i w_i log p(x_i), with the gradients -w_i/n. nil
+// weights are those of Step.
+func (p *stepPass[T]) StepWeighted(x, cond bijector.Mat[T], weights, loss []float64) {
+	p.weights.Set(weights)
 	p.logProb(x, cond, loss)
 	negate(loss, loss)
 	dlogp := p.dlogp[:x.N]
 	for i := range dlogp {
 		dlogp[i] = -1 / float64(x.N)
+	}
+	for i, w := range weights {
+		dlogp[i] = -w / float64(x.N)
 	}
 	p.backward(x, cond, dlogp)
 }
@@ -136,8 +148,13 @@ func (p *gradPass[T]) Grads() [][]T { return p.grads }
 
 // Calibrate sets the state of the layers that take theirs from data.
 func (f *Flow[T]) Calibrate(x, cond bijector.Mat[T], start bool, w *bijector.Workers) {
+	f.CalibrateWeighted(x, cond, nil, start, w)
+}
+
+// CalibrateWeighted is Calibrate on weighted rows.
+func (f *Flow[T]) CalibrateWeighted(x, cond bijector.Mat[T], weights []float64, start bool, w *bijector.Workers) {
 	if c, ok := f.layer.(bijector.Calibrator[T]); ok {
-		c.Calibrate(x, embedAll(f.embedding, cond, w), start, w)
+		bijector.CalibrateWeighted(c, x, embedAll(f.embedding, cond, w), weights, start, w)
 	}
 }
 

@@ -49,6 +49,7 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 		{"sgd, clipped", train.Tensor(someRows[T](250, 6)), 0, train.Options{Optimizer: train.SGD{Momentum: 0.9}, ClipNorm: 1e-3}},
 		{"averaged", train.Tensor(someRows[T](250, 6)), 0, train.Options{Average: 0.99}},
 		{"split", part, 0, train.Options{Schedule: train.Warmup{Steps: 3, Then: train.Cosine{}}}},
+		{"weights", train.Tensor(someRows[T](250, 6)).Weighted(counts(250)), 0, train.Options{}},
 		{"context", train.Tensor(someRows[T](250, 6)).Given(someRows[T](250, 2)), 2, train.Options{Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true}}},
 	} {
 		o := c.o

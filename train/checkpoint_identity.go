@@ -48,6 +48,8 @@ func (f *fitter[T]) runSettings(data Source) ([]setting, error) {
 		{"contents of the rows", rows},
 		{"validation rows", held},
 		{"contents of the validation rows", heldRows},
+		{"weights of the rows", digestWeights(data)},
+		{"weights of the validation rows", digestWeights(o.Validation)},
 		{"Batch", o.Batch},
 		{"Optimizer", fmt.Sprintf("%T%+v", o.Optimizer, o.Optimizer)},
 		{"ClipNorm", o.ClipNorm},
@@ -113,6 +115,23 @@ func digestRows[T bijector.Float](src Source) (string, error) {
 		return "", nil
 	}
 	return sums[0], nil
+}
+
+// digestWeights tells the weights that the user gave apart: "" for none, and for
+// equal ones.
+func digestWeights(src Source) string {
+	if src == nil {
+		return ""
+	}
+	w := userWeights(userSource(src))
+	if len(w) == 0 || areEqual(w) {
+		return ""
+	}
+	h := sha256.New()
+	for _, v := range w {
+		addFloat(h, v)
+	}
+	return digest(h)
 }
 
 // digestSpec tells models of the same parameters apart, where they have specs.

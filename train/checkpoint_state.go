@@ -38,8 +38,11 @@ type record struct {
 // reading cannot disagree on their order.
 func (f *fitter[T]) recordFields() (counts []*int, sums []*float64) {
 	r, at := f.report, &f.progress
-	return []*int{&at.epoch, &at.batch, &at.epochsSinceBest, &at.badInRow, &at.event.BadSteps, &at.event.Rows, &r.Steps, &r.BadSteps, &r.BestEpoch},
-		[]*float64{&at.sum, &at.bestLoss}
+	sums = []*float64{&at.sum, &at.bestLoss}
+	if f.data.relative != nil {
+		sums = append(sums, &at.weight)
+	}
+	return []*int{&at.epoch, &at.batch, &at.epochsSinceBest, &at.badInRow, &at.event.BadSteps, &at.event.Rows, &r.Steps, &r.BadSteps, &r.BestEpoch}, sums
 }
 
 // captureRecord reads the record off the fitter.
@@ -74,6 +77,9 @@ func (f *fitter[T]) restoreRecord(r record) error {
 	}
 	for i, p := range sums {
 		*p = r.sums[i]
+	}
+	if f.data.relative == nil {
+		f.progress.weight = float64(f.progress.event.Rows)
 	}
 	f.progress.event.Time, f.elapsedBefore = time.Duration(r.counts[0]), time.Duration(r.counts[1])
 	f.report.Epochs, f.report.BadValidations = nil, 0

@@ -63,6 +63,9 @@ var resumableRuns = []struct {
 		Epochs: 40, Batch: 30, Rate: 0.1, Patience: 2, ValidationFraction: 0.3, Schedule: train.StepDecay{Every: 3},
 		Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true},
 	}, true},
+	{"weights", func() bijector.Objective[float64] { return someFlow[float64]("batch", 0, 1) }, train.Options{
+		Epochs: 4, Batch: 20, Rate: 2e-2, ValidationFraction: 0.2, KeepBest: true,
+	}, false},
 	{"bad steps", func() bijector.Objective[float64] { return nanOnLarge{newToy[float64](3, 0)} }, train.Options{Epochs: 5, Batch: 10, Average: 0.5}, false},
 	{"in order, no validation", func() bijector.Objective[float64] { return someFlow[float64]("none", 0, 1) }, train.Options{
 		Epochs: 3, Batch: 20, InOrder: true, Memory: bijector.Memory{Mode: bijector.MemoryKeepInputs},
@@ -95,6 +98,9 @@ func TestResumedEqualsUninterrupted(t *testing.T) {
 			data := train.Tensor(x)
 			if r.given {
 				data = data.Given(c)
+			}
+			if r.name == "weights" {
+				data = data.Weighted(counts(100))
 			}
 			whole := r.model()
 			want, err := train.Fit(context.Background(), whole, data, r.o)

@@ -33,7 +33,8 @@ func (f *fitter[T]) epoch(ctx context.Context) error {
 		if s.Bad {
 			e.BadSteps++
 		} else {
-			at.sum += s.Loss * float64(s.Rows)
+			at.sum += s.Loss * f.batchWeight
+			at.weight += f.batchWeight
 			e.Rows += s.Rows
 		}
 		if f.o.Observer != nil {
@@ -48,7 +49,7 @@ func (f *fitter[T]) epoch(ctx context.Context) error {
 			return err
 		}
 	}
-	e.Loss = at.sum / float64(e.Rows)
+	e.Loss = at.sum / at.weight
 	return nil
 }
 
@@ -68,12 +69,13 @@ func (f *fitter[T]) trainStep(epoch, b int) (StepEvent, error) {
 	f.noise.add(x, done)
 	f.lastX, f.lastCond = x, cond
 	loss := f.loss[:x.N]
-	f.step.Step(x, cond, loss)
-	mean := 0.0
-	for _, v := range loss {
-		mean += v
+	if f.data.relative != nil {
+		f.step.(bijector.WeightedStepPass[T]).StepWeighted(x, cond, f.data.batchWeights, loss)
+	} else {
+		f.step.Step(x, cond, loss)
 	}
-	mean /= float64(len(loss))
+	var mean float64
+	mean, f.batchWeight = weightedMean(loss, f.data.batchWeights)
 	s := StepEvent{
 		Epoch: epoch, Epochs: f.o.Epochs, Step: b + 1, Steps: f.data.batches,
 		Rows: x.N, Loss: mean, GradNorm: f.updater.gradNorm(),

@@ -37,9 +37,9 @@ func newEvaluator[T bijector.Float](what string, m bijector.Objective[T], src So
 // in the user's data.
 type badLosses struct{ count, first int }
 
-// mean is the mean loss over all rows. It stops early when ctx ends.
+// mean is the mean loss over all rows, by their weights. It stops early when ctx ends.
 func (e *evaluator[T]) mean(ctx context.Context) (float64, badLosses, error) {
-	sum, n, bad := 0.0, 0, badLosses{}
+	sum, total, n, bad := 0.0, 0.0, 0, badLosses{}
 	for b := range e.loader.batches {
 		if err := ctx.Err(); err != nil {
 			return nan, bad, err
@@ -58,7 +58,13 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, badLosses, error) {
 			}
 		})
 		for i, v := range e.loss[:x.N] {
-			sum += v
+			if w := e.loader.batchWeights; w != nil {
+				sum += w[i] * v
+				total += w[i]
+			} else {
+				sum += v
+				total++
+			}
 			if !rows.IsFinite(v) {
 				if row := userRow(e.loader.src, n+i); bad.count == 0 || row < bad.first {
 					bad.first = row
@@ -68,11 +74,12 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, badLosses, error) {
 		}
 		n += x.N
 	}
-	return sum / float64(n), bad, nil
+	return sum / total, bad, nil
 }
 
 // Evaluate is a model's mean loss over data, in evaluation mode: for a flow,
-// its negative log-likelihood in nats a row. The model need not be trainable.
+// its negative log-likelihood in nats a row, sum_i w_i loss_i / sum_i w_i where
+// rows have weights. The model need not be trainable.
 // Data that does not suit it is reported as by Fit.
 func Evaluate[T bijector.Float](ctx context.Context, m bijector.Objective[T], data Source) (float64, error) {
 	if err := checkCall(ctx, m); err != nil {
@@ -84,6 +91,10 @@ func Evaluate[T bijector.Float](ctx context.Context, m bijector.Objective[T], da
 		}
 	}
 	if err := checkSource[T]("data", data, m.Dim(), m.ContextDim()); err != nil {
+		return nan, err
+	}
+	data, err := withoutZeroWeights("data", data)
+	if err != nil {
 		return nan, err
 	}
 	w := bijector.NewWorkers(0)

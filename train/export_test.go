@@ -14,6 +14,9 @@ func Steps[T bijector.Float](m bijector.Objective[T], data Source, o Options) (s
 	if o, err = o.withDefaults(); err != nil {
 		return nil, 0, nil, err
 	}
+	if data, err = withoutZeroWeights("data", data); err != nil {
+		return nil, 0, nil, err
+	}
 	f := &fitter[T]{model: m, o: o, report: &Report{}, workers: bijector.NewWorkers(o.Workers)}
 	if err := f.prepare(data); err != nil {
 		return nil, 0, nil, err

@@ -35,6 +35,9 @@ const calibrationValues = 1 << 24
 // error without one is about the options, the model or the data, and comes
 // before the first step.
 //
+// Rows with weights (WeightedSource) count by them in all of this: see Weights
+// in the package's documentation. Those of weight 0 are left out first of all.
+//
 // A model that is a bijector.DataChecker is asked about the data first. A flow
 // is not fitted to rows that have no density, where its own would grow without
 // bound: a column that is constant or follows from others is
@@ -64,6 +67,9 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	if err := checkSource[T]("training data", data, m.Dim(), m.ContextDim()); err != nil {
 		return nil, err
 	}
+	if data, err = withoutZeroWeights("training data", data); err != nil {
+		return nil, err
+	}
 	if o.ValidationFraction > 0 {
 		if data.Len() < 2 {
 			return nil, fmt.Errorf("train: one row cannot be split into training and validation: %w: %w", ErrOptions, bijector.ErrShape)
@@ -71,6 +77,9 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 		data, o.Validation = splitSource(data, o.ValidationFraction, o.Seed)
 	} else if o.Validation != nil {
 		if err := checkSource[T]("validation data", o.Validation, m.Dim(), m.ContextDim()); err != nil {
+			return nil, err
+		}
+		if o.Validation, err = withoutZeroWeights("validation data", o.Validation); err != nil {
 			return nil, err
 		}
 	}
@@ -98,15 +107,17 @@ type fitter[T bijector.Float] struct {
 	report  *Report
 	workers *bijector.Workers
 
-	data       *loader[T]
-	step       bijector.StepPass[T]
-	updater    *updater[T]
-	loss       []float64
-	calibrator bijector.Calibrator[T]
-	x, cond    bijector.Mat[T] // what calibration sees
-	lastX      bijector.Mat[T] // the latest batch
-	lastCond   bijector.Mat[T]
-	noise      *noise[T] // nil: none
+	data        *loader[T]
+	step        bijector.StepPass[T]
+	updater     *updater[T]
+	loss        []float64
+	batchWeight float64 // of the latest batch: the sum of its weights, or its rows
+	calibrator  bijector.Calibrator[T]
+	x, cond     bijector.Mat[T] // what calibration sees
+	xWeights    []float64       // of its rows; nil: all the same
+	lastX       bijector.Mat[T] // the latest batch
+	lastCond    bijector.Mat[T]
+	noise       *noise[T] // nil: none
 
 	validation *evaluator[T]
 	notFinite  badLosses // rows without a finite loss in the latest validation
@@ -122,7 +133,8 @@ type fitter[T bijector.Float] struct {
 type progress struct {
 	position
 	event           EpochEvent // of the epoch, so far
-	sum             float64    // of its losses over rows
+	sum             float64    // of its losses over rows, by their weights
+	weight          float64    // of those rows
 	badInRow        int        // bad steps in a row
 	epochsSinceBest int        // epochs since the best
 	bestLoss        float64    // the best validation loss
@@ -146,6 +158,11 @@ func (f *fitter[T]) prepare(data Source) error {
 	if f.data, err = newLoader[T]("training data", data, f.o.Batch); err != nil {
 		return err
 	}
+	if f.data.relative != nil {
+		if err := checkWeighted(f.model); err != nil {
+			return err
+		}
+	}
 	calib, calibrates := f.model.(bijector.Calibrator[T])
 	checker, checks := f.model.(bijector.DataChecker[T])
 	_, hasDomain := f.model.(bijector.DomainChecker[T])
@@ -153,8 +170,9 @@ func (f *fitter[T]) prepare(data Source) error {
 		if f.x, f.cond, err = readEvenlySpaced[T](data, calibrationValues/f.model.Dim()); err != nil {
 			return err
 		}
+		f.xWeights = evenlySpacedWeights(data, f.x.N)
 		if f.o.Noise > 0 {
-			f.noise = newNoise(f.o.Noise, f.x, f.o.Seed)
+			f.noise = newNoise(f.o.Noise, f.x, f.xWeights, f.o.Seed)
 			f.noise.add(f.x, -1)
 		}
 	}
@@ -199,7 +217,7 @@ func (f *fitter[T]) prepare(data Source) error {
 func (f *fitter[T]) calibrate(start bool) {
 	invalidate(f.model)
 	if f.calibrator != nil {
-		f.calibrator.Calibrate(f.x, f.cond, start, f.workers)
+		bijector.CalibrateWeighted(f.calibrator, f.x, f.cond, f.xWeights, start, f.workers)
 		invalidate(f.model)
 	}
 }
@@ -232,7 +250,7 @@ func (f *fitter[T]) run(ctx context.Context) error {
 		if f.progress.epochsSinceBest++; e.Best {
 			f.progress.epochsSinceBest = 0
 		}
-		f.progress.position, f.progress.event, f.progress.sum = position{epoch: f.progress.epoch + 1}, EpochEvent{}, 0
+		f.progress.position, f.progress.event, f.progress.sum, f.progress.weight = position{epoch: f.progress.epoch + 1}, EpochEvent{}, 0, 0
 		if err := f.saveAfterEpoch(); err != nil {
 			f.report.Stopped = stopReason(err)
 			return err

@@ -21,6 +21,9 @@ type loader[T bijector.Float] struct {
 	batches int
 	x, cond bijector.Mat[T]
 	tensors map[int]batchTensors[T]
+
+	relative     []float64 // weights of the rows of src, of mean 1; nil: all the same
+	batchWeights []float64 // those of the latest batch; nil likewise
 }
 
 // batchTensors is what a Source fills for one size of batch, all sizes in the
@@ -37,6 +40,9 @@ func newLoader[T bijector.Float](what string, src Source, batch int) (*loader[T]
 	batch = min(batch, n) // sums with it do not overflow
 	l := &loader[T]{name: what, src: src, order: make([]int, n), batches: (n + batch - 1) / batch, tensors: map[int]batchTensors[T]{}}
 	most := (n + l.batches - 1) / l.batches
+	if l.relative = relativeWeights(weightsOf(src)); l.relative != nil {
+		l.batchWeights = make([]float64, 0, most)
+	}
 	l.x, l.cond = bijector.NewMat[T](d, most), bijector.NewMat[T](c, most)
 	data, context := make([]T, most*d), make([]T, most*c)
 	for _, size := range []int{most, n / l.batches} {
@@ -100,6 +106,12 @@ func (l *loader[T]) load(b int) (x, cond bijector.Mat[T], err error) {
 	if err := l.src.Read(order, t.x, t.context); err != nil {
 		return x, cond, fmt.Errorf("train: reading %d rows of the %s: %w", len(order), l.name, err)
 	}
+	if l.relative != nil {
+		l.batchWeights = l.batchWeights[:0]
+		for _, row := range order {
+			l.batchWeights = append(l.batchWeights, l.relative[row])
+		}
+	}
 	x, cond = l.x.Resize(hi-lo), l.cond.Resize(hi-lo)
 	if !t.rows.Load(x, 0) {
 		return x, cond, l.rowError(l.name, order, x)
@@ -126,6 +138,15 @@ func (l *loader[T]) rowError(what string, read []int, m bijector.Mat[T]) error {
 		}
 	}
 	return e
+}
+
+// evenlySpacedWeights are the weights of the k rows that readEvenlySpaced reads.
+func evenlySpacedWeights(src Source, k int) []float64 {
+	rows := make([]int, k)
+	for i := range rows {
+		rows[i] = i * src.Len() / k
+	}
+	return relativeWeights(pickRows(src, rows).weights)
 }
 
 // readEvenlySpaced reads rows evenly spread over the source, at most limit of them, as one
@@ -158,7 +179,7 @@ func readEvenlySpaced[T bijector.Float](src Source, limit int) (x, cond bijector
 }
 
 // EachBatch reads data in its order, size rows at a time or fewer, and hands
-// them to f as batches of features, which stay valid until f returns. dim and
+// all of them, whatever their weights, to f as batches of features, which stay valid until f returns. dim and
 // contextDim are those of the model that the data is for. It returns the
 // errors of Fit about data, ctx's when that ends, and f's.
 func EachBatch[T bijector.Float](ctx context.Context, data Source, dim, contextDim, size int, f func(x, cond bijector.Mat[T]) error) error {

@@ -19,12 +19,13 @@ type noise[T bijector.Float] struct {
 	rng        *rand.Rand
 }
 
-// newNoise makes noise of a share of each column's deviation; of a constant
+// newNoise makes noise of a share of each column's deviation, by the rows'
+// weights where they have some; of a constant
 // column, of its magnitude, or of 1 for 0.
-func newNoise[T bijector.Float](share float64, x bijector.Mat[T], seed uint64) *noise[T] {
+func newNoise[T bijector.Float](share float64, x bijector.Mat[T], weights []float64, seed uint64) *noise[T] {
 	n := &noise[T]{seed: seed}
-	for _, c := range columns.Describe(x) {
-		s := c.Deviation
+	for j, c := range columns.Describe(x) {
+		s := columns.Deviation(x.Feature(j), c, weights)
 		if c.IsConstant() {
 			if s = math.Abs(c.Largest); s == 0 {
 				s = 1

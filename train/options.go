@@ -53,8 +53,8 @@ type Options struct {
 	// Validation is data that is not trained on. Its loss is reported after
 	// every epoch.
 	Validation Source
-	// ValidationFraction holds out that share of the rows instead, drawn by
-	// Seed; 0: none.
+	// ValidationFraction holds out that share of the rows instead (of those
+	// with a weight above 0), drawn by Seed; 0: none.
 	ValidationFraction float64
 	// Patience stops after that many epochs without a new lowest validation
 	// loss; 0: never.

@@ -9,7 +9,7 @@ type StepEvent struct {
 	Epoch, Epochs int     // counted from 1
 	Step, Steps   int     // within the epoch, counted from 1
 	Rows          int     // rows of this step
-	Loss          float64 // mean over them, before the step
+	Loss          float64 // mean over them, by their weights, before the step
 	GradNorm      float64 // before clipping
 	Rate          float64 // learning rate
 	Bad           bool    // loss or gradient not finite: the step was left out
@@ -19,8 +19,8 @@ type StepEvent struct {
 type EpochEvent struct {
 	Epoch      int     // counted from 1
 	Epochs     int     // planned
-	Loss       float64 // mean over the rows trained on, as training went; NaN: none
-	Validation float64 // mean over the validation set after the epoch; NaN: none
+	Loss       float64 // mean over the rows trained on, by their weights, as training went; NaN: none
+	Validation float64 // mean over the validation set, by its weights, after the epoch; NaN: none
 	// BadValidation tells that there was a validation and its loss is not
 	// finite; such an epoch is never the best.
 	BadValidation bool

@@ -13,7 +13,7 @@ import (
 
 // Source is data to train on. It may be larger than memory: Fit asks for the
 // rows of one batch at a time, in the order of its shuffle, and never calls
-// Read twice at once. A Source may be an EpochSetter.
+// Read twice at once. A Source may be an EpochSetter, and a WeightedSource.
 type Source interface {
 	Len() int        // rows
 	Dim() int        // values in a row
@@ -27,6 +27,7 @@ type Source interface {
 // TensorSource is a Source in memory.
 type TensorSource struct {
 	x, context tensor.Tensor
+	weights    []float64 // a row; nil: all the same
 }
 
 // Tensor makes a Source of the rows of x, shape (n, d), of the model's
@@ -37,7 +38,7 @@ func Tensor(x tensor.Tensor) *TensorSource { return &TensorSource{x: x} }
 // Given adds a context, shape (n, c), a row for each row of x, of the same
 // element type.
 func (s *TensorSource) Given(context tensor.Tensor) *TensorSource {
-	return &TensorSource{x: s.x, context: context}
+	return &TensorSource{x: s.x, context: context, weights: s.weights}
 }
 
 // Len is the number of rows.
@@ -107,8 +108,9 @@ func gatherRows[T bijector.Float](dst []T, src tensor.Tensor, rows []int) error 
 // subset is some rows of a Source.
 type subset struct {
 	Source
-	rows []int
-	ids  []int // scratch of Read
+	rows    []int
+	weights []float64 // of those rows, positive; nil: all the same
+	ids     []int     // scratch of Read
 }
 
 func (s *subset) Len() int { return len(s.rows) }
@@ -145,7 +147,7 @@ func splitSource(s Source, fraction float64, seed uint64) (train, held Source) {
 	n := s.Len()
 	rows := rand.New(rand.NewPCG(seed, 0x73706c6974)).Perm(n)
 	k := min(max(int(fraction*float64(n)+0.5), 1), n-1)
-	return &subset{Source: s, rows: rows[k:]}, &subset{Source: s, rows: rows[:k]}
+	return pickRows(s, rows[k:]), pickRows(s, rows[:k])
 }
 
 // checkTensors says what keeps tensors from being read as rows of T.

@@ -34,6 +34,23 @@ func Describe[T bijector.Float](x bijector.Mat[T]) []Column {
 	return all
 }
 
+// Deviation is that of a column's values by weights of its rows; nil: as it was
+// described.
+func Deviation[T bijector.Float](values []T, c Column, weights []float64) float64 {
+	if weights == nil || c.IsConstant() {
+		return c.Deviation
+	}
+	total, mean, squares := kernel.Sum(weights), 0.0, 0.0
+	for i, v := range values {
+		mean += weights[i] * float64(v)
+	}
+	mean /= total
+	for i, v := range values {
+		squares += weights[i] * (float64(v) - mean) * (float64(v) - mean)
+	}
+	return math.Sqrt(squares / total)
+}
+
 // IsConstant reports whether all values are equal.
 func (c Column) IsConstant() bool { return c.Deviation == 0 }
 
