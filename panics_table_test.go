@@ -34,6 +34,7 @@ var innerTypes = map[string]string{
 	"bijector.Mat":           "the batch that a pass is given",
 	"bijector.PassOptions":   "what a pass is made with",
 	"bijector.Workers":       "the goroutines that a training pass is given",
+	"bijector.BatchWeights":  "the weights that a training pass is given",
 	"coupling.TransformArgs": "what the pass of a transform is given",
 	"onnx.Graph":             "what the exporter of a layer is given",
 	"onnx.Value":             "a value of that graph",
@@ -42,6 +43,7 @@ var innerTypes = map[string]string{
 // exceptions are exported and not called, for a reason.
 var exceptions = map[string]string{
 	"bijector.Activations":              "pass level: makes a Mat",
+	"bijector.CalibrateWeighted":        "pass level: takes a Mat",
 	"bijector.NewMat":                   "pass level: makes a Mat",
 	"bijector.NewWorkers":               "pass level: makes Workers, which are to be closed",
 	"bijector.Input.Gather":             "pass level: fills a slice row by row",
