@@ -115,7 +115,7 @@ func (s *session[T]) load(in Input[T], cond Context[T], lo, n int) (x, c Mat[T],
 // open checks a batch and the context that goes with it.
 func (t *tensors[T]) open(x tensor.Tensor) (in Input[T], cond Context[T], err error) {
 	if t == nil || t.layer == nil || t.layer.Dim() < 1 {
-		return in, cond, fmt.Errorf("bijou: tensor methods of no layer; a layer is made by its constructor: %w", ErrSpec)
+		return in, cond, fmt.Errorf("bijou: tensor methods of no layer; a layer is made by its constructor, in which the line l.TensorMethods = bijector.NewTensorMethods[T](l) sets them: %w", ErrSpec)
 	}
 	if in, err = InputOf[T](x, t.layer.Dim()); err != nil {
 		return in, cond, err

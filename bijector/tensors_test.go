@@ -6,6 +6,7 @@ package bijector_test
 import (
 	"errors"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 
@@ -145,4 +146,13 @@ func TestTensorMethodsShareNothing(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+// Tensor methods that nobody set name the line that does.
+func TestTensorMethodsThatAreNotSet(t *testing.T) {
+	var m bijector.TensorMethods[float64]
+	_, err := m.Forward(bijector.NewRows[float64](2, 2))
+	if !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), "l.TensorMethods = bijector.NewTensorMethods[T](l)") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -104,13 +104,7 @@ func buildEntry[P any, T bijector.Float](b *builder[T], e *entry, given any) (p 
 		return p, fmt.Errorf("more than %d levels deep: %w", maxSpecDepth, ErrTooLarge)
 	}
 	defer func() { b.depth-- }()
-	var part any
-	switch b := any(b).(type) {
-	case *builder[float32]:
-		part, err = e.new32(spec, b)
-	case *builder[float64]:
-		part, err = e.new64(spec, b)
-	}
+	part, err := construct(b, e, spec)
 	if fault != nil && !errors.Is(err, specnames.ErrNoType) {
 		err = fault
 	}
@@ -121,4 +115,22 @@ func buildEntry[P any, T bijector.Float](b *builder[T], e *entry, given any) (p 
 		return p, fmt.Errorf("the constructor returned nil and no error: %w", bijector.ErrSpec)
 	}
 	return part.(P), nil
+}
+
+// construct calls the constructor. A spec from a file or a user may ask for what
+// its author did not think of, such as a slice of 1e18 values: a panic is an
+// error of the spec.
+func construct[T bijector.Float](b *builder[T], e *entry, spec any) (part any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			part, err = nil, fmt.Errorf("the constructor panicked on the spec %s: %s: %w", clip(fmt.Sprintf("%+v", spec)), clip(fmt.Sprint(r)), bijector.ErrSpec)
+		}
+	}()
+	switch b := any(b).(type) {
+	case *builder[float32]:
+		return e.new32(spec, b)
+	case *builder[float64]:
+		return e.new64(spec, b)
+	}
+	return nil, nil
 }

@@ -81,6 +81,9 @@ func builtins() *table {
 	t.add(newPartEntry(Encoders, "autoencoder.dense", autoencoder.NewDense[float32], autoencoder.NewDense[float64]))
 	t.add(newPartEntry(Encoders, "autoencoder.pca", autoencoder.NewPCA[float32], autoencoder.NewPCA[float64]))
 	t.add(newPartEntry(Encoders, "autoencoder.identity", autoencoder.NewIdentity[float32], autoencoder.NewIdentity[float64]))
+	for _, e := range t.byName {
+		e.builtin = true
+	}
 	return t
 }
 

@@ -63,6 +63,9 @@ func (e *unknownError) Error() string {
 	} else if near := nearest(e.name, e.known); near != "" {
 		fmt.Fprintf(&b, "; did you mean %q?", near)
 	}
+	if e.name != "" && e.other == "" {
+		b.WriteString("; a part of another package is registered where that package is imported: import its package")
+	}
 	if len(e.known) == 0 {
 		b.WriteString(" (there are none)")
 	} else {

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/bijou-flow/bijou/flow"
@@ -35,6 +36,7 @@ func FuzzReadFlow(f *testing.F) {
 				t.Fatalf("model %v, error %v", m, err)
 			}
 			if err != nil {
+				noPanic(t, err)
 				return
 			}
 			again := saved(t, m)
@@ -53,8 +55,18 @@ func FuzzReadFlow(f *testing.F) {
 		copy(raw[len(raw)-min(len(values), 40):], values)
 		read(raw)
 		read(open(t, whole).with(values).file(t))
-		registry.NewFlow[float64]([]byte(spec))
+		_, err := registry.NewFlow[float64]([]byte(spec))
+		noPanic(t, err)
 	})
+}
+
+// noPanic fails on the error that a constructor's panic is turned into: those of
+// the library do not panic.
+func noPanic(t testing.TB, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(err.Error(), "panicked") {
+		t.Fatal(err)
+	}
 }
 
 func toUTF8(s string) string { return string(bytes.ToValidUTF8([]byte(s), nil)) }

@@ -55,7 +55,11 @@ func (c *contents) write(w io.Writer) error { return safetensors.WriteSealed(w, 
 //
 // A part that is not registered is ErrNotRegistered; a parameter that is NaN or
 // infinite is ErrNonFinite. What could not be loaded again is not saved, and
-// the old file stays.
+// the old file stays: a spec whose Values are more than there are is ErrTooLarge
+// (see Sizer), one that makes no part or a part with other tensors has the error
+// that Load would return. A model with parts of other modules is made from its
+// spec to see that, once, which takes the memory of its parameters a second time
+// while Save runs; one of the library's own parts is not.
 func Save(path string, model any) error { return saveTo(atomicfile.System{}, path, model) }
 
 // saveTo is Save on a given file system.
@@ -154,6 +158,9 @@ func describeAs[T bijector.Float](kind string, model any) (*contents, error) {
 		c.items = append(c.items, safetensors.Item{Name: b.Name, Shape: b.Shape, Data: b.Data})
 	}
 	c.items = safetensors.Layout(c.items)
+	if err := checkLoads(c, kind, s); err != nil {
+		return nil, fmt.Errorf("the model could not be loaded again: %w", err)
+	}
 	return c, nil
 }
 

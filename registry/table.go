@@ -43,6 +43,9 @@ type entry struct {
 	kind Kind
 	name string
 	spec reflect.Type
+	// part32 and part64 are the types of what the constructors return.
+	part32, part64 reflect.Type
+	builtin        bool // the library's own
 	// new32 and new64 make the kind's part in float32 and float64.
 	new32 func(spec any, b flow.Builder[float32]) (any, error)
 	new64 func(spec any, b flow.Builder[float64]) (any, error)
@@ -57,6 +60,7 @@ func newEntry[S, A, B any](kind Kind, name string,
 	}
 	return &entry{
 		kind: kind, name: name, spec: reflect.TypeFor[S](),
+		part32: reflect.TypeFor[A](), part64: reflect.TypeFor[B](),
 		new32: func(spec any, b flow.Builder[float32]) (any, error) { return new32(spec.(S), b) },
 		new64: func(spec any, b flow.Builder[float64]) (any, error) { return new64(spec.(S), b) },
 	}

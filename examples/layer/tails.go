@@ -10,6 +10,10 @@ import (
 	"github.com/bijou-flow/bijou/registry"
 )
 
+// The compiler checks the names of the methods that training and saving need: a
+// layer that lacks one of them is a layer without a gradient.
+var _ bijector.Trainable[float32] = (*Tails[float32])(nil)
+
 // A registered layer is made from JSON, saved and loaded by its name.
 func init() { registry.Register("app.tails", NewTails[float32], NewTails[float64]) }
 
@@ -18,8 +22,14 @@ type TailsSpec struct {
 	Dim int `json:"dim"`
 }
 
+// Values is how many values are saved, by which a spec that asks for more than
+// there may be is refused before the constructor sees it: see registry.Sizer.
+func (s TailsSpec) Values() float64 { return float64(s.Dim) }
+
 // Tails is z = sinh(exp(s) asinh(x)) for each feature (Jones and Pewsey 2009):
-// a learned weight of the tails. log dz/dx = log cosh(u) + s - log(1+x^2)/2
+// a learned weight of the tails. exp(s) is positive whatever s is, so that a
+// step of training cannot make the layer something that has no inverse: what is
+// trained of a positive number is its logarithm. log dz/dx = log cosh(u) + s - log(1+x^2)/2
 // with u = exp(s) asinh(x).
 type Tails[T bijector.Float] struct {
 	bijector.TensorMethods[T]
@@ -85,7 +95,9 @@ func (p pass[T]) Forward(z, x, _ bijector.Mat[T], ld []float64) { p.run(z, x, ld
 func (p pass[T]) Inverse(x, z, _ bijector.Mat[T], ld []float64) { p.run(x, z, ld, -1) }
 func (p pass[T]) Grads() [][]T                                  { return [][]T{p.ds} }
 
-// Backward: with g = dL/du = dz cosh(u) + dLogDet tanh(u),
+// Backward overwrites dx, which may be dz, and adds to Grads, here ds, and to
+// dcond, which an unconditional layer has not; the other arguments it leaves
+// alone. With g = dL/du = dz cosh(u) + dLogDet tanh(u),
 // dx = g exp(s)/sqrt(1+x^2) - dLogDet x/(1+x^2) and ds = sum g u + dLogDet.
 func (p pass[T]) Backward(dx, _, dz, x, _, _ bijector.Mat[T], dLogDet []float64) {
 	for j, s := range p.l.s {
