@@ -50,8 +50,9 @@
 //   - mnist: the digits, a reader for their format, image grids; mnist/latentflow
 //     is the command that learns to draw them, mnist/nice the one that repeats
 //     NICE's experiment on their pixels, mnist/pixelflow a multi-scale Real NVP.
-//   - examples: short programs to copy: anomalies by density, conditional
-//     quantiles, a layer and an encoder of one's own, a server of scores.
+//   - examples: short programs to copy, at github.com/bijou-flow/bijou/examples/anomalies
+//     (by density), .../examples/quantiles (conditional), .../examples/layer and
+//     .../examples/encoder (of one's own), .../examples/server (of scores).
 //   - benchmarks: go test -bench . ./benchmarks
 //
 // # Conventions
@@ -85,17 +86,29 @@
 //
 // # Add a layer in five steps
 //
-//  1. Copy examples/layer/tails.go, which is complete and uses exported names
-//     alone, or write a coupling.Elementwise, if your layer is a coupling with
-//     another transform. The type embeds bijector.TensorMethods, which its
-//     constructor sets.
+//  1. Copy examples/layer/tails.go and tails_test.go, which are complete and
+//     use exported names alone, and change the package clause of both; or write
+//     a coupling.Elementwise, if your layer is a coupling with another
+//     transform. The type embeds bijector.TensorMethods, which its constructor
+//     sets.
 //  2. Write the Pass (Forward and Inverse) and the GradPass (Forward and
-//     Backward), with the derivation above Backward.
-//  3. Give the type Params, Buffers and Spec, and a constructor that takes the
+//     Backward), with the derivation above Backward. Have the compiler check
+//     the names, by a line such as
+//     var _ bijector.Trainable[float32] = (*Tails[float32])(nil)
+//  3. Give the type Params, Buffers and Spec, the spec Values, the number of
+//     values that are saved (registry.Sizer), and a constructor that takes the
 //     spec.
-//  4. Call bijectortest.RunSpec in a test.
+//  4. Call bijectortest.RunSpec in a test, and run it with go test and with
+//     go test -race, which sees what a layer keeps in itself and not in its
+//     passes.
 //  5. Call registry.Register with a name and the constructor for both element
-//     types. The layer can now be saved, loaded and named in JSON.
+//     types. The layer can now be saved, loaded and named in JSON. In a flow
+//     it goes behind the layer that standardises, and a Raw recipe behind it:
+//     chain, err := bijector.NewChain[float32](standardize, layer, recipe)
+//
+// The files are in the repository's folder, which the go command knows:
+//
+//	cd $(go list -m -f '{{.Dir}}' github.com/bijou-flow/bijou)
 //
 // # More to read
 //

@@ -12,12 +12,12 @@ import "github.com/bijou-flow/bijou/bijector"
 //
 // Its methods see rows of values: one moved feature of many samples, or all
 // moved features of one, and cannot tell which. They are called for different
-// rows at once, so they keep what they need in Feature.Scratch and not in the
+// rows at once, so they keep what they need in TransformArgs.Scratch and not in the
 // receiver. Arithmetic belongs in float64, whatever T is.
 //
 // A transform that scales within bounds may have one more method,
 //
-//	Saturated(f Feature[T], hit []bool)
+//	Saturated(f TransformArgs[T], hit []bool)
 //
 // which sets hit[i] where the parameters of value i put its scale within a
 // hundredth of a bound and leaves the others, and may write to the scratch. The

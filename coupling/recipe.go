@@ -80,7 +80,10 @@ type Recipe struct {
 	// default) or "standardize", which scales and shifts them alone.
 	Margins string
 	// Raw leaves Gaussianize and Standardize out: for data that is standardised
-	// already, and to build a published flow layer by layer.
+	// already, and to build a published flow layer by layer. A layer of your own
+	// goes behind what standardises: bijector.NewChain(standardize, layer,
+	// recipe), with a Raw recipe. In front of a recipe that has it, a layer that
+	// is trained changes what was standardised by its first outputs.
 	Raw bool
 	// Seed of all that is drawn: weights, permutations, rotations.
 	Seed uint64

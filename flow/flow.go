@@ -49,7 +49,7 @@ func New[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T]) (
 // NewWithEmbedding returns the flow of layer over base under contexts that pass
 // through a network first: p(x | c) = p(x | h), h = embedding(c). A user's
 // context has embedding.In() features, layer and base see embedding.Out(). The
-// network, such as a coupling.MLP, is trained, saved and loaded with the flow,
+// network, such as that of coupling.NewMLP, is trained, saved and loaded with the flow,
 // and runs once a row. With a nil embedding it is New.
 func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T], embedding bijector.Network[T]) (*Flow[T], error) {
 	dim, embeddedDim, err := commonDims(layer, base)

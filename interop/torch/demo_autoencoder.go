@@ -18,7 +18,7 @@ type DemoAutoencoderOptions struct {
 	Height int
 }
 
-// DemoAutoencoder makes an autoencoder.Conv of the state of the demo's:
+// DemoAutoencoder makes an autoencoder (see autoencoder.NewConv) of the state of the demo's:
 // convolutions "conv1" and "conv2" and an affine map "linear1" to the
 // embedding, and back an affine map "linear2" and transposed convolutions
 // "convt1" and "convt2", with a ReLU after each but linear1 and convt2, and the
