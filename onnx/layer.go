@@ -52,7 +52,7 @@ func layerFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inver
 	case *bijector.Bounds[T]:
 		return boundsFuncs(l)
 	case *bijector.Gaussianize[T]:
-		return gaussianizeFuncs(g, l)
+		return gaussianizeFuncs(l)
 	case *bijector.LU[T]:
 		return luFuncs(l)
 	case *bijector.Conv1x1[T]:

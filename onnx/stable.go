@@ -73,19 +73,31 @@ func (g *Graph) ceiling(v float64) float64 { return -g.floor(-v) }
 // Minus is a - row, which keeps the digits of a difference where the two are
 // close: a row that the element type does not hold is taken off in two parts.
 func (g *Graph) Minus(a Value, row []float64) Value {
-	first, rest := make([]float64, len(row)), make([]float64, len(row))
-	exact := true
-	for j, v := range row {
-		first[j] = v
-		if g.elem == elemFloat {
-			first[j] = float64(float32(v))
-		}
-		rest[j] = v - first[j]
-		exact = exact && rest[j] == 0
-	}
+	first, rest := g.parts(row)
 	a = g.Sub(a, g.Row(first))
-	if exact {
+	if rest == nil {
 		return a
 	}
 	return g.Sub(a, g.Row(rest))
+}
+
+// parts are values as the model's element type has them, and what is missing
+// from them, nil for nothing.
+func (g *Graph) parts(values []float64) (first, rest []float64) {
+	if g.elem != elemFloat {
+		return values, nil
+	}
+	first, rest = make([]float64, len(values)), make([]float64, len(values))
+	exact := true
+	for j, v := range values {
+		first[j] = float64(float32(v))
+		if !math.IsInf(first[j], 0) {
+			rest[j] = v - first[j]
+		}
+		exact = exact && rest[j] == 0
+	}
+	if exact {
+		rest = nil
+	}
+	return first, rest
 }

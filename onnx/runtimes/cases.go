@@ -68,8 +68,9 @@ func cases[T bijector.Float]() (all []vectors, err error) {
 		}
 	}()
 	for _, c := range flows[T]() {
-		all = append(all, flowVectors(c.name, c.flow)...)
+		all = append(all, flowVectors(c.name, c.flow, rowsFor(c.flow, 3, rows))...)
 	}
+	all = append(all, heavyVectors[T]()...)
 	all = append(all, coderVectors[T]()...)
 	return append(all, edgeVectors[T]()...), nil
 }
@@ -174,8 +175,7 @@ func rowsFor[T bijector.Float](f *flow.Flow[T], seed uint64, n int) *bijector.Ro
 
 // flowVectors runs a flow in both directions. The inverse starts at the
 // forward's results, so that every row is in the domain.
-func flowVectors[T bijector.Float](name string, f *flow.Flow[T]) []vectors {
-	x := rowsFor(f, 3, rows)
+func flowVectors[T bijector.Float](name string, f *flow.Flow[T], x *bijector.Rows[T]) []vectors {
 	if name == "nsf" {
 		x.Set(0, T(30)) // outside of a spline's box
 	}
@@ -183,7 +183,7 @@ func flowVectors[T bijector.Float](name string, f *flow.Flow[T]) []vectors {
 	back := map[string]array{}
 	given := f
 	if c := f.ContextDim(); c > 0 {
-		labels := uniform[T](4, rows, c)
+		labels := uniform[T](4, x.Len(), c)
 		given = f.Given(labels)
 		in["context"], back["context"] = arrayOf[T](labels), arrayOf[T](labels)
 	}

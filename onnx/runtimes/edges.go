@@ -42,6 +42,7 @@ func edgeVectors[T bijector.Float]() (all []vectors) {
 	all = append(all, scaleEdges[T]()...)
 	all = append(all, splineEdges[T](3)...)
 	all = append(all, diagonalEdges[T]()...)
+	all = append(all, marginEdges[T]()...)
 	return append(all, baseEdges[T]()...)
 }
 
