@@ -116,7 +116,7 @@ func (k *boundedColumns) forward(g *Graph, v Value) (w, logSlope Value) {
 		logSlope = g.Add(logSlope, g.Row(k.logWidths))
 	}
 	if k.closed { // a distance of 0 is inside
-		nearest = g.Plus(nearest, g.smallestNormal())
+		return g.unless(g.Op("Less", nil, nearest, g.Number(0)), w, logSlope)
 	}
 	return g.inDomain(nearest, w, logSlope)
 }
@@ -144,14 +144,6 @@ func (k *boundedColumns) inverse(g *Graph, v Value) (w, logSlope Value) {
 	logSlope = g.where(g.atLeast(least, w), g.Neg(g.Row(k.atLeast)), logSlope)
 	logSlope = g.where(g.atLeast(w, most), g.Neg(g.Row(k.atMost)), logSlope)
 	return g.Op("Min", nil, g.Op("Max", nil, w, least), most), logSlope
-}
-
-// smallestNormal is the least number that runtimes do not take for 0.
-func (g *Graph) smallestNormal() float64 {
-	if g.elem == elemFloat {
-		return 0x1p-126
-	}
-	return 0x1p-1022
 }
 
 // nextOf is the number of T next to v, which T holds, on the way to another.

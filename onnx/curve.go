@@ -87,8 +87,12 @@ func inverseSoftplus(g *Graph, v Value) (w, logSlope Value) {
 // bound, is above 0; elsewhere the value is 0 and the log-slope -Inf, as in a
 // bijector.Pass. A NaN stays one.
 func (g *Graph) inDomain(margin, w, logSlope Value) (_, _ Value) {
+	return g.unless(g.atLeast(g.Number(0), margin), w, logSlope)
+}
+
+// unless is inDomain for a condition that holds outside the domain.
+func (g *Graph) unless(outside, w, logSlope Value) (_, _ Value) {
 	g.hasDomain = true
-	outside := g.atLeast(g.Number(0), margin)
 	return g.where(outside, g.Number(0), w), g.where(outside, g.Number(math.Inf(-1)), logSlope)
 }
 
