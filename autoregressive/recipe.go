@@ -15,7 +15,9 @@ import (
 // chain starts with a bijector.Gaussianize, which takes heavy tails, skew and
 // outliers out of the columns that have them, and a bijector.Standardize;
 // train.Fit sets both from the data, so that columns of any scale, offset and
-// shape train alike.
+// shape train alike. A conditional chain sees its
+// contexts through a bijector.StandardizeContext, to the same end; contexts of
+// only 0 and 1 stay as they are.
 type Recipe struct {
 	Dim        int // features, at least 1
 	ContextDim int // features of the context; 0: unconditional
@@ -48,6 +50,9 @@ type Recipe struct {
 	// Margins is what becomes of the single columns: "gaussianize" (the
 	// default) or "standardize", which scales and shifts them alone.
 	Margins string
+	// Raw leaves Gaussianize, Standardize and StandardizeContext out: for data
+	// that is standardised already, and to build a published flow layer by layer.
+	Raw bool
 	// Seed of all that is drawn: weights and orders.
 	Seed uint64
 }
@@ -116,9 +121,12 @@ func newChain[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint6
 	if r.Layers < 1 || r.Layers > conditioned.MaxLayers {
 		return nil, fmt.Errorf("autoregressive: a recipe of %d layers, want 1 to %d: %w", r.Layers, conditioned.MaxLayers, bijector.ErrSpec)
 	}
-	layers, err := conditioned.Start[T]("autoregressive", r.Dim, r.Margins)
-	if err != nil {
-		return nil, err
+	var layers []bijector.Layer[T]
+	if !r.Raw {
+		var err error
+		if layers, err = conditioned.Start[T]("autoregressive", r.Dim, r.Margins); err != nil {
+			return nil, err
+		}
 	}
 	rng := rand.New(rand.NewPCG(r.Seed, 0x6d616672656369))
 	for i := range r.Layers {
@@ -141,7 +149,7 @@ func newChain[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint6
 		}
 		layers = append(layers, l)
 	}
-	return bijector.NewChain(layers...)
+	return conditioned.Chain(r.ContextDim, r.Raw, layers)
 }
 
 // orderSpec is that of the i-th layer.

@@ -1,4 +1,5 @@
-// Chain: layers one after the other. Its passes are in chain_pass.go and chain_grad.go.
+// Chain: layers one after the other. Its passes are in chain_pass.go and
+// chain_grad.go, its context in chain_context.go.
 
 package bijector
 
@@ -26,16 +27,20 @@ import (
 // training and loading do.
 type Chain[T Float] struct {
 	TensorMethods[T]
-	layers   []Layer[T]
-	children Children[T] // the members, numbered
-	dim      int
-	context  int
-	version  atomic.Int64 // counts the calls of Invalidate
+	layers    []Layer[T]
+	embedding Network[T]  // of the context; nil: members see the context itself
+	children  Children[T] // the members, numbered, and the embedding
+	dim       int
+	context   int
+	version   atomic.Int64 // counts the calls of Invalidate
 }
 
 // ChainSpec describes a Chain by its members.
 type ChainSpec struct {
 	Layers []NamedSpec `json:"layers"`
+	// Embedding is the network that the members see the context through; nil:
+	// they see the context itself.
+	Embedding *NamedSpec `json:"embedding,omitempty"`
 }
 
 // NewChain composes layers of one width. Conditional members must agree on
@@ -84,7 +89,17 @@ func BuildChain[T Float](s ChainSpec, b Builder[T]) (*Chain[T], error) {
 		}
 		layers[i] = l
 	}
-	return NewChain(layers...)
+	if s.Embedding == nil {
+		return NewChain(layers...)
+	}
+	embedding, err := b.Network(*s.Embedding)
+	if err != nil {
+		return nil, fmt.Errorf("embedding: %w", err)
+	}
+	if nilcheck.IsNil(embedding) {
+		return nil, fmt.Errorf("bijector: the builder made no embedding of a chain: %w", ErrSpec)
+	}
+	return NewConditionalChain(embedding, layers...)
 }
 
 // checkDistinct refuses a layer that occurs twice, at any depth. Layers that
@@ -119,13 +134,15 @@ func (c *Chain[T]) ContextDim() int { return c.context }
 // Members are the chain's layers, first to last.
 func (c *Chain[T]) Members() []Layer[T] { return c.layers }
 
-// Params are the members' parameters, named "0.weight" and so on.
+// Params are the members' parameters, named "0.weight" and so on, and those of
+// an embedding of the context, behind "embedding.".
 func (c *Chain[T]) Params() []Param[T] { return c.children.Params() }
 
 // Buffers are the members' buffers, named like Params.
 func (c *Chain[T]) Buffers() []Buffer { return c.children.Buffers() }
 
-// Validate returns the first member's objection to its own state.
+// Validate returns the first objection of a member or of the embedding to its
+// own state.
 func (c *Chain[T]) Validate() error {
 	if err := c.children.Validate(); err != nil {
 		return fmt.Errorf("layer %w", err)
@@ -133,12 +150,16 @@ func (c *Chain[T]) Validate() error {
 	return nil
 }
 
-// Spec is the ChainSpec of the members. A member without a spec leaves a nil
+// Spec is the ChainSpec of the members and the embedding. A member without a spec leaves a nil
 // one, which saving refuses by name.
 func (c *Chain[T]) Spec() any {
 	s := ChainSpec{Layers: make([]NamedSpec, len(c.layers))}
 	for i, l := range c.layers {
 		s.Layers[i] = NamedSpecOf[T](l)
+	}
+	if c.embedding != nil {
+		n := NamedSpecOf[T](c.embedding)
+		s.Embedding = &n
 	}
 	return s
 }
@@ -150,14 +171,15 @@ func (c *Chain[T]) Invalidate() {
 	c.children.Invalidate()
 }
 
-// Calibrate calibrates the members in order, each on the output of those
-// before it.
+// Calibrate calibrates the embedding of the context, and then the members in
+// order, each on the output of those before it.
 func (c *Chain[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
 	c.CalibrateWeighted(x, cond, nil, start, w)
 }
 
 // CalibrateWeighted is Calibrate on weighted rows.
 func (c *Chain[T]) CalibrateWeighted(x, cond Mat[T], weights []float64, start bool, w *Workers) {
+	cond = c.calibrateContext(cond, weights, start, w)
 	last := -1
 	for i, l := range c.layers {
 		if _, ok := l.(Calibrator[T]); ok {

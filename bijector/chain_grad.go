@@ -36,6 +36,11 @@ func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
 		p.grads = append(p.grads, m.pass.Grads()...)
 		p.members = append(p.members, m)
 	}
+	if p.recompute {
+		inner.scratch = nil // the embedding runs once, and keeps what it computed
+	}
+	p.embed = newChainContextGrad(c.embedding, inner)
+	p.grads = append(p.grads, p.embed.grads()...)
 	for i := range p.members {
 		if i > 0 && !p.members[i].keepsInput {
 			p.scratch[i%2] = Activations[T](o, c.dim)
@@ -60,6 +65,7 @@ type chainGradPass[T Float] struct {
 	recompute bool
 	logDet    []float64 // of a Forward that is only repeated
 	grads     [][]T
+	embed     *chainContextGrad[T] // nil: members see the context itself
 }
 
 // input is where member i finds its input, for a batch that enters as x.
@@ -82,6 +88,7 @@ func (p *chainGradPass[T]) output(i int, z Mat[T]) Mat[T] {
 }
 
 func (p *chainGradPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
+	cond = p.embed.forward(cond)
 	for i := range p.members {
 		p.members[i].pass.Forward(p.output(i, z), p.input(i, x), cond, logDet)
 	}
@@ -90,21 +97,24 @@ func (p *chainGradPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
 // Backward applies the chain rule from the last member to the first. Each
 // member adds to logDet, so each sees the same dLogDet. Where members share
 // their memory, all but the last have lost what Forward left in it, and get it
-// back first.
+// back first. An embedding of the context is first in Forward and last here: the
+// gradient with respect to it is the sum of the members'.
 func (p *chainGradPass[T]) Backward(dx, dcond, dz, x, z, cond Mat[T], dLogDet []float64) {
+	h, dh := p.embed.start(dcond, cond)
 	last := len(p.members) - 1
 	for i := last; i >= 0; i-- {
 		m := &p.members[i]
 		in, out := p.input(i, x), p.output(i, z)
 		switch {
 		case i > 0 && !m.keepsInput:
-			m.reverser.Reverse(in, out, cond)
+			m.reverser.Reverse(in, out, h)
 		case p.recompute && i < last:
-			m.pass.Forward(out, in, cond, p.logDet[:x.N])
+			m.pass.Forward(out, in, h, p.logDet[:x.N])
 		}
-		m.pass.Backward(dx, dcond, dz, in, out, cond, dLogDet)
+		m.pass.Backward(dx, dh, dz, in, out, h, dLogDet)
 		dz = dx
 	}
+	p.embed.finish(dcond, cond)
 }
 
 func (p *chainGradPass[T]) Grads() [][]T { return p.grads }

@@ -8,6 +8,9 @@ import "github.com/bijou-flow/bijou/internal/rows"
 // couplings into one map.
 func (c *Chain[T]) NewPass(o PassOptions) Pass[T] {
 	p := &chainPass[T]{spare: NewMat[T](c.dim, o.MaxBatch)}
+	if c.embedding != nil {
+		p.embed = newChainContext(c.embedding, c.embedding.NewNetworkPass(o), o)
+	}
 	for lo := 0; lo < len(c.layers); {
 		hi := lo
 		for hi < len(c.layers) && foldable(c.layers[hi]) {
@@ -29,6 +32,7 @@ func (c *Chain[T]) NewPass(o PassOptions) Pass[T] {
 type chainPass[T Float] struct {
 	stages []stage[T]
 	spare  Mat[T]
+	embed  *chainContext[T] // nil: members see the context itself
 }
 
 // stage is a member's pass or a fold of several members.
@@ -38,6 +42,7 @@ type stage[T Float] struct {
 }
 
 func (p *chainPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
+	cond = p.embed.forward(cond)
 	r := newDoubleBuffer(z, x, p.spare)
 	for i := range p.stages {
 		s := &p.stages[i]
@@ -52,6 +57,7 @@ func (p *chainPass[T]) Forward(z, x, cond Mat[T], logDet []float64) {
 }
 
 func (p *chainPass[T]) Inverse(x, z, cond Mat[T], logDet []float64) {
+	cond = p.embed.forward(cond)
 	r := newDoubleBuffer(x, z, p.spare)
 	for i := len(p.stages) - 1; i >= 0; i-- {
 		s := &p.stages[i]
@@ -63,6 +69,15 @@ func (p *chainPass[T]) Inverse(x, z, cond Mat[T], logDet []float64) {
 		}
 	}
 	r.finish()
+}
+
+// Saturated is Saturating: it asks the members that have bounds.
+func (p *chainPass[T]) Saturated(hit []bool) {
+	for i := range p.stages {
+		if s, ok := p.stages[i].pass.(Saturating); ok {
+			s.Saturated(hit)
+		}
+	}
 }
 
 // doubleBuffer hands a batch from stage to stage: out of the caller's input, then

@@ -3,7 +3,8 @@
 //
 //	interface         implemented by                               asked by
 //	Calibrator        ActNorm, BatchNorm, Bounds, Scale, Shift,    train.Fit and vi.Fit; through
-//	                  Standardize; Chain, Part, Flow, Ensemble     containers, models
+//	                  Standardize, StandardizeContext; Chain,      containers, models
+//	                  Part, coupling.Sequential, Flow, Ensemble
 //	Invalidator       MLP, MADE, LU, Permute, Bounds, PCA; all     training and loading, after they
 //	                  containers and models                        wrote to Params or Buffers
 //	Validator         layers, bases and models whose state         loading, flow.New, the evaluation
@@ -12,8 +13,8 @@
 //	Shaped            Squeeze, Conv1x1, couplings of images;       chains
 //	                  Chain, Inverted, Part
 //	Reorderer         Permute, Squeeze                             Flow.CheckDomain, onnx
-//	Saturating        passes of affine couplings and               flow.Diagnose
-//	                  autoregressive layers
+//	Saturating        passes of affine couplings, autoregressive   flow.Diagnose
+//	                  layers and chains
 //	Reverser          training passes of couplings, Permute,       chains under MemoryReverse
 //	                  diagonal layers
 //	DataChecker       Flow, Ensemble                               train.Fit
@@ -44,7 +45,8 @@ type Calibrator[T Float] interface {
 	// Calibrate sets the state from x, the layer's input for a large sample
 	// of the training set, and leaves x unchanged. start is true once, before
 	// the first step of training, and false before each evaluation. cond is
-	// the context, w may be nil.
+	// the context, w may be nil. A network is given its input as x, and no
+	// cond.
 	Calibrate(x, cond Mat[T], start bool, w *Workers)
 }
 

@@ -14,7 +14,7 @@ import (
 // Channels, Height and Width alone are enough.
 type ImageRecipe struct {
 	Channels, Height, Width int
-	ContextDim              int // features of the context; 0: unconditional
+	ContextDim              int // features of the context, standardised as for Recipe; 0: unconditional
 	// Scales is their number; each but the first halves the sides. 0 means as
 	// many as leave sides of 4 pixels or more: 3 for 28x28, 4 for 32x32.
 	Scales int
@@ -80,7 +80,11 @@ func RealNVPImage[T bijector.Float](r ImageRecipe) (*bijector.Chain[T], error) {
 		}
 		b.layers = append(b.layers, logit)
 	}
-	return b.scaleChain(r.Scales, r.Channels, r.Height, r.Width)
+	c, err := b.scaleChain(r.Scales, r.Channels, r.Height, r.Width)
+	if err != nil {
+		return nil, err
+	}
+	return conditioned.Chain(r.ContextDim, false, c.Members())
 }
 
 // imageBuilder collects the layers of one scale.

@@ -28,7 +28,9 @@ import (
 // offset and shape train alike. The Standardize is
 // there even where an actnorm follows, since it keeps its moments in float64
 // and no step moves them: a column of mean 10^6 and deviation 1 would lose an
-// actnorm's float32 bias to rounding.
+// actnorm's float32 bias to rounding. A conditional chain sees its contexts
+// through a bijector.StandardizeContext for the same reason: contexts of any
+// scale and offset train alike, and those of only 0 and 1 stay as they are.
 type Recipe struct {
 	Dim        int // features, at least 2; for one, see package autoregressive
 	ContextDim int // features of the context; 0: unconditional
@@ -79,11 +81,12 @@ type Recipe struct {
 	// Margins is what becomes of the single columns: "gaussianize" (the
 	// default) or "standardize", which scales and shifts them alone.
 	Margins string
-	// Raw leaves Gaussianize and Standardize out: for data that is standardised
-	// already, and to build a published flow layer by layer. A layer of your own
-	// goes behind what standardises: bijector.NewChain(standardize, layer,
-	// recipe), with a Raw recipe. In front of a recipe that has it, a layer that
-	// is trained changes what was standardised by its first outputs.
+	// Raw leaves Gaussianize, Standardize and StandardizeContext out: for data
+	// that is standardised already, and to build a published flow layer by layer.
+	// A layer of your own goes behind what standardises:
+	// bijector.NewChain(standardize, layer, recipe), with a Raw recipe. In front
+	// of a recipe that has it, a layer that is trained changes what was
+	// standardised by its first outputs.
 	Raw bool
 	// Seed of all that is drawn: weights, permutations, rotations.
 	Seed uint64
@@ -132,7 +135,7 @@ func (k recipeKind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 		}
 		layers = append(layers, end)
 	}
-	return bijector.NewChain(layers...)
+	return conditioned.Chain(r.ContextDim, r.Raw, layers)
 }
 
 // check refuses what makes no flow, and what the recipe would ignore.

@@ -142,6 +142,9 @@ func flattenStages[T bijector.Float](l bijector.Layer[T], inverse bool, o biject
 	case *bijector.Inverted[T]:
 		return flattenStages(l.Members()[0], !inverse, o)
 	case *bijector.Chain[T]:
+		if l.Embedding() != nil { // its members see another context
+			break
+		}
 		members := slices.Clone(l.Members())
 		if inverse {
 			slices.Reverse(members)

@@ -146,13 +146,18 @@ func (p *gradPass[T]) backward(x, cond bijector.Mat[T], dlogp []float64) {
 // Grads are those of the parts, in the order of Params.
 func (p *gradPass[T]) Grads() [][]T { return p.grads }
 
-// Calibrate sets the state of the layers that take theirs from data.
+// Calibrate sets the state of the parts that take theirs from data.
+// An embedding of contexts comes first, so that the layers see what they will
+// see in training.
 func (f *Flow[T]) Calibrate(x, cond bijector.Mat[T], start bool, w *bijector.Workers) {
 	f.CalibrateWeighted(x, cond, nil, start, w)
 }
 
 // CalibrateWeighted is Calibrate on weighted rows.
 func (f *Flow[T]) CalibrateWeighted(x, cond bijector.Mat[T], weights []float64, start bool, w *bijector.Workers) {
+	if c, ok := f.embedding.(bijector.Calibrator[T]); ok {
+		bijector.CalibrateWeighted(c, cond, bijector.Mat[T]{}, weights, start, w)
+	}
 	if c, ok := f.layer.(bijector.Calibrator[T]); ok {
 		bijector.CalibrateWeighted(c, x, embedAll(f.embedding, cond, w), weights, start, w)
 	}

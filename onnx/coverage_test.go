@@ -107,10 +107,12 @@ func TestEveryBase(t *testing.T) {
 // Every map can be exported as a conditioner.
 func TestEveryMap(t *testing.T) {
 	maps := map[string]string{
-		"coupling.mlp":        `{"in":2,"out":2,"hidden":[3]}`,
-		"coupling.residual":   `{"in":2,"out":2,"hidden":3,"blocks":1}`,
-		"coupling.convnet":    `{"in_channels":1,"out_channels":1,"height":1,"width":2,"hidden":2,"blocks":1}`,
-		"autoregressive.made": `{"features":2,"params":1,"hidden":[3]}`,
+		"coupling.mlp":                `{"in":2,"out":2,"hidden":[3]}`,
+		"coupling.residual":           `{"in":2,"out":2,"hidden":3,"blocks":1}`,
+		"coupling.convnet":            `{"in_channels":1,"out_channels":1,"height":1,"width":2,"hidden":2,"blocks":1}`,
+		"bijector.standardizecontext": `{"dim":2}`,
+		"coupling.sequential":         `{"networks":[{"type":"bijector.standardizecontext","spec":{"dim":2}},{"type":"coupling.mlp","spec":{"in":2,"out":2}}]}`,
+		"autoregressive.made":         `{"features":2,"params":1,"hidden":[3]}`,
 	}
 	for _, name := range registry.Names(registry.Networks) {
 		m, err := registry.NewNetwork[float64](name, []byte(maps[name]))

@@ -82,6 +82,7 @@ func unconditional(s layerFunc) layerFunc {
 func chainFuncs[T bijector.Float](c *bijector.Chain[T]) (f, b layerFunc) {
 	members := c.Members()
 	f = func(g *Graph, x, context Value) (z, logDet Value) {
+		context = embed(g, c, context)
 		for _, m := range members {
 			var ld Value
 			x, ld = forward(g, m, x, context)
@@ -90,6 +91,7 @@ func chainFuncs[T bijector.Float](c *bijector.Chain[T]) (f, b layerFunc) {
 		return x, logDet
 	}
 	b = func(g *Graph, z, context Value) (x, logDet Value) {
+		context = embed(g, c, context)
 		for i := len(members) - 1; i >= 0; i-- {
 			var ld Value
 			z, ld = inverse(g, members[i], z, context)
@@ -98,6 +100,14 @@ func chainFuncs[T bijector.Float](c *bijector.Chain[T]) (f, b layerFunc) {
 		return z, logDet
 	}
 	return f, b
+}
+
+// embed is what the members of a chain see of its context.
+func embed[T bijector.Float](g *Graph, c *bijector.Chain[T], context Value) Value {
+	if m := c.Embedding(); m != nil {
+		return network(g, m, context)
+	}
+	return context
 }
 
 // partFuncs applies a step to a range of features.

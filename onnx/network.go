@@ -20,6 +20,8 @@ func network[T bijector.Float](g *Graph, m bijector.Network[T], x Value) Value {
 	switch m := nn.Inner(m).(type) {
 	case Map:
 		return m.ExportMap(g, x)
+	case *bijector.StandardizeContext[T]:
+		return standardizeContext(g, m, x)
 	case *nn.MLP[T]:
 		return perceptron(g, m, x)
 	case *nn.MADE[T]: // masked weights are 0
@@ -44,6 +46,16 @@ func network[T bijector.Float](g *Graph, m bijector.Network[T], x Value) Value {
 	}
 	g.Fail(fmt.Errorf("onnx: a %T has no form in ONNX; give it ExportMap: %w", m, ErrUnsupported))
 	return x
+}
+
+// standardizeContext is y = (x - mean) / std.
+func standardizeContext[T bijector.Float](g *Graph, m *bijector.StandardizeContext[T], x Value) Value {
+	mean, scale := make([]float64, m.In()), make([]float64, m.In())
+	for j := range mean {
+		centre, std := m.Moments(j)
+		mean[j], scale[j] = centre, 1/std
+	}
+	return g.Mul(g.Minus(x, mean), g.Row(scale))
 }
 
 func perceptron[T bijector.Float](g *Graph, m *nn.MLP[T], x Value) Value {

@@ -50,6 +50,7 @@ func builtins() *table {
 	t.add(newPartEntry(Bijectors, "bijector.gaussianize", bijector.NewGaussianize[float32], bijector.NewGaussianize[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.standardize", bijector.NewStandardize[float32], bijector.NewStandardize[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.bounds", bijector.NewBounds[float32], bijector.NewBounds[float64]))
+	t.add(newPartEntry(Networks, "bijector.standardizecontext", bijector.NewStandardizeContext[float32], bijector.NewStandardizeContext[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.sigmoid", bijector.NewSigmoid[float32], bijector.NewSigmoid[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.tanh", bijector.NewTanh[float32], bijector.NewTanh[float64]))
@@ -60,6 +61,7 @@ func builtins() *table {
 	t.add(newEntry(Bijectors, "coupling.spline", coupling.BuildSpline[float32], coupling.BuildSpline[float64]))
 	t.add(newPartEntry(Bijectors, "coupling.circular", coupling.NewCircular[float32], coupling.NewCircular[float64]))
 	t.add(newPartEntry(Networks, "coupling.mlp", coupling.NewMLP[float32], coupling.NewMLP[float64]))
+	t.add(newEntry(Networks, "coupling.sequential", coupling.BuildSequential[float32], coupling.BuildSequential[float64]))
 	t.add(newPartEntry(Networks, "coupling.residual", coupling.NewResidual[float32], coupling.NewResidual[float64]))
 	t.add(newPartEntry(Networks, "coupling.convnet", coupling.NewConvNet[float32], coupling.NewConvNet[float64]))
 

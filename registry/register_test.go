@@ -187,6 +187,7 @@ func TestSizes(t *testing.T) {
 		{"bijector.batchnorm", `{"dim":70,"pixels":10}`},
 		{"bijector.standardize", `{"dim":70}`},
 		{"bijector.bounds", `{"dim":70,"features":[{"feature":3,"lower":0,"infer_upper":true}]}`},
+		{"bijector.standardizecontext", `{"dim":70}`},
 		{"bijector.logit", `{"dim":70,"alpha":0.05}`},
 		{"bijector.sigmoid", `{"dim":70}`},
 		{"bijector.tanh", `{"dim":70}`},
@@ -292,7 +293,7 @@ func TestSizes(t *testing.T) {
 	// Everything that takes a width has a count.
 	for _, e := range global.byName {
 		_, sizer := reflect.Zero(e.spec).Interface().(Sizer)
-		without := []string{"bijector.chain", "bijector.invert", "bijector.part", "distribution.flow", "distribution.normal", "distribution.logistic", "autoencoder.identity"}
+		without := []string{"bijector.chain", "bijector.invert", "bijector.part", "coupling.sequential", "distribution.flow", "distribution.normal", "distribution.logistic", "autoencoder.identity"}
 		if !sizer && !slices.Contains(without, e.name) && !strings.HasPrefix(e.name, "test.") {
 			t.Errorf("%s has no count of its values", e.name)
 		}

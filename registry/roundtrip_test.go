@@ -67,7 +67,7 @@ func testFlow[T bijector.Float](t *testing.T) {
 
 // An embedding of contexts is a part of its flow.
 func TestEmbeddingRoundTrip(t *testing.T) {
-	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 4, ContextDim: 3, Layers: 2, Hidden: []int{6}}))
+	chain := must(coupling.RealNVP[float32](coupling.Recipe{Dim: 4, ContextDim: 3, Layers: 2, Hidden: []int{6}, Raw: true}))
 	f := must(flow.NewWithEmbedding[float32](chain, distribution.StandardNormal[float32](4),
 		must(coupling.NewMLP[float32](coupling.MLPSpec{In: 2, Out: 3, Hidden: []int{5}}))))
 	stir[float32](f, 3)

@@ -25,6 +25,19 @@ func Hidden(widths []int) []int {
 // Seed draws a seed of 53 bits, which every reader of JSON keeps exactly.
 func Seed(rng *rand.Rand) uint64 { return rng.Uint64() >> 11 }
 
+// Chain makes the chain of a recipe's layers: under standardised contexts, where
+// they take any and raw does not ask for the contexts themselves.
+func Chain[T bijector.Float](contextDim int, raw bool, layers []bijector.Layer[T]) (*bijector.Chain[T], error) {
+	if contextDim <= 0 || raw {
+		return bijector.NewChain(layers...)
+	}
+	context, err := bijector.NewStandardizeContext[T](bijector.StandardizeContextSpec{Dim: contextDim})
+	if err != nil {
+		return nil, err
+	}
+	return bijector.NewConditionalChain[T](context, layers...)
+}
+
 // Norm makes the norm of a package's recipe: "batch", as s says, "act", of the
 // same features and pixels, or nil for "none". It returns ErrSpec for another
 // name.

@@ -17,7 +17,8 @@ func Inner[T bijector.Float](m bijector.Network[T]) bijector.Network[T] {
 // wrapper is a network of this package, or embeds one.
 type wrapper[T bijector.Float] interface{ inner() bijector.Network[T] }
 
-func (m *MLP[T]) inner() bijector.Network[T]      { return m }
-func (m *MADE[T]) inner() bijector.Network[T]     { return m }
-func (r *Residual[T]) inner() bijector.Network[T] { return r }
-func (c *ConvNet[T]) inner() bijector.Network[T]  { return c }
+func (m *MLP[T]) inner() bijector.Network[T]        { return m }
+func (m *MADE[T]) inner() bijector.Network[T]       { return m }
+func (r *Residual[T]) inner() bijector.Network[T]   { return r }
+func (s *Sequential[T]) inner() bijector.Network[T] { return s }
+func (c *ConvNet[T]) inner() bijector.Network[T]    { return c }

@@ -55,6 +55,30 @@ func (s *Sequential[T]) Spec() any { return nil }
 // Invalidate tells the networks that their parameters were written to.
 func (s *Sequential[T]) Invalidate() { s.children.Invalidate() }
 
+// Validate returns the first objection of a network to its own state.
+func (s *Sequential[T]) Validate() error { return s.children.Validate() }
+
+// Calibrate calibrates the networks in order, each on the output of those
+// before it.
+func (s *Sequential[T]) Calibrate(x, _ bijector.Mat[T], start bool, w *bijector.Workers) {
+	last := -1
+	for i, m := range s.networks {
+		if _, ok := m.(bijector.Calibrator[T]); ok {
+			last = i
+		}
+	}
+	for i, m := range s.networks[:last+1] {
+		if c, ok := m.(bijector.Calibrator[T]); ok {
+			c.Calibrate(x, bijector.Mat[T]{}, start, w)
+		}
+		if i < last {
+			y := bijector.NewMat[T](m.Out(), x.N)
+			m.NewNetworkPass(bijector.PassOptions{MaxBatch: x.N, Workers: w}).Forward(y, x, 0, x.N)
+			x = y
+		}
+	}
+}
+
 // NewNetworkPass returns an evaluation pass.
 func (s *Sequential[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
 	return newSequentialPass(s.networks, o)
@@ -104,6 +128,17 @@ type sequentialPass[T bijector.Float] struct {
 	stages []stagePass[T]
 	in     bijector.Mat[T]   // slab for the input; empty where none is needed
 	h      []bijector.Mat[T] // slabs between the stages
+	padded bool              // some stage needs the zeros of slabs
+}
+
+// view is the first n samples of a slab: with the slab's stride where a stage
+// needs its zeros, and otherwise as a batch of its own, so that a sample comes to
+// the same bits whatever MaxBatch is.
+func (p *sequentialPass[T]) view(slab bijector.Mat[T], n int) bijector.Mat[T] {
+	if p.padded {
+		return view(slab, n)
+	}
+	return slab.Resize(n)
 }
 
 func newSequentialPass[T bijector.Float](maps []bijector.Network[T], o bijector.PassOptions) *sequentialPass[T] {
@@ -120,6 +155,7 @@ func newStages[T bijector.Float](maps []bijector.Network[T], o bijector.PassOpti
 			s = newNetworkStage(m, o, grad)
 		}
 		p.stages = append(p.stages, s)
+		p.padded = p.padded || s.slabs()
 		if i > 0 {
 			p.h = append(p.h, newSlab[T](m.In(), o.MaxBatch))
 		} else if s.slabs() {
@@ -134,16 +170,16 @@ func newStages[T bijector.Float](maps []bijector.Network[T], o bijector.PassOpti
 func (p *sequentialPass[T]) input(i int, x bijector.Mat[T]) bijector.Mat[T] {
 	switch {
 	case i > 0:
-		return view(p.h[i-1], x.N)
+		return p.view(p.h[i-1], x.N)
 	case !p.in.Empty():
-		return view(p.in, x.N)
+		return p.view(p.in, x.N)
 	}
 	return x
 }
 
 func (p *sequentialPass[T]) output(i int, y bijector.Mat[T]) bijector.Mat[T] {
 	if i < len(p.h) {
-		return view(p.h[i], y.N)
+		return p.view(p.h[i], y.N)
 	}
 	return y
 }
@@ -153,7 +189,7 @@ func (p *sequentialPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 		return
 	}
 	if !p.in.Empty() {
-		view(p.in, x.N).Samples(lo, hi).CopyFrom(x.Samples(lo, hi))
+		p.view(p.in, x.N).Samples(lo, hi).CopyFrom(x.Samples(lo, hi))
 	}
 	for i, s := range p.stages {
 		s.forward(p.output(i, y), p.input(i, x), lo, hi)
@@ -189,9 +225,9 @@ func newSequentialGradPass[T bijector.Float](maps []bijector.Network[T], o bijec
 func (p *sequentialGradPass[T]) gradient(i int, dy bijector.Mat[T]) bijector.Mat[T] {
 	switch {
 	case i < len(p.dh):
-		return view(p.dh[i], dy.N)
+		return p.view(p.dh[i], dy.N)
 	case !p.dout.Empty():
-		return view(p.dout, dy.N)
+		return p.view(p.dout, dy.N)
 	}
 	return dy
 }
@@ -204,7 +240,7 @@ func (p *sequentialGradPass[T]) Backward(dx, dy, x, y bijector.Mat[T], lo, hi in
 	}
 	last := len(p.stages) - 1
 	if !p.dout.Empty() {
-		d := view(p.dout, dy.N).Samples(lo, hi)
+		d := p.view(p.dout, dy.N).Samples(lo, hi)
 		d.CopyFrom(dy.Samples(lo, hi))
 		if p.relu[last] {
 			maskByReLU(d, y.Samples(lo, hi))

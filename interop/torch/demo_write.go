@@ -77,6 +77,9 @@ func demoItems[T bijector.Float](flow *flow.Flow[T]) ([]safetensors.Item, error)
 	if !ok {
 		return nil, fmt.Errorf("torch: the flow's layer is a %T, want a chain: %w", flow.Layer(), bijector.ErrSpec)
 	}
+	if chain.Embedding() != nil {
+		return nil, fmt.Errorf("torch: the chain sees its context through a %T, which the demo does not have: %w", chain.Embedding(), bijector.ErrSpec)
+	}
 	o := &demoWriter[T]{dim: flow.Dim()}
 	for i, l := range chain.Members() {
 		var err error

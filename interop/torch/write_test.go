@@ -213,7 +213,7 @@ func TestWriteRefuses(t *testing.T) {
 		`layer 2 is a *bijector.ActNorm[float32]`:                 func(r *coupling.Recipe) { r.Norm = "act" },
 		`layer 1 is a *coupling.Affine[float32]: the next`:        func(r *coupling.Recipe) { r.Norm, r.Order = "none", "alternate" },
 		`its eps is 0.1`: func(r *coupling.Recipe) { r.Eps = 0.1 },
-		`layer 0 is a *bijector.Standardize[float32]`: func(r *coupling.Recipe) { r.Raw = false },
+		`layer 0 is a *bijector.Gaussianize[float32]`: func(r *coupling.Recipe) { r.Raw = false },
 		`does not end`: func(r *coupling.Recipe) { r.Norm, r.Layers, r.Order = "none", 1, "random" },
 	} {
 		r := good
