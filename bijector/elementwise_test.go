@@ -290,7 +290,7 @@ func TestDomainAndImage(t *testing.T) {
 					lo, hi = r.Image(0)
 				}
 				inside := func(v float64) bool {
-					_, logDet := applyScalar(l.(bijector.Layer[float64]), v, inverse)
+					_, logDet := applyScalar(l, v, inverse)
 					return !math.IsInf(logDet, 0)
 				}
 				for _, b := range []float64{lo, hi} {

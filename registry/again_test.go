@@ -46,7 +46,7 @@ func (s CarelessSpec) Values() float64 {
 func NewCareless[T bijector.Float](s CarelessSpec) (*Careless[T], error) {
 	carelessCalls.Add(1)
 	if s.Fault == "panic" {
-		return &Careless[T]{extra: make([]T, s.Dim-s.Dim-1)}, nil
+		return &Careless[T]{extra: make([]T, -s.Dim)}, nil
 	}
 	b, err := NewShift[T](ShiftSpec{Dim: s.Dim})
 	return &Careless[T]{Shift: b, spec: s, extra: make([]T, 1)}, err

@@ -108,9 +108,9 @@ func checkValues(s bijector.Stateful[float64]) error {
 	}
 	switch got := v.Values(); {
 	case !(got <= float64(count)):
-		return fmt.Errorf("Values of the spec is %v, and Params and Buffers have %d values: a saved model would be refused, as one that claims more than its file has", got, count)
+		return fmt.Errorf("the spec's Values is %v, and Params and Buffers have %d values: a saved model would be refused, as one that claims more than its file has", got, count)
 	case got < float64(count)/2 && !hasParts(reflect.ValueOf(spec)):
-		return fmt.Errorf("Values of the spec is %v, and Params and Buffers have %d values: a small file could claim that much memory", got, count)
+		return fmt.Errorf("the spec's Values is %v, and Params and Buffers have %d values: a small file could claim that much memory", got, count)
 	}
 	return nil
 }

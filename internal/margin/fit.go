@@ -5,6 +5,8 @@ package margin
 import (
 	"math"
 	"slices"
+
+	"github.com/bijou-flow/bijou/internal/random"
 )
 
 const (
@@ -92,7 +94,7 @@ func heldOut(v []float64, fit func(sorted []float64) func(float64) float64) (mea
 	for half := range 2 {
 		var train, test []float64
 		for i, x := range v {
-			if i%2 == half {
+			if int(random.Mix(uint64(i))&1) == half { // not i%2: rows may have a period
 				test = append(test, x)
 			} else {
 				train = append(train, x)
