@@ -2,9 +2,10 @@
 // by type assertion.
 //
 //	interface         implemented by                               asked by
-//	Calibrator        ActNorm, BatchNorm, Bounds, Scale, Shift,    train.Fit and vi.Fit; through
-//	                  Standardize, StandardizeContext; Chain,      containers, models
-//	                  Part, coupling.Sequential, Flow, Ensemble
+//	Calibrator        ActNorm, BatchNorm, Bounds, Gaussianize,     train.Fit and vi.Fit; through
+//	                  Scale, Shift, Standardize,                   containers, models
+//	                  StandardizeContext; Chain,
+//	                  Part, Flow, Ensemble, networks in sequence
 //	Invalidator       MLP, MADE, LU, Permute, Bounds, PCA; all     training and loading, after they
 //	                  containers and models                        wrote to Params or Buffers
 //	Validator         layers, bases and models whose state         loading, flow.New, the evaluation

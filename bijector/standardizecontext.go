@@ -40,7 +40,7 @@ func (s StandardizeContextSpec) Values() float64 { return 2 * float64(s.Dim) }
 //
 // The recipes of coupling and autoregressive have it in front of all their
 // layers (NewConditionalChain). In front of an embedding's own layers it is the
-// first part of a coupling.Sequential.
+// first part of what coupling.NewSequential makes.
 type StandardizeContext[T Float] struct {
 	spec        StandardizeContextSpec
 	mean, std   []float64

@@ -142,7 +142,7 @@ func (k recipeKind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 func (k recipeKind[T]) check(r Recipe) error {
 	switch {
 	case r.Dim == 1:
-		return fmt.Errorf("coupling: a %s recipe for one feature: a coupling keeps one feature and moves another; use autoregressive.MAF or autoregressive.NSF, which take any number: %w", k.name, bijector.ErrSpec)
+		return fmt.Errorf("coupling: a %s recipe for one feature: a coupling keeps one feature and moves another; use autoregressive.NSF, which takes any number (autoregressive.MAF of one feature is a normal density): %w", k.name, bijector.ErrSpec)
 	case r.Dim < 1 || r.Dim > maxDim:
 		return fmt.Errorf("coupling: a %s recipe for %d features, want 2 to %d: %w", k.name, r.Dim, maxDim, bijector.ErrSpec)
 	case r.Layers < 1 || r.Layers > conditioned.MaxLayers:

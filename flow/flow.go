@@ -51,7 +51,7 @@ func New[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T]) (
 // context has embedding.In() features, layer and base see embedding.Out(). The
 // network, such as that of coupling.NewMLP, is trained, saved and loaded with the flow,
 // and runs once a row. Contexts in units of their own want a
-// bijector.StandardizeContext first: a coupling.Sequential of it and the network,
+// bijector.StandardizeContext first: coupling.NewSequential of it and the network,
 // which training sets from its contexts. With a nil embedding it is New.
 func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distribution.Base[T], embedding bijector.Network[T]) (*Flow[T], error) {
 	dim, embeddedDim, err := commonDims(layer, base)

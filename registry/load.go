@@ -39,7 +39,7 @@ func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*flow.Flow[T], e
 // or a *flow.Flow, a *flow.Ensemble, a layer or an encoder, of float32 or
 // float64. A bijector.Layer[T] and an autoencoder.Encoder[T] are those of
 // whatever type; a type of its own, such as *bijector.Chain[float32], is that
-// one alone. Encoders of the library decode too: they are autoencoder.Decoders.
+// one alone. Encoders of the library decode too: they are autoencoder.Decoder values.
 //
 // Nothing is made that is not registered, no more memory is claimed than the
 // file has tensors for, and what is returned is the model that was saved, to

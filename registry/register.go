@@ -83,7 +83,7 @@ func NewNetwork[T bijector.Float](name string, spec []byte) (bijector.Network[T]
 }
 
 // NewEncoder makes an encoder, as New does a layer. Those of the library decode
-// too: they are autoencoder.Decoders.
+// too: they are autoencoder.Decoder values.
 func NewEncoder[T bijector.Float](name string, spec []byte) (autoencoder.Encoder[T], error) {
 	return result(newBuilder[T]().Encoder(bijector.NamedSpec{Name: name, Spec: spec}))
 }

@@ -15,7 +15,7 @@ package conditioned
 
 import "github.com/bijou-flow/bijou/bijector"
 
-// Args is a row's parameters and scratch: the struct coupling.Feature, which is
+// Args is a row's parameters and scratch: the struct coupling.TransformArgs, which is
 // of a package above this one.
 type Args[T bijector.Float] interface {
 	~struct {

@@ -12,8 +12,10 @@ import (
 const (
 	// MaxBins is the most bins that Fit takes.
 	MaxBins = 32
-	// largestSample bounds the values that a margin is estimated from.
+	// largestSample bounds the values that a margin is estimated from, and
+	// largestChoice those that tell how many bins, and whether at all.
 	largestSample = 1 << 17
+	largestChoice = 1 << 15
 	// minDistinct is how many of a column's values have to differ, and
 	// largestAtom the share that one of them may have: other columns are
 	// discrete, at least in part.
@@ -33,7 +35,7 @@ type Result struct {
 // it fits values that were left out no better than a normal by gain nats a
 // value. The number of bins is the one that does best on them.
 func Fit(values []float64, gain float64) Result {
-	v := sample(values)
+	v := sample(values, largestSample)
 	if len(v) < minValues {
 		return Result{}
 	}
@@ -43,6 +45,7 @@ func Fit(values []float64, gain float64) Result {
 		return Result{}
 	}
 	best, bins := math.Inf(-1), 0
+	v = sample(v, largestChoice)
 	for b := 2; b <= MaxBins; b *= 2 {
 		if s, ok := heldOut(v, func(train []float64) func(float64) float64 {
 			m := estimate(train, b)
@@ -61,15 +64,15 @@ func Fit(values []float64, gain float64) Result {
 	return Result{estimate(sorted, bins), best - normal}
 }
 
-// sample is values, or some of them, evenly spread.
-func sample(values []float64) []float64 {
+// sample is values, or as many as most of them, evenly spread.
+func sample(values []float64, most int) []float64 {
 	n := len(values)
-	if n <= largestSample {
+	if n <= most {
 		return values
 	}
-	v := make([]float64, largestSample)
+	v := make([]float64, most)
 	for i := range v {
-		v[i] = values[i*n/largestSample]
+		v[i] = values[i*n/most]
 	}
 	return v
 }
