@@ -125,8 +125,10 @@ func CheckTrainable[T Float](layer Layer[T]) error {
 	if nilcheck.IsNil(layer) {
 		return fmt.Errorf("bijector: a nil %T has no gradient: %w: %w", layer, ErrNotTrainable, ErrSpec)
 	}
-	if v, ok := layer.(*Inverted[T]); ok {
-		return v.CheckTrainable()
+	if c, ok := layer.(TrainableChecker); ok {
+		if err := c.CheckTrainable(); err != nil {
+			return err
+		}
 	}
 	if c, ok := layer.(Container[T]); ok {
 		for i, l := range c.Members() {

@@ -20,6 +20,9 @@ type Ranged interface {
 // part of the line alone. Training asks it about the training set and the
 // validation set before the first step, and before anything is calibrated.
 type DomainChecker[T Float] interface {
+	// HasBounds tells whether there is anything to check: where not, training
+	// reads no data for it.
+	HasBounds() bool
 	// CheckDomain returns a *DomainError about the rows of x, the data or rows
 	// spread evenly over it, that the density of is 0 whatever the parameters.
 	CheckDomain(x Mat[T]) error

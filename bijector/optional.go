@@ -111,8 +111,8 @@ type TargetChecker interface {
 	CheckTargets(x tensor.Tensor) error
 }
 
-// TrainableChecker is an optional interface of base distributions that may lack
-// a gradient.
+// TrainableChecker is an optional interface of base distributions and layers
+// that may lack a gradient although they have the methods for one.
 type TrainableChecker interface {
 	// CheckTrainable returns nil where there is a gradient, and otherwise an
 	// error that wraps ErrNotTrainable.

@@ -23,6 +23,20 @@ func (f *Flow[T]) CheckDomain(x bijector.Mat[T]) error {
 	return nil
 }
 
+// HasBounds tells whether a layer that CheckDomain looks at takes a part of the
+// line alone.
+func (f *Flow[T]) HasBounds() bool { return anyBounded([]bijector.Layer[T]{f.layer}) }
+
+// HasBounds tells whether every flow has such a layer.
+func (e *Ensemble[T]) HasBounds() bool {
+	for _, f := range e.flows {
+		if !f.HasBounds() {
+			return false
+		}
+	}
+	return true
+}
+
 // CheckDomain returns the first member's error where all have one: a row has a
 // density where one member's is not 0.
 func (e *Ensemble[T]) CheckDomain(x bijector.Mat[T]) error {

@@ -95,18 +95,14 @@ func (f *fitter[T]) isFinite() bool {
 	return true
 }
 
-// checkDomain names rows of the training set, x, and of the validation set that
-// lie outside the domain of a layer, in the order of the user's data.
-func (f *fitter[T]) checkDomain(data Source, x bijector.Mat[T]) error {
-	c, ok := f.model.(bijector.DomainChecker[T])
-	if !ok {
-		return nil
-	}
-	err := inUserRows(c.CheckDomain(x), data, x.N)
+// checkDomain names rows of the training set and of the validation set that lie
+// outside the domain of a layer, in the order of the user's data.
+func (f *fitter[T]) checkDomain(c bijector.DomainChecker[T], data Source) error {
+	err := inUserRows(c.CheckDomain(f.x), data, f.x.N)
 	if err != nil || f.o.Validation == nil {
 		return err
 	}
-	x, _, err = readEvenlySpaced[T](f.o.Validation, calibrationValues/f.model.Dim())
+	x, _, err := readEvenlySpaced[T](f.o.Validation, calibrationValues/f.model.Dim())
 	if err != nil {
 		return err
 	}

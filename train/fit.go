@@ -165,8 +165,9 @@ func (f *fitter[T]) prepare(data Source) error {
 	}
 	calib, calibrates := f.model.(bijector.Calibrator[T])
 	checker, checks := f.model.(bijector.DataChecker[T])
-	_, hasDomain := f.model.(bijector.DomainChecker[T])
-	if calibrates || checks || hasDomain || f.o.Noise > 0 {
+	domain, hasBounds := f.model.(bijector.DomainChecker[T])
+	hasBounds = hasBounds && domain.HasBounds()
+	if calibrates || checks || hasBounds || f.o.Noise > 0 {
 		if f.x, f.cond, err = readEvenlySpaced[T](data, calibrationValues/f.model.Dim()); err != nil {
 			return err
 		}
@@ -176,8 +177,10 @@ func (f *fitter[T]) prepare(data Source) error {
 			f.noise.add(f.x, -1)
 		}
 	}
-	if err := f.checkDomain(data, f.x); err != nil {
-		return err
+	if hasBounds {
+		if err := f.checkDomain(domain, data); err != nil {
+			return err
+		}
 	}
 	if checks {
 		if err := checker.CheckData(f.x); err != nil {
