@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gorgonia.org/tensor"
 
@@ -351,10 +352,11 @@ func TestWhenCheckpointsAreSaved(t *testing.T) {
 	} {
 		c.c.Dir = t.TempDir()
 		other := "checkpoint-1.safetensors" // no name of a checkpoint
-		// What a process left that died while it saved one of another step.
-		dead := ".checkpoint-000000099.safetensors.2147483646-0000000000000001.tmp"
+		// What a process left that died days ago while it saved one of another step.
+		dead := ".checkpoint-000000099.safetensors.0000000000000000-0000000000000001.tmp"
 		for _, name := range []string{other, dead} {
-			if err := os.WriteFile(filepath.Join(c.c.Dir, name), nil, 0o644); err != nil {
+			path, old := filepath.Join(c.c.Dir, name), time.Now().Add(-48*time.Hour)
+			if err := errors.Join(os.WriteFile(path, nil, 0o644), os.Chtimes(path, old, old)); err != nil {
 				t.Fatal(err)
 			}
 		}

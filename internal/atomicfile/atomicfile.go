@@ -11,9 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 )
 
 // FS is the part of a file system that replacing needs, in the order in which
@@ -21,10 +19,14 @@ import (
 type FS interface {
 	// Names lists a directory.
 	Names(dir string) ([]string, error)
+	// RemoveAbandoned deletes a temporary file whose writer is dead; here says
+	// that it was made under the system that runs now.
+	RemoveAbandoned(name string, here bool)
 	// Remove deletes a file.
 	Remove(name string) error
-	// Create makes a file that is not there yet; mode 0 leaves its
-	// permissions to the system's default.
+	// Create makes a file that is not there yet and locks it; mode 0 leaves its
+	// permissions to the system's default. A name that is taken, or was while
+	// the file was made, is fs.ErrExist.
 	Create(name string, mode fs.FileMode) (File, error)
 	// Rename puts a file in another's place at once.
 	Rename(from, to string) error
@@ -37,6 +39,9 @@ type File interface {
 	io.Writer
 	Sync() error
 	Close() error
+	// Unlock ends what Create began: from here on the file may be called
+	// abandoned. It comes last, after Close, and after the file has its name.
+	Unlock()
 }
 
 // Write replaces the file at path by what write writes. The new contents go to
@@ -47,7 +52,8 @@ type File interface {
 //
 // A symbolic link stays one, and the file it leads to is replaced. The new file
 // has the old one's permissions. Temporary files that a killed process left
-// for the same path are removed.
+// for the same path are removed. Any number of writers, in one process or in
+// many, may write one path: each puts a whole file there, the last one stays.
 func Write(path string, write func(io.Writer) error) error { return WriteTo(System{}, path, write) }
 
 // WriteTo is Write on a given file system.
@@ -69,13 +75,11 @@ func replace(sys FS, path string, write func(io.Writer) error) (err error) {
 	}
 	sweep(sys, dir, func(of string) bool { return of == truncateBase(base) })
 
-	name := filepath.Join(dir, tempName(base, os.Getpid(), rand.Uint64()))
-	inFlight.Store(name, true)
-	defer inFlight.Delete(name)
-	f, err := sys.Create(name, mode)
+	f, name, err := create(sys, dir, base, mode)
 	if err != nil {
 		return opError("creating a temporary file beside it", err)
 	}
+	defer f.Unlock()
 	open, renamed := true, false
 	// Deferred, so that a panic in write leaves nothing behind either.
 	defer func() {
@@ -108,6 +112,18 @@ func replace(sys FS, path string, write func(io.Writer) error) (err error) {
 		return opError("it is written, but a power failure may still undo that: forcing its directory to the disk", err)
 	}
 	return nil
+}
+
+// create makes a temporary file under a name that nobody else has.
+func create(sys FS, dir, base string, mode fs.FileMode) (f File, name string, err error) {
+	const most = 100
+	for range most {
+		name = filepath.Join(dir, tempName(base, thisSystem(), rand.Uint64()))
+		if f, err = sys.Create(name, mode); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return f, name, err
 }
 
 // resolve follows symbolic links and returns the permissions of a file that is
@@ -154,63 +170,4 @@ func withoutTempName(err error) error {
 		return l.Err
 	}
 	return err
-}
-
-// inFlight holds the temporary files that this process is writing.
-var inFlight sync.Map
-
-// tempName carries the target's name and the writer's process, so that the
-// next writer can tell a leftover from a file that is being written.
-func tempName(base string, pid int, random uint64) string {
-	return fmt.Sprintf(".%s.%d-%016x%s", truncateBase(base), pid, random, tempSuffix)
-}
-
-const tempSuffix = ".tmp"
-
-// truncateBase leaves room for the rest of a temporary file's name below the usual
-// limit of 255.
-func truncateBase(base string) string {
-	const longest = 180
-	if len(base) > longest {
-		base = base[:longest]
-	}
-	return base
-}
-
-// Sweep removes the temporary files that processes left in dir when they died
-// while they wrote a target that of says yes to. Write does it for its own
-// target; a series of files needs it for the names that are not written again.
-func Sweep(dir string, of func(target string) bool) { sweep(System{}, dir, of) }
-
-// sweep is Sweep on a given file system. What cannot be listed or removed
-// stays: it is in nobody's way.
-func sweep(sys FS, dir string, of func(target string) bool) {
-	names, _ := sys.Names(dir)
-	for _, n := range names {
-		target, pid, ok := parseTemp(n)
-		if !ok || !of(target) {
-			continue
-		}
-		full := filepath.Join(dir, n)
-		if pid == os.Getpid() {
-			if _, busy := inFlight.Load(full); busy {
-				continue
-			}
-		} else if processExists(pid) {
-			continue
-		}
-		sys.Remove(full)
-	}
-}
-
-// parseTemp takes a name apart that tempName may have made.
-func parseTemp(name string) (target string, pid int, ok bool) {
-	name, ok = strings.CutSuffix(name, tempSuffix)
-	at := strings.LastIndexByte(name, '.')
-	if !ok || at < 1 || name[0] != '.' {
-		return "", 0, false
-	}
-	text, random, ok := strings.Cut(name[at+1:], "-")
-	pid, err := strconv.Atoi(text)
-	return name[1:at], pid, ok && err == nil && pid > 0 && len(random) == 16
 }

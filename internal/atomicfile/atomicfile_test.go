@@ -192,53 +192,6 @@ func TestWriterFails(t *testing.T) {
 	}
 }
 
-func TestSweepTakesLeftoversAlone(t *testing.T) {
-	const nobody = 1<<31 - 2 // no system numbers its processes so high
-	if processExists(nobody) || !processExists(os.Getpid()) || !processExists(os.Getppid()) {
-		t.Fatal("alive is wrong about this process, its parent or nobody")
-	}
-	dir := t.TempDir()
-	stale := []string{tempName("m", nobody, 1), tempName("m", os.Getpid(), 2)}
-	others := []string{
-		tempName("m", os.Getppid(), 3), tempName("m", os.Getpid(), 4), tempName("n", nobody, 5),
-		".m.tmp", ".m.1-1.tmp", ".m.x-0000000000000001.tmp", ".m.-5-0000000000000001.tmp", "m.tmp", ".m.0-0000000000000001.tmp",
-	}
-	for _, n := range append(slices.Clone(stale), others...) {
-		if err := os.WriteFile(filepath.Join(dir, n), nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	busy := filepath.Join(dir, others[1])
-	inFlight.Store(busy, true)
-	defer inFlight.Delete(busy)
-	if err := Write(filepath.Join(dir, "m"), contents("x")); err != nil {
-		t.Fatal(err)
-	}
-	want := append(others, "m")
-	slices.Sort(want)
-	if got := names(t, dir); !slices.Equal(got, want) {
-		t.Errorf("files %q, want %q", got, want)
-	}
-}
-
-// Sweep takes the leftovers of a series, and of no other.
-func TestSweepOfASeries(t *testing.T) {
-	const nobody = 1<<31 - 2
-	dir := t.TempDir()
-	stale := []string{tempName("step-1", nobody, 1), tempName("step-2", nobody, 2)}
-	others := []string{tempName("step-3", os.Getppid(), 3), tempName("other", nobody, 4), "step-1", ".step-1.tmp", "..tmp"}
-	for _, n := range append(slices.Clone(stale), others...) {
-		if err := os.WriteFile(filepath.Join(dir, n), nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	Sweep(dir, func(target string) bool { return strings.HasPrefix(target, "step-") })
-	slices.Sort(others)
-	if got := names(t, dir); !slices.Equal(got, others) {
-		t.Errorf("files %q, want %q", got, others)
-	}
-}
-
 func TestConcurrentWrites(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m")

@@ -4,6 +4,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -26,18 +27,49 @@ func (System) Names(dir string) ([]string, error) {
 // Remove deletes a file.
 func (System) Remove(name string) error { return os.Remove(name) }
 
-// Create makes a new file.
-func (System) Create(name string, mode fs.FileMode) (File, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil || mode == 0 {
-		return f, err
+// systemFile is a new file, and what keeps it locked.
+type systemFile struct {
+	*os.File
+	lock io.Closer // nil: none
+}
+
+func (f *systemFile) Unlock() {
+	if f.lock != nil {
+		f.lock.Close()
 	}
-	if err := f.Chmod(mode); err != nil {
+}
+
+// Create makes a new file and locks it, where the system has locks.
+func (System) Create(name string, mode fs.FileMode) (File, error) {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	f := &systemFile{File: file}
+	f.lock, err = lock(name)
+	if err == nil && !isAt(file, name) {
+		err = fs.ErrExist // a sweep came before the lock and removed it
+	}
+	if err == nil && mode != 0 {
+		err = f.Chmod(mode)
+	}
+	if err != nil {
 		f.Close()
 		os.Remove(name)
+		f.Unlock()
 		return nil, err
 	}
 	return f, nil
+}
+
+// isAt reports whether an open file still has a name.
+func isAt(f *os.File, name string) bool {
+	have, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	info, err := os.Lstat(name)
+	return err == nil && os.SameFile(have, info)
 }
 
 // Rename replaces a file.
@@ -61,18 +93,4 @@ func (System) SyncDir(dir string) error {
 		return err
 	}
 	return nil
-}
-
-// processExists reports whether a process exists. Where that cannot be told, it does.
-func processExists(pid int) bool {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return false
-	}
-	defer p.Release()
-	if runtime.GOOS == "windows" || runtime.GOOS == "plan9" {
-		return true // it was opened, so it is there
-	}
-	err = p.Signal(syscall.Signal(0))
-	return err == nil || errors.Is(err, fs.ErrPermission)
 }
