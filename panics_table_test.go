@@ -22,6 +22,7 @@ import (
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/onnx"
 	"github.com/bijou-flow/bijou/registry"
+	"github.com/bijou-flow/bijou/table"
 	"github.com/bijou-flow/bijou/train"
 	"github.com/bijou-flow/bijou/vi"
 )
@@ -222,6 +223,13 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"mnist.Pixels":                    mnist.Pixels[T],
 		"mnist.Dequantize":                mnist.Dequantize[T],
 		"mnist.OneHot":                    mnist.OneHot[T],
+		"table.DefaultMissing":            table.DefaultMissing,
+		"table.Infer":                     table.Infer,
+		"table.Layouts":                   table.Layouts,
+		"table.NewInference":              table.NewInference,
+		"table.NewReader":                 table.NewReader,
+		"table.NewWriter":                 table.NewWriter,
+		"table.ParseSchema":               table.ParseSchema,
 	}
 }
 
@@ -255,7 +263,7 @@ func samples[T bijector.Float]() []any {
 	mlpOf := func(in, out int) (bijector.Network[T], error) {
 		return coupling.NewMLP[T](coupling.MLPSpec{In: in, Out: out, Hidden: []int{3}})
 	}
-	return []any{
+	return append(tableSamples(), []any{
 		// Layers.
 		nvp, lu, conditional,
 		testkit.Must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: 4})),
@@ -377,7 +385,7 @@ func samples[T bijector.Float]() []any {
 		&flow.Diagnosis{},
 		[]uint8(`{"dim": 4}`),
 		[]uint8{},
-	}
+	}...)
 }
 
 // builder makes nothing, and says nothing about it.

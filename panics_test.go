@@ -25,7 +25,7 @@ import (
 // publicPackages are those whose functions are called.
 var publicPackages = []string{
 	"bijector", "coupling", "autoregressive", "distribution", "flow", "vi", "train",
-	"autoencoder", "registry", "onnx", "interop/torch", "mnist",
+	"autoencoder", "registry", "onnx", "interop/torch", "mnist", "table",
 }
 
 // TestNoPanics calls every exported function and every method of what the

@@ -1,0 +1,52 @@
+// What TestNoPanics calls the methods of package table on.
+
+package bijou_test
+
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/bijou-flow/bijou/internal/testkit"
+	"github.com/bijou-flow/bijou/table"
+)
+
+// tableSamples are values of the types of package table.
+func tableSamples() []any {
+	schema := &table.Schema{Columns: []table.Column{
+		{Name: "a", Kind: table.Real, Step: 0.5, Offset: 1, Scale: 2, Max: 3, Missing: true},
+		{Name: "b", Kind: table.Category, Categories: []string{"x", "y"}, OnUnknown: table.TakeMissing},
+		{Name: "c", Kind: table.Time, Layout: "2006-01-02"},
+		{Name: "d", Kind: table.Boolean, Categories: []string{"no", "yes"}, OnUnknown: table.SkipRow},
+	}}
+	names := schema.Names()
+	inference := testkit.Must(table.NewInference(names, table.InferOptions{}))
+	reader := func(text string) *table.Reader {
+		return testkit.Must(table.NewReader(strings.NewReader(text), table.ReaderOptions{}))
+	}
+	const rows = "a,b,c,d\n1,x,2024-01-02,yes\n,y,2024-01-03,no\n"
+	rowsOf := reader(rows)
+	for {
+		cells, err := rowsOf.Read()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = inference.Add(cells)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	var column table.Column
+	return []any{
+		schema, inference, reader(rows), reader(`{"a":1,"b":"x","c":"2024-01-02","d":"no"}`), &column, &schema.Columns[0], &schema.Columns[1],
+		testkit.Must(schema.Bind(names, false)), &table.CellError{Row: 1, Column: "a"}, names,
+		[]string{"1", "x", "2024-01-02", "no"},
+		testkit.Must(table.NewWriter(new(bytes.Buffer), names, schema, table.ReaderOptions{})),
+		testkit.Must(table.NewWriter(new(bytes.Buffer), names, schema, table.ReaderOptions{Format: table.NDJSON})),
+		&table.Schema{}, &table.Inference{}, &table.Reader{}, &table.Writer{}, &table.Binding{},
+		table.ReaderOptions{},
+		table.InferOptions{Sample: 10},
+	}
+}

@@ -1,0 +1,220 @@
+// What inference keeps of a column while rows go by.
+
+package table
+
+import (
+	"math"
+	"strings"
+)
+
+// columnFacts are a column's counts and a sample of its numbers. Its memory is
+// bounded: as many texts as a category has at most, and one number a sampled row.
+type columnFacts struct {
+	name    string
+	options InferOptions
+	given   *Column
+	leftOut string // why the column is left out whatever its cells are
+
+	cells   int // that are not missing
+	missing int // that are
+	missed  int // the first row of those
+
+	counts   map[string]int // of texts; nil: more than a category may have
+	numbers  int            // cells that are numbers
+	wholes   int            // of those, without point and exponent
+	other    firstCell      // the first that is no number
+	inexact  bool           // a number with an exponent, or beyond int64
+	big      bool           // a whole number beyond 2^53
+	zeros    bool           // 007
+	counting bool           // each number is one more than the last
+	last     float64
+
+	layouts []timeFacts // those that all cells fit so far
+	sampled string      // the layout behind the times in the sample
+	mixed   bool        // not of all of them
+	sample  []float64   // NaN: missing, or of another kind
+
+	min, max         float64
+	decimals, fewest int   // digits behind the point: most, fewest
+	gcd              int64 // of all numbers, in units of 10^-decimals
+}
+
+// timeFacts are those of a column's cells as times of a layout.
+type timeFacts struct {
+	layout   string
+	min, max float64
+	decimals int
+	gcd      int64 // in microseconds
+}
+
+// firstCell is where something was found first.
+type firstCell struct {
+	row  int
+	what string
+}
+
+func newColumnFacts(name string, o InferOptions) *columnFacts {
+	c := &columnFacts{
+		name: name, options: o, counts: map[string]int{}, counting: true,
+		min: math.Inf(1), max: math.Inf(-1), fewest: maxDecimals,
+	}
+	c.useLayouts(Layouts())
+	return c
+}
+
+func (c *columnFacts) useLayouts(layouts []string) {
+	c.layouts = nil
+	for _, l := range layouts {
+		c.layouts = append(c.layouts, timeFacts{layout: l, min: math.Inf(1), max: math.Inf(-1)})
+	}
+}
+
+// give says what is known of the column.
+func (c *columnFacts) give(given *Column) {
+	c.given = given
+	if given.Layout != "" {
+		c.useLayouts([]string{given.Layout})
+	}
+}
+
+// add takes the cell of a row, and keeps its number in a slot of the sample, if
+// there is such a slot.
+func (c *columnFacts) add(cell string, row, slot int) {
+	if c.leftOut != "" {
+		return
+	}
+	cell = strings.TrimSpace(cell)
+	value := math.NaN()
+	switch {
+	case cell == "":
+		if c.missing++; c.missed == 0 {
+			c.missed = row
+		}
+	default:
+		c.cells++
+		c.count(cell)
+		v, form, why := parseNumber(cell)
+		if why == "" {
+			c.number(v, form)
+			value = v
+		} else if c.other.row == 0 {
+			c.other = firstCell{row, why}
+		}
+		if len(c.layouts) > 0 && (why != "" || c.givenKind() == Time) {
+			if seconds, ok := c.time(cell); ok {
+				value = seconds
+			}
+		} else if why == "" {
+			c.layouts = nil
+		}
+	}
+	switch {
+	case slot < len(c.sample):
+		c.sample[slot] = value
+	case slot < c.options.Sample:
+		c.sample = append(c.sample, value)
+	}
+}
+
+func (c *columnFacts) givenKind() Kind {
+	if c.given == nil {
+		return ""
+	}
+	return c.given.Kind
+}
+
+// count counts a text while a category may have as many values.
+func (c *columnFacts) count(cell string) {
+	if c.counts == nil {
+		return
+	}
+	if _, ok := c.counts[cell]; ok {
+		c.counts[cell]++
+		return
+	}
+	if len(c.counts) == c.options.MaxCategories {
+		c.counts = nil
+		return
+	}
+	c.counts[strings.Clone(cell)] = 1
+}
+
+// number takes a number and its form.
+func (c *columnFacts) number(v float64, f numberForm) {
+	if c.numbers++; c.numbers > 1 && v != c.last+1 {
+		c.counting = false
+	}
+	c.last = v
+	c.min, c.max = min(c.min, v), max(c.max, v)
+	c.zeros = c.zeros || f.zeroFirst
+	if !f.point && !f.exponent {
+		c.wholes++
+		c.big = c.big || math.Abs(v) >= maxWhole
+	}
+	c.fewest = min(c.fewest, f.decimals)
+	if !f.exact || f.decimals > maxDecimals {
+		c.inexact = true
+		return
+	}
+	for c.decimals < f.decimals && !c.inexact {
+		c.decimals++
+		c.gcd, c.inexact = times10(c.gcd)
+	}
+	units := f.units
+	for d := f.decimals; d < c.decimals && !c.inexact; d++ {
+		units, c.inexact = times10(units)
+	}
+	c.gcd = gcd(c.gcd, units)
+}
+
+// times10 is 10 v, unless int64 cannot hold it.
+func times10(v int64) (int64, bool) {
+	if v > math.MaxInt64/10 || v < math.MinInt64/10 {
+		return v, true
+	}
+	return 10 * v, false
+}
+
+// gcd is the greatest common divisor; of 0 and v it is |v|.
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	if a < 0 {
+		return -a
+	}
+	return a
+}
+
+// time takes a cell that may be a time, and drops the layouts that it does not
+// fit, but a given one.
+func (c *columnFacts) time(cell string) (seconds float64, ok bool) {
+	isGiven := c.given != nil && c.given.Layout != ""
+	if !isGiven && !looksLikeTime(cell) {
+		c.layouts = nil
+		return 0, false
+	}
+	kept := c.layouts[:0]
+	for _, l := range c.layouts {
+		s, d, fits := parseTime(l.layout, cell)
+		if !fits && isGiven {
+			return 0, false
+		}
+		if !fits {
+			continue
+		}
+		l.min, l.max, l.decimals = min(l.min, s), max(l.max, s), max(l.decimals, d)
+		const day = 86400
+		l.gcd = gcd(gcd(l.gcd, day*1e6), int64(math.Round(math.Mod(s, day)*1e6)))
+		if kept = append(kept, l); len(kept) == 1 {
+			seconds = s
+		}
+	}
+	c.layouts = kept
+	if len(kept) == 0 {
+		return 0, false
+	}
+	c.mixed = c.mixed || c.sampled != "" && c.sampled != kept[0].layout
+	c.sampled = kept[0].layout
+	return seconds, true
+}
