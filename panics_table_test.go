@@ -94,6 +94,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"bijector.InputOfSlice":           bijector.InputOfSlice[T],
 		"bijector.MatOf":                  bijector.MatOf[T],
 		"bijector.ContextOf":              bijector.ContextOf[T],
+		"bijector.ContextOfSlice":         bijector.ContextOfSlice[T],
 		"bijector.BuildInvert":            bijector.BuildInvert[T],
 		"bijector.NewLogit":               bijector.NewLogit[T],
 		"bijector.NewLU":                  bijector.NewLU[T],

@@ -229,6 +229,20 @@ func ContextOf[T Float](context tensor.Tensor, n, d int) (Context[T], error) {
 	return Context[T]{in}, nil
 }
 
+// ContextOfSlice is ContextOf for contexts in a slice, row-major: n*d values, or
+// d for one context for all rows, or none with d 0. It does not copy them.
+func ContextOfSlice[T Float](contexts []T, n, d int) (Context[T], error) {
+	switch {
+	case d == 0 && len(contexts) > 0:
+		return Context[T]{}, fmt.Errorf("bijou: a context of %d values was given, the model is unconditional: %w", len(contexts), ErrContext)
+	case d == 0:
+		return Context[T]{}, nil
+	case n < 1 || d < 1 || len(contexts) != d && (len(contexts)%d != 0 || len(contexts)/d != n):
+		return Context[T]{}, fmt.Errorf("bijou: contexts of %d values for %d rows, want %d values a row, or %d for all rows: %w: %w", len(contexts), n, d, d, ErrContext, ErrShape)
+	}
+	return Context[T]{Input[T]{data: contexts, n: len(contexts) / d, d: d, rowStride: d, columnStride: 1}}, nil
+}
+
 // Load copies the context of rows lo to lo+dst.N into dst, and reports whether
 // all its values are finite.
 func (c Context[T]) Load(dst Mat[T], lo int) (finite bool) {

@@ -34,9 +34,11 @@ func noAllocations[T bijector.Float](t *testing.T) {
 		}
 		f := testkit.Must(NewWithEmbedding(chain, base, embedding))
 		ensemble := testkit.Must(NewEnsemble(Mixing{}, f))
-		for _, n := range []int{1, 100, 128} {
+		for _, n := range []int{1, 100, 128, 1000} {
 			x, logp, draws := rowsOf[T](n, 3), make([]float64, n), make([]T, 3*n)
-			one, all := f.Given(rowsOf[T](1, 1)), f.Given(rowsOf[T](n, 1))
+			contexts := rowsOf[T](n, 1)
+			one, all := f.Given(rowsOf[T](1, 1)), f.Given(contexts)
+			one.SetParallelism(2) // AllocsPerRun allows one
 			m, cond := testkit.Must(bijector.MatOf[T](x, 3)), testkit.Must(bijector.MatOf[T](rowsOf[T](n, 1), 1))
 			rng := testkit.NewRand(1)
 			step := one.NewStepPass(bijector.PassOptions{MaxBatch: n})
@@ -45,6 +47,11 @@ func noAllocations[T bijector.Float](t *testing.T) {
 			for name, run := range map[string]func() error{
 				"LogProbInto":          func() error { return one.LogProbInto(logp, x) },
 				"LogProbInto, n given": func() error { return all.LogProbInto(logp, x) },
+				"LogProbRow":           func() error { return second(one.LogProbRow(x.Row(0))) },
+				"LogProbRowGiven":      func() error { return scoreOnStack(f) },
+				"LogProbRows":          func() error { return one.LogProbRows(logp, x.Values()) },
+				"LogProbRowsGiven":     func() error { return f.LogProbRowsGiven(logp, x.Values(), contexts.Values()) },
+				"SampleIntoGiven":      func() error { return f.SampleIntoGiven(draws, contexts.Values(), rng) },
 				"SampleInto":           func() error { return one.SampleInto(draws, rng) },
 				"SampleInto, n given":  func() error { return all.SampleInto(draws, rng) },
 				"Step":                 func() error { step.Step(m, cond, logp); return nil },
@@ -63,6 +70,12 @@ func noAllocations[T bijector.Float](t *testing.T) {
 			}
 		}
 	}
+}
+
+// scoreOnStack scores a row that stays on the stack.
+func scoreOnStack[T bijector.Float](f *Flow[T]) error {
+	row, context := [3]T{1, 2, 3}, [1]T{0.5}
+	return second(f.LogProbRowGiven(row[:], context[:]))
 }
 
 // Nor does a draw that is made again, once one has been.
@@ -84,13 +97,16 @@ func TestEnsembleNoAllocations(t *testing.T) {
 	e := threeFlows[float32](Mixing{Learned: true})
 	w := bijector.NewWorkers(2)
 	defer w.Close()
-	for _, n := range []int{1, 128} {
+	for _, n := range []int{1, 128, 300} {
 		x, logp, draws := rowsOf[float32](n, 2), make([]float64, n), make([]float32, 2*n)
 		given, all := e.Given(rowsOf[float32](1, 3)).WithRedraws(3), e.Given(rowsOf[float32](n, 3))
 		m, cond := testkit.Must(bijector.MatOf[float32](x, 2)), testkit.Must(bijector.MatOf[float32](rowsOf[float32](n, 3), 3))
 		rng := testkit.NewRand(1)
 		step, loss := e.NewStepPass(bijector.PassOptions{MaxBatch: n, Workers: w}), e.NewLossPass(bijector.PassOptions{MaxBatch: n})
+		contexts := rowsOf[float32](n, 3).Values()
 		for name, f := range map[string]func(){
+			"LogProbRow":  func() { _, _ = given.LogProbRow(x.Values()[:2]) },
+			"LogProbRows": func() { _ = e.LogProbRowsGiven(logp, x.Values(), contexts) },
 			"LogProbInto": func() { _ = all.LogProbInto(logp, x) },
 			"SampleInto":  func() { _ = given.SampleInto(draws, rng) },
 			"Step":        func() { step.Step(m, cond, logp) },

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 
 	"gorgonia.org/tensor"
 
@@ -25,6 +26,7 @@ type runner[T bijector.Float] struct {
 	dim, contextDim int
 	open            func() session[T]
 	pool            rows.Pool[session[T]]
+	jobs            sync.Pool // of *job[T]
 }
 
 // session is what one goroutine needs to score and draw a piece of a batch.
@@ -97,8 +99,8 @@ func (d *densityModel[T]) LogProb(x tensor.Tensor) ([]float64, error) {
 	return logp, d.score(logp, in, cond)
 }
 
-// LogProbInto is LogProb into dst, one value a row of x. It does not allocate
-// for up to 128 rows, once the model has been used.
+// LogProbInto is LogProb into dst, one value a row of x. It does not allocate,
+// once the model has been used.
 func (d *densityModel[T]) LogProbInto(dst []float64, x tensor.Tensor) error {
 	in, cond, err := d.check(x)
 	if err != nil {
@@ -112,20 +114,17 @@ func (d *densityModel[T]) LogProbInto(dst []float64, x tensor.Tensor) error {
 
 // score scores all rows, one piece on the caller's goroutine, several on many.
 func (d *densityModel[T]) score(dst []float64, in bijector.Input[T], cond bijector.Context[T]) error {
+	var r rows.Report
 	if len(dst) > rows.Size {
-		return d.scorePieces(dst, in, cond)
+		j := d.newJob()
+		j.logp, j.in, j.cond = dst, in, cond
+		r = d.pool.Run(len(dst), d.open, j.logProb)
+		d.endJob(j)
+	} else {
+		s := d.pool.Get(d.open)
+		r = s.logProb(dst, in, cond, 0)
+		d.pool.Put(s)
 	}
-	s := d.pool.Get(d.open)
-	r := s.logProb(dst, in, cond, 0)
-	d.pool.Put(s)
-	return r.Err(len(dst), bijector.NewRowError)
-}
-
-// scorePieces is apart from score because its closure allocates.
-func (d *densityModel[T]) scorePieces(dst []float64, in bijector.Input[T], cond bijector.Context[T]) error {
-	r := d.pool.Run(len(dst), d.open, func(s session[T], lo, hi int) rows.Report {
-		return s.logProb(dst[lo:hi], in, cond, lo)
-	})
 	return r.Err(len(dst), bijector.NewRowError)
 }
 
@@ -159,7 +158,10 @@ func (d *densityModel[T]) SampleWithLogProb(rng *rand.Rand, n int) (draws *bijec
 }
 
 func (d *densityModel[T]) sample(rng *rand.Rand, n int, wantLogProb bool) (draws *bijector.Rows[T], logp []float64, err error) {
-	cond, err := d.checkSample(rng, n)
+	if err := d.sampleOptions.check(rng, n, d.dim); err != nil {
+		return nil, nil, err
+	}
+	cond, err := bijector.ContextOf[T](d.context, n, d.contextDim)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -171,47 +173,43 @@ func (d *densityModel[T]) sample(rng *rand.Rand, n int, wantLogProb bool) (draws
 }
 
 // SampleInto is Sample into dst, row-major, as many rows as dst holds. It does
-// not allocate for up to 128 rows, once the model has been used.
+// not allocate, once the model has been used.
 func (d *densityModel[T]) SampleInto(dst []T, rng *rand.Rand) error {
+	return d.sampleInto(dst, nil, false, rng)
+}
+
+func (d *densityModel[T]) sampleInto(dst, contexts []T, given bool, rng *rand.Rand) error {
 	if len(dst) == 0 || len(dst)%d.dim != 0 {
 		return fmt.Errorf("flow: a destination of %d values, want a positive multiple of %d features: %w", len(dst), d.dim, bijector.ErrShape)
 	}
-	cond, err := d.checkSample(rng, len(dst)/d.dim)
+	n := len(dst) / d.dim
+	if err := d.sampleOptions.check(rng, n, d.dim); err != nil {
+		return err
+	}
+	cond, err := d.contextOf(contexts, given, n)
 	if err != nil {
 		return err
 	}
 	return d.draw(dst, nil, cond, rng)
 }
 
-// checkSample returns the context of n draws, or says what keeps them from
-// being made.
-func (d *densityModel[T]) checkSample(rng *rand.Rand, n int) (cond bijector.Context[T], err error) {
-	if err := d.sampleOptions.check(rng, n, d.dim); err != nil {
-		return cond, err
-	}
-	return bijector.ContextOf[T](d.context, n, d.contextDim)
-}
-
 // draw fills out with draws, and logp with their log-density where it is not
-// nil: one piece on the caller's goroutine, several on many.
+// nil: one piece on the caller's goroutine, several on many, for which it takes
+// all seeds first.
 func (d *densityModel[T]) draw(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
 	n := len(out) / d.dim
+	var r rows.Report
 	if n > rows.Size {
-		return d.drawPieces(out, logp, cond, rng)
+		j := d.newJob()
+		j.out, j.logp, j.cond, j.options = out, logp, cond, d.sampleOptions
+		j.seeds = appendSeeds(j.seeds[:0], rng, n)
+		r = d.pool.Run(n, d.open, j.draw)
+		d.endJob(j)
+	} else {
+		s := d.pool.Get(d.open)
+		r = s.draw(out, logp, cond, newSeed(rng), d.sampleOptions, 0, n)
+		d.pool.Put(s)
 	}
-	s := d.pool.Get(d.open)
-	r := s.draw(out, logp, cond, newSeed(rng), d.sampleOptions, 0, n)
-	d.pool.Put(s)
-	return d.sampleOptions.err(r, n)
-}
-
-// drawPieces takes all seeds first, and then draws on many goroutines.
-func (d *densityModel[T]) drawPieces(out []T, logp []float64, cond bijector.Context[T], rng *rand.Rand) error {
-	n := len(out) / d.dim
-	seeds := newSeeds(rng, n)
-	r := d.pool.Run(n, d.open, func(s session[T], lo, hi int) rows.Report {
-		return s.draw(out, logp, cond, seeds[lo/rows.Size], d.sampleOptions, lo, hi)
-	})
 	return d.sampleOptions.err(r, n)
 }
 

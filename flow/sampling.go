@@ -59,11 +59,10 @@ type seed [2]uint64
 
 func newSeed(rng *rand.Rand) seed { return seed{rng.Uint64(), rng.Uint64()} }
 
-// newSeeds are those of all pieces of n draws, in order.
-func newSeeds(rng *rand.Rand, n int) []seed {
-	seeds := make([]seed, (n+rows.Size-1)/rows.Size)
-	for i := range seeds {
-		seeds[i] = newSeed(rng)
+// appendSeeds appends those of all pieces of n draws, in order.
+func appendSeeds(seeds []seed, rng *rand.Rand, n int) []seed {
+	for range (n + rows.Size - 1) / rows.Size {
+		seeds = append(seeds, newSeed(rng))
 	}
 	return seeds
 }

@@ -22,6 +22,7 @@ const Size = 128
 // ready; a Pool must not be copied.
 type Pool[S any] struct {
 	free sync.Pool
+	runs sync.Pool // of *run[S]
 	max  atomic.Int32
 }
 
@@ -40,7 +41,8 @@ func (p *Pool[S]) Put(s S) { p.free.Put(s) }
 func (p *Pool[S]) SetParallelism(n int) { p.max.Store(int32(n)) }
 
 // Run calls f for pieces that cover [0, n), each with a session that no other
-// goroutine uses at that time, and adds up their reports.
+// goroutine uses at that time, and adds up their reports. It does not allocate
+// once it has been used, where f is no new closure.
 func (p *Pool[S]) Run(n int, newSession func() S, f func(s S, lo, hi int) Report) Report {
 	pieces := (n + Size - 1) / Size
 	workers := int(p.max.Load())
@@ -48,35 +50,56 @@ func (p *Pool[S]) Run(n int, newSession func() S, f func(s S, lo, hi int) Report
 		workers = runtime.GOMAXPROCS(0)
 	}
 	workers = min(workers, pieces)
-	var (
-		next atomic.Int64
-		mu   sync.Mutex
-		all  Report
-		wg   sync.WaitGroup
-	)
-	run := func() {
-		var own Report
-		s := p.Get(newSession)
-		for {
-			lo := int(next.Add(1)-1) * Size
-			if lo >= n {
-				break
-			}
-			own.Merge(f(s, lo, min(lo+Size, n)))
-		}
-		p.Put(s)
-		mu.Lock()
-		defer mu.Unlock()
-		all.Merge(own)
+	r, ok := p.runs.Get().(*run[S])
+	if !ok {
+		r = &run[S]{pool: p}
+		r.spawned = r.workAndLeave
 	}
+	r.n, r.newSession, r.f, r.all = n, newSession, f, Report{}
+	r.next.Store(0)
+	r.wg.Add(workers - 1)
 	for range workers - 1 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			run()
-		}()
+		go r.spawned()
 	}
-	run()
-	wg.Wait()
+	r.work()
+	r.wg.Wait()
+	all := r.all
+	r.newSession, r.f = nil, nil // what they hold is not kept
+	p.runs.Put(r)
 	return all
+}
+
+// run is the state of one Run, kept for the next.
+type run[S any] struct {
+	pool       *Pool[S]
+	n          int
+	newSession func() S
+	f          func(s S, lo, hi int) Report
+	next       atomic.Int64 // the piece that nobody has taken yet
+	mu         sync.Mutex
+	all        Report
+	wg         sync.WaitGroup
+	spawned    func() // workAndLeave, bound once: a go statement with it allocates nothing
+}
+
+func (r *run[S]) workAndLeave() {
+	defer r.wg.Done()
+	r.work()
+}
+
+// work does pieces until none is left.
+func (r *run[S]) work() {
+	var own Report
+	s := r.pool.Get(r.newSession)
+	for {
+		lo := int(r.next.Add(1)-1) * Size
+		if lo >= r.n {
+			break
+		}
+		own.Merge(r.f(s, lo, min(lo+Size, r.n)))
+	}
+	r.pool.Put(s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all.Merge(own)
 }
