@@ -160,6 +160,8 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"distribution.NewUniform":         distribution.NewUniform[T],
 		"flow.BitsPerDim":                 flow.BitsPerDim,
 		"flow.Diagnose":                   flow.Diagnose[T],
+		"flow.NewCalibration":             flow.NewCalibration,
+		"flow.Threshold":                  flow.Threshold,
 		"flow.NewEnsemble":                flow.NewEnsemble[T],
 		"flow.BuildEnsemble":              flow.BuildEnsemble[T],
 		"flow.New":                        flow.New[T],
@@ -384,6 +386,7 @@ func samples[T bijector.Float]() []any {
 		builder[T]{},
 		flow.Classes{Contexts: c},
 		&flow.Diagnosis{},
+		testkit.Must(flow.NewCalibration([]float64{1, 2, 3})),
 		[]uint8(`{"dim": 4}`),
 		[]uint8{},
 	}...)

@@ -198,7 +198,20 @@ func MatOf[T Float](x tensor.Tensor, d int) (Mat[T], error) {
 
 // Context is a user's context for a batch: a row a sample, one row for all, or
 // nothing.
-type Context[T Float] struct{ in Input[T] }
+type Context[T Float] struct {
+	in   Input[T]
+	each int // rows that a row of in is the context of; 0: one
+}
+
+// Len is the number of contexts: 0 for nothing.
+func (c Context[T]) Len() int { return c.in.n }
+
+// Each returns the context in which each row stands for k rows, one after the
+// other: row i of a batch has the context i/k. One context for all stays that.
+func (c Context[T]) Each(k int) Context[T] {
+	c.each = max(k, 1)
+	return c
+}
 
 // ContextOf checks that context suits n rows of a model with d context
 // features: shape (n, d), or (1, d) for one context for all, or nil with d 0.
@@ -226,7 +239,7 @@ func ContextOf[T Float](context tensor.Tensor, n, d int) (Context[T], error) {
 	if in.d != d || in.n != 1 && in.n != n {
 		return Context[T]{}, fmt.Errorf("bijou: the context has shape (%d, %d), want (%d, %d), or (1, %d) for all rows: %w: %w", in.n, in.d, n, d, d, ErrContext, ErrShape)
 	}
-	return Context[T]{in}, nil
+	return Context[T]{in: in}, nil
 }
 
 // ContextOfSlice is ContextOf for contexts in a slice, row-major: n*d values, or
@@ -240,14 +253,28 @@ func ContextOfSlice[T Float](contexts []T, n, d int) (Context[T], error) {
 	case n < 1 || d < 1 || len(contexts) != d && (len(contexts)%d != 0 || len(contexts)/d != n):
 		return Context[T]{}, fmt.Errorf("bijou: contexts of %d values for %d rows, want %d values a row, or %d for all rows: %w: %w", len(contexts), n, d, d, ErrContext, ErrShape)
 	}
-	return Context[T]{Input[T]{data: contexts, n: len(contexts) / d, d: d, rowStride: d, columnStride: 1}}, nil
+	return Context[T]{in: Input[T]{data: contexts, n: len(contexts) / d, d: d, rowStride: d, columnStride: 1}}, nil
+}
+
+// PerContext is the number of rows that a context stands for: 1, or what Each
+// was told, and 0 where one or none is for all.
+func (c Context[T]) PerContext() int {
+	if c.in.n <= 1 {
+		return 0
+	}
+	return max(c.each, 1)
 }
 
 // Load copies the context of rows lo to lo+dst.N into dst, and reports whether
 // all its values are finite.
 func (c Context[T]) Load(dst Mat[T], lo int) (finite bool) {
-	if c.in.n != 1 {
-		return c.in.n == 0 || c.in.Load(dst, lo)
+	switch {
+	case c.in.n == 0:
+		return true
+	case c.in.n > 1 && c.each > 1:
+		return c.loadEach(dst, lo)
+	case c.in.n > 1:
+		return c.in.Load(dst, lo)
 	}
 	finite = true
 	for j := range c.in.d {
@@ -256,6 +283,19 @@ func (c Context[T]) Load(dst Mat[T], lo int) (finite bool) {
 			f[i] = v
 		}
 		finite = finite && rows.IsFinite(v)
+	}
+	return finite
+}
+
+// loadEach is Load where a row of contexts stands for several.
+func (c Context[T]) loadEach(dst Mat[T], lo int) (finite bool) {
+	finite = true
+	for j := range c.in.d {
+		f := dst.Feature(j)
+		for i := range f {
+			f[i] = c.in.data[(lo+i)/c.each*c.in.rowStride+j*c.in.columnStride]
+		}
+		finite = finite && kernel.Finite(f)
 	}
 	return finite
 }

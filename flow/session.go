@@ -17,6 +17,7 @@ type flowSession[T bijector.Float] struct {
 	base      distribution.BasePass[T]
 	embed     *embeddingPass[T]
 	x, cond   bijector.Mat[T] // rows, and contexts as they were given
+	spread    bijector.Mat[T] // embedded contexts that stand for several rows each
 	logDet    []float64
 	bad       []bool        // rows of the piece with something that is not finite
 	hopeless  []bool        // those of them that no other draw can be made for
@@ -55,6 +56,9 @@ func (s *flowSession[T]) load(in bijector.Input[T], cond bijector.Context[T], lo
 // loadContext reads the context of rows lo to lo+n, and returns what layer and
 // base see of it.
 func (s *flowSession[T]) loadContext(cond bijector.Context[T], lo, n int, r *rows.Report) bijector.Mat[T] {
+	if k := cond.PerContext(); k > 1 && s.embed != nil {
+		return s.loadContextOnce(cond, k, lo, n, r)
+	}
 	c := s.cond.Resize(n)
 	if !cond.Load(c, lo) {
 		r.Context.Merge(rows.ZeroNonFinite(rows.Features[T](c), nil, s.bad, lo))
