@@ -50,6 +50,10 @@ type Recipe struct {
 	// Margins is what becomes of the single columns: "gaussianize" (the
 	// default) or "standardize", which scales and shifts them alone.
 	Margins string
+	// Whiten puts a bijector.Whiten in place of the Standardize: for columns
+	// that depend on each other linearly, above all few rows. With a small
+	// OutScale and the norm "none" the flow starts as the Gaussian fit.
+	Whiten bool
 	// Raw leaves Gaussianize, Standardize and StandardizeContext out: for data
 	// that is standardised already, and to build a published flow layer by layer.
 	Raw bool
@@ -124,7 +128,7 @@ func newChain[T bijector.Float](r Recipe, layer func(order OrderSpec, seed uint6
 	var layers []bijector.Layer[T]
 	if !r.Raw {
 		var err error
-		if layers, err = conditioned.Start[T]("autoregressive", r.Dim, r.Margins); err != nil {
+		if layers, err = conditioned.Start[T]("autoregressive", r.Dim, r.Margins, r.Whiten); err != nil {
 			return nil, err
 		}
 	}

@@ -4,10 +4,10 @@
 //	interface         implemented by                               asked by
 //	Calibrator        ActNorm, BatchNorm, Bounds, Gaussianize,     train.Fit and vi.Fit; through
 //	                  Scale, Shift, Standardize,                   containers, models
-//	                  StandardizeContext; Chain,
+//	                  StandardizeContext, Whiten; Chain,
 //	                  Part, Flow, Ensemble, networks in sequence
-//	Invalidator       MLP, MADE, LU, Permute, Bounds, PCA; all     training and loading, after they
-//	                  containers and models                        wrote to Params or Buffers
+//	Invalidator       MLP, MADE, LU, Permute, Bounds, Whiten,      training and loading, after they
+//	                  PCA; all containers and models               wrote to Params or Buffers
 //	Validator         layers, bases and models whose state         loading, flow.New, the evaluation
 //	                  can be refused                               of a model, checkpoints
 //	Container         Chain, Inverted, Part                        chains, CheckTrainable, registry

@@ -81,6 +81,10 @@ type Recipe struct {
 	// Margins is what becomes of the single columns: "gaussianize" (the
 	// default) or "standardize", which scales and shifts them alone.
 	Margins string
+	// Whiten puts a bijector.Whiten in place of the Standardize: for columns
+	// that depend on each other linearly, above all few rows. With a small
+	// OutScale and the norm "none" the flow starts as the Gaussian fit.
+	Whiten bool
 	// Raw leaves Gaussianize, Standardize and StandardizeContext out: for data
 	// that is standardised already, and to build a published flow layer by layer.
 	// A layer of your own goes behind what standardises:
@@ -122,7 +126,7 @@ func (k recipeKind[T]) chain(r Recipe) (*bijector.Chain[T], error) {
 		return nil, err
 	}
 	if !r.Raw {
-		start, err := conditioned.Start[T]("coupling", r.Dim, r.Margins)
+		start, err := conditioned.Start[T]("coupling", r.Dim, r.Margins, r.Whiten)
 		if err != nil {
 			return nil, err
 		}

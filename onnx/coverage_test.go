@@ -25,6 +25,7 @@ var specs = map[string]string{
 	"bijector.scale":        `{"dim":4}`,
 	"bijector.shift":        `{"dim":4}`,
 	"bijector.standardize":  `{"dim":4}`,
+	"bijector.whiten":       `{"dim":4}`,
 	"bijector.gaussianize":  `{"dim":4}`,
 	"bijector.lu":           `{"dim":4}`,
 	"bijector.conv1x1":      `{"channels":2,"height":1,"width":2}`,

@@ -53,6 +53,8 @@ func layerFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (forward, inver
 		return boundsFuncs(l)
 	case *bijector.Gaussianize[T]:
 		return gaussianizeFuncs(l)
+	case *bijector.Whiten[T]:
+		return whitenFuncs(l)
 	case *bijector.LU[T]:
 		return luFuncs(l)
 	case *bijector.Conv1x1[T]:

@@ -60,6 +60,30 @@ func luFuncs[T bijector.Float](l *bijector.LU[T]) (f, b layerFunc) {
 	return f, b
 }
 
+// whitenFuncs is z = A (x - mean), with the mean rounded to T before it is taken
+// off and what the rounding left out behind the product.
+func whitenFuncs[T bijector.Float](l *bijector.Whiten[T]) (f, b layerFunc) {
+	forward, mean := l.Matrix()
+	d, factor, logDet := l.Dim(), l.Factor(), 0.0
+	rounded, bias := make([]float64, d), make([]float64, d)
+	for j, m := range mean {
+		rounded[j] = float64(T(m))
+		logDet -= math.Log(factor[j*d+j])
+	}
+	for i := range bias {
+		for j, m := range mean {
+			bias[i] -= forward[i*d+j] * (m - rounded[j])
+		}
+	}
+	f = func(g *Graph, x, _ Value) (z, log Value) {
+		return g.Linear(g.Sub(x, g.Row(rounded)), forward, bias, d, d), g.Number(logDet)
+	}
+	b = func(g *Graph, z, _ Value) (x, log Value) {
+		return g.Linear(z, factor, mean, d, d), g.Number(-logDet)
+	}
+	return f, b
+}
+
 // conv1x1Funcs is the same map at each pixel, of (channels, pixels).
 func conv1x1Funcs[T bijector.Float](l *bijector.Conv1x1[T]) (f, b layerFunc) {
 	c, h, w := l.InShape()

@@ -49,6 +49,7 @@ func builtins() *table {
 	t.add(newPartEntry(Bijectors, "bijector.squeeze", bijector.NewSqueeze[float32], bijector.NewSqueeze[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.gaussianize", bijector.NewGaussianize[float32], bijector.NewGaussianize[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.standardize", bijector.NewStandardize[float32], bijector.NewStandardize[float64]))
+	t.add(newPartEntry(Bijectors, "bijector.whiten", bijector.NewWhiten[float32], bijector.NewWhiten[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.bounds", bijector.NewBounds[float32], bijector.NewBounds[float64]))
 	t.add(newPartEntry(Networks, "bijector.standardizecontext", bijector.NewStandardizeContext[float32], bijector.NewStandardizeContext[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]))

@@ -187,6 +187,7 @@ func TestSizes(t *testing.T) {
 		{"bijector.batchnorm", `{"dim":70,"pixels":10}`},
 		{"bijector.standardize", `{"dim":70}`},
 		{"bijector.bounds", `{"dim":70,"features":[{"feature":3,"lower":0,"infer_upper":true}]}`},
+		{"bijector.whiten", `{"dim":70}`},
 		{"bijector.standardizecontext", `{"dim":70}`},
 		{"bijector.logit", `{"dim":70,"alpha":0.05}`},
 		{"bijector.sigmoid", `{"dim":70}`},

@@ -75,6 +75,9 @@ func weightedModels() map[string]func() bijector.Objective[float64] {
 		"standardize": func() (bijector.Layer[float64], error) {
 			return bijector.NewStandardize[float64](bijector.StandardizeSpec{Dim: 4})
 		},
+		"whiten": func() (bijector.Layer[float64], error) {
+			return bijector.NewWhiten[float64](bijector.WhitenSpec{Dim: 4})
+		},
 		"scale": func() (bijector.Layer[float64], error) {
 			return bijector.NewScale[float64](bijector.ScaleSpec{Dim: 4, FromData: true})
 		},

@@ -54,9 +54,9 @@ func Norm[T bijector.Float](pkg, name string, s bijector.BatchNormSpec) (bijecto
 }
 
 // Start is what stands in front of a recipe's layers: a Gaussianize of the
-// margins that a normal does not describe, and a Standardize; margins is the
-// recipe's field, "" for "gaussianize".
-func Start[T bijector.Float](pkg string, dim int, margins string) ([]bijector.Layer[T], error) {
+// margins that a normal does not describe, and a Standardize or a Whiten.
+// margins is the recipe's field, "" for "gaussianize".
+func Start[T bijector.Float](pkg string, dim int, margins string, whiten bool) ([]bijector.Layer[T], error) {
 	var layers []bijector.Layer[T]
 	switch margins {
 	case "", "gaussianize":
@@ -68,6 +68,13 @@ func Start[T bijector.Float](pkg string, dim int, margins string) ([]bijector.La
 	case "standardize":
 	default:
 		return nil, fmt.Errorf("%s: a recipe with margins %q, want gaussianize or standardize: %w", pkg, margins, bijector.ErrSpec)
+	}
+	if whiten {
+		w, err := bijector.NewWhiten[T](bijector.WhitenSpec{Dim: dim})
+		if err != nil {
+			return nil, err
+		}
+		return append(layers, w), nil
 	}
 	s, err := bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: dim})
 	if err != nil {

@@ -145,6 +145,7 @@ func layers[T bijector.Float]() bijector.Layer[T] {
 	half := must(bijector.NewScale[T](bijector.ScaleSpec{Dim: dim}))
 	half.Params()[0].Data[0] = 0.5
 	return must(bijector.NewChain[T](
+		must(bijector.NewWhiten[T](bijector.WhitenSpec{Dim: dim})),
 		must(bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: dim})),
 		must(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: dim})),
 		must(bijector.NewLogit[T](bijector.LogitSpec{Dim: dim, Alpha: 0.01})),
