@@ -39,6 +39,7 @@ func (c *columnFacts) column() (column Column, leftOut string, err error) {
 			return column, leftOut, err
 		}
 	}
+	column.keepOwn()
 	switch column.Kind {
 	case Boolean, Category:
 		err = c.categories(&column)
@@ -48,6 +49,19 @@ func (c *columnFacts) column() (column Column, leftOut string, err error) {
 		err = c.realOrInteger(&column)
 	}
 	return column, "", err
+}
+
+// keepOwn drops what is of another kind, as of a schema in which a kind alone was
+// changed.
+func (c *Column) keepOwn() {
+	if c.Number() {
+		c.Categories = nil
+		if c.Kind != Time {
+			c.Layout = ""
+		}
+		return
+	}
+	*c = Column{Name: c.Name, Kind: c.Kind, Missing: c.Missing, Categories: c.Categories, OnUnknown: c.OnUnknown}
 }
 
 // kind is the column's kind by its cells.

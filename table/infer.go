@@ -185,3 +185,16 @@ func Infer(r *Reader, o InferOptions) (*Schema, error) {
 		}
 	}
 }
+
+// Missing is how many cells of a column were missing.
+func (i *Inference) Missing(name string) int {
+	if i == nil {
+		return 0
+	}
+	for _, c := range i.columns {
+		if c.name == name {
+			return c.missing
+		}
+	}
+	return 0
+}

@@ -258,6 +258,9 @@ func TestBoundedMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if i.Missing("x") != 0 || i.Add([]string{"", "t"}) != nil || i.Missing("x") != 1 || i.Missing("none") != 0 || i.Rows() != 5001 {
+		t.Errorf("%d of %d cells are missing", i.Missing("x"), i.Rows())
+	}
 	for _, c := range i.columns {
 		if len(c.sample) > 100 || len(c.counts) > 10 {
 			t.Errorf("%d numbers and %d texts are kept", len(c.sample), len(c.counts))

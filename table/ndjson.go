@@ -25,11 +25,13 @@ type jsonRows struct {
 	index map[string]int
 	set   []int // the row that a column was in last
 	row   int
+	text  []byte // the latest row
 }
 
 // jsonRow is a row that was read ahead.
 type jsonRow struct {
 	line  int
+	text  []byte
 	keys  []string
 	cells []string
 }
@@ -51,7 +53,7 @@ func (r *Reader) startNDJSON(in *bufio.Reader, o ReaderOptions) error {
 		if err != nil {
 			return inputError(err, len(rows.ahead)+1, rows.seen)
 		}
-		row := jsonRow{line: rows.seen}
+		row := jsonRow{line: rows.seen, text: bytes.Clone(text)}
 		err = parseObject(text, func(key, cell string) error {
 			if slices.Contains(row.keys, key) {
 				return fmt.Errorf("the key %s is there twice", quoted(key))
@@ -111,14 +113,14 @@ func (j *jsonRows) read(cells []string) error {
 	if len(j.ahead) > 0 {
 		row := j.ahead[0]
 		j.ahead = j.ahead[1:]
-		j.at, j.row = row.line, j.row+1
+		j.at, j.row, j.text = row.line, j.row+1, row.text
 		for i, key := range row.keys {
 			cells[j.index[key]] = row.cells[i]
 		}
 		return nil
 	}
 	text, err := j.nextLine()
-	if j.at = j.seen; err != nil {
+	if j.at, j.text = j.seen, text; err != nil {
 		return err
 	}
 	j.row++

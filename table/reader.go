@@ -191,6 +191,18 @@ func (r *Reader) Raw() []string {
 	return r.raw
 }
 
+// Text is the latest row of NDJSON as it stands in the input, nil in CSV. It is
+// written over by the next Read.
+func (r *Reader) Text() []byte {
+	if r == nil {
+		return nil
+	}
+	if j, ok := r.rows.(*jsonRows); ok {
+		return j.text
+	}
+	return nil
+}
+
 // Columns are the names of the columns.
 func (r *Reader) Columns() []string {
 	if r == nil {

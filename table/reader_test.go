@@ -213,3 +213,20 @@ func TestWriterFails(t *testing.T) {
 type full struct{}
 
 func (full) Write(p []byte) (int, error) { return 0, io.ErrShortWrite }
+
+// TestText: rows of NDJSON come as they stand, those read ahead, too.
+func TestText(t *testing.T) {
+	var lines []string
+	for i := range 2 * firstRows {
+		lines = append(lines, fmt.Sprintf(`{"a": %d.50,  "b":null}`, i))
+	}
+	r, err := NewReader(strings.NewReader(strings.Join(lines, "\r\n")), ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range lines {
+		if _, err := r.Read(); err != nil || string(r.Text()) != want || r.Row() != i+1 || r.Line() != i+1 {
+			t.Fatalf("row %d, line %d: %s, %v; want %s", r.Row(), r.Line(), r.Text(), err, want)
+		}
+	}
+}

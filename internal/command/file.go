@@ -42,7 +42,7 @@ func (f *Flags) File(name, value, usage string, extensions ...string) *File {
 		if file.Path == "" && value == "" {
 			return nil
 		}
-		if !slices.Contains(extensions, strings.ToLower(filepath.Ext(file.Path))) {
+		if !slices.Contains(extensions, file.Extension()) {
 			return Usagef("-%s %s: want a name that ends in %s", name, file.Path, strings.Join(extensions, " or "))
 		}
 		return file.check()
@@ -55,6 +55,9 @@ func (f *Flags) declareForce(usage string) {
 	f.force = new(bool)
 	f.Bool(f.force, "force", usage)
 }
+
+// Extension is that of the file's name, in lower case.
+func (f *File) Extension() string { return strings.ToLower(filepath.Ext(f.Path)) }
 
 // check says why the file cannot be written.
 func (f *File) check() error {

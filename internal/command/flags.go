@@ -20,6 +20,7 @@ type Flags struct {
 	wrong   error    // a value that a flag does not take
 	checks  []func() error
 	force   *bool // -force, where it is declared
+	args    *Args // what is no flag; nil: all are flags
 }
 
 // NewFlags are the flags of a program in this repository, given as "go run"
@@ -38,7 +39,7 @@ func (f *Flags) Name() string { return f.set.Name() }
 // Parse reads flags, refuses other arguments, and checks the files that
 // flags name. Asked for help, it prints the usage and returns flag.ErrHelp.
 func (f *Flags) Parse(args []string, s Streams) error {
-	err := f.set.Parse(args)
+	err := f.parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		f.usage(s.Out)
@@ -61,7 +62,11 @@ func (f *Flags) Parse(args []string, s Streams) error {
 
 // usage says how the command is started, what it does, and its flags.
 func (f *Flags) usage(w io.Writer) {
-	fmt.Fprintf(w, "Usage: go run %s [flags]\n\n%s\n", f.program, f.about)
+	more := ""
+	if f.args != nil {
+		more = " " + f.args.what
+	}
+	fmt.Fprintf(w, "Usage: go run %s [flags]%s\n\n%s\n", f.program, more, f.about)
 	for _, note := range f.notes {
 		fmt.Fprintln(w, note)
 	}

@@ -58,10 +58,18 @@ func (n Number) MarshalJSON() ([]byte, error) {
 // Fit is train.Fit with progress under a stage's name. say describes an epoch's
 // losses: see Losses.
 func Fit(ctx context.Context, m bijector.Objective[float32], data train.Source, o train.Options, name string, say func(training, test float64) string, s Streams) (*train.Report, error) {
-	p := newProgress(s.Log, terminalWidth(s.Log), name, say, data.Len(), o.Epochs)
-	p.next, o.Observer = o.Observer, p
-	defer p.close()
+	var end func()
+	o.Observer, end = Watch(name, say, data.Len(), o.Epochs, o.Observer, s)
+	defer end()
 	return train.Fit(ctx, m, data, o)
+}
+
+// Watch makes an observer that shows a training run of so many rows and epochs,
+// and tells next, unless that is nil. end is called behind the run.
+func Watch(name string, say func(training, test float64) string, rows, epochs int, next train.Observer, s Streams) (o train.Observer, end func()) {
+	p := newProgress(s.Log, terminalWidth(s.Log), name, say, rows, epochs)
+	p.next = next
+	return p, p.close
 }
 
 // CountParams is the number of trained values.
