@@ -32,7 +32,8 @@
 //   - coupling: additive (NICE), affine (Real NVP), spline and circular couplings,
 //     masks, conditioners, and recipes that make a whole chain.
 //   - autoregressive: masked autoregressive layers, affine (MAF, and inverted
-//     IAF), spline and circular, the masked network behind them (MADE), and recipes.
+//     IAF), spline and circular, the masked network behind them (MADE), and recipes;
+//     Mixed, a base distribution of rows of categories, spikes and numbers.
 //   - distribution: base distributions (Normal, Logistic, StudentT, Uniform,
 //     Mixture, ClassMixture, Independent). distribution/distributiontest is the
 //     conformance suite for them.

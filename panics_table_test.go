@@ -37,8 +37,10 @@ var innerTypes = map[string]string{
 	"bijector.Workers":       "the goroutines that a training pass is given",
 	"bijector.BatchWeights":  "the weights that a training pass is given",
 	"coupling.TransformArgs": "what the pass of a transform is given",
-	"onnx.Graph":             "what the exporter of a layer is given",
-	"onnx.Value":             "a value of that graph",
+
+	"autoregressive.MixedPass": "the pass of a base distribution",
+	"onnx.Graph":               "what the exporter of a layer is given",
+	"onnx.Value":               "a value of that graph",
 }
 
 // exceptions are exported and not called, for a reason.
@@ -147,6 +149,8 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"autoregressive.NewAffine":        autoregressive.NewAffine[T],
 		"autoregressive.New":              autoregressive.New[T],
 		"autoregressive.NewMADE":          autoregressive.NewMADE[T],
+		"autoregressive.NewMixed":         autoregressive.NewMixed[T],
+		"autoregressive.FitMixedColumn":   autoregressive.FitMixedColumn,
 		"autoregressive.MAF":              autoregressive.MAF[T],
 		"autoregressive.NSF":              autoregressive.NSF[T],
 		"autoregressive.NewSpline":        autoregressive.NewSpline[T],
@@ -295,6 +299,7 @@ func samples[T bijector.Float]() []any {
 		testkit.Must(coupling.New(coupling.Config[T]{Dim: 4, Transform: testkit.Must(coupling.ScaleShift[T]("", 0)), Conditioner: mlpOf})),
 		testkit.Must(autoregressive.NewAffine[T](autoregressive.AffineSpec{Dim: 4})),
 		testkit.Must(autoregressive.NewSpline[T](autoregressive.SplineSpec{Dim: 4})),
+		testkit.Must(autoregressive.NewMixed[T](autoregressive.MixedSpec{Columns: []autoregressive.MixedColumn{{Atoms: []float64{0, 1}}, {Continuous: true}}})),
 		testkit.Must(autoregressive.New(autoregressive.Parts[T]{Dim: 4, Transform: testkit.Must(coupling.ScaleShift[T]("", 0))})),
 		testkit.Must(coupling.ScaleShift[T]("", 0)), testkit.Must(coupling.RationalQuadratic[T](coupling.SplineSpec{Dim: 4})),
 		bijector.Invert[T](nil), testkit.Must(bijector.InputOf[T](x, 4)), testkit.Must(bijector.ContextOf[T](c, 8, 2)),
@@ -374,6 +379,7 @@ func samples[T bijector.Float]() []any {
 		autoregressive.AffineSpec{Dim: 4},
 		autoregressive.MADESpec{Features: 4, Params: 2, Hidden: []int{4}},
 		autoregressive.SplineSpec{Dim: 4},
+		autoregressive.MixedSpec{Columns: []autoregressive.MixedColumn{{Atoms: []float64{0, 1}}, {Continuous: true}}},
 		distribution.ClassMixtureSpec{Dim: 4, Classes: 2},
 		distribution.IndependentSpec{Dim: 4},
 		distribution.MixtureSpec{Dim: 4},

@@ -13,7 +13,8 @@
 // [Autoregressive] is the skeleton that the layers share. A kind of layer is a
 // [coupling.Elementwise] transform put into it: [Affine] is masked
 // autoregressive flow (MAF), [Spline] the autoregressive neural spline flow,
-// [Circular] that of angles.
+// [Circular] that of angles. [Mixed] is a base distribution of rows with
+// categories, spikes, rounded numbers and missing cells.
 // The recipes [MAF] and [NSF] stack them into a ready chain.
 //
 // # Inverse autoregressive flow

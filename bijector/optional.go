@@ -18,7 +18,7 @@
 //	                  layers and chains
 //	Reverser          training passes of couplings, Permute,       chains under MemoryReverse
 //	                  diagonal layers
-//	DataChecker       Flow, Ensemble                               train.Fit
+//	DataChecker       Flow, Ensemble; Mixed                        train.Fit; flows of such a base
 //	DomainChecker     Flow, Ensemble                               train.Fit
 //	Ranged            Bounds, Logit, Sigmoid, Softplus, Tanh,      Flow.CheckDomain
 //	                  Inverted; circular layers
@@ -96,7 +96,9 @@ type Reverser[T Float] interface {
 }
 
 // DataChecker is an optional interface of an Objective that not all data has a
-// minimum of, such as a density. Training asks it before the first step.
+// minimum of, such as a density. Training asks it before the first step. A base
+// distribution that is one, such as one with atoms, is asked in place of its
+// flow where the flow's layer only reorders features.
 type DataChecker[T Float] interface {
 	// CheckData returns an error that says what is wrong with x: the training
 	// set, or rows spread evenly over a large one, with Options.Noise added.

@@ -54,6 +54,46 @@ func (d *densityModel[T]) CheckData(x bijector.Mat[T]) error {
 	return checkDependent(x, all)
 }
 
+// CheckData asks the base where it is a bijector.DataChecker and the layer only
+// reorders features: a distribution with atoms is fitted to rows that have no
+// density. Otherwise it names the first column that is constant or follows from
+// those before it, where the likelihood has no maximum, by ErrDegenerate. Training asks
+// before its first step.
+func (f *Flow[T]) CheckData(x bijector.Mat[T]) error {
+	if !f.asksBase() {
+		return f.densityModel.CheckData(x)
+	}
+	z, order := x, f.layer.(bijector.Reorderer).Indices()
+	if !slices.IsSorted(order) {
+		z = bijector.NewMat[T](x.D, x.N)
+		for j, k := range order {
+			copy(z.Feature(j), x.Feature(k))
+		}
+	}
+	return f.base.(bijector.DataChecker[T]).CheckData(z)
+}
+
+// asksBase tells whether the base says which data there is a density for.
+func (f *Flow[T]) asksBase() bool {
+	_, isChecker := f.base.(bijector.DataChecker[T])
+	_, reorders := f.layer.(bijector.Reorderer)
+	return isChecker && reorders
+}
+
+// CheckData asks the flows whose bases say which data they are for, and otherwise
+// is that of a density.
+func (e *Ensemble[T]) CheckData(x bijector.Mat[T]) error {
+	for k, f := range e.flows {
+		if !f.asksBase() {
+			return e.densityModel.CheckData(x)
+		}
+		if err := f.CheckData(x); err != nil {
+			return fmt.Errorf("flow %d: %w", k, err)
+		}
+	}
+	return nil
+}
+
 // checkEqual finds columns that hold the same values, by their sums of bits.
 func checkEqual[T bijector.Float](x bijector.Mat[T]) error {
 	seen := map[uint64]int{}

@@ -78,6 +78,7 @@ func builtins() *table {
 	t.add(newPartEntry(Bases, "distribution.mixture", distribution.NewMixture[float32], distribution.NewMixture[float64]))
 	t.add(newPartEntry(Bases, "distribution.classmixture", distribution.NewClassMixture[float32], distribution.NewClassMixture[float64]))
 	t.add(newPartEntry(Bases, "distribution.independent", distribution.NewIndependent[float32], distribution.NewIndependent[float64]))
+	t.add(newPartEntry(Bases, "autoregressive.mixed", autoregressive.NewMixed[float32], autoregressive.NewMixed[float64]))
 	t.add(flowEntry)
 
 	t.add(newPartEntry(Encoders, "autoencoder.conv", autoencoder.NewConv[float32], autoencoder.NewConv[float64]))

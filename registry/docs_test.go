@@ -164,7 +164,7 @@ func TestDocs(t *testing.T) {
 		switch {
 		case networks.MatchString(b.name):
 			kind = "network"
-		case kind == "flow":
+		case kind == "flow", b.name == "autoregressive.mixed":
 			kind = "distribution"
 		}
 		s := of(b.pkg)

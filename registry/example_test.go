@@ -195,6 +195,7 @@ func ExampleNames() {
 		fmt.Println(name)
 	}
 	// Output:
+	// autoregressive.mixed
 	// distribution.classmixture
 	// distribution.independent
 	// distribution.logistic

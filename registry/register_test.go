@@ -118,7 +118,7 @@ func TestNames(t *testing.T) {
 				"bijector.permute", "bijector.scale", "coupling.additive", "coupling.affine", "coupling.spline",
 			},
 			Bases: {
-				"distribution.classmixture", "distribution.independent", "distribution.logistic", "distribution.mixture",
+				"autoregressive.mixed", "distribution.classmixture", "distribution.independent", "distribution.logistic", "distribution.mixture",
 				"distribution.normal", "distribution.studentt", "distribution.uniform",
 			},
 			Networks: {"autoregressive.made", "coupling.convnet", "coupling.mlp", "coupling.residual"},
@@ -236,6 +236,9 @@ func TestSizes(t *testing.T) {
 		{"distribution.classmixture", `{"dim":70,"classes":10}`},
 		{"distribution.classmixture", `{"dim":7,"classes":10,"components":20}`},
 		{"distribution.independent", `{"dim":3,"marginals":[{"kind":"laplace","params":[0,1]}]}`},
+		{"autoregressive.mixed", `{"columns":[{"atoms":[0,1,2]},{"continuous":true},{"atoms":[0],"continuous":true}],"hidden":20}`},
+		{"autoregressive.mixed", `{"columns":[{"continuous":true},{"atoms":[0,1]}],"context_dim":3,"order":{"kind":"reverse"},"blocks":-1,"bins":4}`},
+		{"autoregressive.mixed", `{"columns":[{"atoms":[0,1]}]}`},
 		{"autoencoder.conv", `{}`},
 		{"autoencoder.conv", `{"height":9,"width":6,"in_channels":3,"channels":[4,5,6],"embedding":2,"bias":true}`},
 		{"autoencoder.conv", `{"height":1,"in_channels":70,"channels":[900],"embedding":1,"encoder_bias":true}`},

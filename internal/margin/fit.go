@@ -210,3 +210,8 @@ func slopes(x, z []float64, first, last float64) []float64 {
 	}
 	return d
 }
+
+// Estimate is the margin of values in increasing order: knots at so many
+// quantiles and tails of what lies beyond, or nil where the values are too few
+// or too equal for one.
+func Estimate(sorted []float64, bins int) *Margin { return estimate(sorted, bins) }

@@ -1,0 +1,124 @@
+// The evaluation passes of a Masked, at once and column by column.
+
+package nn
+
+import (
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
+)
+
+// MaskedPass evaluates a Masked, for ranges of samples, at once or column by
+// column.
+type MaskedPass[T bijector.Float] struct {
+	net *Masked[T]
+	h   bijector.Mat[T]   // the sum so far
+	a   []bijector.Mat[T] // by block: the activation of its input
+	m   []bijector.Mat[T] // and that between its layers
+}
+
+// NewPass returns an evaluation pass.
+func (m *Masked[T]) NewPass(o bijector.PassOptions) *MaskedPass[T] {
+	p := &MaskedPass[T]{net: m}
+	if m.in == 0 {
+		return p
+	}
+	n := max(o.MaxBatch, 2) // a single sample may come with the stride of more
+	p.h = bijector.NewMat[T](m.spec.Hidden, n)
+	for range m.spec.Blocks { // each block has its own: Step comes back to them
+		p.a = append(p.a, bijector.NewMat[T](m.spec.Hidden, n))
+		p.m = append(p.m, bijector.NewMat[T](m.spec.Hidden, n))
+	}
+	return p
+}
+
+// Forward sets samples lo to hi of y.
+func (p *MaskedPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
+	p.hidden(x, 0, p.net.spec.Hidden, lo, hi)
+	p.outputs(y, x, 0, p.net.out, p.net.spec.Hidden, p.net.in, lo, hi)
+}
+
+// Step sets samples lo to hi of the outputs of column j, from the context and
+// the columns before j: the others of x may not be known yet. It is called
+// for j = 0, 1, 2, ... in turn and computes the hidden units that column j sees
+// and no earlier one did.
+func (p *MaskedPass[T]) Step(y, x bijector.Mat[T], j, lo, hi int) {
+	first, end := 0, p.net.units[j]
+	if j > 0 {
+		first = p.net.units[j-1]
+	}
+	p.hidden(x, first, end, lo, hi)
+	at, to := p.net.OutputsOf(j)
+	p.outputs(y, x, at, to, end, p.net.inputs[j], lo, hi)
+}
+
+// hidden computes hidden units first to end of all layers. What they see of the
+// layer below are the units before end.
+func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
+	net := p.net
+	if net.in == 0 || first == end {
+		return
+	}
+	in := x.Samples(lo, hi)
+	h := like(p.h, x).Samples(lo, hi)
+	initial := net.layers[0]
+	seen := net.visible[0][end-1]
+	kernel.Gemm(end-first, hi-lo, seen, initial.W[first*initial.In:], initial.In, 1, in.Data, in.Stride,
+		h.Data[first*h.Stride:], h.Stride, kernel.Epilogue[T]{Mode: kernel.Store, Bias: initial.B[first:end]})
+	for k := range net.spec.Blocks {
+		one, two := net.block(k)
+		a, m := like(p.a[k], x).Samples(lo, hi), like(p.m[k], x).Samples(lo, hi)
+		for j := first; j < end; j++ {
+			net.activate(a.Feature(j), h.Feature(j))
+			kernel.Affine(h.Feature(j), h.Feature(j), 1, two.B[j])
+		}
+		e := kernel.Epilogue[T]{Mode: kernel.ReLU, Bias: one.B[first:end]}
+		if net.tanh {
+			e.Mode = kernel.Store
+		}
+		kernel.Gemm(end-first, hi-lo, end, one.W[first*one.In:], one.In, 1, a.Data, a.Stride, m.Data[first*m.Stride:], m.Stride, e)
+		if net.tanh {
+			for j := first; j < end; j++ {
+				kernel.Tanh(m.Feature(j), m.Feature(j))
+			}
+		}
+		kernel.Gemm(end-first, hi-lo, end, two.W[first*two.In:], two.In, 1, m.Data, m.Stride, h.Data[first*h.Stride:], h.Stride,
+			kernel.Epilogue[T]{Mode: kernel.Add})
+	}
+}
+
+// like is a view of m's storage with the samples and the stride of x.
+func like[T bijector.Float](m, x bijector.Mat[T]) bijector.Mat[T] {
+	return bijector.Mat[T]{Data: m.Data, D: m.D, N: x.N, Stride: x.Stride}
+}
+
+func (m *Masked[T]) activate(a, h []T) {
+	if m.tanh {
+		kernel.Tanh(a, h)
+		return
+	}
+	kernel.Rectify(a, h)
+}
+
+// outputs computes outputs at to end from the first units and inputs.
+func (p *MaskedPass[T]) outputs(y, x bijector.Mat[T], at, end, units, inputs, lo, hi int) {
+	if at == end {
+		return
+	}
+	final, direct := p.net.final()
+	out := y.Samples(lo, hi)
+	rows := out.Data[at*out.Stride:]
+	if direct == nil {
+		for i := at; i < end; i++ {
+			f := out.Feature(i)
+			for k := range f {
+				f[k] = final.B[i]
+			}
+		}
+		return
+	}
+	h, in := like(p.h, x).Samples(lo, hi), x.Samples(lo, hi)
+	kernel.Gemm(end-at, hi-lo, units, final.W[at*final.In:], final.In, 1, h.Data, h.Stride, rows, out.Stride,
+		kernel.Epilogue[T]{Mode: kernel.Store, Bias: final.B[at:end]})
+	kernel.Gemm(end-at, hi-lo, inputs, direct.W[at*direct.In:], direct.In, 1, in.Data, in.Stride, rows, out.Stride,
+		kernel.Epilogue[T]{Mode: kernel.Add})
+}
