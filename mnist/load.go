@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/mnist/data"
 )
 
@@ -19,7 +19,7 @@ import (
 // 28 x 28, ten classes. It is embedded in the package and takes about 0.2 s to
 // decompress; each call makes a new copy of 55 MB.
 func Load() (train, test *Set, err error) {
-	return load(data.Files, "embedded", MaxBytes)
+	return load(data.Files, "embedded", MaxBytes, nil)
 }
 
 // LoadDir reads a set from a directory that holds the four files under MNIST's
@@ -31,23 +31,40 @@ func Load() (train, test *Set, err error) {
 // Errors name the file. They wrap fs.ErrNotExist for a file that is missing,
 // and ErrFormat for one that ReadImages or ReadLabels would refuse, for images
 // and labels that differ in number, and for training and test images that
-// differ in size.
-func LoadDir(dir string) (train, test *Set, err error) {
-	return load(os.DirFS(dir), dir, 0)
+// differ in size; what is no regular file, such as a pipe, is ErrFormat too. o
+// is ReadOptions, at most one, for each of the files.
+func LoadDir(dir string, o ...ReadOptions) (train, test *Set, err error) {
+	return load(directory(dir), dir, 0, o)
+}
+
+// directory is a file system of regular files, opened without waiting.
+type directory string
+
+// Open opens a file.
+func (d directory) Open(name string) (fs.File, error) {
+	f, err := input.Open(filepath.Join(string(d), name))
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // LoadFS is LoadDir for a file system, such as an embedded one or a zip
 // archive.
-func LoadFS(files fs.FS) (train, test *Set, err error) {
+func LoadFS(files fs.FS, o ...ReadOptions) (train, test *Set, err error) {
 	if files == nil {
 		return nil, nil, fmt.Errorf("mnist: the file system is nil, want one with the four files: %w", fs.ErrInvalid)
 	}
-	return load(files, "", 0)
+	return load(files, "", 0, o)
 }
 
 // load reads both halves of a set. At most trust bytes, or the size of the
 // file if that is more, are allocated on the word of a file's header.
-func load(files fs.FS, dir string, trust int) (train, test *Set, err error) {
+func load(files fs.FS, dir string, trust int, o []ReadOptions) (train, test *Set, err error) {
+	limits, err := bounds(o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("mnist: %w", err)
+	}
 	var (
 		images [2]Images
 		labels [2][]uint8
@@ -61,7 +78,7 @@ func load(files fs.FS, dir string, trust int) (train, test *Set, err error) {
 			defer wg.Done()
 			i := 2 * half
 			names[i], errs[i] = readFile(files, dir, prefix+"-images", "idx3-ubyte", func(f fs.File, first int) (err error) {
-				images[half], err = readImages(f, max(first, trust))
+				images[half], err = readImages(f, max(first, trust), limits)
 				return err
 			})
 		}()
@@ -69,7 +86,7 @@ func load(files fs.FS, dir string, trust int) (train, test *Set, err error) {
 			defer wg.Done()
 			i := 2*half + 1
 			names[i], errs[i] = readFile(files, dir, prefix+"-labels", "idx1-ubyte", func(f fs.File, first int) (err error) {
-				labels[half], err = readLabels(f, max(first, trust))
+				labels[half], err = readLabels(f, max(first, trust), limits)
 				return err
 			})
 		}()
@@ -101,15 +118,40 @@ func load(files fs.FS, dir string, trust int) (train, test *Set, err error) {
 	return train, test, nil
 }
 
+// openRegular opens a regular file. One that a file system tells of is not
+// opened where it is a pipe, which would wait for its other end.
+func openRegular(files fs.FS, name string) (f fs.File, err error) {
+	if s, ok := files.(fs.StatFS); ok {
+		if info, err := s.Stat(name); err == nil {
+			if err := input.Regular(info); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if f, err = files.Open(name); err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil {
+		if err := input.Regular(info); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
 // readFile opens the file stem-kind or stem.kind, plain or .gz, and has it
 // read. It returns the file's name, for messages.
 func readFile(files fs.FS, dir, stem, kind string, read func(f fs.File, first int) error) (string, error) {
 	tried := []string{stem + "-" + kind, stem + "." + kind, stem + "-" + kind + ".gz", stem + "." + kind + ".gz"}
 	for _, base := range tried {
 		name := filepath.Join(dir, base)
-		f, err := files.Open(base)
+		f, err := openRegular(files, base)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if errors.Is(err, input.ErrNotRegular) {
+			err = fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 		if err != nil {
 			return name, fmt.Errorf("mnist: %s: %w", name, err)

@@ -24,8 +24,8 @@ var (
 	// describes.
 	ErrMismatch = errors.New("tensors do not fit the spec")
 	// ErrTooLarge: a spec asks for more than the limits allow, or more than
-	// its file holds.
-	ErrTooLarge = errors.New("too large")
+	// its file holds, or a file is larger than LoadOptions.MaxBytes.
+	ErrTooLarge = safetensors.ErrTooLarge
 )
 
 // FormatError says which tensor and which field of a file's header is wrong.

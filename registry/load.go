@@ -3,17 +3,16 @@
 package registry
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"reflect"
 	"strconv"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
@@ -25,6 +24,11 @@ type LoadOptions struct {
 	// float64 to be used in float32, or the other way round. Without it the
 	// other type is an error. A value that float32 cannot hold is ErrNonFinite.
 	Convert bool
+	// MaxBytes is the size of the largest file that is read, in bytes; 0 means
+	// 4 GiB. A larger one is ErrTooLarge before any of it is read: a file
+	// with holes, which takes no room on a disk, would take as much memory and time as
+	// it says it is long. Less than 0 is bijector.ErrSpec.
+	MaxBytes int64
 }
 
 // LoadFlow is Load of a flow: registry.LoadFlow[float32](path).
@@ -54,18 +58,15 @@ func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*flow.Flow[T], e
 // ErrNonFinite; an M that no file holds bijector.ErrSpec. o is LoadOptions, at
 // most one.
 func Load[M any](path string, o ...LoadOptions) (m M, err error) {
-	f, err := os.Open(path)
+	f, err := input.Open(path)
+	if errors.Is(err, input.ErrNotRegular) {
+		return m, fmt.Errorf("registry: cannot load %s: %w: %w", path, err, ErrFormat)
+	}
 	if err != nil {
 		return m, fmt.Errorf("registry: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("it is no regular file: %w", ErrFormat)
-	}
-	if err == nil {
-		m, err = read[M](bufio.NewReaderSize(f, 64<<10), info.Size(), o)
-	}
+	m, err = read[M](f, f.Size, o)
 	if err != nil {
 		var p *fs.PathError
 		if errors.As(err, &p) {
@@ -77,7 +78,10 @@ func Load[M any](path string, o ...LoadOptions) (m M, err error) {
 }
 
 // Read is Load of size bytes from r, for a model that is embedded in the
-// program or comes from elsewhere. A nil r is bijector.ErrSpec.
+// program or comes from elsewhere. It reads so many bytes and none behind them.
+// What r does not hold in memory, as a bytes.Reader does, is read there before
+// a model is made, so that memory follows what has come and not the size that was named.
+// A nil r is bijector.ErrSpec.
 func Read[M any](r io.Reader, size int64, o ...LoadOptions) (M, error) {
 	return result(read[M](r, size, o))
 }
@@ -92,6 +96,12 @@ func read[M any](r io.Reader, size int64, options []LoadOptions) (m M, err error
 	var o LoadOptions
 	if len(options) == 1 {
 		o = options[0]
+	}
+	if o.MaxBytes < 0 {
+		return m, fmt.Errorf("LoadOptions.MaxBytes is %d, want 0 or more: %w", o.MaxBytes, bijector.ErrSpec)
+	}
+	if err := safetensors.CheckSize(size, o.MaxBytes, "LoadOptions.MaxBytes"); err != nil {
+		return m, err
 	}
 	typ := reflect.TypeFor[M]()
 	var model any
@@ -122,6 +132,9 @@ func readModel[T bijector.Float](r io.Reader, size int64, kind string, o LoadOpt
 		return nil, err
 	}
 	if err := checkMetadata[T](h, kind, o); err != nil {
+		return nil, err
+	}
+	if r, err = h.Data(r); err != nil {
 		return nil, err
 	}
 	seal, err := safetensors.NewSeal(h, r)

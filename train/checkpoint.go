@@ -3,7 +3,7 @@
 package train
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/input"
 )
 
 var (
@@ -202,18 +203,18 @@ func (f *fitter[T]) saveAfterEpoch() error {
 	return nil
 }
 
-// resume takes up the run of a checkpoint.
-func (f *fitter[T]) resume(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
+// resume takes up the run of a checkpoint, unless ctx ends before it is read.
+func (f *fitter[T]) resume(ctx context.Context, path string) error {
+	file, err := input.Open(path)
 	if err == nil {
-		err = f.readCheckpoint(bufio.NewReaderSize(file, 64<<10), info.Size())
+		defer file.Close()
+		err = f.readCheckpoint(input.Within(ctx, file), file.Size)
 	}
 	switch {
+	case err != nil && errors.Is(err, ctx.Err()):
+		return fmt.Errorf("train: resuming from %s: %w", path, err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("train: %w", err)
 	case err == nil:
 		f.checkpoints.lastSaved = f.progress.position
 		return nil

@@ -2,7 +2,11 @@
 
 package train
 
-import "github.com/bijou-flow/bijou/bijector"
+import (
+	"context"
+
+	"github.com/bijou-flow/bijou/bijector"
+)
 
 // Split is split.
 var Split = splitSource
@@ -18,7 +22,7 @@ func Steps[T bijector.Float](m bijector.Objective[T], data Source, o Options) (s
 		return nil, 0, nil, err
 	}
 	f := &fitter[T]{model: m, o: o, report: &Report{}, workers: bijector.NewWorkers(o.Workers)}
-	if err := f.prepare(data); err != nil {
+	if err := f.prepare(context.Background(), data); err != nil {
 		return nil, 0, nil, err
 	}
 	return func(b int) (StepEvent, error) { return f.trainStep(1, b) }, f.data.batches, f.workers.Close, nil

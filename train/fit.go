@@ -85,7 +85,7 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	}
 	f := &fitter[T]{model: m, o: o, report: &Report{}, workers: bijector.NewWorkers(o.Workers)}
 	defer f.workers.Close()
-	if err := f.prepare(data); err != nil {
+	if err := f.prepare(ctx, data); err != nil {
 		return nil, err
 	}
 	f.start = time.Now()
@@ -144,7 +144,7 @@ type progress struct {
 func (f *fitter[T]) elapsed() time.Duration { return f.elapsedBefore + time.Since(f.start) }
 
 // prepare makes all that a run needs, so that a step allocates nothing.
-func (f *fitter[T]) prepare(data Source) error {
+func (f *fitter[T]) prepare(ctx context.Context, data Source) error {
 	var err error
 	setEpoch(data, 0) // it may have been trained on before
 	if f.o.Checkpoint.Dir != "" {
@@ -209,7 +209,7 @@ func (f *fitter[T]) prepare(data Source) error {
 		}
 	}
 	if f.checkpoints.resumeFrom != "" {
-		return f.resume(f.checkpoints.resumeFrom)
+		return f.resume(ctx, f.checkpoints.resumeFrom)
 	}
 	return nil
 }

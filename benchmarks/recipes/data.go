@@ -3,11 +3,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -17,6 +15,7 @@ import (
 
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -91,17 +90,20 @@ func readArray(path string, n int, values *[]float32) (shape []int, err error) {
 		}
 		return shape, z.Read(name, values)
 	}
-	f, err := os.Open(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	r, err := npyio.NewReader(bufio.NewReader(f))
+	r, err := npyio.NewReader(f)
 	if err != nil {
 		return nil, err
 	}
 	if shape, err = checkArray(&r.Header, n); err != nil {
 		return nil, err
+	}
+	if rest := int64(f.Len()) / 4; int64(shape[0]) > rest/int64(max(shape[1], 1)) {
+		return nil, fmt.Errorf("%d values for the shape %v", rest, shape)
 	}
 	return shape, r.Read(values)
 }

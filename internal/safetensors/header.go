@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bijou-flow/bijou/internal/input"
 )
 
 const (
@@ -43,24 +45,56 @@ func ReadHeader(r io.Reader, size int64, more ...DType) (*Header, error) {
 	case int64(n) > size-8:
 		return nil, &FormatError{Field: "header", Reason: fmt.Sprintf("claims %d bytes, the file has %d after the length", n, size-8)}
 	}
-	// A Builder hands its bytes over as a string without a copy.
-	var text strings.Builder
-	text.Grow(int(n))
+	text, err := readText(r, int(n))
+	if err != nil {
+		return nil, err
+	}
+	return parseHeader(text, size-8-int64(n), append(defaultDTypes[:len(defaultDTypes):len(defaultDTypes)], more...))
+}
+
+// Data returns a reader of the values, for an r that stands at the first one.
+// Beyond what r is known to have, they are read into memory: they have come before
+// anything is made for them.
+func (h *Header) Data(r io.Reader) (io.Reader, error) {
+	data, err := input.Arrived(r, h.DataSize)
+	return data, endsEarly(err, "data")
+}
+
+// readText reads n bytes. Beyond what r is known to have and a first piece,
+// memory follows what has come.
+func readText(r io.Reader, n int) (string, error) {
+	const trusted = 1 << 20
+	var text strings.Builder // which hands its bytes over as a string without a copy
+	if n > trusted && !input.Has(r, int64(n)) {
+		chunks, _, err := input.Chunks(r, n, trusted)
+		if err != nil {
+			return "", endsEarly(err, "header")
+		}
+		text.Grow(n)
+		for _, c := range chunks {
+			text.Write(c)
+		}
+		return text.String(), nil
+	}
+	text.Grow(n)
 	var buf [4096]byte
-	for left := int(n); left > 0; {
-		k := min(left, len(buf))
+	for text.Len() < n {
+		k := min(n-text.Len(), len(buf))
 		if err := readFull(r, buf[:k], "header"); err != nil {
-			return nil, err
+			return "", err
 		}
 		text.Write(buf[:k])
-		left -= k
 	}
-	return parseHeader(text.String(), size-8-int64(n), append(defaultDTypes[:len(defaultDTypes):len(defaultDTypes)], more...))
+	return text.String(), nil
 }
 
 // readFull fills buf, and calls a file that ends early ill-formed.
 func readFull(r io.Reader, buf []byte, field string) error {
 	_, err := io.ReadFull(r, buf)
+	return endsEarly(err, field)
+}
+
+func endsEarly(err error, field string) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return &FormatError{Field: field, Reason: "the file ends early"}
 	}

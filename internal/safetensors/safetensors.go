@@ -15,6 +15,26 @@ import (
 // ErrFormat is wrapped by every FormatError.
 var ErrFormat = errors.New("not a valid safetensors file")
 
+// ErrTooLarge: more than a limit allows.
+var ErrTooLarge = errors.New("too large")
+
+// CheckSize refuses a file of more bytes than a limit; 0 is DefaultMaxBytes.
+// option is what raises it.
+func CheckSize(size, limit int64, option string) error {
+	if limit == 0 {
+		limit = DefaultMaxBytes
+	}
+	if size > limit {
+		return fmt.Errorf("it has %d bytes, more than the limit of %d, which %s sets: %w", size, limit, option, ErrTooLarge)
+	}
+	return nil
+}
+
+// DefaultMaxBytes is the size up to which a file is read unless its reader is
+// told otherwise: 4 GiB. A file with holes takes no room on a disk and as
+// much memory as it says it is long.
+const DefaultMaxBytes = 4 << 30
+
 // FormatError says what is wrong with a file, and where.
 type FormatError struct {
 	Tensor string // name of the tensor; empty for a fault of the whole file

@@ -3,14 +3,13 @@
 package torch
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
@@ -28,32 +27,45 @@ type values struct {
 	data  any
 }
 
+// ReadOptions says how much is read. The zero value reads up to 4 GiB.
+type ReadOptions struct {
+	// MaxBytes is the size of the largest file that is read, in bytes; 0 means
+	// 4 GiB. A larger one is registry.ErrTooLarge before any of it is read, and
+	// less than 0 is bijector.ErrSpec. The State takes up to twice as much memory.
+	MaxBytes int64
+}
+
 // Open reads a safetensors file with tensors of type F32, F64, I64 or BOOL. A
-// file of another form is registry.ErrFormat, and the error names the tensor.
-func Open(path string) (*State, error) {
-	f, err := os.Open(path)
+// file of another form is registry.ErrFormat, and the error names the tensor;
+// so is a path that leads to a directory, a pipe or a device. o is ReadOptions,
+// at most one.
+func Open(path string, o ...ReadOptions) (*State, error) {
+	f, err := input.Open(path)
+	if errors.Is(err, input.ErrNotRegular) {
+		return nil, fmt.Errorf("torch: cannot read %s: %w: %w", path, err, safetensors.ErrFormat)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("it is no regular file: %w", safetensors.ErrFormat)
-	}
-	var s *State
-	if err == nil {
-		s, err = Read(bufio.NewReaderSize(f, 64<<10), info.Size())
-	}
+	s, err := Read(f, f.Size, o...)
 	if err != nil {
 		return nil, fmt.Errorf("torch: cannot read %s: %w", path, err)
 	}
 	return s, nil
 }
 
-// Read is Open for size bytes of r. A nil r is bijector.ErrSpec.
-func Read(r io.Reader, size int64) (*State, error) {
+// Read is Open for size bytes of r, and reads none behind them. Memory follows
+// what has come, not the size that was named. A nil r is bijector.ErrSpec.
+func Read(r io.Reader, size int64, o ...ReadOptions) (*State, error) {
 	if nilcheck.IsNil(r) {
 		return nil, fmt.Errorf("torch: no reader: %w", bijector.ErrSpec)
+	}
+	if len(o) > 1 || len(o) == 1 && o[0].MaxBytes < 0 {
+		return nil, fmt.Errorf("torch: options %+v, want one at most, with MaxBytes of 0 or more: %w", o, bijector.ErrSpec)
+	}
+	if err := safetensors.CheckSize(size, append(o, ReadOptions{})[0].MaxBytes, "ReadOptions.MaxBytes"); err != nil {
+		return nil, err
 	}
 	h, err := safetensors.ReadHeader(r, size, safetensors.Bool)
 	if err != nil {
@@ -62,22 +74,11 @@ func Read(r io.Reader, size int64) (*State, error) {
 	s := &State{tensors: make(map[string]values, len(h.Tensors))}
 	vr := &safetensors.ValueReader{R: r}
 	for _, t := range h.Tensors {
-		v := values{shape: t.Shape()}
-		switch n := t.Elements(); t.DType {
-		case safetensors.I64:
-			d := make([]int64, n)
-			v.data, err = d, safetensors.ReadInts(vr, t, d)
-		case safetensors.Bool:
-			d := make([]bool, n)
-			v.data, err = d, safetensors.ReadBools(vr, t, d)
-		default:
-			d := make([]float64, n)
-			v.data, err = d, safetensors.ReadFloats(vr, t, d)
-		}
+		data, err := safetensors.Values(vr, t)
 		if err != nil {
 			return nil, err
 		}
-		s.tensors[t.Name] = v
+		s.tensors[t.Name] = values{t.Shape(), data}
 	}
 	return s, nil
 }
