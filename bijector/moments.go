@@ -63,15 +63,38 @@ func moments[T Float](x Mat[T], shares []float64) (mean, std float64) {
 	n := float64(x.D * x.N)
 	mean, variance := meanAndVariance(x, shares)
 	std = math.Sqrt(variance)
-	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < minDeviation {
+	if !kernel.IsVarianceInRange(variance) {
+		mean, std = rescaledMoments(x, shares)
+	}
+	if noise := 4*epsilon[T]() + n*0x1p-53; std <= noise*math.Abs(mean) || std < minDeviation[T]() {
 		std = 1
 	}
 	return mean, std
 }
 
-// minDeviation is a deviation below which a feature counts as constant: scaling it to
-// 1 would overflow float32 in the layers behind.
-const minDeviation = 1e-30
+// rescaledMoments are the mean and deviation of values whose squares leave the
+// range of float64, by way of values near 1.
+func rescaledMoments[T Float](x Mat[T], shares []float64) (mean, std float64) {
+	e := math.MinInt32
+	for j := range x.D {
+		e = max(e, kernel.Exponent(x.Feature(j)))
+	}
+	y := NewMat[float64](x.D, x.N)
+	for j := range x.D {
+		kernel.Rescale(y.Feature(j), x.Feature(j), e)
+	}
+	mean, variance := meanAndVariance(y, shares)
+	return math.Ldexp(mean, e), math.Ldexp(math.Sqrt(variance), e)
+}
+
+// minDeviation is a deviation below which a feature counts as constant: its
+// reciprocal, and what a layer behind may multiply it by, stay in the range of T.
+func minDeviation[T Float]() float64 {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		return 1e-36
+	}
+	return 1e-300
+}
 
 // epsilon is the distance from 1 to the next T.
 func epsilon[T Float]() float64 {

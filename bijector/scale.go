@@ -95,16 +95,26 @@ func (l *Scale[T]) CalibrateWeighted(x, _ Mat[T], weights []float64, start bool,
 	shares := sharesOf(weights, 1)
 	parallelChannels(w, x, 1, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
-			square := kernel.SumSquares(x.Feature(j), 0) / float64(x.N)
-			if shares != nil {
-				square = weightedMean(x.Features(j, j+1), shares, true, 0)
-			}
-			if rms := math.Sqrt(square); rms >= minDeviation {
+			if rms := rootMeanSquare(x.Features(j, j+1), shares); rms >= minDeviation[T]() {
 				l.logScale[j] = T(-math.Log(rms))
 			}
 		}
 	})
 	l.initialised[0] = 1
+}
+
+// rootMeanSquare is that of one feature, by shares of its rows; nil: equal.
+func rootMeanSquare[T Float](x Mat[T], shares []float64) float64 {
+	if shares != nil {
+		return math.Sqrt(weightedMean(x, shares, true, 0))
+	}
+	square := kernel.SumSquares(x.Feature(0), 0) / float64(x.N)
+	if kernel.IsVarianceInRange(square) {
+		return math.Sqrt(square)
+	}
+	e, y := kernel.Exponent(x.Feature(0)), make([]float64, x.N)
+	kernel.Rescale(y, x.Feature(0), e)
+	return math.Ldexp(math.Sqrt(kernel.SumSquares(y, 0)/float64(x.N)), e)
 }
 
 // Coefficients are exp(s_j), 0 and s_j.

@@ -29,7 +29,7 @@ func (s StandardizeSpec) Values() float64 { return 2 * float64(s.Dim) }
 // gradients. Put it first in a chain.
 //
 // A constant feature is shifted to 0 and has std 1, so that nothing overflows;
-// so does one whose moments overflow, which is left as it is. Every x is in
+// as constant counts one of a deviation below 1e-300, or 1e-36 in float32. Every x is in
 // the domain; the cost is a product and an addition a value, in a chain's
 // evaluation once for all diagonal layers and permutations in a row.
 //
@@ -81,8 +81,8 @@ func (l *Standardize[T]) Spec() any { return l.spec }
 // neither 0 nor 1.
 func (l *Standardize[T]) Validate() error {
 	for j, s := range l.std {
-		if m := l.mean[j]; !rows.IsFinite(m) || !rows.IsFinite(s) || s < minDeviation {
-			return fmt.Errorf("bijector: feature %d of a standardization has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, minDeviation, ErrSpec)
+		if m := l.mean[j]; !rows.IsFinite(m) || !rows.IsFinite(s) || s < minDeviation[T]() {
+			return fmt.Errorf("bijector: feature %d of a standardization has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, minDeviation[T](), ErrSpec)
 		}
 	}
 	return checkFlag("a standardization", l.initialised[0])

@@ -89,8 +89,8 @@ func (n *StandardizeContext[T]) Moments(j int) (mean, std float64) { return n.me
 // neither 0 nor 1.
 func (n *StandardizeContext[T]) Validate() error {
 	for j, s := range n.std {
-		if m := n.mean[j]; !rows.IsFinite(m) || !rows.IsFinite(s) || s < minDeviation {
-			return fmt.Errorf("bijector: feature %d of a standardization of contexts has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, minDeviation, ErrSpec)
+		if m := n.mean[j]; !rows.IsFinite(m) || !rows.IsFinite(s) || s < minDeviation[T]() {
+			return fmt.Errorf("bijector: feature %d of a standardization of contexts has mean %v and deviation %v, want finite ones and at least %v: %w", j, m, s, minDeviation[T](), ErrSpec)
 		}
 	}
 	return checkFlag("a standardization of contexts", n.initialised[0])
@@ -140,7 +140,7 @@ func contextMoments[T Float](c []T) (mean, std float64) {
 	}
 	deviation := math.Sqrt(squares / count)
 	mean, std = relative*largest, deviation*largest
-	if noise := 4*epsilon[T]() + count*0x1p-53; deviation <= noise*math.Abs(relative) || std < minDeviation {
+	if noise := 4*epsilon[T]() + count*0x1p-53; deviation <= noise*math.Abs(relative) || std < minDeviation[T]() {
 		std = 1
 	}
 	return mean, std

@@ -36,8 +36,7 @@ func (s WhitenSpec) Values() float64 { return (float64(s.Dim) + 1) * float64(s.D
 //
 // The correlations R of few rows, or of more features than rows, are
 // shrunk, (1 - lambda) R + lambda I (Schaefer and Strimmer 2005; see
-// WhitenSpec.Shrinkage). A constant feature has the deviation 1, and so has one
-// whose moments overflow, which is left apart.
+// WhitenSpec.Shrinkage). A constant feature has the deviation 1.
 //
 // It starts as the identity. The first Calibrate with start sets the state, and
 // nothing moves it afterwards: it has no parameters. Every x is in the domain;
@@ -108,8 +107,8 @@ func (l *Whiten[T]) Validate() error {
 			return fmt.Errorf("bijector: the mean of feature %d of a whitening is %v: %w", j, m, ErrSpec)
 		}
 		for k, v := range l.factor[j*d : (j+1)*d] {
-			if !rows.IsFinite(v) || k > j && v != 0 || k == j && v < minDeviation {
-				return fmt.Errorf("bijector: the factor of a whitening has %v in row %d and column %d, want a lower triangular matrix with at least %v on its diagonal: %w", v, j, k, minDeviation, ErrSpec)
+			if !rows.IsFinite(v) || k > j && v != 0 || k == j && v < minDeviation[T]() {
+				return fmt.Errorf("bijector: the factor of a whitening has %v in row %d and column %d, want a lower triangular matrix with at least %v on its diagonal: %w", v, j, k, minDeviation[T](), ErrSpec)
 			}
 		}
 	}

@@ -21,11 +21,10 @@ var ErrDegenerate = errors.New("degenerate data")
 
 const (
 	// minResidual is the share of a column's variance that the other columns do
-	// not explain, below which they explain it all: that of a flow's scales of
-	// 1e-5.
+	// not explain, below which a regression on the rows themselves decides.
 	minResidual = 1e-10
-	// maxRoundingResidual bounds what rounding may add to that: values with few digits
-	// behind a large mean are correlated, not dependent.
+	// maxRoundingResidual bounds what rounding may leave of a dependent column:
+	// values with few digits behind a large mean are correlated, not dependent.
 	maxRoundingResidual = 1e-6
 	// maxColumns is the number of columns among which linear combinations are
 	// looked for; among more, only columns that are equal.
@@ -126,8 +125,10 @@ func dependenceError(j int, others []int) error {
 
 // checkDependent factors the correlation matrix of some rows, C = L L^T, column
 // by column. What is left of column j after regression on those before it has
-// the variance L_jj^2; where that is next to nothing, the regression is
-// compared with all rows.
+// the variance L_jj^2; where that is next to nothing, the regression is done
+// again on the rows themselves, and compared with all of them: the column is
+// dependent where no more is left than the digits of the data account for. Two
+// times that are a minute apart within a year are not.
 func checkDependent[T bijector.Float](x bijector.Mat[T], all []columns.Column) error {
 	d := x.D
 	k := min(x.N, 4*d+256)
@@ -138,7 +139,7 @@ func checkDependent[T bijector.Float](x bijector.Mat[T], all []columns.Column) e
 			z[j*k+i] = (float64(f[i*x.N/k]) - c.Mean) / c.Deviation
 		}
 	}
-	l := make([]float64, d*d)
+	l, precise := make([]float64, d*d), orthogonalisation{z: z, k: k}
 	for j := range d {
 		limit := min(minResidual+sq(4*all[j].Rounding), maxRoundingResidual)
 		row := l[j*d:]
@@ -149,57 +150,17 @@ func checkDependent[T bijector.Float](x bijector.Mat[T], all []columns.Column) e
 				row[i] = s / l[i*d+i]
 			case i == j && s > limit:
 				row[j] = math.Sqrt(s)
-			case i == j:
-				// Left out of the factor, unless other rows speak for it.
-				b := regression(l, d, j)
-				if residual(x, all, b, j) <= min(limit+sq(4*propagatedRounding(all, b)), maxRoundingResidual) {
+			case i == j && j > 0:
+				left := precise.upTo(j)
+				b := precise.coefficients(j)
+				if residual(x, all, b, j) <= min(sq(4*resolution(x, all, b, j)), maxRoundingResidual) {
 					return dependenceError(j, largestCoefficients(b, j))
 				}
+				row[j] = math.Sqrt(left) // 0, out of the factor, where other rows alone speak for it
 			}
 		}
 	}
 	return nil
-}
-
-// regression solves L_j^T b = l_j: column j is the sum of b_i times column i,
-// all of them standardised.
-func regression(l []float64, d, j int) []float64 {
-	b := make([]float64, j)
-	for i := j - 1; i >= 0; i-- {
-		if l[i*d+i] == 0 {
-			continue
-		}
-		s := l[j*d+i]
-		for m := i + 1; m < j; m++ {
-			s -= l[m*d+i] * b[m]
-		}
-		b[i] = s / l[i*d+i]
-	}
-	return b
-}
-
-// residual is the variance of column j, standardised, that a regression leaves
-// over all rows.
-func residual[T bijector.Float](x bijector.Mat[T], all []columns.Column, b []float64, j int) float64 {
-	sum := 0.0
-	for i := range x.N {
-		r := (float64(x.Feature(j)[i]) - all[j].Mean) / all[j].Deviation
-		for m, w := range b {
-			if w != 0 {
-				r -= w * (float64(x.Feature(m)[i]) - all[m].Mean) / all[m].Deviation
-			}
-		}
-		sum += r * r
-	}
-	return sum / float64(x.N)
-}
-
-// propagatedRounding is the rounding that a regression hands on.
-func propagatedRounding(all []columns.Column, b []float64) (sum float64) {
-	for i, w := range b {
-		sum += math.Abs(w) * all[i].Rounding
-	}
-	return sum
 }
 
 // largestCoefficients are the columns that a regression is made of, at most five of them, in

@@ -26,12 +26,24 @@ func Describe[T bijector.Float](x bijector.Mat[T]) []Column {
 		for _, v := range f {
 			c.Largest = max(c.Largest, math.Abs(float64(v)))
 		}
+		if v := c.Deviation * c.Deviation; !kernel.IsVarianceInRange(v) {
+			c.Mean, c.Deviation = rescaled(f)
+		}
 		if slices.Min(f) == slices.Max(f) {
 			c.Deviation = 0 // which rounding of the mean would hide
 		}
 		c.Rounding = Epsilon[T]() * c.Largest / c.Deviation
 	}
 	return all
+}
+
+// rescaled are the mean and deviation of values whose squares leave the range of
+// float64.
+func rescaled[T bijector.Float](f []T) (mean, deviation float64) {
+	e, y := kernel.Exponent(f), make([]float64, len(f))
+	kernel.Rescale(y, f, e)
+	m := kernel.Sum(y) / float64(len(y))
+	return math.Ldexp(m, e), math.Ldexp(math.Sqrt(kernel.SumSquares(y, m)/float64(len(y))), e)
 }
 
 // Deviation is that of a column's values by weights of its rows; nil: as it was

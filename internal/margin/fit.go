@@ -21,6 +21,9 @@ const (
 	// discrete, at least in part.
 	minDistinct = 32
 	largestAtom = 0.05
+	// narrowest and widest are what the width of a column is between: cubes of slopes
+	// stay in range.
+	narrowest, widest = 1e-90, 1e90
 	// minValues is the number of values below which nothing is estimated.
 	minValues = 40
 )
@@ -31,8 +34,8 @@ type Result struct {
 	Gain   float64 // nats a value over a normal, on values that were left out
 }
 
-// Fit estimates the margin of a column, or none where values repeat, or where
-// it fits values that were left out no better than a normal by gain nats a
+// Fit estimates the margin of a column, or none where values repeat, are in units
+// of 1e-90 or 1e90, or where it fits values that were left out no better than a normal by gain nats a
 // value. The number of bins is the one that does best on them.
 func Fit(values []float64, gain float64) Result {
 	v := sample(values, largestSample)
@@ -41,7 +44,7 @@ func Fit(values []float64, gain float64) Result {
 	}
 	sorted := slices.Clone(v)
 	slices.Sort(sorted)
-	if isDiscrete(sorted) {
+	if width := sorted[len(sorted)-1] - sorted[0]; isDiscrete(sorted) || !(width > narrowest && width < widest) {
 		return Result{}
 	}
 	best, bins := math.Inf(-1), 0
