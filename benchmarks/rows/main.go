@@ -21,7 +21,8 @@ import (
 )
 
 const about = `Trains recipes on rows as people have them, drawn from densities that are known:
-contexts in units of their own, and columns with heavy tails, skew and outliers.
+contexts in units of their own, and columns with heavy tails, skew and outliers;
+and on tables of yours, beside the automatic choice.
 
 It prints a table a section as Markdown, a row as soon as it is measured, and
 writes no file. Figures are nats on new rows, beside those of the truth.
@@ -38,21 +39,23 @@ func run(ctx context.Context, args []string, s command.Streams) int {
 
 // arguments of the command.
 type arguments struct {
-	only  string
-	rows  int
-	seeds []uint64
+	only   string
+	tables string
+	rows   int
+	seeds  []uint64
 }
 
 func rowsCommand(ctx context.Context, args []string, s command.Streams) error {
 	var a arguments
 	f := command.NewFlags("./benchmarks/rows", about)
 	f.String(&a.only, "only", "", "`words`, with commas between: the sections and data sets whose names contain one; empty: all")
+	f.String(&a.tables, "tables", "", "CSV `files` of numbers under a line of names, with commas between: tables to fit")
 	f.Int(&a.rows, "rows", 20_000, 100, command.Most, "train on `n` rows")
 	f.Seeds(&a.seeds, "seeds", 1, "`seeds` of rows and weights, with commas between: a row of the table each")
 	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	for _, section := range []func(context.Context, arguments, command.Streams) error{contexts, tails} {
+	for _, section := range []func(context.Context, arguments, command.Streams) error{contexts, tails, tables} {
 		if err := section(ctx, a, s); err != nil {
 			return command.Early(err, "what was measured is printed")
 		}

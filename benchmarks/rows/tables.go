@@ -1,0 +1,197 @@
+// Tables of the user's own: recipes with given options, the best of them by
+// validation, and the automatic choice.
+
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bijou-flow/bijou/auto"
+	"github.com/bijou-flow/bijou/autoregressive"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// readNumbers reads a CSV of numbers under one line of names.
+func readNumbers(path string) ([][]float64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(lines) < 50 {
+		return nil, fmt.Errorf("%s: %d lines, want a line of names and at least 49 rows", path, len(lines))
+	}
+	rows := make([][]float64, len(lines)-1)
+	for i, line := range lines[1:] {
+		for j, cell := range line {
+			v, err := strconv.ParseFloat(cell, 64)
+			if err != nil {
+				return nil, fmt.Errorf("%s: line %d, column %q: %q, want a number", path, i+2, lines[0][j], cell)
+			}
+			rows[i] = append(rows[i], v)
+		}
+	}
+	return rows, nil
+}
+
+// tables measures the files that -tables names: a fifth of the rows, at most
+// -rows in all, is for the test alone.
+func tables(ctx context.Context, a arguments, s command.Streams) error {
+	if a.tables == "" || !a.selects("tables") {
+		return nil
+	}
+	fmt.Fprint(s.Out, "\ntables: nats a row on a fifth of the rows that nothing else saw; zero: train.Options{} on all other rows; documented: the options of the recipes' comments with the best epoch on a quarter of them; by validation: of the recipes and decays of 0.1 to 30, the best on that quarter\n\n| table | rows, columns | seed | zero: RealNVP, NSF, MAF | documented: RealNVP, NSF, MAF | by validation | Gaussian | auto.Fit | members | seconds |\n|---|--:|--:|---|---|--:|--:|--:|--:|--:|\n")
+	for _, path := range strings.Split(a.tables, ",") {
+		rows, err := readNumbers(path)
+		if err != nil {
+			return err
+		}
+		for _, seed := range a.seeds {
+			if err := oneTable(ctx, strings.TrimSuffix(filepath.Base(path), ".csv"), rows, a.rows, seed, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func oneTable(ctx context.Context, name string, rows [][]float64, most int, seed uint64, s command.Streams) error {
+	order := rand.New(rand.NewPCG(seed, 99)).Perm(len(rows))
+	n := min(len(rows), most)
+	pick := func(ids []int) *bijector.Rows[float64] {
+		var part [][]float64
+		for _, i := range ids {
+			part = append(part, rows[i])
+		}
+		r, err := bijector.RowsOfSlices(part)
+		if err != nil {
+			panic(err) // n is at least 49, and csv checks the lengths
+		}
+		return r
+	}
+	held := n / 5
+	test, fit := pick(order[:held]), pick(order[held:n])
+	quarter := (n - held) / 4
+	valid, part := pick(order[held:held+quarter]), pick(order[held+quarter:n])
+	dim := len(rows[0])
+	zero, documented, best, bestLoss := "", "", math.NaN(), math.Inf(1)
+	for _, r := range tableRecipes() {
+		_, loss := r.fit(ctx, dim, fit, nil, test, train.Options{Seed: seed})
+		zero += fmt.Sprintf("%.2f, ", loss)
+		for _, decay := range []float64{0.1, 1, 10, 30} {
+			held, loss := r.fit(ctx, dim, part, valid, test, train.Options{
+				Rate: 3e-3, Schedule: train.Cosine{}, Optimizer: train.Adam{WeightDecay: decay, Decoupled: true}, Seed: seed,
+				Validation: train.Tensor(valid), KeepBest: true, Epochs: min(max(20, 150_000/part.Len()), 300),
+			})
+			if decay == 0.1 {
+				documented += fmt.Sprintf("%.2f, ", loss)
+			}
+			if held < bestLoss {
+				best, bestLoss = loss, held
+			}
+		}
+	}
+	start := time.Now()
+	model, report, err := auto.Fit[float64](ctx, train.Tensor(fit), auto.Options{Seed: seed})
+	if err != nil {
+		fmt.Fprintf(s.Out, "| %s | %d, %d | %d | %v |\n", name, n-held, dim, seed, err)
+		return ctx.Err()
+	}
+	took := time.Since(start).Seconds()
+	loss, err := train.Evaluate(ctx, model, train.Tensor(test))
+	if err != nil {
+		return err
+	}
+	normal, err := gaussianLoss(ctx, fit, test)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "| %s | %d, %d | %d | %s | %s | %.2f | %.2f | %.2f | %d | %.0f |\n", name, n-held, dim, seed,
+		strings.TrimSuffix(zero, ", "), strings.TrimSuffix(documented, ", "), best, normal, loss, report.Members, took)
+	return ctx.Err()
+}
+
+// gaussianLoss is the mean loss on test of a normal density with the moments of
+// the rows.
+func gaussianLoss(ctx context.Context, rows, test *bijector.Rows[float64]) (float64, error) {
+	w, err := bijector.NewWhiten[float64](bijector.WhitenSpec{Dim: test.Dim(), Shrinkage: 1e-14})
+	if err != nil {
+		return 0, err
+	}
+	f, err := flow.New[float64](w, distribution.StandardNormal[float64](test.Dim()))
+	if err != nil {
+		return 0, err
+	}
+	x := bijector.NewMat[float64](rows.Dim(), rows.Len())
+	for i := range x.N {
+		for j, v := range rows.Row(i) {
+			x.Feature(j)[i] = v
+		}
+	}
+	w.Calibrate(x, bijector.Mat[float64]{}, true, nil)
+	return train.Evaluate(ctx, f, train.Tensor(test))
+}
+
+// tableRecipe is a recipe with the sizes of its zero value.
+type tableRecipe struct {
+	build func(dim int, seed uint64) (*bijector.Chain[float64], error)
+}
+
+func tableRecipes() []tableRecipe {
+	return []tableRecipe{
+		{func(dim int, seed uint64) (*bijector.Chain[float64], error) {
+			return coupling.RealNVP[float64](coupling.Recipe{Dim: dim, Seed: seed})
+		}},
+		{func(dim int, seed uint64) (*bijector.Chain[float64], error) {
+			return coupling.NSF[float64](coupling.Recipe{Dim: dim, Seed: seed})
+		}},
+		{func(dim int, seed uint64) (*bijector.Chain[float64], error) {
+			return autoregressive.MAF[float64](autoregressive.Recipe{Dim: dim, Hidden: []int{128, 128}, Seed: seed})
+		}},
+	}
+}
+
+// fit trains the recipe and returns its mean losses on the rows held out and on
+// the test; NaN where it could not be trained.
+func (r tableRecipe) fit(ctx context.Context, dim int, rows, valid, test *bijector.Rows[float64], o train.Options) (held, loss float64) {
+	nan := math.NaN()
+	chain, err := r.build(dim, o.Seed)
+	if err != nil {
+		return nan, nan
+	}
+	f, err := flow.New[float64](chain, distribution.StandardNormal[float64](dim))
+	if err != nil {
+		return nan, nan
+	}
+	if _, err := train.Fit(ctx, f, train.Tensor(rows), o); err != nil {
+		return nan, nan
+	}
+	held = nan
+	if valid != nil {
+		if held, err = train.Evaluate(ctx, f, train.Tensor(valid)); err != nil {
+			return nan, nan
+		}
+	}
+	if loss, err = train.Evaluate(ctx, f, train.Tensor(test)); err != nil {
+		return held, nan
+	}
+	return held, loss
+}
