@@ -41,6 +41,7 @@
 //     and class posteriors; Ensemble, a mixture of flows; Diagnose.
 //   - train: Fit, optimisers, schedules, data sources, dequantisation, averages,
 //     checkpoints.
+//   - auto: a density of rows in one call, chosen on held-out rows.
 //   - vi: variational inference, a flow fitted to a density in the place of
 //     data, and importance weights.
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings

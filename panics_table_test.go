@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/auto"
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
@@ -175,6 +176,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"vi.TargetFunc":                   vi.TargetFunc,
 		"vi.Fit":                          vi.Fit[T],
 		"vi.ImportanceWeights":            vi.ImportanceWeights[T],
+		"auto.Fit":                        auto.Fit[T],
 		"train.Dequantize":                train.Dequantize,
 		"train.Evaluate":                  train.Evaluate[T],
 		"train.Fit":                       train.Fit[T],
@@ -335,6 +337,7 @@ func samples[T bijector.Float]() []any {
 		// Sources, targets, sets and options.
 		train.Tensor(x), train.Tensor(x).Given(c), train.Tensor(x.Dense()).Given(nan), train.Dequantize(set, 256, 1), set, set.Conditional(), &mnist.Set{},
 		train.Options{Epochs: 1, Batch: 4},
+		auto.Options{Steps: 2, Workers: 1}, &auto.Report{},
 		train.Adam{},
 		train.SGD{},
 		train.Constant{},

@@ -24,7 +24,7 @@ import (
 
 // publicPackages are those whose functions are called.
 var publicPackages = []string{
-	"bijector", "coupling", "autoregressive", "distribution", "flow", "vi", "train",
+	"bijector", "coupling", "autoregressive", "distribution", "flow", "vi", "train", "auto",
 	"autoencoder", "registry", "onnx", "interop/torch", "mnist", "table",
 }
 
