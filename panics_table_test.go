@@ -398,6 +398,8 @@ func samples[T bijector.Float]() []any {
 		builder[T]{},
 		flow.Classes{Contexts: c},
 		&flow.Diagnosis{},
+		flow.Conditioning{Observed: []int{1}, Sweeps: 4, Proposals: 256, MinEffective: 1},
+		testkit.Must(testkit.Must(flow.New[T](testkit.Must(bijector.NewScale[T](bijector.ScaleSpec{Dim: 4})), distribution.StandardNormal[T](4))).Condition(flow.Conditioning{Observed: []int{1}})),
 		testkit.Must(flow.NewCalibration([]float64{1, 2, 3})),
 		[]uint8(`{"dim": 4}`),
 		[]uint8{},

@@ -5,6 +5,7 @@ package autoregressive
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
@@ -172,6 +173,16 @@ func (a *Autoregressive[T]) Invalidate() {
 // Validate returns an error where an order that was loaded does not name each
 // feature once.
 func (a *Autoregressive[T]) Validate() error { return checkOrder(a.order) }
+
+// Reads is feature j and those before it in the order: see bijector.Triangular.
+func (a *Autoregressive[T]) Reads(j int) []int {
+	for i, k := range a.features {
+		if k == j {
+			return slices.Clone(a.features[:i+1])
+		}
+	}
+	return nil
+}
 
 // NewPass returns an evaluation pass. Where the transform has bounds, the pass
 // is bijector.Saturating.

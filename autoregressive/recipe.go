@@ -43,6 +43,8 @@ type Recipe struct {
 	//	reverse  0, 1, 2, ... in the first, and each the reverse of the one
 	//	         before; the default, as in the paper
 	//	random   one drawn from Seed in each
+	//	same     0, 1, 2, ... in all: features are exactly conditioned on those
+	//	         before them (flow.Flow.Condition), and fit less well
 	Order string
 	// Norm between the layers: "batch" (bijector.BatchNorm, MAF's default, as
 	// in the paper), "act" (bijector.ActNorm, NSF's default) or "none".
@@ -164,8 +166,10 @@ func (r Recipe) orderSpec(i int, rng *rand.Rand) (OrderSpec, error) {
 			return OrderSpec{Kind: "reverse"}, nil
 		}
 		return OrderSpec{}, nil
+	case "same":
+		return OrderSpec{}, nil
 	case "random":
 		return OrderSpec{Kind: "random", Seed: conditioned.Seed(rng)}, nil
 	}
-	return OrderSpec{}, fmt.Errorf("autoregressive: a recipe with order %q, want reverse or random: %w", r.Order, bijector.ErrSpec)
+	return OrderSpec{}, fmt.Errorf("autoregressive: a recipe with order %q, want reverse, random or same: %w", r.Order, bijector.ErrSpec)
 }

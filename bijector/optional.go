@@ -29,7 +29,8 @@
 //	Embedder          Autoencoder, PCA, Identity                   autoencoder.NewLatent
 //	WorkEstimator     convolutional networks                       couplings, autoregressive layers
 //
-// These stand beside what they extend: Ranged and DomainChecker in domain.go, of
+// These stand beside what they extend: Triangular and FeaturePass in
+// triangular.go, of layers that say what their outputs depend on; Ranged and DomainChecker in domain.go, of
 // layers for a part of the line; Diagonal in diagonal.go, of layers that
 // scale and shift; WeightedStepPass and WeightedCalibrator in weights.go, of
 // rows that have weights; train.WeightedSource, of sources that give them;

@@ -38,6 +38,14 @@ type BasePass[T bijector.Float] interface {
 	Sample(rng *rand.Rand, z, cond bijector.Mat[T], temperature float64)
 }
 
+// FeaturePass is an optional interface of a BasePass whose features are
+// independent of each other, and of any context. flow.Flow.Condition asks it.
+type FeaturePass[T bijector.Float] interface {
+	// LogProbFeatures adds log p_j(z_ij), in nats, to feature j of logp: -Inf
+	// outside the support.
+	LogProbFeatures(z bijector.Mat[T], logp bijector.Mat[float64])
+}
+
 // BaseGradPass differentiates a Base, one goroutine at a time, without
 // allocating.
 type BaseGradPass[T bijector.Float] interface {

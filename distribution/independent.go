@@ -171,6 +171,16 @@ func (p *independentPass[T]) forwardSamples(lo, hi int) {
 	}
 }
 
+// LogProbFeatures is FeaturePass's.
+func (p *independentPass[T]) LogProbFeatures(z bijector.Mat[T], logp bijector.Mat[float64]) {
+	for j := range z.D {
+		m := p.dist.marginal(j)
+		for i, t := range z.Feature(j) {
+			logp.Feature(j)[i] += m.logProb(float64(t))
+		}
+	}
+}
+
 // Sample draws sample by sample, so that fewer samples are the first of more.
 func (p *independentPass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature float64) {
 	if z.D != p.dist.dim {

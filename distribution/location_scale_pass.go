@@ -125,6 +125,15 @@ func (p *locationScalePass[T]) forwardSamples(lo, hi int) {
 	}
 }
 
+// LogProbFeatures is FeaturePass's.
+func (p *locationScalePass[T]) LogProbFeatures(z bijector.Mat[T], logp bijector.Mat[float64]) {
+	p.loadParams()
+	p.z = z
+	for j := range p.loc {
+		p.standard.logProb(j, logp.Feature(j), p.standardise(j, 0, z.N), -p.logScale[j])
+	}
+}
+
 // Sample draws sample by sample, so that fewer samples are the first of more.
 func (p *locationScalePass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature float64) {
 	p.loadParams()

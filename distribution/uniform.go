@@ -170,6 +170,21 @@ func (p uniformPass[T]) LogProb(z, _ bijector.Mat[T], logp []float64) {
 	}
 }
 
+// LogProbFeatures is FeaturePass's.
+func (p uniformPass[T]) LogProbFeatures(z bijector.Mat[T], logp bijector.Mat[float64]) {
+	p.check(z)
+	for j := range z.D {
+		lo, hi := p.dist.spec.bounds(j)
+		out := logp.Feature(j)
+		for i, t := range z.Feature(j) {
+			out[i] -= math.Log(hi - lo)
+			if v := float64(t); v < lo || v > hi {
+				out[i] = math.Inf(-1)
+			}
+		}
+	}
+}
+
 // Sample draws sample by sample, so that fewer samples are the first of more.
 func (p uniformPass[T]) Sample(rng *rand.Rand, z, _ bijector.Mat[T], temperature float64) {
 	p.check(z)

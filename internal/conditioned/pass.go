@@ -48,6 +48,22 @@ func (p *pass[T, F]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
 	p.share(z.N, p.atOnce)
 }
 
+// ForwardFeatures is bijector.FeaturePass's.
+func (p *pass[T, F]) ForwardFeatures(z, x, cond bijector.Mat[T], logDets bijector.Mat[float64]) {
+	n := x.N
+	if n == 0 {
+		return
+	}
+	p.call(z, x, cond, logDets.Feature(0)) // checks the shapes
+	p.inverse = false
+	theta := p.parameters(x, 0, n)
+	p.keep(z, x, 0, n)
+	scratch := p.scratch.Resize(n)
+	for j, k := range p.moved {
+		p.move(p.at(j), z.Feature(k), x.Feature(k), args[T, F](p.rows(theta, j, 0, n), scratch), logDets.Feature(k))
+	}
+}
+
 // samples moves all features, with parameters computed at once.
 func (p *pass[T, F]) samples(lo, hi int) {
 	theta := p.parameters(p.in, lo, hi)
