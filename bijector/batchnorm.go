@@ -203,7 +203,8 @@ func (b *BatchNorm[T]) NewPass(o PassOptions) Pass[T] {
 	return newDiagonalPass[T](b, b.spec.Dim, b.pixels(), o.Workers)
 }
 
-// NewGradPass returns a pass that uses the statistics of each batch.
+// NewGradPass returns a pass that uses the statistics of each batch, or the
+// population's in evaluation (PassOptions.WithEvaluation).
 func (b *BatchNorm[T]) NewGradPass(o PassOptions) GradPass[T] {
 	return newBatchNormGradPass(b, o)
 }

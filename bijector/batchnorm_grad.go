@@ -13,6 +13,7 @@ import (
 type batchNormGradPass[T Float] struct {
 	layer                 *BatchNorm[T]
 	workers               *Workers
+	evaluation            bool // by the population's statistics, which are constants
 	weights               *BatchWeights
 	shares, shareMemory   []float64 // of the rows of the batch: see rowShares; nil: equal
 	factor                float64   // of the variance, with shares
@@ -28,14 +29,15 @@ type batchNormGradPass[T Float] struct {
 func newBatchNormGradPass[T Float](b *BatchNorm[T], o PassOptions) *batchNormGradPass[T] {
 	d := len(b.logGamma)
 	p := &batchNormGradPass[T]{
-		layer:     b,
-		workers:   o.Workers,
-		weights:   o.Weights(),
-		mean:      make([]float64, d),
-		std:       make([]float64, d),
-		logA:      make([]float64, d),
-		dLogGamma: make([]T, d),
-		dBeta:     make([]T, d),
+		layer:      b,
+		workers:    o.Workers,
+		evaluation: o.Evaluation(),
+		weights:    o.Weights(),
+		mean:       make([]float64, d),
+		std:        make([]float64, d),
+		logA:       make([]float64, d),
+		dLogGamma:  make([]T, d),
+		dBeta:      make([]T, d),
 	}
 	if p.weights != nil {
 		p.shareMemory = make([]float64, o.MaxBatch)
@@ -61,7 +63,10 @@ func (p *batchNormGradPass[T]) Forward(z, x, _ Mat[T], logDet []float64) {
 func (p *batchNormGradPass[T]) forwardChannels(lo, hi int) {
 	for c := lo; c < hi; c++ {
 		x, z := channel(p.x, c, p.layer.pixels()), channel(p.z, c, p.layer.pixels())
-		mean, variance := p.layer.statistics(x, p.shares, p.factor)
+		mean, variance := p.layer.mean[c], p.layer.variance[c]
+		if !p.evaluation {
+			mean, variance = p.layer.statistics(x, p.shares, p.factor)
+		}
 		a, b, logA := p.layer.affine(c, mean, variance)
 		p.mean[c], p.std[c], p.logA[c] = mean, math.Sqrt(variance+p.layer.eps()), logA
 		for j := range x.D {
@@ -90,6 +95,8 @@ func (p *batchNormGradPass[T]) forwardChannels(lo, hi int) {
 // 1/m, as s = sqrt(c sum p e^2 + eps) and sum p e = 0:
 //
 //	dx_i = (g dz_i - g B p_i - u_i A c p_i)/s.
+//
+// In evaluation mean and s are constants, and dx_i = g dz_i/s.
 func (p *batchNormGradPass[T]) Backward(dx, _, dz, x, z, _ Mat[T], dLogDet []float64) {
 	p.dx, p.dz, p.z = dx, dz, z
 	pixels := p.layer.pixels()
@@ -112,6 +119,12 @@ func (p *batchNormGradPass[T]) backwardChannels(lo, hi int) {
 		a := dot - beta*b + p.sumDLogDet
 		p.dBeta[c] += T(b)
 		p.dLogGamma[c] += T(a)
+		if p.evaluation {
+			for j := range pixels {
+				kernel.Affine(dx.Feature(j), dz.Feature(j), T(g/s), 0)
+			}
+			continue
+		}
 		if p.shares != nil {
 			p.backwardWeighted(dx, dz, z, g, beta, s, a, b)
 			continue

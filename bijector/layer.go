@@ -37,10 +37,23 @@ type PassOptions struct {
 	// caller's goroutine. A layer may ignore it.
 	Workers *Workers
 
-	memory  Memory        // see WithMemory
-	scratch *scratch      // what Activations takes from; nil: memory of its own
-	weights *BatchWeights // see WithWeights
+	memory     Memory        // see WithMemory
+	scratch    *scratch      // what Activations takes from; nil: memory of its own
+	weights    *BatchWeights // see WithWeights
+	evaluation bool          // see WithEvaluation
 }
+
+// WithEvaluation returns the options of a GradPass that differentiates what
+// Pass.Forward computes, each sample by itself: layers that take statistics of a
+// batch in training, such as BatchNorm, take those of the population.
+func (o PassOptions) WithEvaluation() PassOptions {
+	o.evaluation = true
+	return o
+}
+
+// Evaluation reports whether a GradPass is to differentiate what Pass.Forward
+// computes: see WithEvaluation.
+func (o PassOptions) Evaluation() bool { return o.evaluation }
 
 // Pass evaluates a layer, one goroutine at a time, without allocating. The
 // output may be the input itself, or must not overlap it. Parameters are read
@@ -67,7 +80,8 @@ type Trainable[T Float] interface {
 // GradPass trains a layer, one goroutine at a time, without allocating. It
 // has no Inverse by intent: batch normalisation has none in training.
 type GradPass[T Float] interface {
-	// Forward is Pass.Forward in training mode. z never overlaps x.
+	// Forward is Pass.Forward in training mode, or in evaluation mode where the
+	// options say so (PassOptions.WithEvaluation). z never overlaps x.
 	Forward(z, x, cond Mat[T], logDet []float64)
 	// Backward is the vector-Jacobian product of the latest Forward, which
 	// had the same x, z and cond. With dz and dLogDet the loss's gradients

@@ -33,10 +33,12 @@ type Flow[T bijector.Float] struct {
 
 // flowParts are what a flow is made of.
 type flowParts[T bijector.Float] struct {
-	layer       bijector.Layer[T]
-	base        distribution.Base[T]
-	embedding   bijector.Network[T] // nil: layer and base see the context itself
-	embeddedDim int                 // context features that layer and base see
+	layer         bijector.Layer[T]
+	base          distribution.Base[T]
+	embedding     bijector.Network[T]        // nil: layer and base see the context itself
+	embeddedDim   int                        // context features that layer and base see
+	gradients     rows.Pool[*gradSession[T]] // for LogProbGrad
+	openGradients func() *gradSession[T]
 }
 
 // New returns the flow of layer over base, at temperature 1. It returns
@@ -69,6 +71,7 @@ func NewWithEmbedding[T bijector.Float](layer bijector.Layer[T], base distributi
 		}
 	}
 	f := &Flow[T]{flowParts: &flowParts[T]{layer: layer, base: base, embedding: embedding, embeddedDim: embeddedDim}}
+	f.openGradients = f.newGradSession
 	f.densityModel = newDensity(dim, contextDim, func() session[T] { return f.newSession(dim, contextDim) })
 	return f, nil
 }

@@ -134,13 +134,15 @@ func (p *gradPass[T]) logProb(x, cond bijector.Mat[T], logp []float64) {
 // to the latest logProb's values, of the same x and cond, is dlogp: log p is
 // the sum of the base's log-density and the log-det, and both have that
 // gradient. Both see the context, so its gradient is the sum of theirs, and
-// goes on to the embedding.
-func (p *gradPass[T]) backward(x, cond bijector.Mat[T], dlogp []float64) {
+// goes on to the embedding. It returns the loss's gradient with respect to x,
+// which stays valid up to the next call.
+func (p *gradPass[T]) backward(x, cond bijector.Mat[T], dlogp []float64) (dx bijector.Mat[T]) {
 	z, dz := p.z.Resize(x.N), p.dz.Resize(x.N)
 	h, dh := p.embed.zeroGrad(cond)
 	p.base.Backward(dz, dh, z, h, dlogp)
 	p.layer.Backward(dz, dh, dz, x, z, h, dlogp)
 	p.embed.backward()
+	return dz
 }
 
 // Grads are those of the parts, in the order of Params.
