@@ -24,8 +24,8 @@ func uniformBetween(lo, hi float64) bijectortest.Options {
 }
 
 func TestLogit(t *testing.T) {
-	for _, s := range []bijector.LogitSpec{{Dim: 5}, {Dim: 5, Alpha: 0.05}, {Dim: 1, Alpha: 1e-6}, {Dim: 3, Alpha: 0.4}} {
-		t.Run(fmt.Sprint(s.Alpha), func(t *testing.T) {
+	for _, s := range []bijector.LogitSpec{{Dim: 5}, {Dim: 5, Alpha: 0.05}, {Dim: 1, Alpha: 1e-6}, {Dim: 3, Alpha: 0.4}, {Dim: 2, Alpha: 0.05, Clamp: true}, {Dim: 2, Clamp: true}} {
+		t.Run(fmt.Sprint(s.Alpha, s.Clamp), func(t *testing.T) {
 			bijectortest.RunSpec(t, s, bijector.NewLogit[float32], bijector.NewLogit[float64], uniformBetween(0.02, 0.98))
 		})
 	}

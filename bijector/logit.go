@@ -15,6 +15,8 @@ type LogitSpec struct {
 	// At least 0 and below 0.5. 0 is the plain logit, which sends the ends to
 	// infinity; data that reaches them wants 1e-6 to 0.05.
 	Alpha float64 `json:"alpha,omitempty"`
+	// Clamp keeps draws in [0, 1], where those with an Alpha go beyond: see Logit.
+	Clamp bool `json:"clamp,omitempty"`
 }
 
 // Values is 0: nothing is saved. See registry.Sizer.
@@ -32,15 +34,22 @@ func (LogitSpec) Values() float64 { return 0 }
 // density is one of x.
 //
 // The domain is where y is between 0 and 1, which reaches alpha/(1 - 2 alpha)
-// beyond the ends of x: nothing is clamped, so that samples of a flow that
-// lie there map back to where they came from. The domain is
+// beyond the ends of x: nothing is clamped unless Clamp says so, and samples of a
+// flow that lie there map back to where they came from. The domain is
 // open: a row with a value on a bound, such as 0 or 1 with an alpha of 0, or
 // beyond has a log-det of -Inf, and so a flow's density 0, and Forward names it.
+//
+// With Clamp the domain is [0, 1], without the ends where Alpha is 0, and so is what
+// Inverse makes: a latent beyond becomes the nearest number in the domain, with the
+// log-det of that number. Inside, the formula is the same. A flow's density is 0
+// beyond, and its draws have on the ends what would have lain there. Pixels, whose
+// values end at 0 and 1, want Clamp.
+//
 // The cost is two logarithms
 // a value, and one exponential and one logarithm back.
 type Logit[T Float] struct {
 	*elementwise[T]
-	alpha float64
+	spec LogitSpec
 }
 
 // NewLogit makes a Logit. It returns ErrSpec for an Alpha that leaves no
@@ -53,11 +62,20 @@ func NewLogit[T Float](s LogitSpec) (*Logit[T], error) {
 		return nil, fmt.Errorf("bijector: a logit with alpha %v, want at least 0 and below 0.5: %w", s.Alpha, ErrSpec)
 	}
 	w := 1 - 2*s.Alpha
-	return &Logit[T]{newElementwise[T](s.Dim, logitCurve{s.Alpha, w, math.Log(w)}), s.Alpha}, nil
+	c := logitCurve{s.Alpha, w, math.Log(w)}
+	if !s.Clamp {
+		return &Logit[T]{newElementwise[T](s.Dim, c), s}, nil
+	}
+	r := room{hi: 1, margin: s.Alpha / w, least: 0, most: 1}
+	if s.Alpha == 0 {
+		r.least, r.most = nextOf[T](0, 1), nextOf[T](1, 0)
+	}
+	r.before, r.after = nextOf[T](r.least, math.Inf(-1)), nextOf[T](r.most, math.Inf(1))
+	return &Logit[T]{newElementwise[T](s.Dim, clampedLogitCurve{c, r}), s}, nil
 }
 
 // Spec is the LogitSpec.
-func (l *Logit[T]) Spec() any { return LogitSpec{Dim: l.dim, Alpha: l.alpha} }
+func (l *Logit[T]) Spec() any { return l.spec }
 
 // logitCurve has the width 1 - 2 alpha and its logarithm computed once.
 type logitCurve struct{ alpha, width, logWidth float64 }
@@ -86,3 +104,29 @@ func (c logitCurve) derivatives(x float64) (slope, bend float64) {
 func (c logitCurve) domain() (lo, hi float64) { return 0 - c.alpha/c.width, 1 + c.alpha/c.width }
 
 func (logitCurve) image() (lo, hi float64) { return math.Inf(-1), math.Inf(1) }
+
+// clampedLogitCurve is a logitCurve between the ends of x.
+type clampedLogitCurve struct {
+	logit logitCurve
+	room
+}
+
+func (c clampedLogitCurve) forward(x float64) (z, logSlope float64) {
+	if c.outside(x) {
+		return math.NaN(), math.NaN()
+	}
+	return c.logit.forward(x)
+}
+
+func (c clampedLogitCurve) inverse(z float64) (x, logSlope float64) {
+	x, logSlope = c.logit.inverse(z)
+	x, end := c.inside(z, x)
+	if end {
+		_, logSlope = c.logit.forward(x)
+	}
+	return x, logSlope
+}
+
+func (c clampedLogitCurve) derivatives(x float64) (slope, bend float64) {
+	return c.logit.derivatives(x)
+}

@@ -29,8 +29,9 @@ type ImageRecipe struct {
 	// Norm after each coupling, over the pixels of a channel: "batch" (the
 	// default, as in the paper), "act" or "none".
 	Norm string
-	// Alpha of the logit in front, which data in [0, 1] goes through; 0 means
-	// 0.05, as in the paper. A negative Alpha leaves the logit out.
+	// Alpha of the logit in front, which data in [0, 1] goes through and draws stay
+	// in (LogitSpec.Clamp); 0 means 0.05, as in the paper. A negative Alpha leaves
+	// the logit out.
 	Alpha float64
 	// OutScale shrinks the conditioners' initial last layers; 0 means 0.1.
 	OutScale float64
@@ -74,7 +75,7 @@ func RealNVPImage[T bijector.Float](r ImageRecipe) (*bijector.Chain[T], error) {
 	}
 	b := imageBuilder[T]{recipe: r, rng: rand.New(rand.NewPCG(r.Seed, 0x696d616765))}
 	if r.Alpha > 0 {
-		logit, err := bijector.NewLogit[T](bijector.LogitSpec{Dim: r.Channels * r.Height * r.Width, Alpha: r.Alpha})
+		logit, err := bijector.NewLogit[T](bijector.LogitSpec{Dim: r.Channels * r.Height * r.Width, Alpha: r.Alpha, Clamp: true})
 		if err != nil {
 			return nil, err
 		}

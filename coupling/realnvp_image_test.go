@@ -38,7 +38,7 @@ func TestRealNVPImageLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	layers, c, h, w := chain.Members(), 1, 28, 28
-	if l, ok := layers[0].(*bijector.Logit[float32]); !ok || l.Spec().(bijector.LogitSpec).Alpha != 0.05 {
+	if l, ok := layers[0].(*bijector.Logit[float32]); !ok || l.Spec() != (bijector.LogitSpec{Dim: 784, Alpha: 0.05, Clamp: true}) {
 		t.Errorf("the first layer is %T", layers[0])
 	}
 	layers = layers[1:]

@@ -16,8 +16,11 @@ func elementwiseFuncs[T bijector.Float](l bijector.Layer[T]) (f, b layerFunc, ok
 	case *bijector.Sigmoid[T]:
 		up, down = sigmoid, logit(0)
 	case *bijector.Logit[T]:
-		alpha := l.Spec().(bijector.LogitSpec).Alpha
-		up, down = logit(alpha), inverseLogit(alpha)
+		s := l.Spec().(bijector.LogitSpec)
+		if s.Clamp {
+			return clampedLogitFuncs[T](s)
+		}
+		up, down = logit(s.Alpha), inverseLogit(s.Alpha)
 	case *bijector.Tanh[T]:
 		up, down = tanh, atanh
 	case *bijector.Softplus[T]:
@@ -50,6 +53,23 @@ func logit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {
 		a, b := g.Log(y), g.Log(rest)
 		return g.inDomain(g.Op("Min", nil, y, rest), g.Sub(a, b), g.Plus(g.Neg(g.Add(a, b)), math.Log(width)))
 	}
+}
+
+// clampedLogitFuncs are those of bounds at 0 and 1, whose formula is the same with
+// the margin alpha/(1-2 alpha).
+func clampedLogitFuncs[T bijector.Float](s bijector.LogitSpec) (f, b layerFunc, ok bool) {
+	bounds := bijector.BoundsSpec{Dim: s.Dim}
+	for j := range s.Dim {
+		unit := bijector.Between(j, 0, 1)
+		unit.Margin = s.Alpha / (1 - 2*s.Alpha)
+		bounds.Features = append(bounds.Features, unit)
+	}
+	l, err := bijector.NewBounds[T](bounds)
+	if err != nil {
+		return nil, nil, false
+	}
+	f, b = boundsFuncs(l)
+	return f, b, true
 }
 
 func inverseLogit(alpha float64) func(g *Graph, v Value) (w, logSlope Value) {

@@ -78,6 +78,7 @@ func curveEdges[T bijector.Float]() (all []vectors) {
 		{"logit", must(bijector.NewLogit[T](bijector.LogitSpec{Dim: 1})), unit, line, 1, 0, 0, 0},
 		{"logit-1e-6", must(bijector.NewLogit[T](bijector.LogitSpec{Dim: 1, Alpha: 1e-6})), unit, line, 1, 0, 1e-2, 0},
 		{"logit-0.05", must(bijector.NewLogit[T](bijector.LogitSpec{Dim: 1, Alpha: 0.05})), unit, line, 1, 0, 1, 0},
+		{"logit-0.05-clamp", must(bijector.NewLogit[T](bijector.LogitSpec{Dim: 1, Alpha: 0.05, Clamp: true})), unit, line, 1, 0, 1, 0},
 	} {
 		all = append(all,
 			edge("edge-"+c.name, c.layer, flatBase[T](1), column[T](c.there), c.z, c.logp),
