@@ -74,8 +74,11 @@ func exactConditional[T bijector.Float](t *testing.T, tolerance float64) {
 		"MAF":             {testkit.Must(flow.New[T](maf, normal)), []int{1, 0}, 2},
 		"NSF, logistic":   {testkit.Must(flow.New[T](stirred(testkit.Must(autoregressive.NSF[T](recipe)), 0), logistic)), []int{0, 1}, 2},
 		"NSF of contexts": {testkit.Must(flow.New[T](stirred(testkit.Must(autoregressive.NSF[T](conditional)), 2), normal)).Given(context), []int{0, 1}, 2},
-		"permuted, bounded": {testkit.Must(flow.New[T](testkit.Must(bijector.NewChain[T](part, permute, stirred(testkit.Must(autoregressive.MAF[T](recipe)), 0))), normal)),
-			[]int{1, 2}, 0},
+		"permuted, bounded": {
+			testkit.Must(flow.New[T](testkit.Must(bijector.NewChain[T](part, permute, stirred(testkit.Must(autoregressive.MAF[T](recipe)), 0))), normal)),
+			[]int{1, 2},
+			0,
+		},
 	} {
 		cond := testkit.Must(c.f.Condition(flow.Conditioning{Observed: c.observed}))
 		if !cond.Exact() {

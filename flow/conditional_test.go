@@ -36,6 +36,7 @@ func (p *parabola) Forward(z, x, _ bijector.Mat[float64], logDet []float64) {
 		logDet[i] -= math.Log(p.width)
 	}
 }
+
 func (p *parabola) Inverse(x, z, _ bijector.Mat[float64], logDet []float64) {
 	for i, v := range z.Feature(0) {
 		x.Feature(0)[i], x.Feature(1)[i] = v, z.Feature(1)[i]*p.width+v*v
