@@ -118,6 +118,17 @@ func (m *Mixed[T]) ContextDim() int { return m.spec.ContextDim }
 // Order are the columns in the order in which they depend on each other.
 func (m *Mixed[T]) Order() []int { return append([]int(nil), m.columns...) }
 
+// IsAtom tells whether v is an atom of column j, and false for a column that
+// there is not.
+func (m *Mixed[T]) IsAtom(j int, v T) bool {
+	for place, k := range m.columns {
+		if j == k {
+			return m.parts[place].atom(v) >= 0
+		}
+	}
+	return false
+}
+
 // Params are the masked network's, behind "net.".
 func (m *Mixed[T]) Params() []bijector.Param[T] {
 	all := m.net.Params()

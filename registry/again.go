@@ -14,6 +14,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/safetensors"
+	"github.com/bijou-flow/bijou/table"
 )
 
 // checkLoads does with the header of a file that is not yet written what loading
@@ -126,6 +127,8 @@ func outside[T bijector.Float](model any) bool {
 		return false
 	case *autoencoder.Latent[T]:
 		return outside[T](m.Flow())
+	case *table.Model[T]:
+		return outside[T](m.Density())
 	}
 	s, ok := model.(bijector.Specced)
 	if !ok {

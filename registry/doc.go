@@ -18,7 +18,7 @@
 //
 //	format    "bijou"
 //	version   "1"
-//	kind      "flow", "ensemble", "latent", "encoder" or "bijector"
+//	kind      "flow", "ensemble", "latent", "table", "encoder" or "bijector"
 //	dtype     "float32" or "float64", the type the model computes in
 //	spec      what makes an equal model, in JSON: see MarshalSpec
 //	checksum  "sha256:" and 64 digits

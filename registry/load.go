@@ -40,7 +40,7 @@ func LoadFlow[T bijector.Float](path string, o ...LoadOptions) (*flow.Flow[T], e
 //
 //	latent, err := registry.Load[*autoencoder.Latent[float32]](path)
 //
-// or a *flow.Flow, a *flow.Ensemble, a layer or an encoder, of float32 or
+// or a *flow.Flow, a *flow.Ensemble, a *table.Model, a layer or an encoder, of float32 or
 // float64. A bijector.Layer[T] and an autoencoder.Encoder[T] are those of
 // whatever type; a type of its own, such as *bijector.Chain[float32], is that
 // one alone. Encoders of the library decode too: they are autoencoder.Decoder values.
@@ -181,6 +181,8 @@ func (b *builder[T]) model(kind string, spec []byte) (any, error) {
 		return buildEntry[any](b, ensembleEntry, spec)
 	case kindLatent:
 		return buildEntry[any](b, latentEntry, spec)
+	case kindTable:
+		return buildEntry[any](b, tableEntry, spec)
 	}
 	var part bijector.NamedSpec
 	if err := decode(spec, &part); err != nil {

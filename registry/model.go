@@ -15,6 +15,7 @@ import (
 	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/rows"
 	"github.com/bijou-flow/bijou/internal/safetensors"
+	"github.com/bijou-flow/bijou/table"
 )
 
 // The metadata of a model file, beside its checksum.
@@ -31,6 +32,7 @@ const (
 	kindFlow     = "flow"
 	kindEnsemble = "ensemble"
 	kindLatent   = "latent"
+	kindTable    = "table"
 	kindEncoder  = "encoder"
 	kindLayer    = "bijector"
 )
@@ -46,7 +48,7 @@ func (c *contents) write(w io.Writer) error { return safetensors.WriteSealed(w, 
 // Save writes a model to a safetensors file: parameters and buffers as
 // tensors under their names, and in the metadata what Load needs to make an
 // equal model. The model is a *flow.Flow, a *flow.Ensemble, an
-// *autoencoder.Latent, or a layer or an encoder that is a bijector.Stateful, in
+// *autoencoder.Latent, a *table.Model, or a layer or an encoder that is a bijector.Stateful, in
 // float32 or float64. The same model makes the same bytes.
 //
 // The file at path is replaced as a whole: a process that is killed while it
@@ -91,7 +93,7 @@ func Write(w io.Writer, model any) error {
 }
 
 // saved is what a file may hold, for errors.
-const saved = "a flow, an ensemble, a latent model, an encoder with state or a layer"
+const saved = "a flow, an ensemble, a latent model, a model of a table, an encoder with state or a layer"
 
 // kindOf returns the kind of a model of type typ and element type T, "" where
 // it is no such model.
@@ -105,6 +107,8 @@ func kindOf[T bijector.Float](typ reflect.Type) string {
 		return kindEnsemble
 	case typ == reflect.TypeFor[*autoencoder.Latent[T]]():
 		return kindLatent
+	case typ == reflect.TypeFor[*table.Model[T]]():
+		return kindTable
 	case typ.Implements(reflect.TypeFor[bijector.Layer[T]]()):
 		return kindLayer
 	case typ.Implements(reflect.TypeFor[autoencoder.Encoder[T]]()):
@@ -180,6 +184,7 @@ func dtypeName[T bijector.Float]() string { return reflect.TypeFor[T]().String()
 var (
 	ensembleEntry = newEntry(models, "ensemble", buildEnsemble[float32], buildEnsemble[float64])
 	latentEntry   = newEntry(models, "latent", buildLatent[float32], buildLatent[float64])
+	tableEntry    = newEntry(models, "table", buildTable[float32], buildTable[float64])
 )
 
 func buildEnsemble[T bijector.Float](s flow.EnsembleSpec, b bijector.Builder[T]) (*flow.Ensemble[T], error) {
@@ -188,4 +193,8 @@ func buildEnsemble[T bijector.Float](s flow.EnsembleSpec, b bijector.Builder[T])
 
 func buildLatent[T bijector.Float](s autoencoder.LatentSpec, b bijector.Builder[T]) (*autoencoder.Latent[T], error) {
 	return autoencoder.BuildLatent(s, b.(autoencoder.Builder[T]))
+}
+
+func buildTable[T bijector.Float](s table.ModelSpec, b bijector.Builder[T]) (*table.Model[T], error) {
+	return table.BuildModel(s, b.(flow.EnsembleBuilder[T]))
 }

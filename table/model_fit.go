@@ -1,0 +1,414 @@
+// Fitting a model to the rows of a table.
+
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/autoregressive"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nilcheck"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// Rows are the encoded rows of a table, in memory or elsewhere.
+type Rows interface {
+	Len() int // rows
+	// Codes fills dst, row-major, with those rows. Calls do not overlap.
+	Codes(dst []float64, rows []int) error
+}
+
+// memoryRows are rows in memory.
+type memoryRows struct {
+	codes []float64
+	d     int
+}
+
+// MemoryRows are rows of d codes, row-major.
+func MemoryRows(d int, codes []float64) Rows { return memoryRows{codes, d} }
+
+func (r memoryRows) Len() int { return len(r.codes) / max(r.d, 1) }
+
+func (r memoryRows) Codes(dst []float64, rows []int) error {
+	for i, row := range rows {
+		if row < 0 || row >= r.Len() || (i+1)*r.d > len(dst) {
+			return fmt.Errorf("table: row %d of %d, into %d values: %w", row, r.Len(), len(dst), bijector.ErrShape)
+		}
+		copy(dst[i*r.d:(i+1)*r.d], r.codes[row*r.d:])
+	}
+	return nil
+}
+
+// FitOptions say how a model is fitted. The zero value suits most tables.
+type FitOptions struct {
+	Hidden int // width of the networks; 0: by the size of the table
+	Blocks int // residual blocks; 0 means 2
+	Bins   int // of splines; 0 means 8
+	// Members is how many models are averaged, each with an order of the columns of its
+	// own; 0 means 1.
+	Members int
+	// First are columns that come first in every order, as they stand: draws given
+	// these are exact. The others follow, those of few values first, or, in the members
+	// after the first one, in random orders.
+	First []string
+
+	Epochs int // at most; 0: by the number of rows
+	Batch  int // rows a step; 0: by the number of rows
+	// Patience is after how many epochs without progress on the validation rows
+	// a fit ends; 0 means 12.
+	Patience    int
+	Rate        float64 // learning rate; 0 means 3e-3
+	WeightDecay float64 // of AdamW; 0: by the number of rows, below 0: none
+
+	// Validation and Calibration are the shares of rows that are held out to
+	// end training and to calibrate p-values; 0 means a tenth each, and at most
+	// 20,000 rows, below 0 none.
+	Validation, Calibration float64
+
+	Seed       uint64           // of all that is drawn
+	Workers    int              // cores; 0: all. The result does not depend on it
+	Observer   train.Observer   // nil: none
+	Checkpoint train.Checkpoint // of each member, in a directory of its own
+}
+
+// FitReport is what a fit did.
+type FitReport struct {
+	Members                       []*train.Report
+	Train, Validation, Calibrated int // rows
+	// Held is the mean log-density of the calibration rows, in nats and in the
+	// units of the data, and Contributions is by column; NaN without such rows.
+	Held          float64
+	Contributions []float64
+}
+
+const (
+	mostHeldOut  = 20_000
+	startRows    = 100_000 // rows that shares and margins are estimated from
+	fewestRows   = 10
+	defaultRate  = 3e-3
+	fitPatience  = 12
+	fitAverage   = 0.99
+	fitClip      = 5
+	trainedSteps = 6_000 // about as many as a fit takes at most, for few rows
+)
+
+// Fit fits a model to encoded rows. Rows are held out to end training and to
+// calibrate p-values; the rest is trained on. Where ctx ends, the model is the best so
+// far, beside ctx's error. It returns ErrShape for fewer than 10 rows, and an
+// ErrDomain for a row with a value that its column does not have.
+func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptions) (*Model[T], *FitReport, error) {
+	if s == nil || nilcheck.IsNil(rows) {
+		return nil, nil, fmt.Errorf("table: a fit without a schema or without rows: %w", bijector.ErrSpec)
+	}
+	if err := s.Validate(); err != nil {
+		return nil, nil, err
+	}
+	n, d := rows.Len(), len(s.Columns)
+	if n < fewestRows || d < 1 {
+		return nil, nil, fmt.Errorf("table: a fit to %d rows of %d columns, want at least %d rows and one column: %w", n, d, fewestRows, bijector.ErrShape)
+	}
+	if o.Members < 0 || o.Epochs < 0 || o.Batch < 0 || o.Patience < 0 || o.Validation >= 1 || o.Calibration >= 1 || o.Validation+o.Calibration >= 1 || math.IsNaN(o.Rate+o.WeightDecay+o.Validation+o.Calibration) {
+		return nil, nil, fmt.Errorf("table: a fit with %+v, want numbers that are not negative, and shares below 1: %w", o, bijector.ErrSpec)
+	}
+	f := &fitting[T]{schema: s, rows: rows, o: o, report: &FitReport{Held: math.NaN()}}
+	if err := f.split(n); err != nil {
+		return nil, nil, err
+	}
+	if err := f.start(); err != nil {
+		return nil, nil, err
+	}
+	return f.run(ctx)
+}
+
+// fitting is a fit.
+type fitting[T bijector.Float] struct {
+	schema             *Schema
+	rows               Rows
+	o                  FitOptions
+	report             *FitReport
+	train, valid, held []int
+	columns            []autoregressive.MixedColumn
+	first              []int // places of o.First
+	cardinality        []int // of each column
+}
+
+// split draws which rows are held out.
+func (f *fitting[T]) split(n int) error {
+	order := rand.New(rand.NewPCG(f.o.Seed, 0x7461626c65)).Perm(n)
+	share := func(v float64) int {
+		switch {
+		case v < 0:
+			return 0
+		case v == 0:
+			return min(max(n/10, 2), mostHeldOut)
+		}
+		return min(max(int(v*float64(n)), 1), n-2)
+	}
+	v, c := share(f.o.Validation), share(f.o.Calibration)
+	f.valid, f.held, f.train = order[:v], order[v:v+c], order[v+c:]
+	f.report.Train, f.report.Validation, f.report.Calibrated = len(f.train), v, c
+	for _, name := range f.o.First {
+		j := f.schema.Index(name)
+		if j < 0 || slices.Contains(f.first, j) {
+			return fmt.Errorf("table: the column %s to come first is none of the schema's, or named twice: %w", quoted(name), ErrColumns)
+		}
+		f.first = append(f.first, j)
+	}
+	return nil
+}
+
+// start estimates shares and margins from the training rows.
+func (f *fitting[T]) start() error {
+	n, d := min(len(f.train), startRows), len(f.schema.Columns)
+	codes := make([]float64, n*d)
+	if err := f.rows.Codes(codes, f.train[:n]); err != nil {
+		return err
+	}
+	values := make([]float64, n)
+	for j := range d {
+		for i := range values {
+			values[i] = codes[i*d+j]
+		}
+		c, err := autoregressive.FitMixedColumn(mixedColumn(f.schema, j), values)
+		if err != nil {
+			return fmt.Errorf("table: column %s: %w", quoted(f.schema.Columns[j].Name), err)
+		}
+		f.columns = append(f.columns, c)
+		k := len(c.Atoms)
+		if c.Continuous {
+			k += 1000
+		}
+		f.cardinality = append(f.cardinality, k)
+	}
+	return nil
+}
+
+// mixedColumn is column j as a density has it.
+func mixedColumn(s *Schema, j int) autoregressive.MixedColumn {
+	coding := s.Coding(j)
+	c := autoregressive.MixedColumn{
+		Atoms: s.atoms(j), Missing: coding.HasMissing, Ordered: coding.Ordered && len(coding.Atoms) > 0, Continuous: coding.Continuous,
+		Step: coding.Step, Origin: coding.Origin,
+	}
+	if !math.IsNaN(coding.Lower) {
+		c.Lower = &coding.Lower
+	}
+	if !math.IsNaN(coding.Upper) {
+		c.Upper = &coding.Upper
+	}
+	if !c.Continuous {
+		c.Step, c.Origin, c.Lower, c.Upper = 0, 0, nil, nil
+	}
+	return c
+}
+
+// order is that of the columns in a member.
+func (f *fitting[T]) order(member int) []int {
+	order := slices.Clone(f.first)
+	var rest []int
+	for j := range f.columns {
+		if !slices.Contains(order, j) {
+			rest = append(rest, j)
+		}
+	}
+	if member == 0 {
+		slices.SortStableFunc(rest, func(a, b int) int { return f.cardinality[a] - f.cardinality[b] })
+	} else {
+		rand.New(rand.NewPCG(f.o.Seed, uint64(member))).Shuffle(len(rest), func(a, b int) { rest[a], rest[b] = rest[b], rest[a] })
+	}
+	return append(order, rest...)
+}
+
+// run trains the members, and calibrates their mixture.
+func (f *fitting[T]) run(ctx context.Context) (*Model[T], *FitReport, error) {
+	var flows []*flow.Flow[T]
+	var stopped error
+	for k := range max(f.o.Members, 1) {
+		one, err := f.member(k)
+		if err != nil {
+			return nil, nil, err
+		}
+		if stopped == nil {
+			report, err := train.Fit(ctx, one, f.source(f.train), f.trainOptions(k))
+			if report == nil {
+				return nil, nil, err
+			}
+			f.report.Members = append(f.report.Members, report)
+			if stopped = err; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && k > 0 {
+				return nil, f.report, err
+			}
+			flows = append(flows, one)
+		}
+	}
+	density, err := flow.NewEnsemble(flow.Mixing{}, flows...)
+	if err != nil {
+		return nil, f.report, err
+	}
+	model, err := NewModel(f.schema, density, nil)
+	if err == nil {
+		err = f.calibrate(model)
+	}
+	if err != nil {
+		return nil, f.report, err
+	}
+	return model, f.report, stopped
+}
+
+// member makes the flow of a member, before training.
+func (f *fitting[T]) member(k int) (*flow.Flow[T], error) {
+	d := len(f.columns)
+	base, err := autoregressive.NewMixed[T](autoregressive.MixedSpec{
+		Columns: f.columns, Order: autoregressive.OrderSpec{Indices: f.order(k)},
+		Hidden: f.hidden(), Blocks: f.o.Blocks, Bins: f.o.Bins, Seed: f.o.Seed + uint64(k),
+	})
+	if err != nil {
+		return nil, err
+	}
+	same := make([]int, d)
+	for j := range same {
+		same[j] = j
+	}
+	layer, err := bijector.NewPermute[T](bijector.PermuteSpec{Dim: d, Kind: "given", Indices: same})
+	if err != nil {
+		return nil, err
+	}
+	return flow.New[T](layer, base)
+}
+
+// hidden is the width of the networks: wider for more rows and for more columns.
+func (f *fitting[T]) hidden() int {
+	if f.o.Hidden != 0 {
+		return f.o.Hidden
+	}
+	width := 64
+	for width < 256 && width*width < len(f.train) {
+		width *= 2
+	}
+	return max(width, min(2*len(f.columns), 512))
+}
+
+// trainOptions are those of a member.
+func (f *fitting[T]) trainOptions(k int) train.Options {
+	n := len(f.train)
+	batch := f.o.Batch
+	if batch == 0 {
+		batch = min(max(n/50, 32), 512)
+	}
+	epochs := f.o.Epochs
+	if epochs == 0 {
+		epochs = min(max(trainedSteps*batch/n, 5), 200)
+	}
+	decay := f.o.WeightDecay
+	if decay == 0 {
+		decay = min(1, 300/float64(n))
+	}
+	o := train.Options{
+		Epochs: epochs, Batch: batch, Rate: orDefault(f.o.Rate, defaultRate), Schedule: train.Cosine{Final: 0.01},
+		Optimizer: train.Adam{WeightDecay: max(decay, 0), Decoupled: true}, ClipNorm: fitClip, Average: fitAverage,
+		Seed: f.o.Seed + uint64(k), Workers: f.o.Workers, Observer: f.o.Observer, Checkpoint: f.o.Checkpoint,
+	}
+	if len(f.valid) > 0 {
+		o.Validation, o.Patience, o.KeepBest = f.source(f.valid), f.o.Patience, true
+		if o.Patience == 0 {
+			o.Patience = fitPatience
+		}
+	}
+	if dir := f.o.Checkpoint.Dir; dir != "" {
+		o.Checkpoint.Dir = filepath.Join(dir, strconv.Itoa(k))
+	}
+	return o
+}
+
+func orDefault(v, instead float64) float64 {
+	if v == 0 {
+		return instead
+	}
+	return v
+}
+
+// calibrate scores the rows that are held out.
+func (f *fitting[T]) calibrate(m *Model[T]) error {
+	d := len(f.columns)
+	f.report.Contributions = make([]float64, d)
+	for j := range f.report.Contributions {
+		f.report.Contributions[j] = math.NaN()
+	}
+	if len(f.held) == 0 {
+		return nil
+	}
+	codes := make([]float64, len(f.held)*d)
+	if err := f.rows.Codes(codes, f.held); err != nil {
+		return err
+	}
+	scores, err := m.LogProb(codes)
+	if err != nil {
+		return err
+	}
+	terms, err := m.Contributions(codes)
+	if err != nil {
+		return err
+	}
+	mean := 0.0
+	for i, v := range scores {
+		mean += v / float64(len(scores))
+		for j := range d {
+			if i == 0 {
+				f.report.Contributions[j] = 0
+			}
+			f.report.Contributions[j] += terms[i*d+j] / float64(len(scores))
+		}
+	}
+	f.report.Held = mean
+	m.scores = scores
+	return m.calibrate()
+}
+
+// source are some of the rows, for training.
+func (f *fitting[T]) source(rows []int) train.Source {
+	return &codeSource[T]{rows: f.rows, d: len(f.columns), ids: rows}
+}
+
+// codeSource reads rows in T.
+type codeSource[T bijector.Float] struct {
+	rows    Rows
+	d       int
+	ids     []int
+	some    []int
+	scratch []float64
+}
+
+func (s *codeSource[T]) Len() int        { return len(s.ids) }
+func (s *codeSource[T]) Dim() int        { return s.d }
+func (s *codeSource[T]) ContextDim() int { return 0 }
+
+func (s *codeSource[T]) Read(rows []int, x, _ *tensor.Dense) error {
+	s.some = s.some[:0]
+	for _, r := range rows {
+		s.some = append(s.some, s.ids[r])
+	}
+	n := len(rows) * s.d
+	s.scratch = slices.Grow(s.scratch[:0], n)[:n]
+	if err := s.rows.Codes(s.scratch, s.some); err != nil {
+		return err
+	}
+	switch x.Dtype() {
+	case tensor.Float32:
+		dst := x.Float32s()
+		for i, v := range s.scratch {
+			dst[i] = float32(v)
+		}
+	case tensor.Float64:
+		copy(x.Float64s(), s.scratch)
+	}
+	return nil
+}
