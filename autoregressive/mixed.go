@@ -18,15 +18,19 @@ import (
 // code for a missing cell) and a continuous part, given the columns before it,
 //
 //	log p(x) = sum_j log p(x_j | x_1, ..., x_(j-1), context),
-//	p(x_j | ...) = w_a [x_j = a] + w_c f(x_j),  (w_a, w_c) = softmax(logits),
+//	p(x_j | ...) = w_a [x_j = a] + w_c f(x_j) + w_m phi(m(x_j)) m'(x_j),
+//	(w_a, w_c, w_m) = softmax(logits),
 //
 // over counting measure for the atoms and Lebesgue measure for the rest, so that it is exact.
-// The continuous part is that of a standard normal latent t under an
+// The continuous part has two components. One is that of a standard normal latent t under an
 // increasing map of its own for every row,
 //
 //	t = g(e^s (m(x_j) - l)),  f(x_j) = phi(t) dt/dx_j,
 //
-// with m the column's margin (MixedMargin), the same for all rows, l and s a location
+// with m the column's margin (MixedMargin), the same for all rows. The other is the
+// margin's own density, which keeps a value that the network finds surprising from
+// having next to none (a defensive mixture, Hesterberg 1995); its weight starts at 1 %
+// of the part's. l and s are a location
 // and a log-scale, and g the rational-quadratic spline of coupling.Spline. The
 // logits, l, s and the spline's parameters of all columns come from one masked
 // residual network (Germain et al. 2015, arXiv 1502.03509, section 4; with
@@ -58,6 +62,28 @@ type Mixed[T bijector.Float] struct {
 	parts   []mixedColumn[T]
 	net     *nn.Masked[T]
 	spline  coupling.Elementwise[float64]
+}
+
+// marginShare is that of the marginal component in the continuous part when training starts.
+const marginShare = 0.01
+
+// start sets the logits' biases to the logarithms of the shares.
+func (p *mixedColumn[T]) start(bias []T) {
+	for k := range bias {
+		share := 1.0
+		if at := min(k, p.column.choices()-1); len(p.column.Shares) > 0 {
+			share = p.column.Shares[at]
+		}
+		if p.margin != nil {
+			switch k - len(p.column.Atoms) {
+			case 0:
+				share *= 1 - marginShare
+			case 1:
+				share *= marginShare
+			}
+		}
+		bias[k] = T(math.Log(share))
+	}
 }
 
 // NewMixed makes a Mixed from its spec. A spec that describes no distribution
@@ -99,11 +125,7 @@ func NewMixed[T bijector.Float](s MixedSpec) (*Mixed[T], error) {
 		p.in, _ = m.net.InputsOf(place)
 		lo, _ := m.net.OutputsOf(place)
 		p.out = lo
-		for k, v := range p.column.Shares {
-			if p.logits > 0 {
-				m.net.Bias()[lo+k] = T(math.Log(v))
-			}
-		}
+		p.start(m.net.Bias()[lo : lo+p.logits])
 	}
 	return m, nil
 }

@@ -15,25 +15,26 @@ import (
 
 // mixedColumn is a MixedColumn ready for evaluation.
 type mixedColumn[T bijector.Float] struct {
-	column  *MixedColumn
-	choices int
-	logits  int       // outputs that are logits
-	out, in int       // first output and first input of the network
-	sorted  []T       // the atoms in increasing order
-	index   []int     // and where each stands in the spec
-	places  []float64 // of each atom as a number: see placeAtoms; 0 for a missing one
-	both    []bool    // of each atom: a rounded number too, which has both masses
+	column     *MixedColumn
+	components int
+	logits     int       // outputs that are logits
+	out, in    int       // first output and first input of the network
+	sorted     []T       // the atoms in increasing order
+	index      []int     // and where each stands in the spec
+	places     []float64 // of each atom as a number: see placeAtoms; 0 for a missing one
+	both       []bool    // of each atom: a rounded number too, which has both masses
 
 	margin       *margin.Margin // nil where there is no continuous part
 	lo, hi       float64        // bounds
 	truncated    bool           // by which the density is divided
 	zLo, zHi     float64        // their places under the margin
+	logRange     float64        // log of the mass of the margin between them
 	minX, maxX   T              // draws stay within
 	step, origin float64
 }
 
 func newMixedColumn[T bijector.Float](c *MixedColumn) (p mixedColumn[T], err error) {
-	p = mixedColumn[T]{column: c, choices: c.choices(), logits: c.logits(), step: c.Step, origin: c.Origin}
+	p = mixedColumn[T]{column: c, components: c.components(), logits: c.logits(), step: c.Step, origin: c.Origin}
 	p.index = make([]int, len(c.Atoms))
 	for i := range p.index {
 		p.index[i] = i
@@ -90,7 +91,9 @@ func (p *mixedColumn[T]) prepareContinuous() error {
 	if !(p.minX < p.maxX) || !(p.zLo < p.zHi) {
 		return fmt.Errorf("bounds %v and %v, which are one value: %w", p.lo, p.hi, bijector.ErrSpec)
 	}
-	p.truncated = p.step == 0 && (p.column.Lower != nil || p.column.Upper != nil)
+	if p.truncated = p.step == 0 && (p.column.Lower != nil || p.column.Upper != nil); p.truncated {
+		p.logRange = logMass(p.zLo, p.zHi)
+	}
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 // margin between quantiles of the other values with tails from what lies beyond
 // them. Rounded numbers count as spread evenly over their cells. Where there are
 // too few values for quantiles, the margin is that of a normal with their
-// moments. Values that the column does not have are left out.
+// moments, with exponential tails. Values that the column does not have are left out.
 func FitMixedColumn(c MixedColumn, values []float64) (MixedColumn, error) {
 	c = MixedSpec{Columns: []MixedColumn{c}}.clone().Columns[0]
 	c.Shares, c.Margin = nil, nil
@@ -48,6 +48,9 @@ func FitMixedColumn(c MixedColumn, values []float64) (MixedColumn, error) {
 	return c, nil
 }
 
+// fewCells is how many cells rounded numbers have to span for quantiles of them.
+const fewCells = 8
+
 // marginBins is the most bins of a margin, and valuesInBin the fewest values that one is
 // for.
 const (
@@ -62,7 +65,12 @@ func fitMargin(p *mixedColumn[float64], numbers []float64) *MixedMargin {
 		p.spread(numbers)
 	}
 	for bins := min(marginBins, len(numbers)/valuesInBin); bins >= 1; bins /= 2 {
+		if p.step > 0 && len(numbers) > 0 && numbers[len(numbers)-1]-numbers[0] < fewCells*p.step {
+			break // quantiles of so few rounded numbers are those of the spreading
+		}
 		if m := margin.Estimate(numbers, bins); m != nil && m.Validate() == nil {
+			// Beyond the last number is the next one, whatever the numbers are spread like.
+			m.Lower.Scale, m.Upper.Scale = max(m.Lower.Scale, p.step), max(m.Upper.Scale, p.step)
 			return &MixedMargin{X: m.X, Z: m.Z, Slope: m.Slope, Lower: MixedTail(m.Lower), Upper: MixedTail(m.Upper)}
 		}
 	}
@@ -81,6 +89,9 @@ func (p *mixedColumn[T]) spread(sorted []float64) {
 		}
 	}
 }
+
+// expTailScale is P(Z > 1)/phi(1).
+const expTailScale = 0.65568
 
 // normalMargin is the margin of a normal with the moments of the numbers, or of
 // what is known without any.
@@ -107,7 +118,9 @@ func normalMargin(p *mixedColumn[float64], numbers []float64) *MixedMargin {
 	if !(deviation > 0) || !rows.IsFinite(deviation) {
 		deviation = 1
 	}
-	tail := MixedTail{margin.NormalTail, deviation}
+	// Exponential tails, that go on with the slope of the normal within one deviation: of few
+	// values one does not know how far others may be.
+	tail := MixedTail{0, deviation * expTailScale}
 	return &MixedMargin{
 		X: []float64{mean - deviation, mean + deviation}, Z: []float64{-1, 1},
 		Slope: []float64{1 / deviation, 1 / deviation}, Lower: tail, Upper: tail,

@@ -48,8 +48,8 @@ func newMixedGradPass[T bijector.Float](m *Mixed[T], o bijector.PassOptions) *mi
 	return p
 }
 
-// Backward. With p = w_a [atom] + w_c f of a column, the shares r_a = w_a/p and
-// r_c = w_c f/p of its parts, and g the gradient of the log-density,
+// Backward. With p = w_a [atom] + w_c f + w_m f_m of a column, the shares r_a = w_a/p,
+// r_c = w_c f/p and r_m = w_m f_m/p of its parts, and g the gradient of the log-density,
 //
 //	dlogit_k = g (r_k - w_k),  dlog f = g r_c,
 //
@@ -110,7 +110,7 @@ func (p *mixedGradPass[T]) backward(lo, hi int) {
 func (p *mixedGradPass[T]) backwardColumn(place, lo, hi int) {
 	c, w, j := &p.dist.parts[place], p.work[place], p.dist.columns[place]
 	atoms, term, dz := p.atomsOf(place), p.terms.Feature(j), p.dz.Feature(j)
-	last, b := c.choices-1, &p.back
+	part, b := len(c.column.Atoms), &p.back
 	for k := range c.logits {
 		prob, d := w.prob.Feature(k), p.dy.Feature(c.out+k)
 		for i := lo; i < hi; i++ {
@@ -125,25 +125,20 @@ func (p *mixedGradPass[T]) backwardColumn(place, lo, hi int) {
 		if math.IsInf(term[i], -1) {
 			continue
 		}
-		isPart := c.margin != nil && w.isPart[i]
-		a := int(atoms[i])
-		share := 0.0 // of the continuous part
-		switch {
-		case a < 0:
-			share = 1
-		case isPart:
-			share = math.Exp(c.logWeight(w, p.y, last, i) + w.part[i] - term[i])
+		g, a := p.dlogp[i], int(atoms[i])
+		if a >= 0 && c.logits > 0 {
+			p.dy.Feature(c.out + a)[i] += T(g * math.Exp(c.logWeight(w, p.y, a, i)-term[i]))
 		}
-		if c.logits > 0 {
-			if a >= 0 {
-				p.dy.Feature(c.out + a)[i] += T(p.dlogp[i] * (1 - share))
-			}
-			if isPart {
-				p.dy.Feature(c.out + last)[i] += T(p.dlogp[i] * share)
-			}
+		if c.margin == nil || !w.isPart[i] {
+			continue
 		}
-		if isPart {
-			b.gradient[i] = p.dlogp[i] * share
+		share := math.Exp(c.logWeight(w, p.y, part, i) + w.part[i] - term[i])
+		rest := math.Exp(c.logWeight(w, p.y, part+1, i) + w.base[i] - term[i])
+		p.dy.Feature(c.out + part)[i] += T(g * share)
+		p.dy.Feature(c.out + part + 1)[i] += T(g * rest)
+		b.gradient[i] = g * share
+		if first := &w.points[0]; c.step == 0 {
+			dz[i] = T(g * rest * (w.bend[i] - first.z[i]*math.Exp(first.margin[i])))
 		}
 	}
 	if c.margin != nil {
@@ -180,7 +175,7 @@ func (p *mixedGradPass[T]) backwardPart(c *mixedColumn[T], w *mixedWork, j, lo, 
 			b.dscale[i] += a.u[i] * b.du[i]
 			if c.step == 0 && k == 0 && w.isPart[i] {
 				slope := math.Exp(a.margin[i])
-				p.dz.Feature(j)[i] = T(b.du[i]*w.exp[i]*slope + b.gradient[i]*w.bend[i])
+				p.dz.Feature(j)[i] += T(b.du[i]*w.exp[i]*slope + b.gradient[i]*w.bend[i])
 			}
 		}
 	}

@@ -103,10 +103,17 @@ func (p *MixedPass[T]) drawColumn(place, lo, hi int) {
 		if p.known != nil && p.known[j*p.z.N+i] {
 			continue
 		}
-		if k := c.choose(w, choice[i], i); k < len(c.column.Atoms) {
-			x[i] = T(c.column.Atoms[k])
-		} else {
+		switch k := c.choose(w, choice[i], i); k - len(c.column.Atoms) {
+		case 0:
 			x[i] = c.value(w.points[0].z[i])
+		case 1:
+			below, above := c.zLo, c.zHi
+			if !c.truncated { // the first and the last rounded number take what lies beyond
+				below, above = math.Inf(-1), math.Inf(1)
+			}
+			x[i] = c.value(coolQuantile(quantile[i], below, above, p.temperature))
+		default:
+			x[i] = T(c.column.Atoms[k])
 		}
 	}
 }
@@ -165,18 +172,24 @@ func (p *mixedColumn[T]) drawLatents(m *Mixed[T], w *mixedWork, quantile []float
 		if p.truncated {
 			below, above = w.points[1].t[i], w.points[2].t[i]
 		}
-		t := truncatedQuantile(quantile[i], below, above)
-		if temperature != 1 {
-			middle := truncatedQuantile(0.5, below, above)
-			t = min(max(middle+temperature*(t-middle), below), above)
-		}
-		a.t[i] = t
+		a.t[i] = coolQuantile(quantile[i], below, above, temperature)
 	}
 	clear(w.first[lo:hi])
 	m.spline.Inverse(a.u[lo:hi], a.t[lo:hi], w.args(0, lo, hi), w.first[lo:hi])
 	for i := lo; i < hi; i++ {
 		a.z[i] = w.loc[i] + a.u[i]/w.exp[i]
 	}
+}
+
+// coolQuantile is a quantile of a standard normal between two points, at a
+// temperature: its distance from the median is multiplied by it.
+func coolQuantile(u, a, b, temperature float64) float64 {
+	t := truncatedQuantile(u, a, b)
+	if temperature == 1 {
+		return t
+	}
+	middle := truncatedQuantile(0.5, a, b)
+	return min(max(middle+temperature*(t-middle), a), b)
 }
 
 // truncatedQuantile is that of a standard normal between two points.

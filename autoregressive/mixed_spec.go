@@ -106,7 +106,7 @@ func (s MixedSpec) Values() float64 {
 	return float64(len(s.Columns)) + nn.MaskedValues(float64(s.ContextDim), in-last, out, float64(s.hidden()), float64(s.blocks()))
 }
 
-// choices is between how many things the column's mixture chooses.
+// choices is how many shares there are: of each atom, and of the continuous part.
 func (c *MixedColumn) choices() int {
 	n := len(c.Atoms)
 	if c.Continuous {
@@ -115,9 +115,19 @@ func (c *MixedColumn) choices() int {
 	return n
 }
 
+// components is how many parts the column's mixture has: its atoms, and two of the continuous
+// part, the conditional and the marginal one.
+func (c *MixedColumn) components() int {
+	n := c.choices()
+	if c.Continuous {
+		n++
+	}
+	return n
+}
+
 // logits is how many outputs the weights take: none where there is no choice.
 func (c *MixedColumn) logits() int {
-	if n := c.choices(); n > 1 {
+	if n := c.components(); n > 1 {
 		return n
 	}
 	return 0

@@ -23,7 +23,8 @@ type mixedWork struct {
 	loc, scale, exp []float64             // l, s and e^s
 	points          [3]mixedPoint
 	isPart          []bool    // rows that the continuous part has a value in
-	part            []float64 // their log-density or log-mass of it
+	part            []float64 // their log-density or log-mass under its conditional component
+	base            []float64 // and under its marginal one
 	norm            []float64 // log of the mass within bounds
 	bend            []float64 // derivative of the margin's log-slope
 	first, second   []float64 // work
@@ -48,7 +49,7 @@ func newMixedWork[T bijector.Float](m *Mixed[T], parts []mixedColumn[T], n int) 
 		continuous = continuous || parts[i].margin != nil
 	}
 	row := func() []float64 { return make([]float64, n) }
-	w := &mixedWork{prob: bijector.NewMat[float64](choices, n), logNorm: row(), first: row(), second: row(), isPart: make([]bool, n), part: row()}
+	w := &mixedWork{prob: bijector.NewMat[float64](choices, n), logNorm: row(), first: row(), second: row(), isPart: make([]bool, n), part: row(), base: row()}
 	if !continuous {
 		return w
 	}
@@ -200,7 +201,7 @@ func (p *mixedColumn[T]) logProb(m *Mixed[T], w *mixedWork, term []float64, x []
 		p.parameters(w, y, lo, hi)
 		p.logPart(m, w, x, atoms, lo, hi)
 	}
-	last := p.choices - 1
+	part := len(p.column.Atoms)
 	for i := lo; i < hi; i++ {
 		a := int(atoms[i])
 		logp := math.Inf(-1)
@@ -208,7 +209,8 @@ func (p *mixedColumn[T]) logProb(m *Mixed[T], w *mixedWork, term []float64, x []
 			logp = p.logWeight(w, y, a, i)
 		}
 		if p.margin != nil && w.isPart[i] {
-			logp = logAddExp(logp, p.logWeight(w, y, last, i)+w.part[i])
+			logp = logAddExp(logp, p.logWeight(w, y, part, i)+w.part[i])
+			logp = logAddExp(logp, p.logWeight(w, y, part+1, i)+w.base[i])
 		}
 		if x[i] != x[i] {
 			logp = math.NaN()
@@ -259,13 +261,15 @@ func (p *mixedColumn[T]) logPart(m *Mixed[T], w *mixedWork, x []T, atoms []int32
 		switch {
 		case p.step > 0:
 			w.part[i] = logMass(first.t[i], w.points[1].t[i])
+			w.base[i] = logMass(first.z[i], w.points[1].z[i])
 			continue
 		case p.truncated:
 			w.norm[i] = logMass(w.points[1].t[i], w.points[2].t[i])
 		default:
 			w.norm[i] = 0
 		}
-		t := first.t[i]
+		t, z := first.t[i], first.z[i]
+		w.base[i] = -z*z/2 - halfLog2Pi + first.margin[i] - p.logRange
 		w.part[i] = -t*t/2 - halfLog2Pi + first.slope[i] + w.scale[i] + first.margin[i] - w.norm[i]
 	}
 }

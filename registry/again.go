@@ -14,7 +14,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/safetensors"
-	"github.com/bijou-flow/bijou/table"
+	tables "github.com/bijou-flow/bijou/table"
 )
 
 // checkLoads does with the header of a file that is not yet written what loading
@@ -127,7 +127,7 @@ func outside[T bijector.Float](model any) bool {
 		return false
 	case *autoencoder.Latent[T]:
 		return outside[T](m.Flow())
-	case *table.Model[T]:
+	case *tables.Model[T]:
 		return outside[T](m.Density())
 	}
 	s, ok := model.(bijector.Specced)

@@ -15,7 +15,7 @@ import (
 	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/internal/rows"
 	"github.com/bijou-flow/bijou/internal/safetensors"
-	"github.com/bijou-flow/bijou/table"
+	tables "github.com/bijou-flow/bijou/table"
 )
 
 // The metadata of a model file, beside its checksum.
@@ -107,7 +107,7 @@ func kindOf[T bijector.Float](typ reflect.Type) string {
 		return kindEnsemble
 	case typ == reflect.TypeFor[*autoencoder.Latent[T]]():
 		return kindLatent
-	case typ == reflect.TypeFor[*table.Model[T]]():
+	case typ == reflect.TypeFor[*tables.Model[T]]():
 		return kindTable
 	case typ.Implements(reflect.TypeFor[bijector.Layer[T]]()):
 		return kindLayer
@@ -195,6 +195,6 @@ func buildLatent[T bijector.Float](s autoencoder.LatentSpec, b bijector.Builder[
 	return autoencoder.BuildLatent(s, b.(autoencoder.Builder[T]))
 }
 
-func buildTable[T bijector.Float](s table.ModelSpec, b bijector.Builder[T]) (*table.Model[T], error) {
-	return table.BuildModel(s, b.(flow.EnsembleBuilder[T]))
+func buildTable[T bijector.Float](s tables.ModelSpec, b bijector.Builder[T]) (*tables.Model[T], error) {
+	return tables.BuildModel(s, b.(flow.EnsembleBuilder[T]))
 }

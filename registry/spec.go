@@ -13,7 +13,7 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/nilcheck"
-	"github.com/bijou-flow/bijou/table"
+	tables "github.com/bijou-flow/bijou/table"
 )
 
 // MarshalSpec returns a part's spec as JSON, with the name of every part in
@@ -38,7 +38,7 @@ func marshalSpec(part bijector.Specced) ([]byte, error) {
 	}
 	document := part.Spec()
 	switch document.(type) {
-	case flow.Spec, flow.EnsembleSpec, autoencoder.LatentSpec, table.ModelSpec: // whole models have no name
+	case flow.Spec, flow.EnsembleSpec, autoencoder.LatentSpec, tables.ModelSpec: // whole models have no name
 	default:
 		if _, err := nameOf(document, fmt.Sprintf("%T", part)); err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func checkMembers[T bijector.Float](part any) error {
 			return err
 		}
 		return checkLayer(p.Flow().Layer(), "bijector")
-	case *table.Model[T]:
+	case *tables.Model[T]:
 		return checkMembers[T](p.Density())
 	case bijector.Layer[T]:
 		return checkLayer(p, "the layer")

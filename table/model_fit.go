@@ -12,42 +12,12 @@ import (
 	"slices"
 	"strconv"
 
-	"gorgonia.org/tensor"
-
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/nilcheck"
 	"github.com/bijou-flow/bijou/train"
 )
-
-// Rows are the encoded rows of a table, in memory or elsewhere.
-type Rows interface {
-	Len() int // rows
-	// Codes fills dst, row-major, with those rows. Calls do not overlap.
-	Codes(dst []float64, rows []int) error
-}
-
-// memoryRows are rows in memory.
-type memoryRows struct {
-	codes []float64
-	d     int
-}
-
-// MemoryRows are rows of d codes, row-major.
-func MemoryRows(d int, codes []float64) Rows { return memoryRows{codes, d} }
-
-func (r memoryRows) Len() int { return len(r.codes) / max(r.d, 1) }
-
-func (r memoryRows) Codes(dst []float64, rows []int) error {
-	for i, row := range rows {
-		if row < 0 || row >= r.Len() || (i+1)*r.d > len(dst) {
-			return fmt.Errorf("table: row %d of %d, into %d values: %w", row, r.Len(), len(dst), bijector.ErrShape)
-		}
-		copy(dst[i*r.d:(i+1)*r.d], r.codes[row*r.d:])
-	}
-	return nil
-}
 
 // FitOptions say how a model is fitted. The zero value suits most tables.
 type FitOptions struct {
@@ -99,6 +69,7 @@ const (
 	fitPatience  = 12
 	fitAverage   = 0.99
 	fitClip      = 5
+	decayRows    = 8_000 // by which the default weight decay falls
 	trainedSteps = 6_000 // about as many as a fit takes at most, for few rows
 )
 
@@ -120,7 +91,7 @@ func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptio
 	if o.Members < 0 || o.Epochs < 0 || o.Batch < 0 || o.Patience < 0 || o.Validation >= 1 || o.Calibration >= 1 || o.Validation+o.Calibration >= 1 || math.IsNaN(o.Rate+o.WeightDecay+o.Validation+o.Calibration) {
 		return nil, nil, fmt.Errorf("table: a fit with %+v, want numbers that are not negative, and shares below 1: %w", o, bijector.ErrSpec)
 	}
-	f := &fitting[T]{schema: s, rows: rows, o: o, report: &FitReport{Held: math.NaN()}}
+	f := &fitting[T]{schema: s.clone(), rows: rows, o: o, report: &FitReport{Held: math.NaN()}}
 	if err := f.split(n); err != nil {
 		return nil, nil, err
 	}
@@ -179,6 +150,7 @@ func (f *fitting[T]) start() error {
 		for i := range values {
 			values[i] = codes[i*d+j]
 		}
+		f.schema.Columns[j].pruneAtoms(values)
 		c, err := autoregressive.FitMixedColumn(mixedColumn(f.schema, j), values)
 		if err != nil {
 			return fmt.Errorf("table: column %s: %w", quoted(f.schema.Columns[j].Name), err)
@@ -191,25 +163,6 @@ func (f *fitting[T]) start() error {
 		f.cardinality = append(f.cardinality, k)
 	}
 	return nil
-}
-
-// mixedColumn is column j as a density has it.
-func mixedColumn(s *Schema, j int) autoregressive.MixedColumn {
-	coding := s.Coding(j)
-	c := autoregressive.MixedColumn{
-		Atoms: s.atoms(j), Missing: coding.HasMissing, Ordered: coding.Ordered && len(coding.Atoms) > 0, Continuous: coding.Continuous,
-		Step: coding.Step, Origin: coding.Origin,
-	}
-	if !math.IsNaN(coding.Lower) {
-		c.Lower = &coding.Lower
-	}
-	if !math.IsNaN(coding.Upper) {
-		c.Upper = &coding.Upper
-	}
-	if !c.Continuous {
-		c.Step, c.Origin, c.Lower, c.Upper = 0, 0, nil, nil
-	}
-	return c
 }
 
 // order is that of the columns in a member.
@@ -310,7 +263,7 @@ func (f *fitting[T]) trainOptions(k int) train.Options {
 	}
 	decay := f.o.WeightDecay
 	if decay == 0 {
-		decay = min(1, 300/float64(n))
+		decay = min(1, decayRows/float64(n))
 	}
 	o := train.Options{
 		Epochs: epochs, Batch: batch, Rate: orDefault(f.o.Rate, defaultRate), Schedule: train.Cosine{Final: 0.01},
@@ -371,44 +324,4 @@ func (f *fitting[T]) calibrate(m *Model[T]) error {
 	f.report.Held = mean
 	m.scores = scores
 	return m.calibrate()
-}
-
-// source are some of the rows, for training.
-func (f *fitting[T]) source(rows []int) train.Source {
-	return &codeSource[T]{rows: f.rows, d: len(f.columns), ids: rows}
-}
-
-// codeSource reads rows in T.
-type codeSource[T bijector.Float] struct {
-	rows    Rows
-	d       int
-	ids     []int
-	some    []int
-	scratch []float64
-}
-
-func (s *codeSource[T]) Len() int        { return len(s.ids) }
-func (s *codeSource[T]) Dim() int        { return s.d }
-func (s *codeSource[T]) ContextDim() int { return 0 }
-
-func (s *codeSource[T]) Read(rows []int, x, _ *tensor.Dense) error {
-	s.some = s.some[:0]
-	for _, r := range rows {
-		s.some = append(s.some, s.ids[r])
-	}
-	n := len(rows) * s.d
-	s.scratch = slices.Grow(s.scratch[:0], n)[:n]
-	if err := s.rows.Codes(s.scratch, s.some); err != nil {
-		return err
-	}
-	switch x.Dtype() {
-	case tensor.Float32:
-		dst := x.Float32s()
-		for i, v := range s.scratch {
-			dst[i] = float32(v)
-		}
-	case tensor.Float64:
-		copy(x.Float64s(), s.scratch)
-	}
-	return nil
 }

@@ -1,0 +1,58 @@
+// From the columns of a schema to those of a density.
+
+package table
+
+import (
+	"math"
+	"slices"
+
+	"github.com/bijou-flow/bijou/autoregressive"
+)
+
+// clone is a copy whose columns may be changed.
+func (s *Schema) clone() *Schema {
+	c := *s
+	c.Columns = slices.Clone(s.Columns)
+	return &c
+}
+
+// fewestOfAtom is how many rows have to share a rounded number for it to be an
+// atom: rarer ones are learned together, by their place on the line.
+const fewestOfAtom = 20
+
+// pruneAtoms drops atoms of rounded numbers that few of the codes have.
+func (c *Column) pruneAtoms(codes []float64) {
+	if !c.Number() || c.Step == 0 || len(c.Atoms) == 0 || c.constant() {
+		return
+	}
+	count := map[float64]int{}
+	for _, v := range codes {
+		count[v]++
+	}
+	var kept []float64
+	for _, a := range c.Atoms {
+		if count[c.ToModel(a)] >= fewestOfAtom {
+			kept = append(kept, a)
+		}
+	}
+	c.Atoms = kept
+}
+
+// mixedColumn is column j as a density has it.
+func mixedColumn(s *Schema, j int) autoregressive.MixedColumn {
+	coding := s.Coding(j)
+	c := autoregressive.MixedColumn{
+		Atoms: s.atoms(j), Missing: coding.HasMissing, Ordered: coding.Ordered && len(coding.Atoms) > 0, Continuous: coding.Continuous,
+		Step: coding.Step, Origin: coding.Origin,
+	}
+	if !math.IsNaN(coding.Lower) {
+		c.Lower = &coding.Lower
+	}
+	if !math.IsNaN(coding.Upper) {
+		c.Upper = &coding.Upper
+	}
+	if !c.Continuous {
+		c.Step, c.Origin, c.Lower, c.Upper = 0, 0, nil, nil
+	}
+	return c
+}

@@ -1,0 +1,251 @@
+// Models of tables: fitted, scored, saved, drawn from.
+
+package table_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/testkit"
+	"github.com/bijou-flow/bijou/registry"
+	"github.com/bijou-flow/bijou/table"
+	"github.com/bijou-flow/bijou/train"
+)
+
+// shop are rows of a category, a count that depends on it, an amount that is 0
+// where the count is, and a number that may be missing; and their entropy, in nats.
+func shop(t *testing.T, n int, seed uint64) (*table.Schema, []float64) {
+	t.Helper()
+	rng := testkit.NewRand(seed)
+	infer := testkit.Must(table.NewInference([]string{"kind", "count", "amount", "score"}, table.InferOptions{}))
+	var rows [][]string
+	for range n {
+		kind := rng.IntN(2)
+		count := 0
+		for rng.Float64() < 0.3+0.3*float64(kind) {
+			count++
+		}
+		amount := "0"
+		if count > 0 {
+			amount = strconv.FormatFloat(math.Exp(float64(kind)+0.3*rng.NormFloat64()), 'g', -1, 64)
+		}
+		score := ""
+		if rng.Float64() < 0.8 {
+			score = strconv.FormatFloat(float64(kind)+rng.NormFloat64(), 'g', -1, 64)
+		}
+		rows = append(rows, []string{[]string{"a", "b"}[kind], strconv.Itoa(count), amount, score})
+		if err := infer.Add(rows[len(rows)-1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := testkit.Must(infer.Schema())
+	codes := make([]float64, 0, 4*n)
+	row := make([]float64, 4)
+	for _, r := range rows {
+		if err := s.Encode(r, row); err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, row...)
+	}
+	return s, codes
+}
+
+// shopEntropy is that of a row: a bit, geometric counts, log-normal amounts where the count is not 0, and
+// a number with one in five missing.
+func shopEntropy() float64 {
+	binary := func(p float64) float64 { return -p*math.Log(p) - (1-p)*math.Log1p(-p) }
+	gauss := 0.5 * math.Log(2*math.Pi*math.E)
+	h := math.Ln2 + binary(0.8) + 0.8*gauss
+	for kind, p := range []float64{0.3, 0.6} {
+		h += 0.5 * (binary(p)/(1-p) + p*(gauss+math.Log(0.3)+float64(kind)))
+	}
+	return h
+}
+
+func fitShop[T bijector.Float](t *testing.T, o table.FitOptions) (*table.Model[T], []float64) {
+	t.Helper()
+	s, codes := shop(t, 3000, 1)
+	if o.Hidden == 0 {
+		o.Hidden, o.Epochs = 24, 15
+	}
+	m, report, err := table.Fit[T](context.Background(), s, table.MemoryRows(4, codes), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Train != 2400 || report.Validation != 300 || report.Calibrated != 300 {
+		t.Errorf("rows are split as %+v", report)
+	}
+	return m, codes
+}
+
+func TestFitIsCloseToTheTruth(t *testing.T) {
+	m, _ := fitShop[float32](t, table.FitOptions{})
+	s := m.Schema()
+	_, test := shop(t, 4000, 2)
+	// The scales of another sample's schema differ: encode by this model's.
+	other, _ := shop(t, 4000, 2)
+	for j := range s.Columns {
+		for i := j; i < len(test); i += 4 {
+			if s.Columns[j].Number() && test[i] != table.Missing {
+				test[i] = s.Columns[j].ToModel(other.Columns[j].FromModel(test[i]))
+			}
+		}
+	}
+	logp := testkit.Must(m.LogProb(test))
+	terms := testkit.Must(m.Contributions(test))
+	mean := 0.0
+	for i, v := range logp {
+		mean += v / float64(len(logp))
+		if sum := terms[4*i] + terms[4*i+1] + terms[4*i+2] + terms[4*i+3]; !(math.Abs(sum-v) <= 1e-4*(1+math.Abs(v))) {
+			t.Fatalf("row %d: contributions %v sum to %v, want %v", i, terms[4*i:4*i+4], sum, v)
+		}
+	}
+	if kl := -shopEntropy() - mean; !(math.Abs(kl) < 0.12) { // the mean itself is within 0.04
+		t.Errorf("the mean log-density is %v, want about %v", mean, -shopEntropy())
+	}
+	p := m.PValues(logp)
+	below := 0
+	for _, v := range p {
+		if v <= 0.1 {
+			below++
+		}
+	}
+	if share := float64(below) / float64(len(p)); math.Abs(share-0.1) > 0.05 {
+		t.Errorf("%v of normal rows have a p-value up to 0.1", share)
+	}
+}
+
+func TestModelIsSavedAndLoaded(t *testing.T) {
+	m, codes := fitShop[float32](t, table.FitOptions{Members: 2, Hidden: 8, Epochs: 2})
+	file := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := registry.Save(file, m); err != nil {
+		t.Fatal(err)
+	}
+	again, err := registry.Load[*table.Model[float32]](file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := testkit.Must(m.LogProb(codes)), testkit.Must(again.LogProb(codes))
+	if !slices.Equal(a, b) || !slices.Equal(m.PValues(a), again.PValues(b)) {
+		t.Error("a model that was loaded scores otherwise")
+	}
+	if !slices.Equal(testkit.Must(m.Sample(testkit.NewRand(1), 50)), testkit.Must(again.Sample(testkit.NewRand(1), 50))) {
+		t.Error("a model that was loaded draws otherwise")
+	}
+	if _, err := registry.Load[*table.Model[float64]](file); !errors.Is(err, bijector.ErrDType) {
+		t.Errorf("as float64: %v, want ErrDType", err)
+	}
+}
+
+// A fit that is stopped and resumed ends with the bits of one that was not, on any number of
+// cores.
+func TestFitIsResumed(t *testing.T) {
+	s, codes := shop(t, 600, 3)
+	rows := table.MemoryRows(4, codes)
+	o := table.FitOptions{Hidden: 8, Blocks: 1, Epochs: 6, Workers: 1}
+	whole, _, err := table.Fit[float32](context.Background(), s, rows, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	o.Workers, o.Checkpoint = 2, train.Checkpoint{Dir: t.TempDir()}
+	o.Observer = stopper{stop, 3}
+	part, _, err := table.Fit[float32](ctx, s, rows, o)
+	if !errors.Is(err, context.Canceled) || part == nil {
+		t.Fatalf("a fit that was stopped: %v, %v", part, err)
+	}
+	o.Observer, o.Checkpoint.Resume = nil, true
+	resumed, _, err := table.Fit[float32](context.Background(), s, rows, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := testkit.Must(whole.LogProb(codes)), testkit.Must(resumed.LogProb(codes))
+	if !slices.Equal(a, b) {
+		t.Error("a fit that was resumed ends elsewhere")
+	}
+	if slices.Equal(a, testkit.Must(part.LogProb(codes))) {
+		t.Error("the fit was not stopped")
+	}
+}
+
+type stopper struct {
+	stop  func()
+	epoch int
+}
+
+func (stopper) Step(train.StepEvent) {}
+
+func (s stopper) Epoch(e train.EpochEvent) {
+	if e.Epoch == s.epoch {
+		s.stop()
+	}
+}
+
+func TestGivenColumns(t *testing.T) {
+	m, _ := fitShop[float64](t, table.FitOptions{First: []string{"kind"}})
+	rng := testkit.NewRand(4)
+	mean := func(codes []float64, j int) (sum float64) {
+		n := 0.0
+		for i := j; i < len(codes); i += 4 {
+			if codes[i] != table.Missing {
+				sum += m.Schema().Columns[j].FromModel(codes[i])
+				n++
+			}
+		}
+		return sum / n
+	}
+	row := []float64{1, 0, 0, 0}
+	codes, ess, err := m.SampleGiven(rng, row, []bool{true, false, false, false}, 4000)
+	if err != nil || ess != 4000 || math.Abs(mean(codes, 3)-1) > 0.15 || math.Abs(mean(codes, 1)-1.5) > 0.25 {
+		t.Errorf("given the kind b: counts of %v and scores of %v, ess %v, %v", mean(codes, 1), mean(codes, 3), ess, err)
+	}
+	// A score of 3 speaks for b: odds of e^(3 - 1/2).
+	row[3] = m.Schema().Columns[3].ToModel(3)
+	codes, ess, err = m.SampleGiven(rng, row, []bool{false, false, false, true}, 2000)
+	want := 1 / (1 + math.Exp(-2.5))
+	if err != nil || !(ess > 500 && ess < 32_000) || math.Abs(mean0(codes)-want) > 0.05 {
+		t.Errorf("given a score of 3: b in %v, want %v; ess %v, %v", mean0(codes), want, ess, err)
+	}
+	row[2], row[1] = m.Schema().Columns[2].ToModel(0), m.Schema().Columns[1].ToModel(0)
+	p := testkit.Must(m.Classify(row, 0))
+	want = 1 / (1 + 0.7/0.4*math.Exp(-2.5)) // a count of 0 speaks for a
+	if len(p) != 2 || math.Abs(p[0]+p[1]-1) > 1e-9 || math.Abs(p[1]-want) > 0.07 {
+		t.Errorf("the kinds have probabilities %v, want %v for b", p, want)
+	}
+	row[0] = 1
+	c, err := m.Complete(rng, row, []bool{true, true, true, false}, 2000)
+	if err != nil || math.Abs(m.Schema().Columns[3].FromModel(c.Codes[3])-1) > 0.2 {
+		t.Errorf("a missing score of a b is %v, want about 1: %v", m.Schema().Columns[3].FromModel(c.Codes[3]), err)
+	}
+	if want := math.Log(0.5 * 0.4); math.Abs(c.LogProb-want) > 0.15 {
+		t.Errorf("the log-probability of the rest is %v, want about %v", c.LogProb, want)
+	}
+	if _, _, err := m.SampleGiven(rng, []float64{7, 0, 0, 0}, []bool{true, false, false, true}, 3); !errors.Is(err, bijector.ErrDomain) {
+		t.Errorf("an impossible kind: %v, want ErrDomain", err)
+	}
+}
+
+func mean0(codes []float64) (sum float64) {
+	for i := 0; i < len(codes); i += 4 {
+		sum += codes[i] / float64(len(codes)/4)
+	}
+	return sum
+}
+
+func TestScoringDoesNotAllocate(t *testing.T) {
+	m, codes := fitShop[float32](t, table.FitOptions{Hidden: 8, Epochs: 1})
+	dst := make([]float64, 100)
+	if err := m.LogProbInto(dst, codes[:400]); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(20, func() { _ = m.LogProbInto(dst, codes[:400]) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
