@@ -233,6 +233,10 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"mnist.Pixels":                    mnist.Pixels[T],
 		"mnist.Dequantize":                mnist.Dequantize[T],
 		"mnist.OneHot":                    mnist.OneHot[T],
+		"table.BuildModel":                table.BuildModel[T],
+		"table.Fit":                       table.Fit[T],
+		"table.MemoryRows":                table.MemoryRows,
+		"table.NewModel":                  table.NewModel[T],
 		"table.DefaultMissing":            table.DefaultMissing,
 		"table.Infer":                     table.Infer,
 		"table.Layouts":                   table.Layouts,
@@ -273,7 +277,7 @@ func samples[T bijector.Float]() []any {
 	mlpOf := func(in, out int) (bijector.Network[T], error) {
 		return coupling.NewMLP[T](coupling.MLPSpec{In: in, Out: out, Hidden: []int{3}})
 	}
-	return append(tableSamples(), []any{
+	return append(append(tableSamples(), tableModel[T]()), []any{
 		// Layers.
 		nvp, lu, conditional,
 		testkit.Must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: 4})),

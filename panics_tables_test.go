@@ -7,6 +7,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bijou-flow/bijou/autoregressive"
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/table"
 )
@@ -48,5 +51,15 @@ func tableSamples() []any {
 		&table.Schema{}, &table.Inference{}, &table.Reader{}, &table.Writer{}, &table.Binding{},
 		table.ReaderOptions{},
 		table.InferOptions{Sample: 10},
+		table.ModelSpec{Schema: schema, Scores: 3},
 	}
+}
+
+// tableModel is a model of a number and a category.
+func tableModel[T bijector.Float]() *table.Model[T] {
+	schema := &table.Schema{Columns: []table.Column{{Name: "a", Kind: table.Real, Max: 1}, {Name: "b", Kind: table.Category, Categories: []string{"x", "y"}}}}
+	base := testkit.Must(autoregressive.NewMixed[T](autoregressive.MixedSpec{Columns: []autoregressive.MixedColumn{{Continuous: true}, {Atoms: []float64{0, 1}}}, Hidden: 4}))
+	same := testkit.Must(bijector.NewPermute[T](bijector.PermuteSpec{Dim: 2, Kind: "given", Indices: []int{0, 1}}))
+	density := testkit.Must(flow.NewEnsemble(flow.Mixing{}, testkit.Must(flow.New[T](same, base))))
+	return testkit.Must(table.NewModel(schema, density, []float64{-3, -2, -1}))
 }

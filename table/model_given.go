@@ -33,6 +33,7 @@ func (m *Model[T]) Sample(rng *rand.Rand, n int) ([]float64, error) {
 const (
 	candidatesOfDraw = 16
 	fewestCandidates = 4096
+	mostValues       = 1 << 30 // of candidates
 )
 
 // SampleGiven draws n rows with the known values of a row of codes. Where the known
@@ -47,6 +48,9 @@ func (m *Model[T]) SampleGiven(rng *rand.Rand, row []float64, known []bool, n in
 	d := m.Dim()
 	if rng == nil || n < 1 || len(row) != d || len(known) != d {
 		return nil, 0, fmt.Errorf("table: %d draws given a row of %d values, %d of them told to be known or not, want a generator, at least one draw and %d values: %w", n, len(row), len(known), d, bijector.ErrShape)
+	}
+	if n > mostValues/candidatesOfDraw/d {
+		return nil, 0, fmt.Errorf("table: %d draws of %d columns, want at most %d: %w", n, d, mostValues/candidatesOfDraw/d, bijector.ErrShape)
 	}
 	if err := m.checkMixed(); err != nil {
 		return nil, 0, err
@@ -182,6 +186,9 @@ func (m *Model[T]) Complete(rng *rand.Rand, row []float64, known []bool, draws i
 	}
 	if draws < 1 {
 		draws = fewestCandidates
+	}
+	if draws > mostValues/d {
+		return none, fmt.Errorf("table: %d draws of %d columns, want at most %d: %w", draws, d, mostValues/d, bijector.ErrShape)
 	}
 	all, w, err := m.candidates(rng, row, known, draws)
 	if err != nil {

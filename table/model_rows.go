@@ -15,7 +15,8 @@ import (
 // Rows are the encoded rows of a table, in memory or elsewhere.
 type Rows interface {
 	Len() int // rows
-	// Codes fills dst, row-major, with those rows. Calls do not overlap.
+	// Codes fills dst, row-major, with those rows, as many codes each as dst has
+	// room for. Calls do not overlap.
 	Codes(dst []float64, rows []int) error
 }
 
@@ -31,9 +32,12 @@ func MemoryRows(d int, codes []float64) Rows { return memoryRows{codes, d} }
 func (r memoryRows) Len() int { return len(r.codes) / max(r.d, 1) }
 
 func (r memoryRows) Codes(dst []float64, rows []int) error {
+	if r.d < 1 || len(dst) != len(rows)*r.d {
+		return fmt.Errorf("table: %d rows of %d codes into %d values: %w", len(rows), r.d, len(dst), bijector.ErrShape)
+	}
 	for i, row := range rows {
-		if row < 0 || row >= r.Len() || (i+1)*r.d > len(dst) {
-			return fmt.Errorf("table: row %d of %d, into %d values: %w", row, r.Len(), len(dst), bijector.ErrShape)
+		if row < 0 || row >= r.Len() {
+			return fmt.Errorf("table: row %d of %d: %w", row, r.Len(), bijector.ErrShape)
 		}
 		copy(dst[i*r.d:(i+1)*r.d], r.codes[row*r.d:])
 	}
