@@ -72,7 +72,7 @@ func fitShop[T bijector.Float](t *testing.T, o table.FitOptions) (*table.Model[T
 	t.Helper()
 	s, codes := shop(t, 3000, 1)
 	if o.Hidden == 0 {
-		o.Hidden, o.Epochs = 24, 15
+		o.Hidden, o.Epochs = 24, 25
 	}
 	m, report, err := table.Fit[T](context.Background(), s, table.MemoryRows(4, codes), o)
 	if err != nil {
@@ -206,16 +206,16 @@ func TestGivenColumns(t *testing.T) {
 	if err != nil || ess != 4000 || math.Abs(mean(codes, 3)-1) > 0.15 || math.Abs(mean(codes, 1)-1.5) > 0.25 {
 		t.Errorf("given the kind b: counts of %v and scores of %v, ess %v, %v", mean(codes, 1), mean(codes, 3), ess, err)
 	}
-	// A score of 3 speaks for b: odds of e^(3 - 1/2).
-	row[3] = m.Schema().Columns[3].ToModel(3)
+	// A score of 1.5 speaks for b: odds of e.
+	row[3] = m.Schema().Columns[3].ToModel(1.5)
 	codes, ess, err = m.SampleGiven(rng, row, []bool{false, false, false, true}, 2000)
-	want := 1 / (1 + math.Exp(-2.5))
+	want := 1 / (1 + math.Exp(-1))
 	if err != nil || !(ess > 500 && ess < 32_000) || math.Abs(mean0(codes)-want) > 0.05 {
-		t.Errorf("given a score of 3: b in %v, want %v; ess %v, %v", mean0(codes), want, ess, err)
+		t.Errorf("given a score of 1.5: b in %v, want %v; ess %v, %v", mean0(codes), want, ess, err)
 	}
 	row[2], row[1] = m.Schema().Columns[2].ToModel(0), m.Schema().Columns[1].ToModel(0)
 	p := testkit.Must(m.Classify(row, 0))
-	want = 1 / (1 + 0.7/0.4*math.Exp(-2.5)) // a count of 0 speaks for a
+	want = 1 / (1 + 0.7/0.4*math.Exp(-1)) // a count of 0 speaks for a
 	if len(p) != 2 || math.Abs(p[0]+p[1]-1) > 1e-9 || math.Abs(p[1]-want) > 0.07 {
 		t.Errorf("the kinds have probabilities %v, want %v for b", p, want)
 	}
