@@ -37,9 +37,9 @@ func (c *columnFacts) values(times bool) valueCounts {
 			if times {
 				value, _, ok = parseTime(c.layouts[0].layout, text)
 			} else {
-				var why string
+				var why fault
 				value, _, why = parseNumber(text)
-				ok = why == ""
+				ok = why == sound
 			}
 			if ok {
 				seen[value+0] += float64(n)

@@ -112,7 +112,7 @@ func separator(start []byte) rune {
 // allNumbers says whether a line has numbers alone.
 func allNumbers(cells []string) bool {
 	for _, cell := range cells {
-		if _, _, why := parseNumber(strings.TrimSpace(cell)); why != "" {
+		if _, _, why := parseNumber(strings.TrimSpace(cell)); why != sound {
 			return false
 		}
 	}

@@ -158,7 +158,7 @@ func (c *columnFacts) times(column *Column) error {
 		step = 0
 	}
 	v := c.values(true)
-	if c.mixed { // the sample holds times as another layout has them
+	if c.mixed && c.counts == nil { // the sample holds times as another layout has them
 		v = uniform(l.min, l.max)
 	}
 	v.describe(column, step, c.given)

@@ -66,8 +66,8 @@ func (c *Column) Encode(cell string) (float64, error) {
 		return c.encodeNumber(seconds, cell)
 	case Real, Integer:
 		v, _, why := parseNumber(cell)
-		if why != "" {
-			return c.refuse(why, "a number; if it marks a missing cell, name it as a marker")
+		if why != sound {
+			return c.refuse(why.of(cell), "a number; if it marks a missing cell, name it as a marker")
 		}
 		if c.Kind == Integer && v != math.Trunc(v) {
 			return c.refuse(quoted(cell), "a whole number")

@@ -94,17 +94,17 @@ func (c *columnFacts) add(cell string, row, slot int) {
 		c.cells++
 		c.count(cell)
 		v, form, why := parseNumber(cell)
-		if why == "" {
+		if why == sound {
 			c.number(v, form)
 			value = v
 		} else if c.other.row == 0 {
-			c.other = firstCell{row, why}
+			c.other = firstCell{row, why.of(cell)}
 		}
-		if len(c.layouts) > 0 && (why != "" || c.givenKind() == Time) {
+		if len(c.layouts) > 0 && (why != sound || c.givenKind() == Time) {
 			if seconds, ok := c.time(cell); ok {
 				value = seconds
 			}
-		} else if why == "" {
+		} else if why == sound {
 			c.layouts = nil
 		}
 	}
@@ -205,7 +205,8 @@ func (c *columnFacts) time(cell string) (seconds float64, ok bool) {
 		}
 		l.min, l.max, l.decimals = min(l.min, s), max(l.max, s), max(l.decimals, d)
 		const day = 86400
-		l.gcd = gcd(gcd(l.gcd, day*1e6), int64(math.Round(math.Mod(s, day)*1e6)))
+		whole := math.Floor(s)
+		l.gcd = gcd(gcd(l.gcd, day*1e6), int64(whole)%day*1e6+int64(math.Round((s-whole)*1e6)))
 		if kept = append(kept, l); len(kept) == 1 {
 			seconds = s
 		}

@@ -112,6 +112,7 @@ func TestNumbers(t *testing.T) {
 		"quarters":  {func() string { return fmt.Sprintf("%.2f", float64(rng.IntN(400)-200)/4) }, Column{Kind: Real, Step: 0.25, Decimals: 2, Pad: 2}},
 		"25s":       {func() string { return strconv.Itoa(25 * (100 + rng.IntN(100))) }, Column{Kind: Integer, Step: 25, Lower: at(0)}},
 		"fractions": {func() string { return strconv.FormatFloat(rng.Float64(), 'g', -1, 64) }, Column{Kind: Real, Lower: at(0), Upper: at(1)}},
+		"halves":    {func() string { return strconv.FormatFloat(rng.Float64()/2, 'g', -1, 64) }, Column{Kind: Real, Lower: at(0)}},
 		"tenths":    {func() string { return strconv.FormatFloat(float64(rng.IntN(1000))/10, 'f', -1, 64) }, Column{Kind: Real, Step: 0.1, Decimals: 1, Lower: at(0)}},
 		"fine":      {func() string { return fmt.Sprintf("%.7f", rng.NormFloat64()) }, Column{Kind: Real, Decimals: 7, Pad: 7}},
 		"huge":      {func() string { return fmt.Sprintf("%.3g", rng.NormFloat64()*1e300) }, Column{Kind: Real}},
@@ -207,6 +208,12 @@ func TestTimes(t *testing.T) {
 			}
 		}
 	}
+	// Days before months, as later rows tell: no value is left of the other reading.
+	dates := many(200, func(i int) string { return fmt.Sprintf("%02d/12/2024", 1+i/100*12+i%16) })
+	days, _, err := inferColumn(t, InferOptions{MaxCategories: 10}, dates...)
+	if december := 1733011200.0; err != nil || days.Layout != "02/01/2006" || days.Offset < december || days.Scale > 31*86400 {
+		t.Errorf("days before months: %+v, %v", days, err)
+	}
 	got, _, err := inferColumn(t, InferOptions{Given: &Schema{Columns: []Column{{Name: "x", Kind: Time, Layout: "20060102"}}}}, "20240229", "20240301")
 	if err != nil || got.Kind != Time || got.Step != 86400 {
 		t.Errorf("a given layout: %+v, %v", got, err)
@@ -258,9 +265,6 @@ func TestBoundedMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if i.Missing("x") != 0 || i.Add([]string{"", "t"}) != nil || i.Missing("x") != 1 || i.Missing("none") != 0 || i.Rows() != 5001 {
-		t.Errorf("%d of %d cells are missing", i.Missing("x"), i.Rows())
-	}
 	for _, c := range i.columns {
 		if len(c.sample) > 100 || len(c.counts) > 10 {
 			t.Errorf("%d numbers and %d texts are kept", len(c.sample), len(c.counts))
@@ -272,5 +276,8 @@ func TestBoundedMemory(t *testing.T) {
 	}
 	if math.Abs(mean-2500) > 500 { // 3.5 standard errors
 		t.Errorf("the mean of the sample is %g", mean)
+	}
+	if i.Missing("x") != 0 || i.Add([]string{"", "t"}) != nil || i.Missing("x") != 1 || i.Missing("none") != 0 || i.Rows() != 5001 {
+		t.Errorf("%d of %d cells are missing", i.Missing("x"), i.Rows())
 	}
 }

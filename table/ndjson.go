@@ -5,11 +5,9 @@ package table
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 )
 
 // firstRows of NDJSON are read ahead: their keys are the columns.
@@ -54,7 +52,8 @@ func (r *Reader) startNDJSON(in *bufio.Reader, o ReaderOptions) error {
 			return inputError(err, len(rows.ahead)+1, rows.seen)
 		}
 		row := jsonRow{line: rows.seen, text: bytes.Clone(text)}
-		err = parseObject(text, func(key, cell string) error {
+		err = parseObject(text, func(name []byte, cell string) error {
+			key := string(name)
 			if slices.Contains(row.keys, key) {
 				return fmt.Errorf("the key %s is there twice", quoted(key))
 			}
@@ -124,13 +123,13 @@ func (j *jsonRows) read(cells []string) error {
 		return err
 	}
 	j.row++
-	err = parseObject(text, func(key, cell string) error {
-		i, ok := j.index[key]
+	err = parseObject(text, func(key []byte, cell string) error {
+		i, ok := j.index[string(key)]
 		switch {
 		case !ok:
-			return fmt.Errorf("the key %s is none of the columns, which are the keys of the first %d rows", quoted(key), firstRows)
+			return fmt.Errorf("the key %s is none of the columns, which are the keys of the first %d rows", quoted(string(key)), firstRows)
 		case j.set[i] == j.row:
-			return fmt.Errorf("the key %s is there twice", quoted(key))
+			return fmt.Errorf("the key %s is there twice", quoted(string(key)))
 		}
 		j.set[i], cells[i] = j.row, cell
 		return nil
@@ -142,57 +141,3 @@ func (j *jsonRows) read(cells []string) error {
 }
 
 func (j *jsonRows) line() int { return j.at }
-
-// parseObject hands over the keys of a JSON object with their cells: a number as
-// it stands, true and false, "" for null.
-func parseObject(text []byte, take func(key, cell string) error) error {
-	if text[0] != '{' {
-		return fmt.Errorf("it begins with %s, want a JSON object, { to }", quoted(string(text[:1])))
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if _, err := d.Token(); err != nil {
-		return notJSON(err)
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return notJSON(err)
-		}
-		name, _ := key.(string)
-		value, err := d.Token()
-		if err != nil {
-			return notJSON(err)
-		}
-		cell := ""
-		switch v := value.(type) {
-		case string:
-			cell = v
-		case json.Number:
-			cell = v.String()
-		case bool:
-			cell = fmt.Sprint(v)
-		case nil:
-		default:
-			return fmt.Errorf("the key %s has an array or an object, want a text, a number, true, false or null", quoted(name))
-		}
-		if err := take(name, cell); err != nil {
-			return err
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return notJSON(err)
-	}
-	if rest := text[d.InputOffset():]; len(bytes.TrimSpace(rest)) > 0 {
-		return fmt.Errorf("%s behind the object, want one object a line", quoted(strings.TrimSpace(string(rest))))
-	}
-	return nil
-}
-
-// notJSON is an error of package json without its offset in the line.
-func notJSON(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return fmt.Errorf("it ends within an object, want a whole one a line")
-	}
-	return fmt.Errorf("it is no JSON object: %v", err)
-}

@@ -85,30 +85,47 @@ func scanNumber(text string) (f numberForm, ok bool) {
 	return f, i == len(text)
 }
 
-// parseNumber reads a finite number. why says what a text that is no such number
-// is instead.
-func parseNumber(text string) (v float64, f numberForm, why string) {
+// fault is why a text is no finite number.
+type fault int
+
+const (
+	sound fault = iota
+	noNumber
+	notFinite
+	tooLarge
+)
+
+// of says what a text is instead.
+func (f fault) of(text string) string {
+	switch f {
+	case notFinite:
+		return quoted(text) + ", which is not finite"
+	case tooLarge:
+		return quoted(text) + ", which is beyond the range of float64"
+	}
+	return "the text " + quoted(text)
+}
+
+// parseNumber reads a finite number.
+func parseNumber(text string) (v float64, f numberForm, why fault) {
 	f, ok := scanNumber(text)
 	if !ok {
 		if isNotFinite(text) {
-			return 0, f, quoted(text) + ", which is not finite"
+			return 0, f, notFinite
 		}
-		return 0, f, "the text " + quoted(text)
+		return 0, f, noNumber
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return 0, f, quoted(text) + ", which is beyond the range of float64"
+		return 0, f, tooLarge
 	}
-	return v, f, ""
+	return v, f, sound
 }
 
 // isNotFinite says whether a text means an infinity, or no number at all.
 func isNotFinite(text string) bool {
-	switch strings.ToLower(strings.TrimLeft(text, "+-")) {
-	case "inf", "infinity", "nan":
-		return true
-	}
-	return false
+	text = strings.TrimLeft(text, "+-")
+	return strings.EqualFold(text, "inf") || strings.EqualFold(text, "infinity") || strings.EqualFold(text, "nan")
 }
 
 // appendNumber writes a number in the fewest digits that read back as it, with

@@ -149,6 +149,18 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %d rows before it, want %d", name, len(rows), c.rows)
 		}
 	}
+	for _, text := range []string{`{"a" 1}`, `{a: 1}`, `{"a": 1,}`, `{"a": 1 "b": 2}`, `{"a": 01}`, `{"a": "\x"}`, "{\"a\": \"x\ty\"}", `{"a": -}`, `{,}`, `{"a": NaN}`} {
+		if _, _, err := readAll(strings.NewReader(text), ReaderOptions{}); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "it is no JSON object") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for cut := 1; cut < 28; cut++ {
+		whole := strings.Repeat("{\"a\":1}\n", 150) + `{"a" : "x\u0041",  "b": true }`
+		text := whole[:len(whole)-cut]
+		if _, rows, err := readAll(strings.NewReader(text), ReaderOptions{Columns: []string{"b"}}); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "it ends within an object") || len(rows) != 150 {
+			t.Errorf("%s: %d rows, %v", text[1200:], len(rows), err)
+		}
+	}
 	broken := errors.New("broken")
 	if _, _, err := readAll(io.MultiReader(strings.NewReader("a,b\n1,2\n"), iotest.ErrReader(broken)), ReaderOptions{}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "row 2") {
 		t.Error(err)

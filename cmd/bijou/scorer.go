@@ -1,0 +1,217 @@
+// Scoring, a block of rows at a time.
+
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/table"
+)
+
+// scorer scores the rows of a reader.
+type scorer struct {
+	model  *table.Model[float32]
+	schema *table.Schema
+	bound  *table.Binding
+	in     *table.Reader
+	path   string // of the input
+	alpha  float64
+	log    command.Streams
+	to     table.ReaderOptions // the form of the output
+
+	out   *table.Writer
+	lines *bufio.Writer // NDJSON that stays NDJSON: lines as they are, and more
+	codes []float64
+	cells []string // or lines
+	logp  []float64
+
+	rejects    *table.Writer
+	rejectFile *os.File
+
+	rows, flagged, skipped int
+}
+
+// run scores block after block.
+func (c *scorer) run(ctx context.Context, w io.Writer) error {
+	names := append(c.in.Columns(), scored...)
+	if c.to.Format == table.NDJSON && c.in.Options().Format == table.NDJSON {
+		c.lines = bufio.NewWriterSize(w, 1<<16)
+	} else {
+		var err error
+		if c.out, err = table.NewWriter(w, names, c.schema, c.to); err != nil {
+			return err
+		}
+		c.out.Literal(len(names) - len(scored))
+	}
+	row := make([]float64, len(c.schema.Columns))
+	count := newCounter("scoring", c.log)
+	for n := 0; ; {
+		err := c.bound.Read(c.in, row)
+		switch {
+		case err == io.EOF:
+			return errors.Join(c.flush(n), c.finish())
+		case errors.Is(err, table.ErrSkipped):
+			if err := c.reject(err); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return at(c.path, err)
+		}
+		c.codes = append(c.codes, row...)
+		if c.lines != nil {
+			c.cells = append(c.cells, string(c.in.Text()))
+		} else {
+			c.cells = append(c.cells, c.in.Raw()...)
+		}
+		if n++; n == block {
+			if err := errors.Join(ctx.Err(), c.flush(n)); err != nil {
+				return err
+			}
+			count.at(c.rows)
+			n = 0
+		}
+	}
+}
+
+// flush scores n rows and writes them.
+func (c *scorer) flush(n int) error {
+	if n == 0 {
+		return nil
+	}
+	var err error
+	if c.logp, err = c.model.LogProb(c.codes); err != nil {
+		return at(c.path, err)
+	}
+	p := c.model.PValues(c.logp)
+	width := len(c.cells) / n
+	for i, v := range c.logp {
+		flag := p[i] <= c.alpha
+		if c.rows++; flag {
+			c.flagged++
+		}
+		more := []string{density(v, c.to.Format), pValue(p[i]), strconv.FormatBool(flag)}
+		if err := c.write(c.cells[i*width:(i+1)*width], more); err != nil {
+			return err
+		}
+	}
+	c.codes, c.cells = c.codes[:0], c.cells[:0]
+	return nil
+}
+
+// density is a log-density as text. JSON has no infinities: null.
+func density(v float64, f table.Format) string {
+	if f == table.NDJSON && math.IsInf(v, 0) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'f', 4, 64)
+}
+
+// pValue is a p-value as text, "" for a model without calibration.
+func pValue(p float64) string {
+	if math.IsNaN(p) {
+		return ""
+	}
+	return strconv.FormatFloat(p, 'g', 4, 64)
+}
+
+// write writes a row with its score.
+func (c *scorer) write(cells, more []string) error {
+	if c.lines == nil {
+		return c.out.Write(append(slices.Clone(cells), more...))
+	}
+	line := strings.TrimSpace(strings.TrimSuffix(cells[0], "}"))
+	if !strings.HasSuffix(line, "{") {
+		line += ","
+	}
+	for i, name := range scored {
+		if more[i] == "" {
+			more[i] = "null"
+		}
+		line += strconv.Quote(name) + ":" + more[i]
+		if i < len(scored)-1 {
+			line += ","
+		}
+	}
+	_, err := c.lines.WriteString(line + "}\n")
+	return err
+}
+
+func (c *scorer) finish() error {
+	if c.lines != nil {
+		return c.lines.Flush()
+	}
+	return c.out.Close()
+}
+
+// startRejects makes a place for rows that are left out.
+func (c *scorer) startRejects(path string) (err error) {
+	if path == "" {
+		return nil
+	}
+	if c.rejectFile, err = temporary(); err != nil {
+		return err
+	}
+	c.rejects, err = table.NewWriter(c.rejectFile, append(c.in.Columns(), "reason"), c.schema, outputFormat(path, c.in.Options()))
+	return err
+}
+
+// reject keeps a row that is left out.
+func (c *scorer) reject(why error) error {
+	c.skipped++
+	if c.rejects == nil {
+		return nil
+	}
+	var e *table.CellError
+	if errors.As(why, &e) {
+		why = e
+	}
+	return c.rejects.Write(append(slices.Clone(c.in.Raw()), strings.TrimPrefix(why.Error(), "table: ")))
+}
+
+// writeRejects writes them to their file.
+func (c *scorer) writeRejects(out *command.File, s, log command.Streams) error {
+	if c.rejects == nil {
+		return nil
+	}
+	if err := c.rejects.Close(); err != nil {
+		return err
+	}
+	if _, err := c.rejectFile.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return writeOut(out, s, log, func(w io.Writer) error {
+		return packed(out.Path, w, func(w io.Writer) error {
+			_, err := io.Copy(w, c.rejectFile)
+			return err
+		})
+	})
+}
+
+func (c *scorer) closeRejects() {
+	if c.rejectFile != nil {
+		discard(c.rejectFile)
+	}
+}
+
+// packed writes through gzip where the name ends in .gz.
+func packed(path string, w io.Writer, write func(io.Writer) error) error {
+	if !strings.HasSuffix(strings.ToLower(path), ".gz") {
+		return write(w)
+	}
+	z := gzip.NewWriter(w)
+	if err := write(z); err != nil {
+		return err
+	}
+	return z.Close()
+}
