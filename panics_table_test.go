@@ -176,6 +176,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"vi.TargetFunc":                   vi.TargetFunc,
 		"vi.Fit":                          vi.Fit[T],
 		"vi.ImportanceWeights":            vi.ImportanceWeights[T],
+		"train.TiesOf":                    train.TiesOf[T],
 		"auto.Fit":                        auto.Fit[T],
 		"train.Dequantize":                train.Dequantize,
 		"train.Evaluate":                  train.Evaluate[T],

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/bijou-flow/bijou/flow"
-	"github.com/bijou-flow/bijou/internal/columns"
+	"github.com/bijou-flow/bijou/train"
 )
 
 // Report is what a fit did.
@@ -35,8 +35,8 @@ type Report struct {
 	// ten. One that is far below the others has what the density does not
 	// follow: an anomaly, or a value that no other row has.
 	LeastLikely []Row
-	// Columns are those with values that repeat.
-	Columns []Column
+	// Ties are the columns in which values repeat.
+	Ties []train.ColumnTies
 	// Trimmed are the rows left out by Options.Trim.
 	Trimmed []int
 	Time    time.Duration
@@ -61,17 +61,6 @@ type Row struct {
 	Row    int // counted from 0, in the data
 	LogP   float64
 	Excess float64 // how far below the median, in units of the median distance from it
-}
-
-// Column tells of ties: a column in which values repeat has, as far as it does,
-// masses and no density, and a likelihood of it has no bound.
-type Column struct {
-	Column   int     // counted from 0
-	Distinct int     // different values
-	Value    float64 // the commonest
-	Share    float64 // of the rows, that have it
-	// Step is the grid that all values lie on, a power of ten; 0: none.
-	Step float64
 }
 
 const leastLikely = 10
@@ -105,13 +94,13 @@ func (s *search[T]) report(model *flow.Ensemble[T], finalists []*trial[T], used 
 	r.all = all
 	r.Loss = meanLoss(r.LogDensities, v)
 	r.rank()
-	r.tell(s.rowColumn, s.rows.n, s.rows.dim)
+	r.Ties = train.TiesOf(s.rows.matrix())
 	for _, t := range s.trials {
 		c := Candidate{Name: t.name, Weight: t.weight}
 		if t.size > 0 {
 			c.Name = fmt.Sprintf("%s, %d components", t.name, t.size)
 		}
-		sum, train := 0.0, 0.0
+		sum, learned := 0.0, 0.0
 		var of, w []float64
 		for f, run := range t.runs {
 			c.Time += run.time
@@ -122,7 +111,7 @@ func (s *search[T]) report(model *flow.Ensemble[T], finalists []*trial[T], used 
 				continue
 			}
 			c.Folds++
-			train += run.trainLoss
+			learned += run.trainLoss
 			for i := range s.rows.n {
 				if s.fold[i] == f {
 					of, w = append(of, t.logp[i]), append(w, s.rows.weight(i))
@@ -130,21 +119,14 @@ func (s *search[T]) report(model *flow.Ensemble[T], finalists []*trial[T], used 
 			}
 		}
 		if c.Folds == 0 {
-			sum, train = math.NaN(), math.NaN()
+			sum, learned = math.NaN(), math.NaN()
 		} else {
-			sum, train = meanLoss(of, w), train/float64(c.Folds)
+			sum, learned = meanLoss(of, w), learned/float64(c.Folds)
 		}
-		c.Loss, c.TrainLoss = sum, train
+		c.Loss, c.TrainLoss = sum, learned
 		r.Candidates = append(r.Candidates, c)
 	}
 	return r, nil
-}
-
-// rowColumn copies column j into dst.
-func (s *search[T]) rowColumn(dst []float64, j int) {
-	for i := range dst {
-		dst[i] = float64(s.rows.x[i*s.rows.dim+j])
-	}
 }
 
 // rank sets the median and the least likely rows.
@@ -161,17 +143,6 @@ func (r *Report) rank() {
 	r.LeastLikely = slices.Clone(r.LeastLikely[:min(n, leastLikely)])
 	for i := range r.LeastLikely {
 		r.LeastLikely[i].Excess = (median - r.LeastLikely[i].LogP) / max(distances[n/2], 1e-300)
-	}
-}
-
-// tell looks for ties.
-func (r *Report) tell(column func(dst []float64, j int), n, dim int) {
-	values := make([]float64, n)
-	for j := range dim {
-		column(values, j)
-		if t := columns.TiesOf(values); t.Distinct < n/2 || t.Share > max(0.01, 3/float64(n)) {
-			r.Columns = append(r.Columns, Column{Column: j, Distinct: t.Distinct, Value: t.Value, Share: t.Share, Step: t.Step})
-		}
 	}
 }
 
@@ -204,18 +175,18 @@ func (r *Report) String() string {
 
 // writeTies names the columns in which values repeat, the worst at length.
 func (r *Report) writeTies(b *strings.Builder) {
-	if len(r.Columns) == 0 {
+	if len(r.Ties) == 0 {
 		return
 	}
-	worst := slices.Clone(r.Columns)
-	slices.SortStableFunc(worst, func(a, b Column) int { return cmp.Compare(b.Share, a.Share) })
+	worst := slices.Clone(r.Ties)
+	slices.SortStableFunc(worst, func(a, b train.ColumnTies) int { return cmp.Compare(b.Share, a.Share) })
 	fmt.Fprintf(b, "\nvalues repeat in %s, and where they do a likelihood says little:\n", plural(len(worst), "column"))
 	for i, c := range worst {
 		if i == mostTies {
 			fmt.Fprintf(b, "  and %s\n", plural(len(worst)-i, "column"))
 			break
 		}
-		fmt.Fprintf(b, "  column %d: %d different values in %d rows, %.1f %% of them %.6g", c.Column, c.Distinct, r.Rows, 100*c.Share, c.Value)
+		fmt.Fprintf(b, "  column %d: %d different values in %d rows, %.1f %% of them %.6g", c.Column, c.Distinct, c.Rows, 100*c.Share, c.Value)
 		if c.Step > 0 {
 			fmt.Fprintf(b, ", all multiples of %g", c.Step)
 		}

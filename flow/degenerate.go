@@ -34,30 +34,45 @@ const (
 	minExcessRows = 16
 )
 
-// CheckData names the first column of a training set that is constant or
-// follows from those before it, where the likelihood of a density has no
-// maximum: it returns ErrDegenerate. Training asks before its first step.
+// CheckData names the columns of a training set that are constant or follow from
+// those before them, where the likelihood of a density has no maximum: it returns
+// ErrDegenerate. Training asks before its first step.
 func (d *densityModel[T]) CheckData(x bijector.Mat[T]) error {
 	all := columns.Describe(x)
+	var findings []string
 	for j, c := range all {
 		if c.IsConstant() {
-			return fmt.Errorf("flow: column %d (of %d, counted from 0) is %v in all rows, and a density is not finite there; drop it, or set train.Options.Noise: %w", j, x.D, x.Feature(j)[0], ErrDegenerate)
+			findings = append(findings, fmt.Sprintf("column %d (of %d, counted from 0) is %v in all rows", j, x.D, x.Feature(j)[0]))
 		}
 	}
-	if x.N < x.D+minExcessRows {
+	switch {
+	case x.N < x.D+minExcessRows:
+	case x.D > maxColumns:
+		findings = append(findings, equalColumns(x, all)...)
+	default:
+		findings = append(findings, dependentColumns(x, all)...)
+	}
+	if len(findings) == 0 {
 		return nil
 	}
-	if x.D > maxColumns {
-		return checkEqual(x)
+	them, more := "it", ""
+	if n := len(findings); n > 1 {
+		them = "them"
+		if n > maxFindings {
+			findings, more = findings[:maxFindings], fmt.Sprintf("; and %d columns more", n-maxFindings)
+		}
 	}
-	return checkDependent(x, all)
+	return fmt.Errorf("flow: %s%s; a density is not finite there; drop %s, or set train.Options.Noise: %w", strings.Join(findings, "; "), more, them, ErrDegenerate)
 }
+
+// maxFindings is how many columns an error names one by one.
+const maxFindings = 20
 
 // CheckData asks the base where it is a bijector.DataChecker and the layer only
 // reorders features: a distribution with atoms is fitted to rows that have no
-// density. Otherwise it names the first column that is constant or follows from
-// those before it, where the likelihood has no maximum, by ErrDegenerate. Training asks
-// before its first step.
+// density. Otherwise it names the columns that are constant or follow from
+// those before them, where the likelihood has no maximum, by ErrDegenerate.
+// Training asks before its first step.
 func (f *Flow[T]) CheckData(x bijector.Mat[T]) error {
 	if !f.asksBase() {
 		return f.densityModel.CheckData(x)
@@ -93,24 +108,29 @@ func (e *Ensemble[T]) CheckData(x bijector.Mat[T]) error {
 	return nil
 }
 
-// checkEqual finds columns that hold the same values, by their sums of bits.
-func checkEqual[T bijector.Float](x bijector.Mat[T]) error {
+// equalColumns are those that hold the values of an earlier one, found by their
+// sums of bits.
+func equalColumns[T bijector.Float](x bijector.Mat[T], all []columns.Column) (findings []string) {
 	seen := map[uint64]int{}
 	for j := range x.D {
+		if all[j].IsConstant() {
+			continue
+		}
 		h := uint64(0)
 		for _, v := range x.Feature(j) {
 			h = random.Mix(h ^ math.Float64bits(float64(v)))
 		}
 		if i, ok := seen[h]; ok && slices.Equal(x.Feature(i), x.Feature(j)) {
-			return dependenceError(j, []int{i})
+			findings = append(findings, dependence(j, []int{i}))
+			continue
 		}
 		seen[h] = j
 	}
-	return nil
+	return findings
 }
 
-// dependenceError is the error about a column that others explain.
-func dependenceError(j int, others []int) error {
+// dependence says what a column is of others that explain it.
+func dependence(j int, others []int) string {
 	names := make([]string, len(others))
 	for k, i := range others {
 		names[k] = fmt.Sprint(i)
@@ -119,28 +139,34 @@ func dependenceError(j int, others []int) error {
 	if len(others) > 1 {
 		what = "a linear combination of columns"
 	}
-	return fmt.Errorf("flow: column %d (counted from 0) is %s %s, up to a constant, in all rows, and a density is not finite there; drop it, or set train.Options.Noise: %w",
-		j, what, strings.Join(names, ", "), ErrDegenerate)
+	return fmt.Sprintf("column %d (counted from 0) is %s %s, up to a constant, in all rows", j, what, strings.Join(names, ", "))
 }
 
-// checkDependent factors the correlation matrix of some rows, C = L L^T, column
+// dependentColumns factors the correlation matrix of some rows, C = L L^T, column
 // by column. What is left of column j after regression on those before it has
 // the variance L_jj^2; where that is next to nothing, the regression is done
 // again on the rows themselves, and compared with all of them: the column is
 // dependent where no more is left than the digits of the data account for. Two
-// times that are a minute apart within a year are not.
-func checkDependent[T bijector.Float](x bijector.Mat[T], all []columns.Column) error {
+// times that are a minute apart within a year are not. A column that is dependent,
+// or constant, is left out of the factor.
+func dependentColumns[T bijector.Float](x bijector.Mat[T], all []columns.Column) (findings []string) {
 	d := x.D
 	k := min(x.N, 4*d+256)
 	z := make([]float64, d*k) // some rows, standardised, a column after the other
 	for j := range d {
 		f, c := x.Feature(j), all[j]
+		if c.IsConstant() {
+			continue
+		}
 		for i := range k {
 			z[j*k+i] = (float64(f[i*x.N/k]) - c.Mean) / c.Deviation
 		}
 	}
 	l, precise := make([]float64, d*d), orthogonalisation{z: z, k: k}
 	for j := range d {
+		if all[j].IsConstant() {
+			continue
+		}
 		limit := min(minResidual+sq(4*all[j].Rounding), maxRoundingResidual)
 		row := l[j*d:]
 		for i := 0; i <= j; i++ {
@@ -154,13 +180,15 @@ func checkDependent[T bijector.Float](x bijector.Mat[T], all []columns.Column) e
 				left := precise.upTo(j)
 				b := precise.coefficients(j)
 				if residual(x, all, b, j) <= min(sq(4*resolution(x, all, b, j)), maxRoundingResidual) {
-					return dependenceError(j, largestCoefficients(b, j))
+					findings = append(findings, dependence(j, largestCoefficients(b, j)))
+					precise.q[j] = nil // later columns are not explained by this one
+					continue
 				}
 				row[j] = math.Sqrt(left) // 0, out of the factor, where other rows alone speak for it
 			}
 		}
 	}
-	return nil
+	return findings
 }
 
 // largestCoefficients are the columns that a regression is made of, at most five of them, in

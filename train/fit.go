@@ -172,6 +172,7 @@ func (f *fitter[T]) prepare(ctx context.Context, data Source) error {
 			return err
 		}
 		f.xWeights = evenlySpacedWeights(data, f.x.N)
+		f.report.Ties = TiesOf(f.x)
 		if f.o.Noise > 0 {
 			f.noise = newNoise(f.o.Noise, f.x, f.xWeights, f.o.Seed)
 			f.noise.add(f.x, -1)

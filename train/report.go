@@ -45,6 +45,9 @@ type Report struct {
 	// Restored tells that the model holds the parameters of BestEpoch, not
 	// those of the last.
 	Restored bool
+	// Ties are the columns of the training set in which values repeat, where the
+	// model was calibrated on it or checked it.
+	Ties []ColumnTies
 	// Stopped is why training ended before its last epoch: "patience",
 	// "cancelled", "diverged", "options" (a schedule gave a rate below 0 or not finite),
 	// "data" or "checkpoint" (one that could not be saved); "": it did not.
