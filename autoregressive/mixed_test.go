@@ -42,7 +42,7 @@ func TestMixedConforms(t *testing.T) {
 			z[j] = -0.4 + 1.8*rng.Float64()
 		}
 	}
-	o := distributiontest.Options{Draws: 100_000, Sample: inside, Perturb: 0.2}
+	o := distributiontest.Options{Draws: 20_000, Sample: inside, Perturb: 0.2}
 	for name, c := range continuous {
 		t.Run(name, func(t *testing.T) {
 			s := small

@@ -3,10 +3,14 @@
 package table
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 
 	"github.com/bijou-flow/bijou/autoregressive"
+	"github.com/bijou-flow/bijou/bijector"
 )
 
 // clone is a copy whose columns may be changed.
@@ -55,4 +59,32 @@ func mixedColumn(s *Schema, j int) autoregressive.MixedColumn {
 		c.Step, c.Origin, c.Lower, c.Upper = 0, 0, nil, nil
 	}
 	return c
+}
+
+// The most that a model file's spec may have: see package registry.
+const (
+	mostSpecBytes  = 1 << 18
+	mostSpecValues = 20_000
+)
+
+// checkSize refuses tables whose model could not be saved, before it is trained.
+func (f *fitting[T]) checkSize() error {
+	schema, err := json.Marshal(f.schema)
+	if err != nil {
+		return fmt.Errorf("table: the schema as JSON: %w", err)
+	}
+	columns, err := json.Marshal(f.columns)
+	if err != nil {
+		return fmt.Errorf("table: the columns as JSON: %w", err)
+	}
+	members := max(f.o.Members, 1)
+	size := func(text []byte) (values int) {
+		return bytes.Count(text, []byte(",")) + bytes.Count(text, []byte("{")) + bytes.Count(text, []byte("["))
+	}
+	n, values := len(schema)+members*(len(columns)+1000), size(schema)+members*(size(columns)+len(f.columns)+100)
+	if n > mostSpecBytes || values > mostSpecValues {
+		return fmt.Errorf("table: a model of %d columns and %d members has a description of about %d bytes and %d values, and a model file holds %d and %d; fit fewer members, leave columns out, or infer the schema with fewer categories: %w",
+			len(f.columns), members, n, values, mostSpecBytes, mostSpecValues, bijector.ErrSpec)
+	}
+	return nil
 }

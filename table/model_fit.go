@@ -70,7 +70,7 @@ const (
 	fitAverage   = 0.99
 	fitClip      = 5
 	decayRows    = 8_000 // by which the default weight decay falls
-	trainedSteps = 6_000 // about as many as a fit takes at most, for few rows
+	trainedSteps = 4_000 // about as many as a fit takes at most, for few rows
 )
 
 // Fit fits a model to encoded rows. Rows are held out to end training and to
@@ -96,6 +96,9 @@ func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptio
 		return nil, nil, err
 	}
 	if err := f.start(); err != nil {
+		return nil, nil, err
+	}
+	if err := f.checkSize(); err != nil {
 		return nil, nil, err
 	}
 	return f.run(ctx)

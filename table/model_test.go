@@ -249,3 +249,32 @@ func TestScoringDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// What could not be saved is refused before it is trained.
+func TestFitRefuses(t *testing.T) {
+	s, codes := shop(t, 100, 5)
+	ctx, rows := context.Background(), table.MemoryRows(4, codes)
+	many := &table.Schema{Columns: slices.Clone(s.Columns)}
+	many.Columns[0].Categories = nil
+	for k := range 21_000 {
+		many.Columns[0].Categories = append(many.Columns[0].Categories, "c"+strconv.Itoa(100_000+k))
+	}
+	for name, c := range map[string]struct {
+		s    *table.Schema
+		rows table.Rows
+		o    table.FitOptions
+		want error
+	}{
+		"no schema":       {nil, rows, table.FitOptions{}, bijector.ErrSpec},
+		"no rows":         {s, nil, table.FitOptions{}, bijector.ErrSpec},
+		"few rows":        {s, table.MemoryRows(4, codes[:36]), table.FitOptions{}, bijector.ErrShape},
+		"other columns":   {s, table.MemoryRows(5, codes), table.FitOptions{}, bijector.ErrShape},
+		"shares":          {s, rows, table.FitOptions{Validation: 0.6, Calibration: 0.5}, bijector.ErrSpec},
+		"unknown first":   {s, rows, table.FitOptions{First: []string{"colour"}}, table.ErrColumns},
+		"many categories": {many, rows, table.FitOptions{}, bijector.ErrSpec},
+	} {
+		if m, _, err := table.Fit[float32](ctx, c.s, c.rows, c.o); m != nil || !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
