@@ -80,21 +80,20 @@ func infoCommand(_ context.Context, args []string, s command.Streams) error {
 // readInfo reads a file's header, and all of it for the checksum. What was read
 // before an error comes with it.
 func readInfo(path string) (*modelInfo, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	stat, err := os.Stat(path) // a pipe is not to be opened: that waits for a writer
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: there is no such file", path)
+	case err != nil:
+		return nil, err
+	case !stat.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: it is no regular file, want a model that the library wrote", path)
 	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	stat, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !stat.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: it is no regular file, want a model that the library wrote", path)
-	}
 	r := bufio.NewReaderSize(f, 1<<20)
 	h, err := safetensors.ReadHeader(r, stat.Size())
 	if err != nil {
