@@ -99,7 +99,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	sum := summarise(schema, report, rows.Len(), skipped, time.Since(start))
-	sum.Model = out.Path
+	sum.Model, sum.Stopped = out.Path, stopped != nil
 	if sum.print(log.Log); asJSON {
 		e := json.NewEncoder(s.Out)
 		e.SetIndent("", "  ")

@@ -26,7 +26,7 @@ func TestInterrupt(t *testing.T) {
 	}}
 	var out bytes.Buffer
 	code := run(ctx, []string{"fit", data, "-out", path, "-epochs", "5000"}, command.Streams{Out: &out, Log: log})
-	if code != command.Interrupted || out.Len() > 0 || !strings.Contains(log.String(), "bijou fit: interrupted; what was trained is in "+path) {
+	if code != command.Interrupted || out.Len() > 0 || !strings.Contains(log.String(), "interrupted while training on 240 of 300 rows") || !strings.Contains(log.String(), "bijou fit: interrupted; what was trained is in "+path) {
 		t.Fatalf("code %d, %s", code, log.String())
 	}
 	if r := do("score", data, "-model", path); r.code != command.Done || strings.Count(r.out, "\n") != 301 {

@@ -75,6 +75,7 @@ type summary struct {
 	Validated  int            `json:"rows_for_stopping"`
 	Calibrated int            `json:"rows_for_p_values"`
 	Epochs     []int          `json:"epochs"` // of each member
+	Stopped    bool           `json:"interrupted"`
 	Seconds    float64        `json:"seconds"`
 	Nats       command.Number `json:"nats_per_row"` // negative log-density of the rows for p-values
 	Bits       command.Number `json:"bits_per_row"`
@@ -113,5 +114,9 @@ func (s *summary) print(w io.Writer) {
 	}
 	fmt.Fprintf(t, "a row\t%.3f\t%.3f\t\n", float64(s.Nats), float64(s.Bits))
 	t.Flush()
-	fmt.Fprintf(w, "trained on %s of %s rows in %v\n", grouped(s.Trained), grouped(s.Rows), time.Duration(s.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+	what := "trained on"
+	if s.Stopped {
+		what = "interrupted while training on"
+	}
+	fmt.Fprintf(w, "%s %s of %s rows in %v\n", what, grouped(s.Trained), grouped(s.Rows), time.Duration(s.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 }
