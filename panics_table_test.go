@@ -342,7 +342,8 @@ func samples[T bijector.Float]() []any {
 		// Sources, targets, sets and options.
 		train.Tensor(x), train.Tensor(x).Given(c), train.Tensor(x.Dense()).Given(nan), train.Dequantize(set, 256, 1), set, set.Conditional(), &mnist.Set{},
 		train.Options{Epochs: 1, Batch: 4},
-		auto.Options{Steps: 2, Workers: 1}, &auto.Report{},
+		auto.Options{Steps: 2, Workers: 1},
+		&auto.Report{},
 		train.Adam{},
 		train.SGD{},
 		train.Constant{},

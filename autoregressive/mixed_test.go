@@ -60,8 +60,10 @@ func TestMixedConforms(t *testing.T) {
 		s.Hidden, s.Order = 11, autoregressive.OrderSpec{Kind: "random", Seed: 2}
 		s.Activation, s.Blocks = "tanh", 2
 		s.Columns = []autoregressive.MixedColumn{
-			continuous["interval"], {Continuous: true, Atoms: []float64{0, -7}, Ordered: true, Missing: true},
-			continuous["above"], continuous["margin"], {Continuous: true, Atoms: []float64{9}, Shares: []float64{1, 3}},
+			continuous["interval"],
+			{Continuous: true, Atoms: []float64{0, -7}, Ordered: true, Missing: true},
+			continuous["above"], continuous["margin"],
+			{Continuous: true, Atoms: []float64{9}, Shares: []float64{1, 3}},
 		}
 		runMixed(t, s, o)
 	})
