@@ -89,6 +89,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"coupling.BuildSequential":        coupling.BuildSequential[T],
 		"bijector.BuildChain":             bijector.BuildChain[T],
 		"bijector.CheckTrainable":         bijector.CheckTrainable[T],
+		"bijector.MinBatch":               bijector.MinBatch[T],
 		"bijector.NamedSpecOf":            bijector.NamedSpecOf[T],
 		"bijector.NewConv1x1":             bijector.NewConv1x1[T],
 		"bijector.NewRowError":            bijector.NewRowError,

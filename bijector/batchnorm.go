@@ -48,6 +48,11 @@ func (s BatchNormSpec) Values() float64 { return 4 * float64(s.Dim) / float64(ma
 //
 //	mean = sum_i p_i x_i,  var = sum_i p_i (x_i - mean)^2.
 //
+// A batch of two rows has the values -1 and 1 in every feature, whatever they were,
+// and layers in front learn to bring the rows of each batch together: the loss falls
+// without bound, and says nothing. Training refuses batches of fewer than four values
+// a channel (MinBatch); on new rows, fewer than 16 still cost.
+//
 // Every x is in the domain; the cost is a product and an addition a value, in
 // a chain's evaluation once for all diagonal layers and permutations in a row.
 // In training the moments take two more readings of the batch.
@@ -105,6 +110,12 @@ func (b *BatchNorm[T]) divisor(n int) float64 {
 	}
 	return float64(n)
 }
+
+// minBatchValues is the least number of values a channel that moments are taken of.
+const minBatchValues = 4
+
+// MinBatch is 4 rows, or as many as have 4 pixels.
+func (b *BatchNorm[T]) MinBatch() int { return (minBatchValues + b.pixels() - 1) / b.pixels() }
 
 // Dim is the number of features.
 func (b *BatchNorm[T]) Dim() int { return b.spec.Dim }

@@ -76,6 +76,27 @@ func (e *elementwise[T]) Image(j int) (lo, hi float64) {
 // say where it came from.
 func (e *elementwise[T]) NewGradPass(o PassOptions) GradPass[T] { return e.newPass(o) }
 
+// keepInside moves values of a feature that rounding took to the end of an open
+// interval, or beyond, to the nearest number of T inside: what is drawn is where
+// the layer has a density. Those of samples outside the domain stay.
+func keepInside[T Float](values []T, logDet []float64, lo, hi float64) {
+	if math.IsInf(lo, -1) && math.IsInf(hi, 1) {
+		return
+	}
+	least, most := T(lo), T(hi)
+	if float64(least) <= lo {
+		least = T(nextOf[T](float64(least), math.Inf(1)))
+	}
+	if float64(most) >= hi {
+		most = T(nextOf[T](float64(most), math.Inf(-1)))
+	}
+	for i, v := range values {
+		if (v < least || v > most) && !math.IsInf(logDet[i], -1) {
+			values[i] = min(max(v, least), most)
+		}
+	}
+}
+
 // newInverseGradPass returns a training pass of the layer run backwards.
 func (e *elementwise[T]) newInverseGradPass(o PassOptions) GradPass[T] {
 	p := e.newPass(o)
@@ -84,7 +105,7 @@ func (e *elementwise[T]) newInverseGradPass(o PassOptions) GradPass[T] {
 }
 
 func (e *elementwise[T]) newPass(o PassOptions) *curvePass[T] {
-	p := &curvePass[T]{curveOf: e.curveOf, workers: o.Workers}
+	p := &curvePass[T]{curveOf: e.curveOf, workers: o.Workers, inverted: o.inverted}
 	p.forwardFn, p.inverseFn, p.backwardFn = p.forwardSamples, p.inverseSamples, p.backwardSamples
 	return p
 }
@@ -99,6 +120,7 @@ const elementwiseParallelThreshold = parallelThreshold / 8
 type curvePass[T Float] struct {
 	curveOf                          func(j int) curve
 	workers                          *Workers
+	inverted                         bool // Forward draws, and Inverse scores
 	dst, src, dz                     Mat[T]
 	logDet                           []float64
 	forwardFn, inverseFn, backwardFn func(lo, hi int)
@@ -137,6 +159,10 @@ func (p *curvePass[T]) forwardSamples(lo, hi int) {
 			z[i] = T(v)
 			p.logDet[i] += logSlope
 		}
+		if p.inverted {
+			at, to := c.image()
+			keepInside(z[lo:hi], p.logDet[lo:hi], at, to)
+		}
 	}
 	p.zeroOutside(lo, hi)
 }
@@ -155,6 +181,10 @@ func (p *curvePass[T]) inverseSamples(lo, hi int) {
 			}
 			x[i] = T(v)
 			p.logDet[i] -= logSlope
+		}
+		if !p.inverted {
+			at, to := c.domain()
+			keepInside(x[lo:hi], p.logDet[lo:hi], at, to)
 		}
 	}
 	p.zeroOutside(lo, hi)

@@ -106,6 +106,7 @@ func (v *Inverted[T]) Validate() error {
 
 // NewPass returns a pass of the layer inside with its methods swapped.
 func (v *Inverted[T]) NewPass(o PassOptions) Pass[T] {
+	o.inverted = !o.inverted
 	return invertedPass[T]{v.layer.NewPass(o)}
 }
 

@@ -41,6 +41,7 @@ type PassOptions struct {
 	scratch    *scratch      // what Activations takes from; nil: memory of its own
 	weights    *BatchWeights // see WithWeights
 	evaluation bool          // see WithEvaluation
+	inverted   bool          // Forward is the direction that draws
 }
 
 // WithEvaluation returns the options of a GradPass that differentiates what

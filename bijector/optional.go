@@ -22,7 +22,8 @@
 //	DomainChecker     Flow, Ensemble                               train.Fit
 //	Ranged            Bounds, Logit, Sigmoid, Softplus, Tanh,      Flow.CheckDomain
 //	                  Inverted; circular layers
-//	TargetChecker     autoencoder.Autoencoder                      train.Fit
+//	TargetChecker     autoencoder.Autoencoder, what vi.Fit trains  train.Fit
+//	MinBatcher        BatchNorm; Flow, Ensemble                    train.Fit
 //	TrainableChecker  base distributions without a gradient,       Flow.Check, distributiontest,
 //	                  Inverted                                     CheckTrainable
 //	Specced           all that is saved                            checkpoints, registry
@@ -61,6 +62,26 @@ type Invalidator interface{ Invalidate() }
 // values that make no sense to them: a permutation that names a feature twice,
 // a negative variance. Loading calls Validate after Invalidate, since a file may be hostile.
 type Validator interface{ Validate() error }
+
+// MinBatcher is an optional interface of layers that take statistics of each batch
+// in training, and of objectives made of them. MinBatch is the least number of rows
+// of a batch that tell them something; training refuses smaller batches.
+type MinBatcher interface{ MinBatch() int }
+
+// MinBatch is the largest MinBatch among a layer and its members, 1 where none
+// has one.
+func MinBatch[T Float](layer Layer[T]) int {
+	least := 1
+	if b, ok := layer.(MinBatcher); ok {
+		least = max(least, b.MinBatch())
+	}
+	if c, ok := layer.(Container[T]); ok {
+		for _, l := range c.Members() {
+			least = max(least, MinBatch(l))
+		}
+	}
+	return least
+}
 
 // Container is an optional interface of layers made of layers.
 type Container[T Float] interface{ Members() []Layer[T] }

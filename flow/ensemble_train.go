@@ -41,6 +41,15 @@ func (m *ensembleParts[T]) newEnsemblePass(o bijector.PassOptions) ensemblePass[
 	return b
 }
 
+// MinBatch is the largest of the flows'.
+func (e *Ensemble[T]) MinBatch() int {
+	least := 1
+	for _, f := range e.flows {
+		least = max(least, f.MinBatch())
+	}
+	return least
+}
+
 // NewLossPass returns a pass that sets loss[i] = -log p(x_i), in nats, in
 // evaluation mode.
 func (e *Ensemble[T]) NewLossPass(o bijector.PassOptions) bijector.LossPass[T] {

@@ -24,6 +24,10 @@ func (f *Flow[T]) Check() error {
 	return bijector.CheckTrainable(f.layer)
 }
 
+// MinBatch is the least number of rows of a training batch: see
+// bijector.MinBatcher.
+func (f *Flow[T]) MinBatch() int { return bijector.MinBatch(f.layer) }
+
 // NewLossPass returns a pass that sets loss[i] = -log p(x_i), in nats, in
 // evaluation mode.
 func (f *Flow[T]) NewLossPass(o bijector.PassOptions) bijector.LossPass[T] {

@@ -4,6 +4,7 @@ package train
 
 import (
 	"context"
+	"math"
 	"sync"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -33,13 +34,17 @@ func newEvaluator[T bijector.Float](what string, m bijector.Objective[T], src So
 	return e, nil
 }
 
-// badLosses are the rows without a finite loss: how many, and the first of them
-// in the user's data.
-type badLosses struct{ count, first int }
+// badLosses are the rows without a finite loss: how many, the first of them
+// in the user's data, and the mean loss of the others, NaN where there are none.
+type badLosses struct {
+	count, first int
+	rest         float64
+}
 
 // mean is the mean loss over all rows, by their weights. It stops early when ctx ends.
 func (e *evaluator[T]) mean(ctx context.Context) (float64, badLosses, error) {
 	sum, total, n, bad := 0.0, 0.0, 0, badLosses{}
+	rest, restTotal := 0.0, 0.0
 	for b := range e.loader.batches {
 		if err := ctx.Err(); err != nil {
 			return nan, bad, err
@@ -58,14 +63,16 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, badLosses, error) {
 			}
 		})
 		for i, v := range e.loss[:x.N] {
+			weight := 1.0
 			if w := e.loader.batchWeights; w != nil {
-				sum += w[i] * v
-				total += w[i]
-			} else {
-				sum += v
-				total++
+				weight = w[i]
 			}
-			if !rows.IsFinite(v) {
+			sum += weight * v
+			total += weight
+			if rows.IsFinite(v) {
+				rest += weight * v
+				restTotal += weight
+			} else {
 				if row := userRow(e.loader.src, n+i); bad.count == 0 || row < bad.first {
 					bad.first = row
 				}
@@ -74,7 +81,22 @@ func (e *evaluator[T]) mean(ctx context.Context) (float64, badLosses, error) {
 		}
 		n += x.N
 	}
+	bad.rest = rest / restTotal
 	return sum / total, bad, nil
+}
+
+// order is what validations are compared by: the mean loss, and where some rows
+// have none that is finite, first the number of those, and then the mean of the
+// others. It is +Inf where no row has one.
+func (b badLosses) order(mean float64) float64 {
+	const row = 1 << 40 // above any mean, with 2^-12 nats left of that
+	switch {
+	case rows.IsFinite(mean):
+		return mean
+	case !rows.IsFinite(b.rest):
+		return math.Inf(1)
+	}
+	return row*float64(b.count) + min(max(b.rest, -row/2), row/2)
 }
 
 // Evaluate is a model's mean loss over data, in evaluation mode: for a flow,

@@ -22,7 +22,7 @@ func (f *fitter[T]) finish() error {
 	if f.keepBest() && f.report.BestEpoch > 0 && (f.report.BestEpoch < n || f.report.Stopped != "") {
 		f.best.restore(f.model)
 		f.report.Restored = true
-		return nil
+		return f.validationError()
 	}
 	if f.report.Stopped == "diverged" {
 		f.updater.undo()
@@ -33,11 +33,20 @@ func (f *fitter[T]) finish() error {
 		return fmt.Errorf("train: the loss is not finite after the last of %d steps, which was taken back (%d more were left out); try a lower learning rate, ClipNorm, or look for outliers in the data: %w",
 			f.report.Steps, f.report.BadSteps, ErrDiverged)
 	}
-	if n > 0 && f.report.BadValidations == n {
-		return fmt.Errorf("train: no validation loss of %d epochs was finite, in the last for %d of %d rows, the first of which is row %d; look at that row, or try a lower learning rate or ClipNorm: %w",
-			n, f.notFinite.count, f.validation.loader.src.Len(), f.notFinite.first, ErrDiverged)
+	return f.validationError()
+}
+
+// validationError is ErrDiverged where no validation was finite.
+func (f *fitter[T]) validationError() error {
+	n, others := len(f.report.Epochs), ""
+	if n == 0 || f.report.BadValidations < n {
+		return nil
 	}
-	return nil
+	if f.report.BestEpoch > 0 {
+		others = fmt.Sprintf("; by the other rows epoch %d is the best", f.report.BestEpoch)
+	}
+	return fmt.Errorf("train: no validation loss of %d epochs was finite, in the last for %d of %d rows, the first of which is row %d; look at that row, or try a lower learning rate or ClipNorm%s: %w",
+		n, f.notFinite.count, f.validation.loader.src.Len(), f.notFinite.first, others, ErrDiverged)
 }
 
 // takeBack undoes the last step where it left a model that has no finite loss

@@ -48,7 +48,9 @@ const calibrationValues = 1 << 24
 // What Fit leaves is finite: a run whose last steps had a loss or a gradient
 // that was not, or that ends with a model that has no finite loss, is taken back
 // to the parameters before the step that led there. The error is ErrDiverged
-// where that was so, and where there was validation and none was finite.
+// where that was so, and where there was validation and none was finite. Where that
+// is for some held-out rows alone, epochs are compared by the others: Patience and
+// KeepBest go on, and the error names the first such row.
 //
 // A NaN or an infinity in the data is a bijector.RowError: it names the first
 // such row of the batch it was found in, counted in the data as it was given,
@@ -137,7 +139,7 @@ type progress struct {
 	weight          float64    // of those rows
 	badInRow        int        // bad steps in a row
 	epochsSinceBest int        // epochs since the best
-	bestLoss        float64    // the best validation loss
+	bestLoss        float64    // the order of the best validation
 }
 
 // elapsed is the time of the run.
@@ -157,6 +159,11 @@ func (f *fitter[T]) prepare(ctx context.Context, data Source) error {
 	}
 	if f.data, err = newLoader[T]("training data", data, f.o.Batch); err != nil {
 		return err
+	}
+	if b, ok := f.model.(bijector.MinBatcher); ok {
+		if n, least := data.Len()/f.data.batches, b.MinBatch(); n < least {
+			return fmt.Errorf("train: %d rows in batches of %d, and the model takes statistics of each batch, such as batch norm's, of %d rows or more; raise Options.Batch, or take another norm (Recipe.Norm \"act\" or \"none\"): %w", data.Len(), n, least, ErrOptions)
+		}
 	}
 	if f.data.relative != nil {
 		if err := checkWeighted(f.model); err != nil {
@@ -302,8 +309,8 @@ func (f *fitter[T]) validate(ctx context.Context) error {
 	if e.BadValidation = !rows.IsFinite(v); e.BadValidation {
 		f.report.BadValidations++
 	}
-	if v < f.progress.bestLoss && !e.BadValidation {
-		f.progress.bestLoss, e.Best, f.report.BestEpoch = v, true, e.Epoch
+	if order := bad.order(v); order < f.progress.bestLoss {
+		f.progress.bestLoss, e.Best, f.report.BestEpoch = order, true, e.Epoch
 		if f.keepBest() {
 			f.best.take(f.model)
 		}

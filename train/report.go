@@ -22,9 +22,10 @@ type EpochEvent struct {
 	Loss       float64 // mean over the rows trained on, by their weights, as training went; NaN: none
 	Validation float64 // mean over the validation set, by its weights, after the epoch; NaN: none
 	// BadValidation tells that there was a validation and its loss is not
-	// finite; such an epoch is never the best.
+	// finite. Such an epoch is better than another only where that had as many
+	// rows without a finite loss, or more, and a higher mean over the others.
 	BadValidation bool
-	Best          bool          // the lowest validation loss so far
+	Best          bool          // the lowest validation loss so far, see BadValidation
 	BadSteps      int           // steps that were left out
 	Time          time.Duration // of the epoch, validation included
 	Rows          int           // trained on
@@ -39,8 +40,8 @@ type Report struct {
 	// BadValidations is the number of epochs whose validation loss is not
 	// finite.
 	BadValidations int
-	// BestEpoch has the lowest validation loss; 0: there was none below +Inf,
-	// or no validation.
+	// BestEpoch has the lowest validation loss; 0: no held-out row ever had a
+	// finite one, or there was no validation.
 	BestEpoch int
 	// Restored tells that the model holds the parameters of BestEpoch, not
 	// those of the last.

@@ -120,6 +120,34 @@ func TestValidationWithoutANumber(t *testing.T) {
 	approxEqual(t, "center", m.center[0], 1e-3*(1-math.Pow(0.9, 4)), 1e-12)
 }
 
+// One held-out row without a finite loss does not end a run, and the others choose
+// the epoch; the error names the row.
+func TestValidationWithOneBadRow(t *testing.T) {
+	m := newCalibratedToy(1)
+	held := train.Tensor(dense[float64](8, 1, func(i, _ int) float64 {
+		if i == 5 {
+			return 1e200
+		}
+		return 1
+	}))
+	bad := 0
+	report, err := train.Fit(context.Background(), m, constant(50, 4), targetFourOptions(func(o *train.Options) {
+		o.Patience, o.Validation = 3, held
+		o.Observer = observer{epoch: func(e train.EpochEvent) {
+			if e.BadValidation && math.IsInf(e.Validation, 1) && e.Best == (e.Epoch <= 3) {
+				bad++
+			}
+		}}
+	}))
+	if !errors.Is(err, train.ErrDiverged) || !strings.Contains(err.Error(), "1 of 8 rows, the first of which is row 5") || !strings.Contains(err.Error(), "epoch 3 is the best") {
+		t.Errorf("error is %v", err)
+	}
+	if n := len(report.Epochs); n != 6 || bad != n || report.BadValidations != n || report.BestEpoch != 3 || !report.Restored || report.Stopped != "patience" {
+		t.Errorf("%d epochs, %d as expected, report %+v", n, bad, report)
+	}
+	approxEqual(t, "restored center", m.center[0], 1.084, 1e-12)
+}
+
 // The split trains on what it does not validate on, all of it, and as many
 // rows as it should.
 func TestValidationFraction(t *testing.T) {

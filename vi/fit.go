@@ -10,6 +10,7 @@ package vi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -122,6 +123,17 @@ func (t *targetFunc) LogProb(logp, gradient, x []float64) {
 // norm over n normal draws by about 1/n a feature. What tells is the validation
 // loss, which takes the moments of all draws trained on, or ImportanceWeights.
 //
+// The divergence is infinite where q draws what p has not: a step with a draw at
+// which the target is -Inf is left out, and counted in Report.BadSteps. Where that
+// befalls a tenth of the draws of a step, or one in each of ten steps in a row, the
+// error is ErrSupport, with an example. Make the support the flow's own by a last
+// layer that maps the line to it, such as an inverted bijector.Bounds for
+// half-lines and intervals:
+//
+//	inside, err := bijector.NewBounds[T](bijector.BoundsSpec{Dim: 2, Features: []bijector.FeatureBounds{bijector.Above(0, 0)}})
+//	drawing, err := bijector.NewChain[T](chain, bijector.Invert(inside))
+//	f, err := flow.New(bijector.Invert(drawing), base)
+//
 // q covers the modes it finds and may miss others: ImportanceWeights tells how
 // well the fit serves.
 func Fit[T bijector.Float](ctx context.Context, f *flow.Flow[T], target Target, draws int, o train.Options) (*train.Report, error) {
@@ -136,7 +148,39 @@ func Fit[T bijector.Float](ctx context.Context, f *flow.Flow[T], target Target, 
 		return nil, fmt.Errorf("vi: validation data for a fit to a density; ValidationFraction sets draws apart: %w", train.ErrOptions)
 	}
 	o.InOrder = true // draws have no order to lose
-	return train.Fit(ctx, m, newBaseSource(f.Base(), draws, o.Seed), o)
+	report, err := train.Fit(ctx, m, newBaseSource(f.Base(), draws, o.Seed), o)
+	if errors.Is(err, train.ErrDiverged) && m.outside.count > 0 {
+		err = fmt.Errorf("%w: %w", m.outside.err(), err)
+	}
+	return report, err
+}
+
+// ErrSupport: a flow draws where the target is 0, and the divergence from it is
+// infinite.
+var ErrSupport = errors.New("draws outside the support of the target")
+
+// outside is about the latest step with draws at which the target is 0.
+type outside struct {
+	count, n int
+	example  []float64
+}
+
+func (o *outside) set(count, n int, example []float64) {
+	o.count, o.n = count, n
+	o.example = append(o.example[:0], example...)
+}
+
+func (o *outside) err() error {
+	return fmt.Errorf("vi: the target is -Inf at %d of the %d draws of a step, at %v for one; let the flow draw within the support, by an inverted bijector.Bounds as the last layer of what draws: %w", o.count, o.n, o.example, ErrSupport)
+}
+
+// CheckTargets is asked after a step that was not finite: it returns ErrSupport
+// where a tenth of its draws lie outside the target's support.
+func (m *objective[T]) CheckTargets(tensor.Tensor) error {
+	if m.outside.count*10 >= m.outside.n && m.outside.count > 0 {
+		return m.outside.err()
+	}
+	return nil
 }
 
 // objective is the bijector.Objective: its rows are draws u of the base.
@@ -144,6 +188,8 @@ type objective[T bijector.Float] struct {
 	flow   *flow.Flow[T]
 	target Target
 	mu     sync.Mutex // for the target, which passes share
+	// outside tells of draws outside the target's support, in training.
+	outside outside
 }
 
 // Params are the flow's.
@@ -163,6 +209,9 @@ func (m *objective[T]) Dim() int { return m.flow.Dim() }
 
 // ContextDim is the flow's, which Check wants to be 0.
 func (m *objective[T]) ContextDim() int { return m.flow.ContextDim() }
+
+// MinBatch is the flow's.
+func (m *objective[T]) MinBatch() int { return m.flow.MinBatch() }
 
 // Check says what keeps a flow from being fitted to the target.
 func (m *objective[T]) Check() error {

@@ -3,6 +3,8 @@
 package vi
 
 import (
+	"math"
+
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
 )
@@ -22,8 +24,9 @@ func newTargetBatch[T bijector.Float](m *objective[T], batch int, gradient bool)
 	return b
 }
 
-// subtractTarget subtracts log p~ at the columns of x from loss.
-func (b *targetBatch[T]) subtractTarget(x bijector.Mat[T], loss []float64) {
+// subtractTarget subtracts log p~ at the columns of x from loss, and returns at how
+// many of them the target is 0, and one of these.
+func (b *targetBatch[T]) subtractTarget(x bijector.Mat[T], loss []float64) (outside int, example []float64) {
 	d, logp := x.D, b.logp[:x.N]
 	for j := range d {
 		for i, v := range x.Feature(j) {
@@ -36,7 +39,12 @@ func (b *targetBatch[T]) subtractTarget(x bijector.Mat[T], loss []float64) {
 	b.objective.mu.Unlock()
 	for i, v := range logp {
 		loss[i] -= v
+		if math.IsInf(v, -1) {
+			outside++
+			example = b.x[i*d : (i+1)*d]
+		}
 	}
+	return outside, example
 }
 
 // subtractLogDet sets loss to log q at the draws that u was mapped to.
@@ -109,7 +117,9 @@ func (p *stepPass[T]) Step(u, cond bijector.Mat[T], loss []float64) {
 	p.base.LogProb(u, cond, loss)
 	p.layer.Forward(x, u, cond, p.logDet[:u.N])
 	p.subtractLogDet(loss)
-	p.subtractTarget(x, loss)
+	if outside, example := p.subtractTarget(x, loss); outside > 0 {
+		p.objective.outside.set(outside, u.N, example)
+	}
 	n := float64(u.N)
 	for j := range dx.D {
 		d := dx.Feature(j)
