@@ -133,7 +133,8 @@ func (p *mixedColumn[T]) placeAtoms() {
 			z, _, _ := p.margin.Forward(c.Atoms[i])
 			p.places[i] = z
 		default:
-			p.places[i] = mathext.NormalQuantile((below + share(i)/2) / total)
+			// The two sums may differ by rounding, and a quantile above 1 is none.
+			p.places[i] = mathext.NormalQuantile(min((below+share(i)/2)/total, 1-0x1p-53))
 			below += share(i)
 		}
 	}

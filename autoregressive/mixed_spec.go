@@ -54,12 +54,18 @@ type MixedColumn struct {
 	Upper *float64 `json:"upper,omitempty"`
 	// Shares are the probabilities of the atoms, and last that of the
 	// continuous part where there is one, with which training starts; none
-	// means equal ones. They are positive and need not sum to 1.
+	// means equal ones. They are from 1e-100 to 1e100 and need not sum to 1.
 	Shares []float64 `json:"shares,omitempty"`
 	// Margin is the map under which the continuous part is about a standard
 	// normal at the start; nil means the identity.
 	Margin *MixedMargin `json:"margin,omitempty"`
 }
+
+// Bounds of a share: sums and quotients of shares are finite and not 0.
+const (
+	leastShare   = 1e-100
+	largestShare = 1e100
+)
 
 // MixedMargin is an increasing map z of the line to itself: Z[k] at the knots X[k]
 // with the derivatives Slope[k], rational quadratics between them, and a tail
@@ -200,8 +206,8 @@ func (c *MixedColumn) check() error {
 		return fmt.Errorf("a step, bounds or a margin without a continuous part: %w", bijector.ErrSpec)
 	}
 	for i, v := range c.Shares {
-		if !(v > 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("share %d is %v, want a positive one: %w", i, v, bijector.ErrSpec)
+		if !(v >= leastShare && v <= largestShare) {
+			return fmt.Errorf("share %d is %v, want it from %g to %g: %w", i, v, leastShare, largestShare, bijector.ErrSpec)
 		}
 	}
 	for i, v := range c.Atoms {
