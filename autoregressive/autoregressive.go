@@ -161,7 +161,7 @@ func (a *Autoregressive[T]) Buffers() []bijector.Buffer {
 // Invalidate reads the order again, and masks the net's weights. An order that does
 // not name each feature once is not taken over; Validate says so.
 func (a *Autoregressive[T]) Invalidate() {
-	if a.Validate() == nil {
+	if checkOrder(a.order) == nil {
 		for i, k := range a.order {
 			a.features[i] = int(k)
 		}
@@ -171,8 +171,16 @@ func (a *Autoregressive[T]) Invalidate() {
 }
 
 // Validate returns an error where an order that was loaded does not name each
-// feature once.
-func (a *Autoregressive[T]) Validate() error { return checkOrder(a.order) }
+// feature once, and where a weight that is masked is not 0.
+func (a *Autoregressive[T]) Validate() error {
+	if err := checkOrder(a.order); err != nil {
+		return err
+	}
+	if err := a.net.Validate(); err != nil {
+		return fmt.Errorf("net: %w", err)
+	}
+	return nil
+}
 
 // Reads is feature j and those before it in the order: see bijector.Triangular.
 func (a *Autoregressive[T]) Reads(j int) []int {

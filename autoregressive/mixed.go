@@ -179,6 +179,9 @@ func (m *Mixed[T]) Validate() error {
 			return fmt.Errorf("autoregressive: an order of columns with %d at place %d, where the spec has %d: %w", j, i, m.columns[i], bijector.ErrSpec)
 		}
 	}
+	if err := m.net.Validate(); err != nil {
+		return err
+	}
 	for _, p := range m.net.Params() {
 		for i, v := range p.Data {
 			if !rows.IsFinite(v) {

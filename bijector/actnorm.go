@@ -73,8 +73,16 @@ func (a *ActNorm[T]) Buffers() []Buffer {
 // Spec is the ActNormSpec.
 func (a *ActNorm[T]) Spec() any { return a.spec }
 
-// Validate returns ErrSpec where the flag is neither 0 nor 1.
-func (a *ActNorm[T]) Validate() error { return checkFlag("actnorm", a.initialised[0]) }
+// Validate returns ErrSpec where the flag is neither 0 nor 1, and where exp(s) or
+// its reciprocal is 0 or infinite in T.
+func (a *ActNorm[T]) Validate() error {
+	for j, s := range a.logScale {
+		if err := checkLogScale[T]("actnorm", "log_scale", j, float64(s)); err != nil {
+			return err
+		}
+	}
+	return checkFlag("actnorm", a.initialised[0])
+}
 
 // Calibrate starts the layer from x, once.
 func (a *ActNorm[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {

@@ -142,12 +142,17 @@ func (b *BatchNorm[T]) Buffers() []Buffer {
 // Spec is the BatchNormSpec.
 func (b *BatchNorm[T]) Spec() any { return b.spec }
 
-// Validate returns ErrSpec where a mean is not finite or a variance is
-// negative or not finite.
+// Validate returns ErrSpec where a mean is not finite, a variance is negative or
+// not finite, or the scale of both together, exp(log_gamma)/sqrt(var + eps), or
+// its reciprocal is 0 or infinite in T. A variance of 0 is that of a constant
+// feature, and eps keeps its scale finite.
 func (b *BatchNorm[T]) Validate() error {
 	for j, v := range b.variance {
 		if m := b.mean[j]; !rows.IsFinite(m) || !rows.IsFinite(v) || v < 0 {
-			return fmt.Errorf("bijector: feature %d of batch norm has mean %v and variance %v: %w", j, m, v, ErrSpec)
+			return fmt.Errorf("bijector: feature %d of batch norm has mean %v and variance %v by \"mean\" and \"var\": %w", j, m, v, ErrSpec)
+		}
+		if err := checkLogScale[T]("batch norm", "log_gamma and var", j, float64(b.logGamma[j])-math.Log(v+b.eps())/2); err != nil {
+			return err
 		}
 	}
 	return nil

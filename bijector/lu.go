@@ -143,8 +143,16 @@ func (l *LU[T]) Buffers() []Buffer { return l.order.Buffers() }
 // Spec is the LUSpec.
 func (l *LU[T]) Spec() any { return l.spec }
 
-// Validate returns ErrSpec where the buffer is no permutation.
-func (l *LU[T]) Validate() error { return l.order.Validate() }
+// Validate returns ErrSpec where the buffer is no permutation, or where exp(s) or
+// its reciprocal is 0 or infinite in T: such a matrix has no inverse.
+func (l *LU[T]) Validate() error {
+	for k := range l.spec.Dim {
+		if err := checkLogScale[T]("an LU", "factors", k, float64(l.factors[k*l.spec.Dim+k])); err != nil {
+			return err
+		}
+	}
+	return l.order.Validate()
+}
 
 // Invalidate reads the buffer again.
 func (l *LU[T]) Invalidate() { l.order.Invalidate() }

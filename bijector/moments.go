@@ -3,6 +3,7 @@
 package bijector
 
 import (
+	"fmt"
 	"math"
 	"unsafe"
 
@@ -70,6 +71,19 @@ func moments[T Float](x Mat[T], shares []float64) (mean, std float64) {
 		std = 1
 	}
 	return mean, std
+}
+
+// checkLogScale returns ErrSpec for a logarithm of a scale, element j of a
+// tensor, that has no inverse in T: where exp(s) or exp(-s) is 0, infinite or of fewer digits.
+func checkLogScale[T Float](what, tensor string, j int, s float64) error {
+	most := 708.0 // exp(708) is below the largest float64, exp(-708) above the least of all digits
+	if epsilon[T]() > 1e-10 {
+		most = 87
+	}
+	if math.Abs(s) <= most {
+		return nil
+	}
+	return fmt.Errorf("bijector: feature %d of %s has a log-scale of %v by %q, want at most %v in magnitude: beyond, %T has no inverse of it: %w", j, what, s, tensor, most, T(0), ErrSpec)
 }
 
 // rescaledMoments are the mean and deviation of values whose squares leave the

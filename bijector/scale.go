@@ -78,8 +78,16 @@ func (l *Scale[T]) Buffers() []Buffer {
 // Spec is the ScaleSpec.
 func (l *Scale[T]) Spec() any { return l.spec }
 
-// Validate returns ErrSpec where the flag is neither 0 nor 1.
-func (l *Scale[T]) Validate() error { return checkFlag("a scale", l.initialised[0]) }
+// Validate returns ErrSpec where the flag is neither 0 nor 1, and where exp(s) or
+// its reciprocal is 0 or infinite in T.
+func (l *Scale[T]) Validate() error {
+	for j, s := range l.logScale {
+		if err := checkLogScale[T]("a scale", "log_scale", j, float64(s)); err != nil {
+			return err
+		}
+	}
+	return checkFlag("a scale", l.initialised[0])
+}
 
 // Calibrate starts the scales from x, once, where the spec says FromData. A
 // feature of zeros keeps its scale.

@@ -187,8 +187,9 @@ func (p splineBin) eval(q float64) (num, den, inner float64) {
 
 // solve is the q at which the spline is at v, 0 to h, in a bin of height h: the
 // root of a q^2 + b q + c between 0 and 1 (eq. 6 to 8), in the form of appendix
-// A.3, which needs no a other than 0. Where b is negative it loses digits, but
-// no more than the spline does: there it is flat. The bin's ends are exact.
+// A.3, which needs no a other than 0. Where a slope is far from the others, b*b
+// and 4 a c are far larger than what they leave: see refine. The bin's ends are
+// exact.
 func (p splineBin) solve(v, h float64) float64 {
 	if v == h {
 		return 1
@@ -196,6 +197,15 @@ func (p splineBin) solve(v, h float64) float64 {
 	e := v * (p.d1 + p.d0 - 2*p.s)
 	a, b, c := h*(p.s-p.d0)+e, h*p.d0-e, -p.s*v
 	return clampUnit(2 * c / (-b - math.Sqrt(max(b*b-4*a*c, 0))))
+}
+
+// refine is a step of Newton's from the q that solve found: up to 6 digits that
+// its root lost come back, and what is left is the rounding of v over the slope.
+// w and h are the bin's sizes.
+func (p splineBin) refine(q, v, w, h float64) float64 {
+	num, den, inner := p.eval(q)
+	m := p.s / den
+	return clampUnit(q - (h*(num/den)-v)/(w*m*m*inner))
 }
 
 // clampUnit clips q to [0, 1]; NaN stays.
@@ -246,6 +256,7 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 		}
 		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
 		q := p.solve(float64(v)-s.bottom[i], s.height[i])
+		q = p.refine(q, float64(v)-s.bottom[i], s.width[i], s.height[i])
 		_, den, inner := p.eval(q)
 		x[i] = within(T(s.left[i]+s.width[i]*q), v, edge)
 		m := p.s / den

@@ -145,9 +145,6 @@ func readModel[T bijector.Float](r io.Reader, size int64, kind string, o LoadOpt
 	if err == nil {
 		err = readState(h, seal, model)
 	}
-	if v, ok := model.(bijector.Validator); ok && err == nil {
-		err = v.Validate()
-	}
 	return model, seal.Close(err)
 }
 

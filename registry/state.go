@@ -66,6 +66,13 @@ func readState[T bijector.Float](h *safetensors.Header, r io.Reader, s bijector.
 			return err
 		}
 	}
+	// The file's own values are judged: Invalidate would put right, unasked, what
+	// a layer keeps within bounds, such as masked weights.
+	if v, ok := s.(bijector.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
 	if c, ok := s.(bijector.Invalidator); ok {
 		c.Invalidate()
 	}

@@ -170,6 +170,31 @@ func (m *MADE[T]) maskedFirstLayer() int {
 	return 0
 }
 
+// Validate returns ErrSpec where a weight that is masked is not 0: the network
+// is another without it, and what a file says is not what it holds.
+func (m *MADE[T]) Validate() error {
+	for l := m.maskedFirstLayer(); l < len(m.layers); l++ {
+		layer := m.layers[l]
+		for i := range layer.Out {
+			if err := checkMasked(layer, fmt.Sprintf("%d.weight", l), i, m.visibleInputs(l, m.degree(l, i))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkMasked returns ErrSpec where unit i of a layer has a weight for an input
+// that it does not see.
+func checkMasked[T bijector.Float](layer *Linear[T], tensor string, i, seen int) error {
+	for j, v := range layer.W[i*layer.In+seen : (i+1)*layer.In] {
+		if v != 0 {
+			return fmt.Errorf("nn: %q has %v in row %d and column %d, which the mask keeps at 0: %w", tensor, v, i, seen+j, bijector.ErrSpec)
+		}
+	}
+	return nil
+}
+
 // Invalidate masks the weights, and drops the copies of them. Whoever writes to
 // Params calls it afterwards.
 func (m *MADE[T]) Invalidate() {

@@ -228,6 +228,27 @@ func (m *Masked[T]) Buffers() []bijector.Buffer { return nil }
 // Spec is the MaskedSpec.
 func (m *Masked[T]) Spec() any { return m.spec }
 
+// Validate returns ErrSpec where a weight that is masked is not 0.
+func (m *Masked[T]) Validate() error {
+	names := map[*T]string{}
+	for _, p := range m.Params() {
+		if len(p.Data) > 0 {
+			names[&p.Data[0]] = p.Name
+		}
+	}
+	for l, layer := range m.layers {
+		if len(layer.W) == 0 || names[&layer.W[0]] == "" {
+			continue // no parameter
+		}
+		for i, seen := range m.visible[l] {
+			if err := checkMasked(layer, names[&layer.W[0]], i, seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Invalidate masks the weights. Whoever writes to Params calls it afterwards.
 func (m *Masked[T]) Invalidate() {
 	for l, layer := range m.layers {
