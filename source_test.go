@@ -87,11 +87,16 @@ var longFiles = map[string]string{
 }
 
 var shortFiles = map[string]string{
+	"internal/atomicfile/lock_other.go":    "build tags of systems",
 	"internal/conform/race_off.go":         "build tag race",
 	"internal/conform/race_on.go":          "build tag race",
+	"internal/input/wait_other.go":         "build tags of systems",
+	"internal/input/wait_unix.go":          "build tags of systems",
 	"internal/kernel/dispatch_portable.go": "build tags of processors",
 	"internal/nilcheck/nilcheck.go":        "a package of one function",
 	"internal/random/mix.go":               "a package of one function",
+	"internal/testkit/pipe_other.go":       "build tags of systems",
+	"internal/testkit/pipe_unix.go":        "build tags of systems",
 	"mnist/data/data.go":                   "a module of its own, for its data",
 }
 

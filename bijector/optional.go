@@ -40,7 +40,11 @@
 
 package bijector
 
-import "gorgonia.org/tensor"
+import (
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/internal/nilcheck"
+)
 
 // Calibrator is an optional interface of layers whose state comes from data
 // rather than gradients: actnorm's start, batch norm's population statistics.
@@ -72,6 +76,9 @@ type MinBatcher interface{ MinBatch() int }
 // has one.
 func MinBatch[T Float](layer Layer[T]) int {
 	least := 1
+	if nilcheck.IsNil(layer) {
+		return least
+	}
 	if b, ok := layer.(MinBatcher); ok {
 		least = max(least, b.MinBatch())
 	}
