@@ -33,7 +33,6 @@ type mixedWork struct {
 // mixedPoint is one place on a column's line, under all maps: the value or an end of its
 // cell, and the bounds.
 type mixedPoint struct {
-	used     bool
 	z, u, t  []float64
 	slope    []float64             // log of the spline's slope
 	margin   []float64             // log of the margin's slope
