@@ -77,11 +77,13 @@ func degenerateData[T bijector.Float](t *testing.T) {
 		}, ""},
 		{"a sum far from zero", 300, 4, func(_ int, x []float64) { x[0] += 1000; x[2] = x[0] + x[1] }, "column 2 (counted from 0) is a linear combination of columns 0, 1"},
 		{"within rounding", 300, 4, func(_ int, x []float64) { x[0] = 1e9 + 64*math.Round(x[0]); x[1] = x[0] + 64*math.Round(x[1]) }, ""},
-		{"several", 400, 8, func(_ int, x []float64) { x[1], x[3], x[4], x[6], x[7] = 7, x[0], 2*x[2]-x[0], 9, x[5]+x[2] },
+		{
+			"several", 400, 8, func(_ int, x []float64) { x[1], x[3], x[4], x[6], x[7] = 7, x[0], 2*x[2]-x[0], 9, x[5]+x[2] },
 			"column 1 (of 8, counted from 0) is 7 in all rows; column 6 (of 8, counted from 0) is 9 in all rows; " +
 				"column 3 (counted from 0) is a multiple of column 0, up to a constant, in all rows; " +
 				"column 4 (counted from 0) is a linear combination of columns 0, 2, up to a constant, in all rows; " +
-				"column 7 (counted from 0) is a linear combination of columns 2, 5, up to a constant, in all rows; a density"},
+				"column 7 (counted from 0) is a linear combination of columns 2, 5, up to a constant, in all rows; a density",
+		},
 		{"all constant", 60, 30, func(_ int, x []float64) {
 			for j := range x {
 				x[j] = 1
