@@ -50,14 +50,14 @@ func Fit[T bijector.Float](ctx context.Context, data train.Source, o Options) (*
 	}
 	var trimmed []int
 	if o.Trim > 0 {
-		_, first, err := fitRows(runs, rows, o)
-		if first == nil {
+		first, report, err := fitRows(runs, rows, o)
+		if err != nil {
 			return nil, nil, err
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		if rows, trimmed, err = trim(rows, first.all, o.Trim); err != nil {
+		if rows, trimmed, err = trim(rows, first, report, o); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -74,14 +74,27 @@ func Fit[T bijector.Float](ctx context.Context, data train.Source, o Options) (*
 // errTime ends the runs at Options.Time.
 var errTime = errors.New("out of time")
 
-// trim leaves out the share of the rows that are least likely.
-func trim[T bijector.Float](rows *table[T], logp []float64, share float64) (*table[T], []int, error) {
+// trim leaves out the share of the rows that are least likely by a first fit: by
+// their held-out densities, and where they have none by the model's.
+func trim[T bijector.Float](rows *table[T], first *flow.Ensemble[T], report *Report, o Options) (*table[T], []int, error) {
+	logp := report.heldOut
+	if report.HeldOut < rows.n {
+		all, err := density[T]{flows: first.Flows(), weights: first.Weights()}.logProb(rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, l := range logp {
+			if l != l {
+				logp[i] = all[i]
+			}
+		}
+	}
 	order := make([]int, rows.n)
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(logp[a], logp[b]) })
-	k := int(share * float64(rows.n))
+	k := int(o.Trim * float64(rows.n))
 	out := make([]bool, rows.n)
 	var ids []int
 	for _, i := range order[:k] {
@@ -115,8 +128,7 @@ func fitRows[T bijector.Float](ctx context.Context, rows *table[T], o Options) (
 	if err != nil {
 		return nil, nil, err
 	}
-	report, err := s.report(model, finalists, used, logp, v)
-	return model, report, err
+	return model, s.report(model, finalists, used, logp, v), nil
 }
 
 // candidates are the trials without and with parameters. It asks first whether
@@ -158,10 +170,6 @@ const maxMixtureColumns = 256
 // survivors are the trials that go on after the first fold: of each kind the one
 // with the least loss there.
 func (s *search[T]) survivors(trials []*trial[T]) []*trial[T] {
-	loss := func(t *trial[T]) float64 {
-		logp, v := heldOut([]*trial[T]{t}, func(i int) bool { return s.fold[i] == 0 }, s.rows)
-		return meanLoss(logp[0], v)
-	}
 	var best []*trial[T]
 	for _, t := range trials {
 		if !t.runs[0].done {
@@ -170,7 +178,7 @@ func (s *search[T]) survivors(trials []*trial[T]) []*trial[T] {
 		at := slices.IndexFunc(best, func(b *trial[T]) bool { return b.kind == t.kind })
 		if at < 0 {
 			best = append(best, t)
-		} else if loss(t) < loss(best[at]) {
+		} else if t.runs[0].loss < best[at].runs[0].loss {
 			best[at] = t
 		}
 	}

@@ -41,7 +41,7 @@ type Report struct {
 	Trimmed []int
 	Time    time.Duration
 
-	all []float64 // log-densities of all rows, held out where they were
+	heldOut []float64 // LogDensities by row of the table; NaN: not held out
 }
 
 // Candidate is what one of them gave.
@@ -65,68 +65,59 @@ type Row struct {
 
 const leastLikely = 10
 
-func (s *search[T]) report(model *flow.Ensemble[T], finalists []*trial[T], used func(int) bool, logp [][]float64, v []float64) (*Report, error) {
-	r := &Report{Rows: s.rows.n, Dim: s.rows.dim, Folds: s.folds, HeldOut: len(logp[0]), Members: len(model.Flows())}
+func (s *search[T]) report(model *flow.Ensemble[T], finalists []*trial[T], used func(int) bool, logp [][]float64, v []float64) *Report {
+	r := &Report{
+		Rows: s.rows.n, Dim: s.rows.dim, Folds: s.folds, HeldOut: len(logp[0]), Members: len(model.Flows()),
+		Gaussian: math.NaN(), Ties: train.TiesOf(s.rows.matrix()), heldOut: make([]float64, s.rows.n),
+	}
 	weights := make([]float64, len(finalists))
 	for c, t := range finalists {
 		weights[c] = t.weight
-		if c == 0 {
-			r.Gaussian = math.NaN()
-		}
 		if t == s.trials[0] {
 			r.Gaussian = meanLoss(logp[c], v)
 		}
 	}
-	all, err := density[T]{flows: model.Flows(), weights: model.Weights()}.logProb(s.rows)
-	if err != nil {
-		return nil, err
-	}
-	terms, at := make([]float64, len(finalists)), 0
-	for i := range s.rows.n {
+	terms := make([]float64, len(finalists))
+	for i := range r.heldOut {
+		r.heldOut[i] = math.NaN()
 		if !used(i) {
 			continue
 		}
-		all[i] = mixed(terms, logp, weights, at)
-		r.LogDensities = append(r.LogDensities, all[i])
-		r.LeastLikely = append(r.LeastLikely, Row{Row: s.rows.ids[i], LogP: all[i]})
-		at++
+		l := mixed(terms, logp, weights, len(r.LogDensities))
+		r.heldOut[i] = l
+		r.LogDensities = append(r.LogDensities, l)
+		r.LeastLikely = append(r.LeastLikely, Row{Row: s.rows.ids[i], LogP: l})
 	}
-	r.all = all
 	r.Loss = meanLoss(r.LogDensities, v)
 	r.rank()
-	r.Ties = train.TiesOf(s.rows.matrix())
 	for _, t := range s.trials {
-		c := Candidate{Name: t.name, Weight: t.weight}
-		if t.size > 0 {
-			c.Name = fmt.Sprintf("%s, %d components", t.name, t.size)
+		r.Candidates = append(r.Candidates, s.summary(t))
+	}
+	return r
+}
+
+// summary is what the runs of a trial gave.
+func (s *search[T]) summary(t *trial[T]) Candidate {
+	c := Candidate{Name: t.name, Weight: t.weight, Loss: math.NaN(), TrainLoss: math.NaN()}
+	if t.size > 0 {
+		c.Name = fmt.Sprintf("%s, %d components", t.name, t.size)
+	}
+	learned := 0.0
+	for _, run := range t.runs {
+		c.Time += run.time
+		if run.err != nil && c.Err == nil {
+			c.Err = run.err
 		}
-		sum, learned := 0.0, 0.0
-		var of, w []float64
-		for f, run := range t.runs {
-			c.Time += run.time
-			if run.err != nil && c.Err == nil {
-				c.Err = run.err
-			}
-			if !run.done {
-				continue
-			}
+		if run.done {
 			c.Folds++
 			learned += run.trainLoss
-			for i := range s.rows.n {
-				if s.fold[i] == f {
-					of, w = append(of, t.logp[i]), append(w, s.rows.weight(i))
-				}
-			}
 		}
-		if c.Folds == 0 {
-			sum, learned = math.NaN(), math.NaN()
-		} else {
-			sum, learned = meanLoss(of, w), learned/float64(c.Folds)
-		}
-		c.Loss, c.TrainLoss = sum, learned
-		r.Candidates = append(r.Candidates, c)
 	}
-	return r, nil
+	if c.Folds > 0 {
+		logp, v := heldOut([]*trial[T]{t}, func(i int) bool { return s.fold[i] >= 0 && t.runs[s.fold[i]].done }, s.rows)
+		c.Loss, c.TrainLoss = meanLoss(logp[0], v), learned/float64(c.Folds)
+	}
+	return c
 }
 
 // rank sets the median and the least likely rows.

@@ -174,14 +174,6 @@ func (t *table[T]) matrix() bijector.Mat[T] {
 	return m
 }
 
-// weight is that of row i, 1 where there are none.
-func (t *table[T]) weight(i int) float64 {
-	if t.weights == nil {
-		return 1
-	}
-	return t.weights[i]
-}
-
 // foldsOf deals the rows out: the fold of each, and how many there are. Of many
 // rows only fold 0 is held out, and the others are in none, -1.
 func foldsOf(n int, seed uint64) (fold []int, count int) {

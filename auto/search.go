@@ -3,6 +3,7 @@
 package auto
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -27,6 +28,7 @@ type trial[T bijector.Float] struct {
 // run is what one run of a candidate gave.
 type run[T bijector.Float] struct {
 	model     density[T]
+	loss      float64 // of the rows held out
 	trainLoss float64
 	time      time.Duration
 	err       error
@@ -85,15 +87,7 @@ func (s *search[T]) runAll(ctx context.Context, trials []*trial[T], lo, hi int) 
 		}
 	}
 	// The long ones first, so that no core is left with one of them at the end.
-	slices.SortStableFunc(jobs, func(a, b job) int {
-		switch {
-		case a.t.cost > b.t.cost:
-			return -1
-		case a.t.cost < b.t.cost:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(b.t.cost, a.t.cost) })
 	s.known += len(jobs)
 	next := make(chan job, len(jobs))
 	for _, j := range jobs {
@@ -125,13 +119,11 @@ func (s *search[T]) runOne(ctx context.Context, t *trial[T], fold int) {
 	if r.err == nil {
 		logp, r.err = r.model.logProb(out)
 	}
-	r.time = time.Since(start)
-	loss := math.NaN()
+	r.time, r.loss = time.Since(start), math.NaN()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.err == nil {
-		r.done = true
-		loss = meanLoss(logp, out.weights)
+		r.done, r.loss = true, meanLoss(logp, out.weights)
 		at := 0
 		for i, f := range s.fold {
 			if f == fold {
@@ -142,7 +134,7 @@ func (s *search[T]) runOne(ctx context.Context, t *trial[T], fold int) {
 	}
 	s.finished++
 	if s.o.Progress != nil {
-		s.o.Progress(Event{Candidate: t.name, Fold: fold + 1, Run: s.finished, Runs: s.known, Ended: true, Loss: loss, Err: r.err})
+		s.o.Progress(Event{Candidate: t.name, Fold: fold + 1, Run: s.finished, Runs: s.known, Ended: true, Loss: r.loss, Err: r.err})
 	}
 }
 
@@ -195,7 +187,7 @@ func (s *search[T]) fitMixture(t *trial[T], fold int, in, out *table[T]) (densit
 		return density[T]{}, 0, err
 	}
 	var best density[T]
-	bestLoss, trainLoss := math.Inf(1), math.NaN()
+	bestLoss := math.Inf(1)
 	for _, k := range sizes {
 		m := fitMixture(z, weights, k, s.o.Seed+uint64(fold))
 		if m == nil {
@@ -221,10 +213,6 @@ func (s *search[T]) fitMixture(t *trial[T], fold int, in, out *table[T]) (densit
 			if fold == 0 {
 				t.size = k
 			}
-			if logp, err = d.logProb(in); err != nil {
-				return d, 0, err
-			}
-			trainLoss = meanLoss(logp, in.weights)
 		} else if k > 2*t.size {
 			break // more will not help
 		}
@@ -232,7 +220,8 @@ func (s *search[T]) fitMixture(t *trial[T], fold int, in, out *table[T]) (densit
 	if best.flows == nil {
 		return best, 0, errNoMixture
 	}
-	return best, trainLoss, nil
+	logp, err := best.logProb(in)
+	return best, meanLoss(logp, in.weights), err
 }
 
 var errNoMixture = errors.New("auto: no mixture of Gaussians could be fitted")
