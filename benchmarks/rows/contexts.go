@@ -63,7 +63,7 @@ func contexts(ctx context.Context, a arguments, s command.Streams) error {
 			continue
 		}
 		fmt.Fprintf(s.Out, "\n%s; x = (3 u + 0.1 e, v^2 + 0.1 e)\n\n| recipe | seed | truth | as they are | by hand | as they are, Raw |\n|---|--:|--:|--:|--:|--:|\n", set.name)
-		for _, r := range recipes() {
+		for _, r := range recipes[float32]() {
 			for _, seed := range a.seeds {
 				x, c, _ := contextRows(a.rows, seed, set.scale)
 				tx, tc, truth := contextRows(10_000, seed+1000, set.scale)

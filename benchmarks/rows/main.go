@@ -79,30 +79,30 @@ func (a arguments) selects(names ...string) bool {
 }
 
 // recipe is a recipe with its defaults.
-type recipe struct {
+type recipe[T bijector.Float] struct {
 	name string
 	// build makes its chain; margins and raw are those of the recipe.
-	build func(dim, contextDim int, margins string, raw bool, seed uint64) (*bijector.Chain[float32], error)
+	build func(dim, contextDim int, margins string, raw bool, seed uint64) (*bijector.Chain[T], error)
 }
 
-func recipes() []recipe {
-	couplings := func(f func(coupling.Recipe) (*bijector.Chain[float32], error)) func(int, int, string, bool, uint64) (*bijector.Chain[float32], error) {
-		return func(dim, contextDim int, margins string, raw bool, seed uint64) (*bijector.Chain[float32], error) {
+func recipes[T bijector.Float]() []recipe[T] {
+	couplings := func(f func(coupling.Recipe) (*bijector.Chain[T], error)) func(int, int, string, bool, uint64) (*bijector.Chain[T], error) {
+		return func(dim, contextDim int, margins string, raw bool, seed uint64) (*bijector.Chain[T], error) {
 			return f(coupling.Recipe{Dim: dim, ContextDim: contextDim, Margins: margins, Raw: raw, Seed: seed})
 		}
 	}
-	masked := func(f func(autoregressive.Recipe) (*bijector.Chain[float32], error)) func(int, int, string, bool, uint64) (*bijector.Chain[float32], error) {
-		return func(dim, contextDim int, margins string, raw bool, seed uint64) (*bijector.Chain[float32], error) {
+	masked := func(f func(autoregressive.Recipe) (*bijector.Chain[T], error)) func(int, int, string, bool, uint64) (*bijector.Chain[T], error) {
+		return func(dim, contextDim int, margins string, raw bool, seed uint64) (*bijector.Chain[T], error) {
 			return f(autoregressive.Recipe{Dim: dim, ContextDim: contextDim, Hidden: []int{128, 128}, Margins: margins, Raw: raw, Seed: seed})
 		}
 	}
-	return []recipe{
-		{"NICE", couplings(coupling.NICE[float32])},
-		{"RealNVP", couplings(coupling.RealNVP[float32])},
-		{"Glow", couplings(coupling.Glow[float32])},
-		{"NSF", couplings(coupling.NSF[float32])},
-		{"MAF", masked(autoregressive.MAF[float32])},
-		{"NSF, autoregressive", masked(autoregressive.NSF[float32])},
+	return []recipe[T]{
+		{"NICE", couplings(coupling.NICE[T])},
+		{"RealNVP", couplings(coupling.RealNVP[T])},
+		{"Glow", couplings(coupling.Glow[T])},
+		{"NSF", couplings(coupling.NSF[T])},
+		{"MAF", masked(autoregressive.MAF[T])},
+		{"NSF, autoregressive", masked(autoregressive.NSF[T])},
 	}
 }
 

@@ -6,19 +6,19 @@ package main
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bijou-flow/bijou/auto"
-	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/command"
@@ -76,28 +76,33 @@ func tables(ctx context.Context, a arguments, s command.Streams) error {
 func oneTable(ctx context.Context, name string, rows [][]float64, most int, seed uint64, s command.Streams) error {
 	order := rand.New(rand.NewPCG(seed, 99)).Perm(len(rows))
 	n := min(len(rows), most)
-	pick := func(ids []int) *bijector.Rows[float64] {
-		var part [][]float64
-		for _, i := range ids {
-			part = append(part, rows[i])
-		}
-		r, err := bijector.RowsOfSlices(part)
-		if err != nil {
-			panic(err) // n is at least 49, and csv checks the lengths
-		}
-		return r
+	shuffled := make([][]float64, n)
+	for i := range shuffled {
+		shuffled[i] = rows[order[i]]
+	}
+	var err error
+	pick := func(lo, hi int) *bijector.Rows[float64] {
+		part, e := bijector.RowsOfSlices(shuffled[lo:hi])
+		err = errors.Join(err, e)
+		return part
 	}
 	held := n / 5
-	test, fit := pick(order[:held]), pick(order[held:n])
 	quarter := (n - held) / 4
-	valid, part := pick(order[held:held+quarter]), pick(order[held+quarter:n])
+	test, fit := pick(0, held), pick(held, n)
+	valid, part := pick(held, held+quarter), pick(held+quarter, n)
+	if err != nil {
+		return err
+	}
 	dim := len(rows[0])
 	zero, documented, best, bestLoss := "", "", math.NaN(), math.Inf(1)
-	for _, r := range tableRecipes() {
-		_, loss := r.fit(ctx, dim, fit, nil, test, train.Options{Seed: seed})
+	for _, r := range recipes[float64]() {
+		if !slices.Contains([]string{"RealNVP", "NSF", "MAF"}, r.name) {
+			continue
+		}
+		_, loss := fitWith(ctx, r, fit, nil, test, train.Options{Seed: seed})
 		zero += fmt.Sprintf("%.2f, ", loss)
 		for _, decay := range []float64{0.1, 1, 10, 30} {
-			held, loss := r.fit(ctx, dim, part, valid, test, train.Options{
+			held, loss := fitWith(ctx, r, part, valid, test, train.Options{
 				Rate: 3e-3, Schedule: train.Cosine{}, Optimizer: train.Adam{WeightDecay: decay, Decoupled: true}, Seed: seed,
 				Validation: train.Tensor(valid), KeepBest: true, Epochs: min(max(20, 150_000/part.Len()), 300),
 			})
@@ -150,34 +155,15 @@ func gaussianLoss(ctx context.Context, rows, test *bijector.Rows[float64]) (floa
 	return train.Evaluate(ctx, f, train.Tensor(test))
 }
 
-// tableRecipe is a recipe with the sizes of its zero value.
-type tableRecipe struct {
-	build func(dim int, seed uint64) (*bijector.Chain[float64], error)
-}
-
-func tableRecipes() []tableRecipe {
-	return []tableRecipe{
-		{func(dim int, seed uint64) (*bijector.Chain[float64], error) {
-			return coupling.RealNVP[float64](coupling.Recipe{Dim: dim, Seed: seed})
-		}},
-		{func(dim int, seed uint64) (*bijector.Chain[float64], error) {
-			return coupling.NSF[float64](coupling.Recipe{Dim: dim, Seed: seed})
-		}},
-		{func(dim int, seed uint64) (*bijector.Chain[float64], error) {
-			return autoregressive.MAF[float64](autoregressive.Recipe{Dim: dim, Hidden: []int{128, 128}, Seed: seed})
-		}},
-	}
-}
-
-// fit trains the recipe and returns its mean losses on the rows held out and on
+// fitWith trains the recipe and returns its mean losses on the rows held out and on
 // the test; NaN where it could not be trained.
-func (r tableRecipe) fit(ctx context.Context, dim int, rows, valid, test *bijector.Rows[float64], o train.Options) (held, loss float64) {
+func fitWith(ctx context.Context, r recipe[float64], rows, valid, test *bijector.Rows[float64], o train.Options) (held, loss float64) {
 	nan := math.NaN()
-	chain, err := r.build(dim, o.Seed)
+	chain, err := r.build(rows.Dim(), 0, "", false, o.Seed)
 	if err != nil {
 		return nan, nan
 	}
-	f, err := flow.New[float64](chain, distribution.StandardNormal[float64](dim))
+	f, err := flow.New[float64](chain, distribution.StandardNormal[float64](rows.Dim()))
 	if err != nil {
 		return nan, nan
 	}

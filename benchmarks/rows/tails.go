@@ -105,7 +105,7 @@ func tails(ctx context.Context, a arguments, s command.Streams) error {
 			fmt.Fprintf(s.Out, "\nmargins: nats a column from the truth; quantiles of %d draws a row over the truth's, the median of the columns\n\n| rows | recipe | seed | Gaussianize | Standardize alone | 0.1 %% | 99.9 %% | draws not finite |\n|---|---|--:|--:|--:|--:|--:|--:|\n", tailDraws)
 			headed = true
 		}
-		for _, r := range recipes() {
+		for _, r := range recipes[float32]() {
 			for _, seed := range a.seeds {
 				x, _ := d.rows(a.rows, seed)
 				test, truth := d.rows(tailTest, seed+1000)
