@@ -7,6 +7,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -84,34 +85,9 @@ func (p *mixedColumn[T]) weights(w *mixedWork, y bijector.Mat[T], lo, hi int) {
 		return
 	}
 	most, sum := w.first[lo:hi], w.logNorm[lo:hi]
-	for k := range p.logits {
-		row := w.prob.Feature(k)[lo:hi]
-		kernel.Widen(row, y.Feature(p.out + k)[lo:hi])
-		if k == 0 {
-			copy(most, row)
-			continue
-		}
-		for i, v := range row {
-			if v > most[i] {
-				most[i] = v
-			}
-		}
-	}
-	clear(sum)
-	for k := range p.logits {
-		row := w.prob.Feature(k)[lo:hi]
-		kernel.Combine(row, row, most, 1, -1, 0)
-		kernel.Exp(row, row)
-		kernel.AddTo(sum, row)
-	}
-	inverse := w.second[lo:hi]
+	conditioned.Softmax(w.prob.Features(0, p.logits).Samples(lo, hi), y.Features(p.out, p.out+p.logits).Samples(lo, hi), most, sum, w.second[lo:hi])
 	for i, v := range sum {
-		inverse[i] = 1 / v
 		sum[i] = most[i] + math.Log(v)
-	}
-	for k := range p.logits {
-		row := w.prob.Feature(k)[lo:hi]
-		kernel.Mul(row, row, inverse)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -59,7 +60,7 @@ func (r circularQuadratic[T]) phase(theta bijector.Mat[T], i int) float64 {
 func (r circularQuadratic[T]) locate(values []T, f TransformArgs[T], inverse bool) splineScratch {
 	s := r.scratch(f.Scratch)
 	for k := range s.shares {
-		softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork)
+		conditioned.Softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork, s.endWork)
 	}
 	for i, v := range values {
 		var bin int

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -60,37 +61,6 @@ func (r rationalQuadratic[T]) scratch(m bijector.Mat[float64]) splineScratch {
 	}
 }
 
-// softmax sets shares to the softmax of the rows of theta. most and sum are
-// rows of work.
-func softmax[T bijector.Float](shares bijector.Mat[float64], theta bijector.Mat[T], most, sum []float64) {
-	for k := range shares.D {
-		p := shares.Feature(k)
-		kernel.Widen(p, theta.Feature(k))
-		if k == 0 {
-			copy(most, p)
-			continue
-		}
-		for i, v := range p {
-			if v > most[i] {
-				most[i] = v
-			}
-		}
-	}
-	clear(sum)
-	for k := range shares.D {
-		p := shares.Feature(k)
-		kernel.Combine(p, p, most, 1, -1, 0)
-		kernel.Exp(p, p)
-		kernel.AddTo(sum, p)
-	}
-	for i, v := range sum {
-		sum[i] = 1 / v
-	}
-	for k := range shares.D {
-		kernel.Mul(shares.Feature(k), shares.Feature(k), sum)
-	}
-}
-
 // findBin returns the bin that v is in, its lower end and its size. What is
 // outside the box gets the bin at that end, and NaN the first, so that nothing
 // is ever out of range. The last bin ends at the bound, whatever the sums were
@@ -128,7 +98,7 @@ func (q *splineShape) inBox(v float64) bool { return !(v < -q.bound || v > q.bou
 func (r rationalQuadratic[T]) locate(values []T, f TransformArgs[T], inverse bool) splineScratch {
 	s := r.scratch(f.Scratch)
 	for k := range s.shares {
-		softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork)
+		conditioned.Softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork, s.endWork)
 	}
 	for i, v := range values {
 		var bin int
