@@ -33,6 +33,6 @@
 // Since the Gaussian fit is a candidate, the choice is, on held-out rows, never
 // worse than a Gaussian.
 //
-// Rows of few or no information about a flow have none tried: below 40 rows the
-// Gaussian fit is the answer.
+// Below 40 rows no flow is tried unless there are contexts: Gaussians alone, and
+// mixtures of them from 20 rows on.
 package auto

@@ -65,10 +65,7 @@ func explainCommand(ctx context.Context, args []string, s command.Streams) error
 	in.declare(f)
 	out := f.File("out", "", "`file` to write; empty: standard output", ".txt", ".json", ".ndjson", ".jsonl")
 	hush := quietFlag(f)
-	if err := f.Parse(args, s); err != nil {
-		return err
-	}
-	options, err := in.options()
+	options, err := in.parse(f, args, s)
 	if err != nil {
 		return err
 	}

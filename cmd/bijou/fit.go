@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,10 +53,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Int(&memory, "memory", 512, 1, 1_000_000, "megabytes of rows in memory; more are in a temporary file")
 	f.Bool(&asJSON, "json", "write the report as JSON to standard output")
 	hush := quietFlag(f)
-	if err := f.Parse(args, s); err != nil {
-		return err
-	}
-	options, err := in.options()
+	options, err := in.parse(f, args, s)
 	if err != nil {
 		return err
 	}
@@ -101,9 +97,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	sum := summarise(schema, report, rows.Len(), skipped, time.Since(start))
 	sum.Model, sum.Stopped = out.Path, stopped != nil
 	if sum.print(log.Log); asJSON {
-		e := json.NewEncoder(s.Out)
-		e.SetIndent("", "  ")
-		if err := e.Encode(sum); err != nil {
+		if err := writeJSON(s.Out, sum); err != nil {
 			return err
 		}
 	}

@@ -3,18 +3,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
 
@@ -69,9 +68,7 @@ func infoCommand(_ context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	if asJSON {
-		e := json.NewEncoder(s.Out)
-		e.SetIndent("", "  ")
-		return errors.Join(e.Encode(info), err)
+		return errors.Join(writeJSON(s.Out, info), err)
 	}
 	info.print(s.Out, tensors)
 	return err
@@ -80,29 +77,24 @@ func infoCommand(_ context.Context, args []string, s command.Streams) error {
 // readInfo reads a file's header, and all of it for the checksum. What was read
 // before an error comes with it.
 func readInfo(path string) (*modelInfo, error) {
-	stat, err := os.Stat(path) // a pipe is not to be opened: that waits for a writer
+	f, err := input.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: there is no such file", path)
+	case errors.Is(err, input.ErrNotRegular):
+		return nil, fmt.Errorf("%s: %w, want a model that the library wrote", path, input.ErrNotRegular)
 	case err != nil:
-		return nil, err
-	case !stat.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: it is no regular file, want a model that the library wrote", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, 1<<20)
-	h, err := safetensors.ReadHeader(r, stat.Size())
+	h, err := safetensors.ReadHeader(f, f.Size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: it is no model file: %w", path, err)
 	}
 	if format, _ := h.Get("format"); format != "bijou" {
 		return nil, fmt.Errorf("%s: its format is %q, want \"bijou\": safetensors of another program; package interop/torch reads some", path, format)
 	}
-	info := &modelInfo{File: path, Bytes: stat.Size(), Checksum: "right", Metadata: map[string]string{}}
+	info := &modelInfo{File: path, Bytes: f.Size, Checksum: "right", Metadata: map[string]string{}}
 	for _, p := range h.Metadata {
 		switch p.Key {
 		case "kind":
@@ -130,7 +122,7 @@ func readInfo(path string) (*modelInfo, error) {
 		}
 	}
 	info.Parts = parts(info.Spec)
-	seal, err := safetensors.NewSeal(h, r)
+	seal, err := safetensors.NewSeal(h, f)
 	if err == nil {
 		_, err = io.Copy(io.Discard, seal)
 		err = seal.Close(err)

@@ -32,6 +32,15 @@ func (i *inputFlags) declare(f *command.Flags) {
 	f.String(&i.missing, "missing", strings.Join(table.DefaultMissing(), ","), "`texts` that mark a missing cell, beside the empty one, with commas between")
 }
 
+// parse reads all flags of a command that has a table, and the options of its
+// reader from them.
+func (i *inputFlags) parse(f *command.Flags, args []string, s command.Streams) (table.ReaderOptions, error) {
+	if err := f.Parse(args, s); err != nil {
+		return table.ReaderOptions{}, err
+	}
+	return i.options()
+}
+
 // options are those of a table.Reader.
 func (i *inputFlags) options() (o table.ReaderOptions, err error) {
 	if i.format != "auto" {

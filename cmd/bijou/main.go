@@ -14,7 +14,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/bijou-flow/bijou/internal/command"
@@ -51,37 +50,22 @@ func newFlags(name, about string) *command.Flags {
 	return command.NewFlags("./cmd/bijou "+name, about)
 }
 
-// commands by name.
-var commands = map[string]func(ctx context.Context, args []string, s command.Streams) error{
-	"fit":     fitCommand,
-	"score":   scoreCommand,
-	"explain": explainCommand,
-	"sample":  sampleCommand,
-	"plot":    plotCommand,
-	"schema":  schemaCommand,
-	"info":    infoCommand,
+// commands in the order in which they are listed.
+var commands = []command.Command{
+	{Name: "fit", Run: fitCommand},
+	{Name: "score", Run: scoreCommand},
+	{Name: "explain", Run: explainCommand},
+	{Name: "sample", Run: sampleCommand},
+	{Name: "plot", Run: plotCommand},
+	{Name: "schema", Run: schemaCommand},
+	{Name: "info", Run: infoCommand},
 }
 
 func main() { command.Main(run) }
 
 // run is main with its surroundings as arguments; it returns the exit code.
 func run(ctx context.Context, args []string, s command.Streams) int {
-	if len(args) == 0 {
-		fmt.Fprint(s.Log, usage)
-		return command.WrongFlags
-	}
-	name := args[0]
-	switch name {
-	case "-h", "-help", "--help", "help":
-		fmt.Fprint(s.Out, usage)
-		return command.Done
-	}
-	do, ok := commands[name]
-	if !ok {
-		fmt.Fprintf(s.Log, "bijou: there is no command %q; want fit, score, explain, sample, plot, schema or info\n", name)
-		return command.WrongFlags
-	}
-	return command.Exit("bijou "+name, do(ctx, args[1:], s), s)
+	return command.Dispatch(ctx, "bijou", usage, commands, args, s)
 }
 
 // quietFlag declares -quiet. hush is then the streams without what is said on

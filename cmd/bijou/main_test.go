@@ -108,7 +108,8 @@ func TestUsage(t *testing.T) {
 	if r := do(); r.code != command.WrongFlags || !strings.HasPrefix(r.log, "Usage: ") {
 		t.Errorf("%+v", r)
 	}
-	for name := range commands {
+	for _, c := range commands {
+		name := c.Name
 		r := do(name, "-h")
 		if r.code != command.Done || r.log != "" || !strings.HasPrefix(r.out, "Usage: go run ./cmd/bijou "+name+" [flags]") {
 			t.Errorf("%s: %+v", name, r)

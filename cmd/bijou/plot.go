@@ -53,10 +53,7 @@ func plotCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Bool(&extra, "extra", "allow columns that the model does not know")
 	in.declare(f)
 	hush := quietFlag(f)
-	if err := f.Parse(args, s); err != nil {
-		return err
-	}
-	options, err := in.options()
+	options, err := in.parse(f, args, s)
 	if err != nil {
 		return err
 	}

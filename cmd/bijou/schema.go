@@ -33,10 +33,7 @@ func schemaCommand(ctx context.Context, args []string, s command.Streams) error 
 	in.declare(f)
 	known.declare(f)
 	hush := quietFlag(f)
-	if err := f.Parse(args, s); err != nil {
-		return err
-	}
-	options, err := in.options()
+	options, err := in.parse(f, args, s)
 	if err != nil {
 		return err
 	}
@@ -49,10 +46,15 @@ func schemaCommand(ctx context.Context, args []string, s command.Streams) error 
 	}
 	describe(log.Log, schema, facts)
 	return writeOut(out, s, log, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(schema)
+		return writeJSON(w, schema)
 	})
+}
+
+// writeJSON writes a document for machines that a person can read, too.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // writeOut writes a file whole or not at all, and says where it is on the log;

@@ -62,10 +62,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Bool(&extra, "extra", "allow columns that the model does not know")
 	rejects := f.File("rejects", "", "`file` for rows that are left out, with the reason", tableFiles...)
 	hush := quietFlag(f)
-	if err := f.Parse(args, s); err != nil {
-		return err
-	}
-	options, err := in.options()
+	options, err := in.parse(f, args, s)
 	if err != nil {
 		return err
 	}

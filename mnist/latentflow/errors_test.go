@@ -215,7 +215,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	for name := range commands {
-		commandtest.Conforms(t, "./mnist/latentflow "+name, run)
+	for _, c := range commands {
+		commandtest.Conforms(t, "./mnist/latentflow "+c.Name, run)
 	}
 }

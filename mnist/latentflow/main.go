@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/bijou-flow/bijou/internal/command"
 )
@@ -41,33 +40,18 @@ func newFlags(name, about string) *command.Flags {
 	return command.NewFlags("./mnist/latentflow "+name, about)
 }
 
-// commands by name.
-var commands = map[string]func(ctx context.Context, args []string, s command.Streams) error{
-	"train":    trainCommand,
-	"sample":   sampleCommand,
-	"score":    scoreCommand,
-	"classify": classifyCommand,
-	"sweep":    sweepCommand,
+// commands in the order in which they are listed.
+var commands = []command.Command{
+	{Name: "train", Run: trainCommand},
+	{Name: "sample", Run: sampleCommand},
+	{Name: "score", Run: scoreCommand},
+	{Name: "classify", Run: classifyCommand},
+	{Name: "sweep", Run: sweepCommand},
 }
 
 func main() { command.Main(run) }
 
 // run is main with its surroundings as arguments; it returns the exit code.
 func run(ctx context.Context, args []string, s command.Streams) int {
-	if len(args) == 0 {
-		fmt.Fprint(s.Log, usage)
-		return 2
-	}
-	name := args[0]
-	switch name {
-	case "-h", "-help", "--help", "help":
-		fmt.Fprint(s.Out, usage)
-		return 0
-	}
-	do, ok := commands[name]
-	if !ok {
-		fmt.Fprintf(s.Log, "latentflow: there is no command %q; want train, sample, score, classify or sweep\n", name)
-		return 2
-	}
-	return command.Exit("latentflow "+name, do(ctx, args[1:], s), s)
+	return command.Dispatch(ctx, "latentflow", usage, commands, args, s)
 }
