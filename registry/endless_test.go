@@ -29,7 +29,7 @@ func TestPipeIsNoModel(t *testing.T) {
 func TestSparseModel(t *testing.T) {
 	raw := saved(t, smallFlow[float32]())
 	path := filepath.Join(t.TempDir(), "vast.safetensors")
-	testkit.Vast(t, path, raw, fmt.Sprintf(`"more":{"dtype":"F64","shape":[%d]}`, 1<<37), 1<<40)
+	testkit.Vast(t, path, raw, fmt.Sprintf(`"more":{"dtype":"F64","shape":[%d]}`, int64(1)<<37), 1<<40)
 	testkit.Within(t, "a terabyte", 10*time.Second, 1<<20, func() {
 		_, err := registry.LoadFlow[float32](path)
 		wantError(t, "a terabyte", err, registry.ErrTooLarge, "LoadOptions.MaxBytes")

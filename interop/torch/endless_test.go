@@ -34,7 +34,7 @@ func TestSparseState(t *testing.T) {
 	if err := safetensors.WriteData(&raw, items); err != nil {
 		t.Fatal(err)
 	}
-	const values = 50 << 30
+	const values int64 = 50 << 30
 	path := filepath.Join(t.TempDir(), "vast.safetensors")
 	testkit.Vast(t, path, raw.Bytes(), fmt.Sprintf(`"more":{"dtype":"F32","shape":[%d]}`, values), 4*values)
 	testkit.Within(t, "200 GB", 10*time.Second, 1<<20, func() {
