@@ -342,7 +342,7 @@ func samples[T bijector.Float]() []any {
 		testkit.Gauss[float32](8, 4, 1), testkit.Gauss[float64](8, 4, 1),
 		// Sources, targets, sets and options.
 		train.Tensor(x), train.Tensor(x).Given(c), train.Tensor(x.Dense()).Given(nan), train.Dequantize(set, 256, 1), set, set.Conditional(), &mnist.Set{},
-		train.Options{Epochs: 1, Batch: 4},
+		train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: 4},
 		auto.Options{Steps: 2, Workers: 1},
 		&auto.Report{},
 		train.Adam{},

@@ -54,7 +54,8 @@ func ExampleAutoencoder() {
 		log.Fatal(err)
 	}
 	report, err := train.Fit(context.Background(), ae, train.Tensor(x), train.Options{
-		Epochs: 20, Rate: 5e-3, Optimizer: train.Adam{WeightDecay: 1e-5},
+		ValidationFraction: train.NoValidation,
+		Epochs:             20, Rate: 5e-3, Optimizer: train.Adam{WeightDecay: 1e-5},
 	})
 	if err != nil {
 		log.Fatal(err)

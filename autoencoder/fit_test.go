@@ -21,7 +21,7 @@ func TestFitNamesBadTargets(t *testing.T) {
 	data := []float64{0, 0.5, 1, 0.25, 0, 0, 255, 1}
 	x := tensor.New(tensor.WithShape(2, 4), tensor.WithBacking(data))
 	before := append([]float64(nil), ae.Params()[0].Data...)
-	report, err := train.Fit(context.Background(), ae, train.Tensor(x), train.Options{Epochs: 2})
+	report, err := train.Fit(context.Background(), ae, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 2})
 	if !errors.Is(err, autoencoder.ErrTarget) {
 		t.Fatalf("got %v, want ErrTarget", err)
 	}

@@ -31,7 +31,7 @@ func TestWeightTwoIsTheRowTwice(t *testing.T) {
 			}
 		}
 		all := testkit.Must(bijector.RowsOfSlices(rows))
-		o := train.Options{Epochs: 5, Batch: 1000, Rate: 1e-2, Workers: 2}
+		o := train.Options{ValidationFraction: train.NoValidation, Epochs: 5, Batch: 1000, Rate: 1e-2, Workers: 2}
 		got := testkit.Must(train.Fit(context.Background(), weighted, train.Tensor(x).Weighted(w), o))
 		o.Workers = 1
 		want := testkit.Must(train.Fit(context.Background(), twice, train.Tensor(all), o))

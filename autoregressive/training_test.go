@@ -105,7 +105,7 @@ func TestTraining(t *testing.T) {
 		"MAF": autoregressive.MAF[float32], "NSF": autoregressive.NSF[float32],
 	} {
 		chain := must(recipe(autoregressive.Recipe{Dim: 3, Layers: 3, Hidden: []int{32, 32}, Seed: 1}))
-		_, loss := fit(t, chain, data, test, train.Options{Epochs: 8, Rate: 5e-3, Schedule: train.Cosine{}})
+		_, loss := fit(t, chain, data, test, train.Options{ValidationFraction: train.NoValidation, Epochs: 8, Rate: 5e-3, Schedule: train.Cosine{}})
 		t.Logf("%s: %.3f nats a row, a normal density %.3f", name, loss, normal)
 		if !(loss < normal-0.8) {
 			t.Errorf("%s ends at %.3f nats a row, a normal density has %.3f", name, loss, normal)
@@ -126,7 +126,7 @@ func TestMaskedWeightsInTraining(t *testing.T) {
 		for _, p := range chain.Params() {
 			start[p.Name] = append([]float32(nil), p.Data...)
 		}
-		fit(t, chain, data, data, train.Options{Epochs: 3, Optimizer: o})
+		fit(t, chain, data, data, train.Options{ValidationFraction: train.NoValidation, Epochs: 3, Optimizer: o})
 		masked, moved := 0, 0
 		for _, p := range chain.Params() {
 			for i, v := range p.Data {
@@ -167,7 +167,7 @@ func TestOneFeature(t *testing.T) {
 		"MAF": {autoregressive.MAF[float32], -0.02}, "NSF": {autoregressive.NSF[float32], 0.3},
 	} {
 		flow, loss := fit(t, must(c.recipe(autoregressive.Recipe{Dim: 1, Layers: 2, Hidden: []int{8}, Seed: 1})), data, test,
-			train.Options{Epochs: 20, Rate: 1e-2, Schedule: train.Cosine{}})
+			train.Options{ValidationFraction: train.NoValidation, Epochs: 20, Rate: 1e-2, Schedule: train.Cosine{}})
 		t.Logf("%s: %.3f nats a row, a normal density %.3f", name, loss, normal)
 		if !(loss < normal-c.better) {
 			t.Errorf("%s ends at %.3f nats a row, a normal density has %.3f", name, loss, normal)
@@ -203,7 +203,7 @@ func TestConditionalFeature(t *testing.T) {
 	xs, cs := tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(x)), tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(c))
 	chain := must(autoregressive.MAF[float32](autoregressive.Recipe{Dim: 1, ContextDim: 1, Layers: 3, Hidden: []int{32, 32}, Norm: "none", Seed: 1}))
 	flow := must(flow.New[float32](chain, distribution.StandardNormal[float32](1)))
-	report, err := train.Fit(context.Background(), flow, train.Tensor(xs).Given(cs), train.Options{Epochs: 20, Rate: 5e-3, Schedule: train.Cosine{}, Workers: 1})
+	report, err := train.Fit(context.Background(), flow, train.Tensor(xs).Given(cs), train.Options{ValidationFraction: train.NoValidation, Epochs: 20, Rate: 5e-3, Schedule: train.Cosine{}, Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

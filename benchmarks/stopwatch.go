@@ -23,7 +23,7 @@ func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Sou
 	defer cancel()
 	var w stepTimer
 	_, err := train.Fit(timed, Bare[float32]{m}, data, train.Options{
-		Epochs: 1 << 20, Batch: batch, Rate: 1e-5, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w,
+		Epochs: 1 << 20, Batch: batch, Rate: 1e-5, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w, ValidationFraction: train.NoValidation,
 	})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return 0, err

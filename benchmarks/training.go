@@ -48,7 +48,7 @@ func fit[T bijector.Float](b *testing.B, m bijector.Objective[T], data *repeated
 func fitBatch[T bijector.Float](b *testing.B, m bijector.Objective[T], data *repeatedSource, batch int) {
 	b.ReportAllocs()
 	b.ResetTimer()
-	r, err := train.Fit(context.Background(), Bare[T]{m}, data, train.Options{Epochs: 1, Batch: batch, Rate: 1e-4})
+	r, err := train.Fit(context.Background(), Bare[T]{m}, data, train.Options{Epochs: 1, Batch: batch, Rate: 1e-4, ValidationFraction: train.NoValidation})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func circle(n int, offset, scale float64, seed uint64) (x, c *bijector.Rows[floa
 func circleLoss(t *testing.T, f *flow.Flow[float32], offset, scale float64) float64 {
 	t.Helper()
 	x, c := circle(4000, offset, scale, 1)
-	o := train.Options{Epochs: 6, Batch: 100, Rate: 3e-3, Schedule: train.Cosine{}, Seed: 1}
+	o := train.Options{ValidationFraction: train.NoValidation, Epochs: 6, Batch: 100, Rate: 3e-3, Schedule: train.Cosine{}, Seed: 1}
 	if _, err := train.Fit(context.Background(), f, train.Tensor(x).Given(c), o); err != nil {
 		t.Fatal(err)
 	}

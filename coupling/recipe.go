@@ -19,8 +19,10 @@ import (
 //
 //	train.Options{Rate: 3e-3, Schedule: train.Cosine{}, Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true}}
 //
-// where a decay of 0.1 suits widths of 100, 0.2 of 200 and 0.3 of 256.
-// docs/recipes.md compares decays, and all recipes.
+// where, on tens of thousands of rows, a decay of 0.1 suits widths of 100, 0.2 of
+// 200 and 0.3 of 256; thousands of rows want 1, hundreds 3 to 10. Where there is no
+// Validation, Fit holds a tenth of the rows out and keeps the best epoch.
+// docs/recipes.md compares decays, and all recipes; package auto chooses among them.
 //
 // Every chain starts with a bijector.Gaussianize, which takes heavy tails, skew
 // and outliers out of the columns that have them, and a bijector.Standardize;

@@ -45,7 +45,7 @@ func TestRecipesOnUnscaledTables(t *testing.T) {
 		loss := func(unit, from [4]float64) float64 {
 			chain := must(recipe(coupling.Recipe{Dim: 4, Layers: 4, Hidden: []int{24, 24}, Seed: 1}))
 			flow := must(flow.New[float64](chain, distribution.StandardNormal[float64](4)))
-			_, err := train.Fit(context.Background(), flow, tabularSource(1000, 1, unit, from), train.Options{Epochs: 12, Rate: 5e-3, Batch: 50, Schedule: train.Cosine{}, Workers: 1})
+			_, err := train.Fit(context.Background(), flow, tabularSource(1000, 1, unit, from), train.Options{ValidationFraction: train.NoValidation, Epochs: 12, Rate: 5e-3, Batch: 50, Schedule: train.Cosine{}, Workers: 1})
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}

@@ -93,7 +93,7 @@ func degenerateData[T bijector.Float](t *testing.T) {
 		{"wide", 700, 600, func(_ int, x []float64) { x[599] = x[7] }, "column 599 (counted from 0) is a multiple of column 7"},
 	} {
 		x := columns[T](c.n, c.d, c.f)
-		_, report, err := fitOnce(x, train.Options{})
+		_, report, err := fitOnce(x, train.Options{ValidationFraction: train.NoValidation})
 		if c.says == "" {
 			if err != nil {
 				t.Errorf("%T, %s: %v", *new(T), c.name, err)
@@ -104,7 +104,7 @@ func degenerateData[T bijector.Float](t *testing.T) {
 			t.Errorf("%T, %s: %v, want ErrDegenerate and %q", *new(T), c.name, err, c.says)
 		}
 		// With noise it is trained on, and no density is infinite.
-		f, report, err := fitOnce(x, train.Options{Noise: 0.01, Batch: 50})
+		f, report, err := fitOnce(x, train.Options{ValidationFraction: train.NoValidation, Noise: 0.01, Batch: 50})
 		if err != nil || report.BadSteps > 0 {
 			t.Errorf("%T, %s with noise: %+v, %v", *new(T), c.name, report, err)
 			continue
@@ -130,7 +130,7 @@ func unchecked(d int) bijector.Objective[float64] {
 
 // Models without a density are trained on whatever comes.
 func TestDegenerateDataOfOtherModels(t *testing.T) {
-	if _, err := train.Fit(context.Background(), unchecked(2), train.Tensor(constant(50, 2, 1)), train.Options{Epochs: 1}); err != nil {
+	if _, err := train.Fit(context.Background(), unchecked(2), train.Tensor(constant(50, 2, 1)), train.Options{ValidationFraction: train.NoValidation, Epochs: 1}); err != nil {
 		t.Error(err)
 	}
 }
@@ -140,12 +140,12 @@ func TestOneFeature(t *testing.T) {
 	chain := testkit.Must(autoregressive.MAF[float64](autoregressive.Recipe{Dim: 1, Layers: 2}))
 	f := testkit.Must(flow.New[float64](chain, distribution.StandardNormal[float64](1)))
 	x := columns[float64](500, 1, func(_ int, x []float64) { x[0] = 3 + 2*x[0] })
-	report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 30, Rate: 1e-2})
+	report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 30, Rate: 1e-2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	testkit.Near(t, "entropy", report.Loss(), math.Log(2*math.Pi*math.E)/2+math.Log(2), 0.1)
-	if _, err := train.Fit(context.Background(), f, train.Tensor(constant(50, 1, 2)), train.Options{}); !errors.Is(err, flow.ErrDegenerate) {
+	if _, err := train.Fit(context.Background(), f, train.Tensor(constant(50, 1, 2)), train.Options{ValidationFraction: train.NoValidation}); !errors.Is(err, flow.ErrDegenerate) {
 		t.Errorf("constant: %v", err)
 	}
 }
@@ -184,7 +184,7 @@ func TestNoise(t *testing.T) {
 		testkit.Near(t, "correlation of two epochs", product/sum, 0, 0.2)
 	}
 	for _, share := range []float64{-1, math.NaN(), math.Inf(1)} {
-		if _, err := train.Fit(context.Background(), unchecked(1), train.Tensor(constant(3, 1, 1)), train.Options{Noise: share}); !errors.Is(err, train.ErrOptions) {
+		if _, err := train.Fit(context.Background(), unchecked(1), train.Tensor(constant(3, 1, 1)), train.Options{ValidationFraction: train.NoValidation, Noise: share}); !errors.Is(err, train.ErrOptions) {
 			t.Errorf("noise %g: %v", share, err)
 		}
 	}

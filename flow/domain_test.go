@@ -40,7 +40,7 @@ func TestFitNamesRowsBeyondBounds(t *testing.T) {
 	}
 	fit := func(f *flow.Flow[float32], x *bijector.Rows[float32]) *bijector.DomainError {
 		var e *bijector.DomainError
-		if _, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 1}); err != nil && !errors.As(err, &e) {
+		if _, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 1}); err != nil && !errors.As(err, &e) {
 			t.Fatal(err)
 		}
 		return e
@@ -89,7 +89,7 @@ func TestFitNamesRowsOutsideTheDomain(t *testing.T) {
 		},
 	} {
 		for split, o := range map[string]train.Options{
-			"all": {Epochs: 1}, "split": {Epochs: 1, ValidationFraction: 0.3, Seed: 2}, "noise": {Epochs: 1, Noise: 1e-9},
+			"all": {Epochs: 1, ValidationFraction: train.NoValidation}, "split": {Epochs: 1, ValidationFraction: 0.3, Seed: 2}, "noise": {Epochs: 1, Noise: 1e-9, ValidationFraction: train.NoValidation},
 		} {
 			t.Run(name+", "+split, func(t *testing.T) {
 				f := boundedFlow[float32](c.layer)
@@ -137,7 +137,7 @@ func TestFitNamesValidationRowsOutsideTheDomain(t *testing.T) {
 func TestFitBehindAnInvertedSoftplus(t *testing.T) {
 	f := boundedFlow[float32](positivePart[float32](3, 0, 3))
 	x := positiveRows(400, 3, 0, 1)
-	report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 20, Rate: 3e-3})
+	report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 20, Rate: 3e-3})
 	if err != nil || report.BadSteps > 0 || !(report.Loss() < report.Epochs[0].Loss) {
 		t.Fatalf("report %+v, error %v", report, err)
 	}
@@ -168,7 +168,7 @@ func TestFitNeverLeavesNaN(t *testing.T) {
 			for _, batch := range []int{300, 100, 34} {
 				layer := testkit.Must(coupling.RealNVP[float32](coupling.Recipe{Dim: 3, Layers: 8, Hidden: []int{16}, Norm: norm, Scale: "exp"}))
 				f := testkit.Must(flow.New[float32](layer, distribution.StandardNormal[float32](3)))
-				report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 1, Batch: batch, Rate: rate})
+				report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: batch, Rate: rate})
 				if err != nil && !errors.Is(err, train.ErrDiverged) || err != nil && report.Stopped != "diverged" {
 					t.Fatalf("rate %g, norm %s, batch %d: report %+v, error %v", rate, norm, batch, report, err)
 				}

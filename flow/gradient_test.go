@@ -43,7 +43,7 @@ func gradientFlows[T bijector.Float](t *testing.T) map[string]*flow.Flow[T] {
 		if c := f.ContextDim(); c > 0 {
 			src = src.Given(testkit.Gauss[T](300, c, 6))
 		}
-		if _, err := train.Fit(context.Background(), f, src, train.Options{Epochs: 1, Rate: 1e-2}); err != nil {
+		if _, err := train.Fit(context.Background(), f, src, train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Rate: 1e-2}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}

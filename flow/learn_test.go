@@ -64,7 +64,7 @@ func testLearning[T bijector.Float](t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			report, err := train.Fit(context.Background(), f, data, train.Options{Epochs: 8, Rate: 1e-2, Seed: 2})
+			report, err := train.Fit(context.Background(), f, data, train.Options{ValidationFraction: train.NoValidation, Epochs: 8, Rate: 1e-2, Seed: 2})
 			if err != nil {
 				t.Fatal(err)
 			}

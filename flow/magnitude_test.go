@@ -39,7 +39,7 @@ func magnitudes[T bijector.Float](t *testing.T, units ...float64) {
 			rng := testkit.NewRand(1)
 			x := testkit.RowsBy[T](n, 2, func(int, int) float64 { return unit * (3 + rng.NormFloat64()) })
 			f := testkit.Must(flow.New[T](testkit.Must(bijector.NewChain(layers...)), distribution.StandardNormal[T](2)))
-			if _, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 1}); err != nil {
+			if _, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 1}); err != nil {
 				t.Errorf("%T, %s, units of %g: %v", *new(T), name, unit, err)
 				continue
 			}
@@ -103,9 +103,9 @@ func TestNearlyEqualColumns(t *testing.T) {
 				t.Errorf("%s, %s: %v, want %q", element, c.name, err, says)
 			}
 		}
-		_, _, err := fitOnce(columns[float32](500, c.d, c.f), train.Options{Batch: 500})
+		_, _, err := fitOnce(columns[float32](500, c.d, c.f), train.Options{ValidationFraction: train.NoValidation, Batch: 500})
 		check("float32", c.says32, err)
-		_, _, err = fitOnce(columns[float64](500, c.d, c.f), train.Options{Batch: 500})
+		_, _, err = fitOnce(columns[float64](500, c.d, c.f), train.Options{ValidationFraction: train.NoValidation, Batch: 500})
 		check("float64", c.says64, err)
 	}
 }

@@ -61,7 +61,7 @@ func TestBatchNormOfFewRows(t *testing.T) {
 	}{{"batch", 1, false}, {"batch", 2, false}, {"batch", 3, false}, {"batch", 4, true}, {"act", 1, true}, {"none", 2, true}} {
 		chain := testkit.Must(coupling.RealNVP[float32](coupling.Recipe{Dim: 2, Layers: 2, Hidden: []int{4}, Norm: c.norm}))
 		f := testkit.Must(flow.New[float32](chain, distribution.StandardNormal[float32](2)))
-		_, err := train.Fit(context.Background(), f, train.Tensor(testkit.Gauss[float32](40, 2, 1)), train.Options{Epochs: 1, Batch: c.batch})
+		_, err := train.Fit(context.Background(), f, train.Tensor(testkit.Gauss[float32](40, 2, 1)), train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: c.batch})
 		if c.fine && err != nil || !c.fine && !errors.Is(err, train.ErrOptions) {
 			t.Errorf("norm %q, batches of %d rows: error is %v", c.norm, c.batch, err)
 		}
@@ -84,7 +84,7 @@ func TestContextsInOtherUnits(t *testing.T) {
 		chain := testkit.Must(coupling.RealNVP[float32](coupling.Recipe{Dim: 2, ContextDim: 1, Layers: 4, Hidden: []int{24, 24}, Seed: 1}))
 		f := testkit.Must(flow.New[float32](chain, distribution.StandardNormal[float32](2)))
 		x, c := sample(4000)
-		testkit.Must(train.Fit(context.Background(), f, train.Tensor(x).Given(c), train.Options{Epochs: 12, Rate: 4e-3, Schedule: train.Cosine{}}))
+		testkit.Must(train.Fit(context.Background(), f, train.Tensor(x).Given(c), train.Options{ValidationFraction: train.NoValidation, Epochs: 12, Rate: 4e-3, Schedule: train.Cosine{}}))
 		x, c = sample(1000)
 		return testkit.Must(train.Evaluate(context.Background(), f, train.Tensor(x).Given(c)))
 	}
@@ -128,7 +128,7 @@ func TestRowsInTheTailsOfSplines(t *testing.T) {
 	testkit.Equal(t, "back", testkit.Must(l.Inverse(x)).Values(), x.Values())
 	testkit.Equal(t, "log-determinants", testkit.Must(l.LogDetJacobian(x)), make([]float64, 200))
 	f := testkit.Must(flow.New[float32](l, distribution.StandardNormal[float32](3)))
-	report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 1})
+	report, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 1})
 	if err != nil || report.BadSteps > 0 || report.Loss()-report.Loss() != 0 {
 		t.Errorf("error %v, report %+v", err, report)
 	}

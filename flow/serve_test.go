@@ -112,7 +112,7 @@ func TestServing(t *testing.T) {
 		}()
 	}
 	for end := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(end); swaps.Add(1) {
-		if _, err := train.Fit(context.Background(), f, train.Tensor(x).Given(contexts), train.Options{Epochs: 1}); err != nil {
+		if _, err := train.Fit(context.Background(), f, train.Tensor(x).Given(contexts), train.Options{ValidationFraction: train.NoValidation, Epochs: 1}); err != nil {
 			t.Fatal(err)
 		}
 		publish()

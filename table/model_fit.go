@@ -279,6 +279,9 @@ func (f *fitting[T]) trainOptions(k int) train.Options {
 			o.Patience = fitPatience
 		}
 	}
+	if len(f.valid) == 0 {
+		o.ValidationFraction = train.NoValidation
+	}
 	if dir := f.o.Checkpoint.Dir; dir != "" {
 		o.Checkpoint.Dir = filepath.Join(dir, strconv.Itoa(k))
 	}

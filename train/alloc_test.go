@@ -44,13 +44,13 @@ func stepsDoNotAllocate[T bijector.Float](t *testing.T) {
 		context int
 		o       train.Options
 	}{
-		{"adam", train.Tensor(someRows[T](250, 6)), 0, train.Options{}},
-		{"one worker", train.Tensor(someRows[T](250, 6)), 0, train.Options{Workers: 1}},
-		{"sgd, clipped", train.Tensor(someRows[T](250, 6)), 0, train.Options{Optimizer: train.SGD{Momentum: 0.9}, ClipNorm: 1e-3}},
-		{"averaged", train.Tensor(someRows[T](250, 6)), 0, train.Options{Average: 0.99}},
-		{"split", part, 0, train.Options{Schedule: train.Warmup{Steps: 3, Then: train.Cosine{}}}},
-		{"weights", train.Tensor(someRows[T](250, 6)).Weighted(counts(250)), 0, train.Options{}},
-		{"context", train.Tensor(someRows[T](250, 6)).Given(someRows[T](250, 2)), 2, train.Options{Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true}}},
+		{"adam", train.Tensor(someRows[T](250, 6)), 0, train.Options{ValidationFraction: train.NoValidation}},
+		{"one worker", train.Tensor(someRows[T](250, 6)), 0, train.Options{ValidationFraction: train.NoValidation, Workers: 1}},
+		{"sgd, clipped", train.Tensor(someRows[T](250, 6)), 0, train.Options{ValidationFraction: train.NoValidation, Optimizer: train.SGD{Momentum: 0.9}, ClipNorm: 1e-3}},
+		{"averaged", train.Tensor(someRows[T](250, 6)), 0, train.Options{ValidationFraction: train.NoValidation, Average: 0.99}},
+		{"split", part, 0, train.Options{ValidationFraction: train.NoValidation, Schedule: train.Warmup{Steps: 3, Then: train.Cosine{}}}},
+		{"weights", train.Tensor(someRows[T](250, 6)).Weighted(counts(250)), 0, train.Options{ValidationFraction: train.NoValidation}},
+		{"context", train.Tensor(someRows[T](250, 6)).Given(someRows[T](250, 2)), 2, train.Options{ValidationFraction: train.NoValidation, Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true}}},
 	} {
 		o := c.o
 		o.Rate, o.Batch = 1e-5, 60
@@ -98,7 +98,7 @@ func (c *allocObserver) Epoch(train.EpochEvent) {}
 // on its own account, so a step in ten may be dirty.
 func TestAnEpochDoesNotAllocate(t *testing.T) {
 	c := &allocObserver{}
-	if _, err := train.Fit(context.Background(), couplings[float32](0), train.Tensor(someRows[float32](2000, 6)), train.Options{Epochs: 3, Batch: 50, Rate: 1e-5, Observer: c}); err != nil {
+	if _, err := train.Fit(context.Background(), couplings[float32](0), train.Tensor(someRows[float32](2000, 6)), train.Options{ValidationFraction: train.NoValidation, Epochs: 3, Batch: 50, Rate: 1e-5, Observer: c}); err != nil {
 		t.Fatal(err)
 	}
 	if c.steps != 120 || c.allocatingSteps > 12 {

@@ -96,7 +96,8 @@ func TestAverageOfARunThatDiverges(t *testing.T) {
 	m := newCalibratedToy(1)
 	var steps []float64
 	report, err := train.Fit(context.Background(), &badFromStep{calibratedToy: m, from: 6}, constant(30, 4), train.Options{
-		Epochs: 10, Batch: 10, MaxBadSteps: 3, Average: 0.7, Optimizer: train.SGD{}, Rate: 0.1,
+		ValidationFraction: train.NoValidation,
+		Epochs:             10, Batch: 10, MaxBadSteps: 3, Average: 0.7, Optimizer: train.SGD{}, Rate: 0.1,
 		Observer: observer{step: func(e train.StepEvent) {
 			if !e.Bad {
 				steps = append(steps, m.center[0])
@@ -116,7 +117,7 @@ func TestAverageOfNothing(t *testing.T) {
 	cancel()
 	m := newCalibratedToy(1)
 	m.center[0] = 3
-	if _, err := train.Fit(ctx, m, constant(30, 4), train.Options{Average: 0.9}); err != context.Canceled || m.center[0] != 3 {
+	if _, err := train.Fit(ctx, m, constant(30, 4), train.Options{ValidationFraction: train.NoValidation, Average: 0.9}); err != context.Canceled || m.center[0] != 3 {
 		t.Errorf("center %g, error %v", m.center[0], err)
 	}
 }
@@ -126,7 +127,8 @@ func TestAverageKeepsItsDigits(t *testing.T) {
 	m := newToy[float32](1, 0)
 	var steps []float64
 	_, err := train.Fit(context.Background(), m, train.Tensor(dense[float32](4, 1, func(int, int) float64 { return 1 })), train.Options{
-		Epochs: 3000, Average: 0.99999, Optimizer: train.SGD{}, Rate: 1e-4,
+		ValidationFraction: train.NoValidation,
+		Epochs:             3000, Average: 0.99999, Optimizer: train.SGD{}, Rate: 1e-4,
 		Observer: observer{step: func(train.StepEvent) { steps = append(steps, float64(m.center[0])) }},
 	})
 	if err != nil {
@@ -137,7 +139,7 @@ func TestAverageKeepsItsDigits(t *testing.T) {
 
 func TestAverageIsChecked(t *testing.T) {
 	for _, decay := range []float64{-0.1, 1, 2, math.NaN()} {
-		if _, err := train.Fit(context.Background(), newToy[float64](1, 0), constant(3, 1), train.Options{Average: decay}); !errors.Is(err, train.ErrOptions) {
+		if _, err := train.Fit(context.Background(), newToy[float64](1, 0), constant(3, 1), train.Options{ValidationFraction: train.NoValidation, Average: decay}); !errors.Is(err, train.ErrOptions) {
 			t.Errorf("decay %g: %v", decay, err)
 		}
 	}

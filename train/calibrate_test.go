@@ -36,7 +36,7 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 	steps, loss := []string{"step"}, []string{"loss"}
 
 	m := newCalibratedToy(1)
-	if err := fit(context.Background(), m, train.Options{}); err != nil {
+	if err := fit(context.Background(), m, train.Options{ValidationFraction: train.NoValidation}); err != nil {
 		t.Fatal(err)
 	}
 	expect("no validation", m, told("start"), steps, told("calibrate"), loss)
@@ -50,7 +50,7 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 
 	m = newCalibratedToy(1)
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := fit(ctx, m, train.Options{Observer: observer{step: func(e train.StepEvent) {
+	if err := fit(ctx, m, train.Options{ValidationFraction: train.NoValidation, Observer: observer{step: func(e train.StepEvent) {
 		if e.Step == 2 {
 			cancel()
 		}
@@ -63,7 +63,7 @@ func TestWhenAModelIsCalibrated(t *testing.T) {
 	}
 
 	m = newCalibratedToy(1)
-	if err := fit(ctx, m, train.Options{}); err != context.Canceled {
+	if err := fit(ctx, m, train.Options{ValidationFraction: train.NoValidation}); err != context.Canceled {
 		t.Fatal(err)
 	}
 	expect("cancelled before the start", m, told("start"), told("calibrate"))

@@ -57,7 +57,7 @@ func (f *fitter[T]) runSettings(data Source) ([]setting, error) {
 		{"Noise", o.Noise},
 		{"Seed", o.Seed},
 		{"InOrder", o.InOrder},
-		{"ValidationFraction", o.ValidationFraction},
+		{"ValidationFraction", max(o.ValidationFraction, 0)},
 		{"Patience", o.Patience},
 		{"KeepBest", f.keepBest()},
 		{"MaxBadSteps", o.MaxBadSteps},

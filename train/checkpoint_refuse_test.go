@@ -67,7 +67,7 @@ func TestResumeRefuses(t *testing.T) {
 		t.Error("a refused resumption changed the model")
 	}
 	// A toy has no spec: its parameters tell.
-	base = train.Options{Epochs: 1, Checkpoint: train.Checkpoint{Dir: t.TempDir(), Resume: true}}
+	base = train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Checkpoint: train.Checkpoint{Dir: t.TempDir(), Resume: true}}
 	if err := run(newCalibratedToy(1), constant(3, 1), same); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func (m refusingState) Validate() error {
 func TestResumeAsksTheModel(t *testing.T) {
 	dir := t.TempDir()
 	m := newCalibratedToy(1)
-	o := train.Options{Epochs: 9, Rate: 0.5, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
+	o := train.Options{ValidationFraction: train.NoValidation, Epochs: 9, Rate: 0.5, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
 	if _, err := train.Fit(context.Background(), m, constant(4, 4), o); err != nil || m.center[0] < 2 {
 		t.Fatal(err, m.center)
 	}
@@ -153,7 +153,7 @@ func TestResumeAsksTheModel(t *testing.T) {
 
 func TestCheckpointOptions(t *testing.T) {
 	for _, c := range []train.Checkpoint{{Epochs: 1}, {Dir: "x", Keep: -1}, {Dir: "x", Steps: -1}, {Resume: true}} {
-		if _, err := train.Fit(context.Background(), newToy[float64](1, 0), constant(3, 1), train.Options{Checkpoint: c}); !errors.Is(err, train.ErrOptions) {
+		if _, err := train.Fit(context.Background(), newToy[float64](1, 0), constant(3, 1), train.Options{ValidationFraction: train.NoValidation, Checkpoint: c}); !errors.Is(err, train.ErrOptions) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestCheckpointOptions(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := train.Fit(context.Background(), newToy[float64](1, 0), constant(3, 1), train.Options{Checkpoint: train.Checkpoint{Dir: file}}); err == nil {
+	if _, err := train.Fit(context.Background(), newToy[float64](1, 0), constant(3, 1), train.Options{ValidationFraction: train.NoValidation, Checkpoint: train.Checkpoint{Dir: file}}); err == nil {
 		t.Error("a file is no directory")
 	}
 }
@@ -171,7 +171,8 @@ func TestCheckpointThatCannotBeSaved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dir")
 	m := newCalibratedToy(1)
 	report, err := train.Fit(context.Background(), m, constant(30, 4), train.Options{
-		Epochs: 5, Checkpoint: train.Checkpoint{Dir: dir},
+		ValidationFraction: train.NoValidation,
+		Epochs:             5, Checkpoint: train.Checkpoint{Dir: dir},
 		Observer: observer{epoch: func(e train.EpochEvent) {
 			if e.Epoch == 2 {
 				if err := os.RemoveAll(dir); err != nil {

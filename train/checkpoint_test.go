@@ -67,9 +67,10 @@ var resumableRuns = []struct {
 	{"weights", func() bijector.Objective[float64] { return someFlow[float64]("batch", 0, 1) }, train.Options{
 		Epochs: 4, Batch: 20, Rate: 2e-2, ValidationFraction: 0.2, KeepBest: true,
 	}, false},
-	{"bad steps", func() bijector.Objective[float64] { return nanOnLarge{newToy[float64](3, 0)} }, train.Options{Epochs: 5, Batch: 10, Average: 0.5}, false},
+	{"bad steps", func() bijector.Objective[float64] { return nanOnLarge{newToy[float64](3, 0)} }, train.Options{ValidationFraction: train.NoValidation, Epochs: 5, Batch: 10, Average: 0.5}, false},
 	{"in order, no validation", func() bijector.Objective[float64] { return someFlow[float64]("none", 0, 1) }, train.Options{
-		Epochs: 3, Batch: 20, InOrder: true, Memory: bijector.Memory{Mode: bijector.MemoryKeepInputs},
+		ValidationFraction: train.NoValidation,
+		Epochs:             3, Batch: 20, InOrder: true, Memory: bijector.Memory{Mode: bijector.MemoryKeepInputs},
 	}, false},
 }
 
@@ -220,7 +221,8 @@ func TestResumeIntoDivergence(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			report, err := train.Fit(ctx, &nanBeyond{m, 2.1}, constant(60, 4), train.Options{
-				Epochs: 10, Batch: 10, MaxBadSteps: 4, Average: average, Rate: 0.1,
+				ValidationFraction: train.NoValidation,
+				Epochs:             10, Batch: 10, MaxBadSteps: 4, Average: average, Rate: 0.1,
 				Checkpoint: train.Checkpoint{Dir: dir, Resume: true}, Observer: stopAt(stop, cancel),
 			})
 			return m, report, err
@@ -281,7 +283,7 @@ func TestResumeWithinValidation(t *testing.T) {
 func TestResumeForMoreEpochs(t *testing.T) {
 	data := train.Tensor(normalRows[float64](60, 3, 1))
 	o := func(dir string, epochs int, s train.Schedule) train.Options {
-		return train.Options{Epochs: epochs, Batch: 20, Schedule: s, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
+		return train.Options{ValidationFraction: train.NoValidation, Epochs: epochs, Batch: 20, Schedule: s, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
 	}
 	whole := someFlow[float64]("batch", 0, 1)
 	want := must(train.Fit(context.Background(), whole, data, o(t.TempDir(), 5, nil)))
@@ -321,7 +323,8 @@ func TestResumeASourceThatDraws(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		report, err := train.Fit(ctx, m, w, train.Options{
-			Epochs: 3, Batch: 10, Observer: stopAt(stop, cancel), Checkpoint: train.Checkpoint{Dir: dir, Resume: true},
+			ValidationFraction: train.NoValidation,
+			Epochs:             3, Batch: 10, Observer: stopAt(stop, cancel), Checkpoint: train.Checkpoint{Dir: dir, Resume: true},
 		})
 		if err != nil && err != context.Canceled {
 			t.Fatal(err)
@@ -360,7 +363,7 @@ func TestWhenCheckpointsAreSaved(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		must(train.Fit(context.Background(), newToy[float64](1, 0), constant(40, 4), train.Options{Epochs: 5, Batch: 10, Checkpoint: c.c}))
+		must(train.Fit(context.Background(), newToy[float64](1, 0), constant(40, 4), train.Options{ValidationFraction: train.NoValidation, Epochs: 5, Batch: 10, Checkpoint: c.c}))
 		var want, got []string
 		for _, n := range c.want {
 			want = append(want, fmt.Sprintf("checkpoint-%09d.safetensors", n))
@@ -379,7 +382,8 @@ func TestCancellationSaves(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	_, err := train.Fit(ctx, newToy[float64](1, 0), constant(40, 4), train.Options{
-		Batch: 10, Observer: stopAt(7, cancel), Checkpoint: train.Checkpoint{Dir: dir, Epochs: 5},
+		ValidationFraction: train.NoValidation,
+		Batch:              10, Observer: stopAt(7, cancel), Checkpoint: train.Checkpoint{Dir: dir, Epochs: 5},
 	})
 	if files := must(os.ReadDir(dir)); err != context.Canceled || len(files) != 1 || files[0].Name() != "checkpoint-000000007.safetensors" {
 		t.Errorf("%v, files %v", err, files)

@@ -19,7 +19,7 @@ import (
 // endlessCheckpoint trains a little, and returns its options and its checkpoint.
 func endlessCheckpoint(t *testing.T) (o train.Options, file string, raw []byte) {
 	t.Helper()
-	o = train.Options{Epochs: 2, Batch: 2, Checkpoint: train.Checkpoint{Dir: t.TempDir(), Resume: true, Keep: 1}}
+	o = train.Options{ValidationFraction: train.NoValidation, Epochs: 2, Batch: 2, Checkpoint: train.Checkpoint{Dir: t.TempDir(), Resume: true, Keep: 1}}
 	must(train.Fit(context.Background(), newToy[float64](1, 0), constant(4, 1), o))
 	file = filepath.Join(o.Checkpoint.Dir, "checkpoint-000000004.safetensors")
 	return o, file, must(os.ReadFile(file))

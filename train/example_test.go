@@ -94,7 +94,8 @@ func ExampleCheckpoint() {
 	defer os.RemoveAll(dir)
 	run := func(ctx context.Context, o train.Observer) {
 		report, err := train.Fit(ctx, smallFlow(), train.Tensor(crescent(1000)), train.Options{
-			Epochs: 3, Observer: o, Checkpoint: train.Checkpoint{Dir: dir, Resume: true},
+			ValidationFraction: train.NoValidation,
+			Epochs:             3, Observer: o, Checkpoint: train.Checkpoint{Dir: dir, Resume: true},
 		})
 		fmt.Println(report.Steps, "steps:", err)
 	}
@@ -135,7 +136,8 @@ func (p *progress) Epoch(e train.EpochEvent) {
 // An Observer hears of every step and epoch.
 func ExampleObserver() {
 	_, err := train.Fit(context.Background(), smallFlow(), train.Tensor(crescent(1000)), train.Options{
-		Epochs: 3, Batch: 250, Observer: &progress{},
+		ValidationFraction: train.NoValidation,
+		Epochs:             3, Batch: 250, Observer: &progress{},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -165,7 +167,7 @@ func (squaresSource) Read(rows []int, x, _ *tensor.Dense) error {
 }
 
 func ExampleSource() {
-	report, err := train.Fit(context.Background(), smallFlow(), squaresSource{}, train.Options{Epochs: 1, Batch: 500})
+	report, err := train.Fit(context.Background(), smallFlow(), squaresSource{}, train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: 500})
 	if err != nil {
 		log.Fatal(err)
 	}

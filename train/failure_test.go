@@ -18,7 +18,7 @@ func TestCancelledWithinAnEpoch(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := newCalibratedToy(2)
 	x := normalRows[float64](100, 2, 1)
-	report, err := train.Fit(ctx, m, train.Tensor(x), train.Options{Epochs: 5, Batch: 10, Observer: observer{
+	report, err := train.Fit(ctx, m, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 5, Batch: 10, Observer: observer{
 		step: func(e train.StepEvent) {
 			if e.Epoch == 3 && e.Step == 4 {
 				cancel()
@@ -37,7 +37,7 @@ func TestCancelledWithinAnEpoch(t *testing.T) {
 	}
 	approxEqual(t, "statistics of the state that was left", m.mean[0], mean, 1e-12)
 	// It can be trained on from there.
-	if _, err := train.Fit(context.Background(), m, train.Tensor(x), train.Options{Epochs: 1}); err != nil {
+	if _, err := train.Fit(context.Background(), m, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation, Epochs: 1}); err != nil {
 		t.Error(err)
 	}
 }
@@ -46,7 +46,8 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	report, err := train.Fit(ctx, newToy[float64](1, 0), constant(10, 4), train.Options{
-		Epochs: 3000, Observer: observer{step: func(train.StepEvent) { time.Sleep(time.Millisecond) }},
+		ValidationFraction: train.NoValidation,
+		Epochs:             3000, Observer: observer{step: func(train.StepEvent) { time.Sleep(time.Millisecond) }},
 	})
 	if !errors.Is(err, context.DeadlineExceeded) || report.Stopped != "cancelled" {
 		t.Errorf("error %v, report %+v", err, report)
@@ -99,7 +100,8 @@ func TestBadStepsChangeNothing(t *testing.T) {
 			var events []int
 			var before []uint64
 			report, err := train.Fit(context.Background(), m, s, train.Options{
-				Epochs: 2, Batch: 10, Rate: 0.1, Optimizer: opt, MaxBadSteps: 3,
+				ValidationFraction: train.NoValidation,
+				Epochs:             2, Batch: 10, Rate: 0.1, Optimizer: opt, MaxBadSteps: 3,
 				Observer: observer{step: func(e train.StepEvent) {
 					step := (e.Epoch-1)*6 + e.Step
 					if after := bits(m); e.Bad {
@@ -128,7 +130,8 @@ func TestBadStepsChangeNothing(t *testing.T) {
 			}
 			good := newToy[float64](2, 1)
 			_, err = train.Fit(context.Background(), good, &reordered{train.Tensor(x).Given(c), order}, train.Options{
-				Epochs: 1, Batch: 10, Rate: 0.1, Optimizer: opt, InOrder: true,
+				ValidationFraction: train.NoValidation,
+				Epochs:             1, Batch: 10, Rate: 0.1, Optimizer: opt, InOrder: true,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -154,7 +157,8 @@ func TestDivergence(t *testing.T) {
 		wrapped := &badFromStep{calibratedToy: m, from: 6}
 		bad := 0
 		report, err := train.Fit(context.Background(), wrapped, constant(30, 4), train.Options{
-			Epochs: 10, Batch: 10, MaxBadSteps: most,
+			ValidationFraction: train.NoValidation,
+			Epochs:             10, Batch: 10, MaxBadSteps: most,
 			Observer: observer{step: func(e train.StepEvent) {
 				if e.Bad {
 					bad++
@@ -194,7 +198,8 @@ func (m *badFromStep) NewStepPass(o bijector.PassOptions) bijector.StepPass[floa
 func TestDivergenceLeavesAUsableModel(t *testing.T) {
 	m := newToy[float32](2, 0)
 	report, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float32](20, 2, 1)), train.Options{
-		Epochs: 50, Rate: 1e15, Optimizer: train.SGD{},
+		ValidationFraction: train.NoValidation,
+		Epochs:             50, Rate: 1e15, Optimizer: train.SGD{},
 	})
 	if !errors.Is(err, train.ErrDiverged) || report.Steps == 0 {
 		t.Fatalf("error %v, report %+v", err, report)
@@ -226,7 +231,7 @@ func TestEpochWithoutAGoodStep(t *testing.T) {
 			loss[0] = math.NaN()
 		}
 	}
-	report, err := train.Fit(context.Background(), m, constant(10, 4), train.Options{Epochs: 2, Batch: 5})
+	report, err := train.Fit(context.Background(), m, constant(10, 4), train.Options{ValidationFraction: train.NoValidation, Epochs: 2, Batch: 5})
 	if err != nil || !math.IsNaN(report.Epochs[0].Loss) || report.Epochs[0].Rows != 0 || report.Epochs[0].BadSteps != 2 || !(report.Loss() > 7) {
 		t.Errorf("error %v, report %+v", err, report)
 	}

@@ -72,7 +72,7 @@ func Fit[T bijector.Float](ctx context.Context, m bijector.Objective[T], data So
 	if data, err = withoutZeroWeights("training data", data); err != nil {
 		return nil, err
 	}
-	if o.ValidationFraction > 0 {
+	if o = o.forRows(data.Len()); o.ValidationFraction > 0 {
 		if data.Len() < 2 {
 			return nil, fmt.Errorf("train: one row cannot be split into training and validation: %w: %w", ErrOptions, bijector.ErrShape)
 		}

@@ -28,7 +28,7 @@ func TestFitFollowsTheGradient(t *testing.T) {
 	m := newToy[float64](2, 0)
 	k := 0
 	report, err := train.Fit(context.Background(), m, train.Tensor(x), train.Options{
-		Epochs: 7, Batch: n, Rate: rate, Optimizer: train.SGD{},
+		Epochs: 7, Batch: n, Rate: rate, Optimizer: train.SGD{}, ValidationFraction: train.NoValidation,
 		Observer: observer{
 			step: func(e train.StepEvent) {
 				before := make([]float64, 2)
@@ -81,7 +81,8 @@ func TestFitReachesTheOptimum(t *testing.T) {
 		})
 		m := newToy[float32](3, 2)
 		report, err := train.Fit(context.Background(), m, train.Tensor(x).Given(c), train.Options{
-			Epochs: 60, Batch: 40, Rate: 0.05, Optimizer: opt, Schedule: train.Cosine{},
+			ValidationFraction: train.NoValidation,
+			Epochs:             60, Batch: 40, Rate: 0.05, Optimizer: opt, Schedule: train.Cosine{},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -104,7 +105,8 @@ func TestClipNorm(t *testing.T) {
 	for _, c := range []struct{ clip, moved float64 }{{0, 50}, {5, 5}, {49.9, 49.9}, {50.1, 50}, {math.Inf(1), 50}} {
 		m := newToy[float64](2, 0)
 		_, err := train.Fit(context.Background(), m, train.Tensor(x), train.Options{
-			Epochs: 1, Rate: 0.01, ClipNorm: c.clip, Optimizer: train.SGD{},
+			ValidationFraction: train.NoValidation,
+			Epochs:             1, Rate: 0.01, ClipNorm: c.clip, Optimizer: train.SGD{},
 			Observer: observer{step: func(e train.StepEvent) { approxEqual(t, "norm before clipping", e.GradNorm, 50, 1e-12) }},
 		})
 		if err != nil {
@@ -120,7 +122,8 @@ func TestLossOfAnEpoch(t *testing.T) {
 	sum, rows := 0.0, 0
 	var sizes []int
 	_, err := train.Fit(context.Background(), newToy[float64](1, 0), train.Tensor(normalRows[float64](10, 1, 1)), train.Options{
-		Epochs: 3, Batch: 4, Rate: 0.1,
+		ValidationFraction: train.NoValidation,
+		Epochs:             3, Batch: 4, Rate: 0.1,
 		Observer: observer{step: func(e train.StepEvent) {
 			sum, rows, sizes = sum+e.Loss*float64(e.Rows), rows+e.Rows, append(sizes, e.Rows)
 		}, epoch: func(e train.EpochEvent) {
@@ -141,7 +144,8 @@ func TestLossOfAnEpoch(t *testing.T) {
 func TestScheduleOverARun(t *testing.T) {
 	var got []float64
 	_, err := train.Fit(context.Background(), newToy[float64](1, 0), train.Tensor(normalRows[float64](6, 1, 1)), train.Options{
-		Epochs: 3, Batch: 3, Rate: 2, Optimizer: train.SGD{},
+		ValidationFraction: train.NoValidation,
+		Epochs:             3, Batch: 3, Rate: 2, Optimizer: train.SGD{},
 		Schedule: train.Warmup{Steps: 2, Then: train.StepDecay{Every: 1, By: 0.5}},
 		Observer: observer{step: func(e train.StepEvent) { got = append(got, e.Rate) }},
 	})
@@ -164,7 +168,8 @@ func TestScheduleWithoutARate(t *testing.T) {
 	for _, f := range []float64{math.NaN(), math.Inf(1), -1} {
 		m := newToy[float64](1, 0)
 		report, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float64](6, 1, 1)), train.Options{
-			Batch: 1, Schedule: invalidRateSchedule{f},
+			ValidationFraction: train.NoValidation,
+			Batch:              1, Schedule: invalidRateSchedule{f},
 		})
 		if !errors.Is(err, train.ErrOptions) || report == nil || report.Stopped != "options" || report.Steps != 2 || m.center[0] != m.center[0] {
 			t.Errorf("factor %g: error %v, report %+v, center %g", f, err, report, m.center[0])
@@ -199,12 +204,12 @@ func TestOrderOfRows(t *testing.T) {
 		}
 		return epochs
 	}
-	for e, order := range run(train.Options{InOrder: true}) {
+	for e, order := range run(train.Options{ValidationFraction: train.NoValidation, InOrder: true}) {
 		if !slices.IsSorted(order) {
 			t.Errorf("epoch %d in order reads %v", e+1, order)
 		}
 	}
-	a, again, other := run(train.Options{Seed: 4}), run(train.Options{Seed: 4}), run(train.Options{Seed: 5})
+	a, again, other := run(train.Options{ValidationFraction: train.NoValidation, Seed: 4}), run(train.Options{ValidationFraction: train.NoValidation, Seed: 4}), run(train.Options{ValidationFraction: train.NoValidation, Seed: 5})
 	if slices.IsSorted(a[0]) || slices.Equal(a[0], a[1]) || slices.Equal(a[1], a[2]) {
 		t.Error("epochs are not shuffled anew")
 	}
@@ -218,7 +223,7 @@ func TestOrderOfRows(t *testing.T) {
 func TestFitRefusesModelsThatCannotBeTrained(t *testing.T) {
 	m := newToy[float64](1, 0)
 	m.err = bijector.ErrNotTrainable
-	report, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float64](6, 1, 1)), train.Options{})
+	report, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float64](6, 1, 1)), train.Options{ValidationFraction: train.NoValidation})
 	if !errors.Is(err, bijector.ErrNotTrainable) || report != nil || m.steps > 0 {
 		t.Errorf("error %v, report %v", err, report)
 	}
@@ -243,8 +248,8 @@ func TestOptions(t *testing.T) {
 		"fraction NaN":              {ValidationFraction: nan},
 		"two validations":           {ValidationFraction: 0.5, Validation: x},
 		"patience":                  {Patience: -1, Validation: x},
-		"patience, no validation":   {Patience: 1},
-		"keep best, no validation":  {KeepBest: true},
+		"patience, no validation":   {Patience: 1, ValidationFraction: train.NoValidation},
+		"keep best, no validation":  {KeepBest: true, ValidationFraction: train.NoValidation},
 		"bad steps":                 {MaxBadSteps: -1},
 		"workers":                   {Workers: -1},
 		"memory":                    {Memory: bijector.Memory{Mode: bijector.MemoryReverse + 1}},
@@ -274,9 +279,13 @@ func TestOptions(t *testing.T) {
 		}
 	}
 	m := newToy[float64](1, 0)
-	report, err := train.Fit(context.Background(), m, x, train.Options{})
-	if err != nil || len(report.Epochs) != 20 || report.Steps != 20 {
-		t.Errorf("the zero Options: report %+v, error %v, want 20 epochs of one batch", report, err)
+	report, err := train.Fit(context.Background(), m, x, train.Options{ValidationFraction: train.NoValidation})
+	if err != nil || len(report.Epochs) != 2000 || report.Steps != 2000 {
+		t.Errorf("few rows: %d epochs, %d steps, error %v, want 2,000 of one batch", len(report.Epochs), report.Steps, err)
+	}
+	report, err = train.Fit(context.Background(), m, x, train.Options{ValidationFraction: train.NoValidation, Batch: 1})
+	if err != nil || len(report.Epochs) != 334 || report.Steps != 2004 {
+		t.Errorf("few rows: %d epochs, %d steps, error %v, want 334 of six batches", len(report.Epochs), report.Steps, err)
 	}
 	if _, err := train.Fit(context.Background(), m, train.Tensor(normalRows[float64](1, 1, 1)), train.Options{ValidationFraction: 0.5}); !errors.Is(err, train.ErrOptions) {
 		t.Errorf("a split of one row: error %v", err)

@@ -69,7 +69,7 @@ func TestConditionalFlow(t *testing.T) {
 		return 2*float64(c.Float32s()[i]) + float64(noise.Float32s()[2*i+j])/2
 	})
 	flow := realNVP[float32](coupling.Recipe{Dim: 2, ContextDim: 1, Layers: 4, Hidden: []int{16}, Norm: "act", Seed: 2})
-	if _, err := train.Fit(context.Background(), flow, train.Tensor(x).Given(c), train.Options{Epochs: 20, Rate: 5e-3, Schedule: train.Cosine{}}); err != nil {
+	if _, err := train.Fit(context.Background(), flow, train.Tensor(x).Given(c), train.Options{ValidationFraction: train.NoValidation, Epochs: 20, Rate: 5e-3, Schedule: train.Cosine{}}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := train.Evaluate(context.Background(), flow, train.Tensor(x).Given(c))
@@ -96,18 +96,18 @@ func TestSameBitsOnAnyNumberOfCores(t *testing.T) {
 		}
 		return bits(flow), losses
 	}
-	want, losses := run(train.Options{Workers: 1, Seed: 9})
+	want, losses := run(train.Options{ValidationFraction: train.NoValidation, Workers: 1, Seed: 9})
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, procs := range []int{1, 2} {
 		runtime.GOMAXPROCS(procs)
 		for workers := range 4 {
-			got, l := run(train.Options{Workers: workers, Seed: 9})
+			got, l := run(train.Options{ValidationFraction: train.NoValidation, Workers: workers, Seed: 9})
 			if !slices.Equal(got, want) || !slices.Equal(l, losses) {
 				t.Errorf("GOMAXPROCS %d, %d workers: other bits than with one worker; losses %v and %v", procs, workers, l, losses)
 			}
 		}
 	}
-	if got, _ := run(train.Options{Workers: 1, Seed: 10}); slices.Equal(got, want) {
+	if got, _ := run(train.Options{ValidationFraction: train.NoValidation, Workers: 1, Seed: 10}); slices.Equal(got, want) {
 		t.Error("another seed gives the same bits")
 	}
 }
@@ -119,7 +119,8 @@ func TestMemory(t *testing.T) {
 	run := func(m bijector.Memory) []float64 {
 		flow := realNVP[float64](coupling.Recipe{Dim: 4, Layers: 6, Hidden: []int{16}, Seed: 1})
 		if _, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{
-			Epochs: 2, Optimizer: train.SGD{Momentum: 0.9}, Memory: m,
+			ValidationFraction: train.NoValidation,
+			Epochs:             2, Optimizer: train.SGD{Momentum: 0.9}, Memory: m,
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -149,9 +150,9 @@ func TestBatchNormHoldsThePopulationsMoments(t *testing.T) {
 	x := dense[float64](n, d, func(i, j int) float64 { return 5 + float64(j)*math.Sin(float64(3*i+j)) + math.Cos(float64(i*i)) })
 	var cancel context.CancelFunc
 	for name, o := range map[string]train.Options{
-		"to the end": {},
+		"to the end": {ValidationFraction: train.NoValidation},
 		"validation": {Validation: train.Tensor(normalRows[float64](50, d, 1)), KeepBest: true},
-		"cancelled": {Observer: observer{step: func(e train.StepEvent) {
+		"cancelled": {ValidationFraction: train.NoValidation, Observer: observer{step: func(e train.StepEvent) {
 			if e.Epoch == 2 && e.Step == 3 {
 				cancel()
 			}
@@ -200,7 +201,8 @@ func TestActNormStartsOnce(t *testing.T) {
 	first := math.NaN()
 	fit := func() {
 		_, err := train.Fit(context.Background(), flow, train.Tensor(x), train.Options{
-			Epochs: 1, Batch: 100, Rate: 1e-3,
+			ValidationFraction: train.NoValidation,
+			Epochs:             1, Batch: 100, Rate: 1e-3,
 			Observer: observer{step: func(e train.StepEvent) { first = e.Loss }},
 		})
 		if err != nil {
@@ -224,7 +226,7 @@ func TestFlowsThatCannotBeTrained(t *testing.T) {
 	chain := must(coupling.RealNVP[float64](coupling.Recipe{Dim: 3, Layers: 1}))
 	x := normalRows[float64](5, 3, 1)
 	inverted := must(flow.New(bijector.Invert[float64](chain), distribution.StandardNormal[float64](3)))
-	if report, err := train.Fit(context.Background(), inverted, train.Tensor(x), train.Options{}); err == nil || report != nil {
+	if report, err := train.Fit(context.Background(), inverted, train.Tensor(x), train.Options{ValidationFraction: train.NoValidation}); err == nil || report != nil {
 		t.Error("Fit takes a layer without a gradient")
 	}
 	// What cannot be trained can be evaluated.

@@ -26,7 +26,7 @@ func TestNilArguments(t *testing.T) {
 		"context": {noContext, model, data}, "model": {ctx, nil, data}, "typed model": {ctx, noModel, data},
 		"data": {ctx, model, nil}, "typed data": {ctx, model, noSource},
 	} {
-		if r, err := train.Fit(c.ctx, c.model, c.data, train.Options{}); r != nil || !errors.Is(err, train.ErrOptions) {
+		if r, err := train.Fit(c.ctx, c.model, c.data, train.Options{ValidationFraction: train.NoValidation}); r != nil || !errors.Is(err, train.ErrOptions) {
 			t.Errorf("Fit without %s: error %v, want ErrOptions", name, err)
 		}
 		if _, err := train.Evaluate(c.ctx, c.model, c.data); !errors.Is(err, train.ErrOptions) {

@@ -19,10 +19,16 @@ var (
 	ErrDiverged = errors.New("training diverged")
 )
 
-// Options of a training run. The zero value trains for 20 epochs in batches
-// of 100 with Adam at 1e-3.
+// NoValidation as Options.ValidationFraction trains on all rows, to the last
+// epoch, and keeps what it left.
+const NoValidation = -1
+
+// Options of a training run. The zero value is safe on few rows: it holds a
+// tenth of them out, keeps the epoch with the lowest loss on those, and stops
+// after a fifth of the epochs without a new low. It trains in batches of 100
+// with Adam at 1e-3, for 20 epochs, or as many as make 2,000 steps.
 type Options struct {
-	Epochs int     // passes over the data; 0 means 20
+	Epochs int     // passes over the data; 0 means 20, or more until 2,000 steps
 	Batch  int     // rows a step at most; 0 means 100
 	Rate   float64 // learning rate; 0 means 1e-3
 
@@ -54,10 +60,12 @@ type Options struct {
 	// every epoch.
 	Validation Source
 	// ValidationFraction holds out that share of the rows instead (of those
-	// with a weight above 0), drawn by Seed; 0: none.
+	// with a weight above 0), drawn by Seed. 0 without a Validation means 0.1,
+	// KeepBest, and a Patience of max(10, Epochs/5) where none is given;
+	// NoValidation holds out none.
 	ValidationFraction float64
 	// Patience stops after that many epochs without a new lowest validation
-	// loss; 0: never.
+	// loss; 0 with a Validation or a fraction of the caller's: never.
 	Patience int
 	// KeepBest restores, at the end, parameters and buffers of the epoch with
 	// the lowest validation loss. Patience implies it.
@@ -88,9 +96,6 @@ type Observer interface {
 
 // withDefaults fills in the zero values and checks the rest.
 func (o Options) withDefaults() (Options, error) {
-	if o.Epochs == 0 {
-		o.Epochs = 20
-	}
 	if o.Batch == 0 {
 		o.Batch = 100
 	}
@@ -134,16 +139,40 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("train: noise %g, want 0 or a finite positive number: %w", o.Noise, ErrOptions)
 	case !(o.Average >= 0 && o.Average < 1):
 		return o, fmt.Errorf("train: average %g, want a decay of 0 (none) to below 1: %w", o.Average, ErrOptions)
-	case !(o.ValidationFraction >= 0 && o.ValidationFraction < 1):
-		return o, fmt.Errorf("train: validation fraction %g, want 0 to 1: %w", o.ValidationFraction, ErrOptions)
+	case !(o.ValidationFraction >= 0 && o.ValidationFraction < 1) && o.ValidationFraction != NoValidation:
+		return o, fmt.Errorf("train: validation fraction %g, want 0 to below 1, or NoValidation: %w", o.ValidationFraction, ErrOptions)
 	case o.ValidationFraction > 0 && o.Validation != nil:
 		return o, fmt.Errorf("train: both a validation set and a fraction; give one: %w", ErrOptions)
-	case (o.Patience > 0 || o.KeepBest) && o.Validation == nil && o.ValidationFraction == 0:
-		return o, fmt.Errorf("train: early stopping needs Validation or ValidationFraction: %w", ErrOptions)
+	case (o.Patience > 0 || o.KeepBest) && o.Validation == nil && o.ValidationFraction == NoValidation:
+		return o, fmt.Errorf("train: early stopping needs Validation or a ValidationFraction: %w", ErrOptions)
 	}
 	var err error
 	if o.Checkpoint, err = o.Checkpoint.withDefaults(); err != nil {
 		return o, err
 	}
 	return o, o.Optimizer.check()
+}
+
+// defaultFraction is the share of rows that are held out where nobody said.
+const defaultFraction = 0.1
+
+// forRows fills in what depends on the number of rows: one row alone is not
+// split, and few rows are visited more often.
+func (o Options) forRows(n int) Options {
+	unsaid := o.Validation == nil && o.ValidationFraction == 0
+	if unsaid && n > 1 {
+		o.ValidationFraction, o.KeepBest = defaultFraction, true
+	}
+	if o.Epochs == 0 {
+		trained := n
+		if o.ValidationFraction > 0 {
+			trained -= heldOut(n, o.ValidationFraction)
+		}
+		steps := max((trained+o.Batch-1)/o.Batch, 1)
+		o.Epochs = max(20, (2_000+steps-1)/steps)
+	}
+	if unsaid && n > 1 && o.Patience == 0 {
+		o.Patience = max(10, o.Epochs/5)
+	}
+	return o
 }

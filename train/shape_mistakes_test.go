@@ -20,9 +20,9 @@ func TestShapeMistakes(t *testing.T) {
 	}
 	_, evaluate := train.Evaluate(ctx, newToy[float64](3, 2), x.Given(normalRows[float64](8, 1, 1)))
 	for name, c := range map[string]struct{ err, also error }{
-		"width":               {fit(train.Tensor(normalRows[float64](8, 2, 1)), 0, train.Options{}), nil},
-		"context's width":     {fit(x.Given(normalRows[float64](8, 1, 1)), 2, train.Options{}), bijector.ErrContext},
-		"context's rows":      {fit(x.Given(normalRows[float64](7, 2, 1)), 2, train.Options{}), bijector.ErrContext},
+		"width":               {fit(train.Tensor(normalRows[float64](8, 2, 1)), 0, train.Options{ValidationFraction: train.NoValidation}), nil},
+		"context's width":     {fit(x.Given(normalRows[float64](8, 1, 1)), 2, train.Options{ValidationFraction: train.NoValidation}), bijector.ErrContext},
+		"context's rows":      {fit(x.Given(normalRows[float64](7, 2, 1)), 2, train.Options{ValidationFraction: train.NoValidation}), bijector.ErrContext},
 		"validation's width":  {fit(x, 0, train.Options{Validation: train.Tensor(normalRows[float64](8, 2, 1))}), nil},
 		"one row to be split": {fit(train.Tensor(normalRows[float64](1, 3, 1)), 0, train.Options{ValidationFraction: 0.5}), train.ErrOptions},
 		"context to evaluate": {evaluate, bijector.ErrContext},

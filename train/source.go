@@ -146,8 +146,13 @@ func userLen(s Source) int { return userSource(s).Len() }
 func splitSource(s Source, fraction float64, seed uint64) (train, held Source) {
 	n := s.Len()
 	rows := rand.New(rand.NewPCG(seed, 0x73706c6974)).Perm(n)
-	k := min(max(int(fraction*float64(n)+0.5), 1), n-1)
+	k := heldOut(n, fraction)
 	return pickRows(s, rows[k:]), pickRows(s, rows[:k])
+}
+
+// heldOut is how many of n rows a fraction of them is: one at least, and not all.
+func heldOut(n int, fraction float64) int {
+	return min(max(int(fraction*float64(n)+0.5), 1), n-1)
 }
 
 // checkTensors says what keeps tensors from being read as rows of T.

@@ -92,7 +92,7 @@ func TestLayoutsOfATensor(t *testing.T) {
 	}
 	fit := func(s train.Source) []uint64 {
 		m := newToy[float32](d, c)
-		if _, err := train.Fit(context.Background(), m, s, train.Options{Epochs: 3, Batch: 7, Rate: 0.1}); err != nil {
+		if _, err := train.Fit(context.Background(), m, s, train.Options{ValidationFraction: train.NoValidation, Epochs: 3, Batch: 7, Rate: 0.1}); err != nil {
 			t.Fatal(err)
 		}
 		return bits(m)
@@ -146,7 +146,7 @@ func TestSourcesThatDoNotSuitTheModel(t *testing.T) {
 			}
 		}
 		m := newToy[float32](s.dim, s.context)
-		report, err := train.Fit(context.Background(), m, s.data, train.Options{Epochs: 1})
+		report, err := train.Fit(context.Background(), m, s.data, train.Options{ValidationFraction: train.NoValidation, Epochs: 1})
 		check("training data", report, m.steps, err)
 		if s.data == nil {
 			continue // no validation
@@ -198,7 +198,7 @@ func TestSourceLargerThanMemory(t *testing.T) {
 	s := &generated{n: 200_000}
 	m := newToy[float32](2, 0)
 	m.center = []float32{1, 1}
-	report, err := train.Fit(context.Background(), m, s, train.Options{Epochs: 1, Batch: 500, Rate: 0.02})
+	report, err := train.Fit(context.Background(), m, s, train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: 500, Rate: 0.02})
 	if err != nil || report.Steps != 400 || s.most != 500 {
 		t.Fatalf("error %v, %d rows at a time, report %+v", err, s.most, report)
 	}
@@ -216,19 +216,19 @@ func TestSourceThatFails(t *testing.T) {
 		return nil
 	}}
 	m := newToy[float32](2, 0)
-	report, err := train.Fit(context.Background(), m, s, train.Options{Batch: 10, InOrder: true, Rate: 0.1, Optimizer: train.SGD{}})
+	report, err := train.Fit(context.Background(), m, s, train.Options{ValidationFraction: train.NoValidation, Batch: 10, InOrder: true, Rate: 0.1, Optimizer: train.SGD{}})
 	if !errors.Is(err, lost) || report == nil || report.Stopped != "data" || report.Steps != 5 || len(report.Epochs) != 0 {
 		t.Fatalf("error %v, report %+v", err, report)
 	}
 	want := newToy[float32](2, 0)
-	if _, err := train.Fit(context.Background(), want, &generated{n: 50}, train.Options{Epochs: 1, Batch: 10, InOrder: true, Rate: 0.1, Optimizer: train.SGD{}}); err != nil {
+	if _, err := train.Fit(context.Background(), want, &generated{n: 50}, train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: 10, InOrder: true, Rate: 0.1, Optimizer: train.SGD{}}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(bits(m), bits(want)) {
 		t.Errorf("left with %v, want the %v of five steps", m.center, want.center)
 	}
 	// A model that is calibrated reads at the start, before anything is done.
-	if report, err := train.Fit(context.Background(), &calibrated32{newToy[float32](2, 0)}, s, train.Options{}); !errors.Is(err, lost) || report != nil {
+	if report, err := train.Fit(context.Background(), &calibrated32{newToy[float32](2, 0)}, s, train.Options{ValidationFraction: train.NoValidation}); !errors.Is(err, lost) || report != nil {
 		t.Errorf("calibration: error %v, report %+v", err, report)
 	}
 }
@@ -247,14 +247,14 @@ func TestNonFiniteRows(t *testing.T) {
 		o       train.Options
 		want    []int // one of
 	}{
-		{"in order", []int{17}, false, train.Options{InOrder: true}, []int{17}},
-		{"shuffled", []int{17}, false, train.Options{Seed: 3}, []int{17}},
+		{"in order", []int{17}, false, train.Options{ValidationFraction: train.NoValidation, InOrder: true}, []int{17}},
+		{"shuffled", []int{17}, false, train.Options{ValidationFraction: train.NoValidation, Seed: 3}, []int{17}},
 		{"split", []int{17}, false, train.Options{Seed: 3, ValidationFraction: 0.5}, []int{17}},
 		{"split, held out", []int{17}, false, train.Options{Seed: 4, ValidationFraction: 0.5}, []int{17}},
 		{"split otherwise", []int{17}, false, train.Options{Seed: 5, ValidationFraction: 0.9}, []int{17}},
-		{"one batch", []int{40, 17, 63}, false, train.Options{Batch: n}, []int{17}},
-		{"several", []int{40, 17, 63}, false, train.Options{}, []int{40, 17, 63}},
-		{"context", []int{17}, true, train.Options{}, []int{17}},
+		{"one batch", []int{40, 17, 63}, false, train.Options{ValidationFraction: train.NoValidation, Batch: n}, []int{17}},
+		{"several", []int{40, 17, 63}, false, train.Options{ValidationFraction: train.NoValidation}, []int{40, 17, 63}},
+		{"context", []int{17}, true, train.Options{ValidationFraction: train.NoValidation}, []int{17}},
 	} {
 		for _, v := range []float64{math.NaN(), math.Inf(-1)} {
 			for _, calibrated := range []bool{false, true} {

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -187,5 +190,47 @@ func TestValidationFraction(t *testing.T) {
 	_, other, _ := run(2)
 	if !slices.Equal(held, again) || slices.Equal(slices.Sorted(slices.Values(held)), slices.Sorted(slices.Values(other))) {
 		t.Error("the rows held out do not follow the seed")
+	}
+}
+
+// The zero Options hold a tenth out, keep the best epoch on it, and stop after a
+// fifth of the epochs without a better one.
+func TestZeroOptionsValidate(t *testing.T) {
+	data := &recordingSource{Source: train.Tensor(normalRows[float64](2_000, 2, 1))}
+	report, err := train.Fit(context.Background(), newToy[float64](2, 0), data, train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 1,800 rows in 18 batches: 112 epochs make 2,000 steps, and 22 are a fifth.
+	last := report.Epochs[len(report.Epochs)-1]
+	if last.Rows != 1_800 || last.Epochs != 112 || report.BestEpoch == 0 || math.IsNaN(last.Validation) {
+		t.Errorf("the last epoch is %+v of a report with the best epoch %d", last, report.BestEpoch)
+	}
+	if n := len(report.Epochs); n < 112 && (report.Stopped != "patience" || n != report.BestEpoch+22) {
+		t.Errorf("%d epochs, the best was %d, stopped %q", n, report.BestEpoch, report.Stopped)
+	}
+	if _, err := train.Fit(context.Background(), newToy[float64](1, 0), constant(1, 0), train.Options{}); err != nil {
+		t.Errorf("one row: %v", err)
+	}
+}
+
+// A flow with many ways to be wrong about 40 rows stays near a Gaussian on new
+// ones without a word in Options. Trained to the end it is far off.
+func TestZeroOptionsOnFewRows(t *testing.T) {
+	const d = 6
+	x, test := normalRows[float64](40, d, 1), normalRows[float64](2_000, d, 2)
+	loss := func(o train.Options) float64 {
+		f := must(flow.New(must(coupling.RealNVP[float64](coupling.Recipe{Dim: d, Seed: 1})), distribution.StandardNormal[float64](d)))
+		if _, err := train.Fit(context.Background(), f, train.Tensor(x), o); err != nil {
+			t.Fatal(err)
+		}
+		return must(train.Evaluate(context.Background(), f, train.Tensor(test)))
+	}
+	truth := d * 0.5 * (1 + math.Log(2*math.Pi))
+	if got := loss(train.Options{}); got > truth+2 {
+		t.Errorf("held out %.2f nats with the zero Options, truth %.2f", got, truth)
+	}
+	if got := loss(train.Options{ValidationFraction: train.NoValidation, Epochs: 600}); got < truth+5 {
+		t.Errorf("trained to the end: %.2f nats, truth %.2f: the rows are too easy to show anything", got, truth)
 	}
 }

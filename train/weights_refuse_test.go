@@ -55,7 +55,7 @@ func TestWeightsThatAreRefused(t *testing.T) {
 	}
 	m := newToy[float64](1, 0)
 	w := []float64{1, 2, 1, 1, 1, 1}
-	r, err := train.Fit(context.Background(), m, train.Tensor(x).Weighted(w), train.Options{})
+	r, err := train.Fit(context.Background(), m, train.Tensor(x).Weighted(w), train.Options{ValidationFraction: train.NoValidation})
 	if r != nil || !errors.Is(err, train.ErrWeights) || m.steps > 0 {
 		t.Errorf("a model that takes no weights: report %v, error %v, %d steps", r, err, m.steps)
 	}
@@ -75,7 +75,7 @@ func TestResumeWithOtherWeights(t *testing.T) {
 		w[i], other[i], heldW[i/3] = 1+float64(i), 1+float64(i), 1+float64(i)
 	}
 	other[17]++
-	o := train.Options{Epochs: 2, Batch: 10, Checkpoint: train.Checkpoint{Dir: t.TempDir(), Resume: true}}
+	o := train.Options{ValidationFraction: train.NoValidation, Epochs: 2, Batch: 10, Checkpoint: train.Checkpoint{Dir: t.TempDir(), Resume: true}}
 	run := func(w, heldW []float64) error {
 		o.Validation = train.Tensor(held).Weighted(heldW)
 		_, err := train.Fit(context.Background(), weightedToy{newToy[float64](1, 0)}, train.Tensor(x).Weighted(w), o)

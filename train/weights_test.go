@@ -215,7 +215,7 @@ func TestWeightsInBatches(t *testing.T) {
 	}
 	step := func(batch int) (moved float64, r *train.Report) {
 		m := weightedToy{newToy[float64](1, 0)}
-		r = must(train.Fit(context.Background(), m, train.Tensor(x).Weighted(w), train.Options{Epochs: 1, Batch: batch, Rate: 1e-9, Optimizer: train.SGD{}}))
+		r = must(train.Fit(context.Background(), m, train.Tensor(x).Weighted(w), train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: batch, Rate: 1e-9, Optimizer: train.SGD{}}))
 		return m.center[0] / 1e-9, r
 	}
 	full, r := step(6)
@@ -236,7 +236,7 @@ func TestWeightsInBatches(t *testing.T) {
 			loss[0] = math.NaN()
 		}
 	}
-	r = must(train.Fit(context.Background(), m, train.Tensor(x).Weighted(w), train.Options{Epochs: 1, Batch: 2, Rate: 1e-12, InOrder: true}))
+	r = must(train.Fit(context.Background(), m, train.Tensor(x).Weighted(w), train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: 2, Rate: 1e-12, InOrder: true}))
 	testkit.Near(t, "loss without the second step", r.Loss(), (1*1+1e-2*100+1e3*16+0.5*0.25)/2/(1+1e-2+1e3+0.5), 1e-9)
 }
 

@@ -113,7 +113,8 @@ func (t *targetFunc) LogProb(logp, gradient, x []float64) {
 // An epoch is so many draws, cut into batches as train.Fit cuts rows; they are new in
 // every epoch, and depend on train.Options.Seed and their place alone. Options,
 // report, checkpoints and the rest are those of train.Fit. ValidationFraction sets draws
-// apart, new in every epoch too. Validation is for data and is refused.
+// apart, new in every epoch too; 0 sets none apart, since draws that are new cannot be
+// learned by heart. Validation is for data and is refused.
 //
 // Losses are means over draws of what is above in the brackets. Their
 // expectation is -log Z at best, where q is p, for the validation loss always
@@ -146,6 +147,9 @@ func Fit[T bijector.Float](ctx context.Context, f *flow.Flow[T], target Target, 
 		return nil, fmt.Errorf("vi: epochs of %d draws, want 1 or more: %w", draws, train.ErrOptions)
 	case o.Validation != nil:
 		return nil, fmt.Errorf("vi: validation data for a fit to a density; ValidationFraction sets draws apart: %w", train.ErrOptions)
+	}
+	if o.ValidationFraction == 0 {
+		o.ValidationFraction = train.NoValidation
 	}
 	o.InOrder = true // draws have no order to lose
 	report, err := train.Fit(ctx, m, newBaseSource(f.Base(), draws, o.Seed), o)

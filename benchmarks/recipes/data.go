@@ -124,7 +124,7 @@ func embed(ctx context.Context, tr, te *mnist.Set, epochs int, log io.Writer) (x
 		return nil, nil, err
 	}
 	report, err := train.Fit(ctx, ae, tr, train.Options{
-		Epochs: epochs, Rate: 2e-3, Schedule: train.Cosine{}, Optimizer: train.Adam{WeightDecay: 1e-5}, Seed: 1,
+		Epochs: epochs, Rate: 2e-3, Schedule: train.Cosine{}, Optimizer: train.Adam{WeightDecay: 1e-5}, Seed: 1, ValidationFraction: train.NoValidation,
 	})
 	if err != nil {
 		return nil, nil, err

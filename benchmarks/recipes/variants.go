@@ -73,7 +73,7 @@ func scales(dim int) []variant {
 func trainOptions(epochs int, decay float64, seed uint64) train.Options {
 	return train.Options{
 		Epochs: epochs, Batch: 100, Rate: 3e-3, Schedule: train.Cosine{}, Seed: seed,
-		Optimizer: train.Adam{WeightDecay: decay, Decoupled: true},
+		Optimizer: train.Adam{WeightDecay: decay, Decoupled: true}, ValidationFraction: train.NoValidation,
 	}
 }
 

@@ -115,7 +115,7 @@ func fit(ctx context.Context, layer *bijector.Chain[float32], data, test *train.
 	}
 	_, err = train.Fit(ctx, f, data, train.Options{
 		Epochs: epochs, Rate: 3e-3, Schedule: train.Cosine{}, Seed: seed,
-		Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true},
+		Optimizer: train.Adam{WeightDecay: 0.1, Decoupled: true}, ValidationFraction: train.NoValidation,
 	})
 	if err != nil {
 		return nil, 0, err

@@ -137,7 +137,7 @@ func fit(ctx context.Context, m model, data *bijector.Rows[float32], epochs int)
 		return nil, err
 	}
 	_, err = train.Fit(ctx, f, train.Tensor(data), train.Options{
-		Epochs: epochs, Batch: 250, Rate: 2e-3, Schedule: train.Cosine{}, Seed: 1,
+		Epochs: epochs, Batch: 250, Rate: 2e-3, Schedule: train.Cosine{}, Seed: 1, ValidationFraction: train.NoValidation,
 	})
 	return f, err
 }

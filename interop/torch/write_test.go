@@ -82,7 +82,7 @@ func trainedFlow[T bijector.Float](t testing.TB, contextDim int) *flow.Flow[T] {
 	if contextDim > 0 {
 		src = src.Given(input[T](contextOf(p, contextDim), "context"))
 	}
-	if _, err := train.Fit(context.Background(), f, src, train.Options{Epochs: 20}); err != nil {
+	if _, err := train.Fit(context.Background(), f, src, train.Options{ValidationFraction: train.NoValidation, Epochs: 20}); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -273,7 +273,7 @@ func TestImportsLiveOn(t *testing.T) {
 		if c := input[float32](p, "context"); c != nil {
 			src = src.Given(c)
 		}
-		if _, err := train.Fit(context.Background(), g, src, train.Options{Epochs: 40}); err != nil {
+		if _, err := train.Fit(context.Background(), g, src, train.Options{ValidationFraction: train.NoValidation, Epochs: 40}); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 		after := flowResults(p, g)

@@ -115,6 +115,7 @@ func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 	if err := c.out.Prepare(); err != nil {
 		return err
 	}
+	c.options.ValidationFraction = train.NoValidation
 	if c.validate > 0 {
 		c.options.Validation = c.source(te.Head(min(c.validate, te.Len())))
 	}

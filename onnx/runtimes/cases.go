@@ -98,7 +98,7 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		if f.ContextDim() > 0 {
 			src = src.Given(uniform[T](2, 200, classes))
 		}
-		must(train.Fit(context.Background(), f, src, train.Options{Epochs: 2}))
+		must(train.Fit(context.Background(), f, src, train.Options{Epochs: 2, ValidationFraction: train.NoValidation}))
 		return f
 	}
 	over := func(l bijector.Layer[T], base distribution.Base[T]) *flow.Flow[T] {
