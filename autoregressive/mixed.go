@@ -103,7 +103,7 @@ func NewMixed[T bijector.Float](s MixedSpec) (*Mixed[T], error) {
 		return nil, err
 	}
 	m := &Mixed[T]{spec: s.clone(), order: order, spline: spline, columns: make([]int, d)}
-	net := nn.MaskedSpec{Context: s.ContextDim, Hidden: s.hidden(), Blocks: s.blocks(), Activation: s.Activation, Seed: s.Seed}
+	net := nn.MaskedSpec{Context: s.ContextDim, Hidden: s.hidden(), Blocks: s.blocks(), Activation: s.Activation, NoDirect: s.NoDirect, Seed: s.Seed}
 	for place, j := range order {
 		m.columns[place] = int(j)
 		c := &m.spec.Columns[j]

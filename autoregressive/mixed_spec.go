@@ -29,6 +29,9 @@ type MixedSpec struct {
 	Bins int `json:"bins,omitempty"`
 	// Activation of the network: "relu" (the default) or "tanh".
 	Activation string `json:"activation,omitempty"`
+	// NoDirect leaves out the connections from every input to every output, whose
+	// number grows with the square of the columns'.
+	NoDirect bool `json:"no_direct,omitempty"`
 	// Seed of the network's initial weights.
 	Seed uint64 `json:"seed,omitempty"`
 }
@@ -109,7 +112,7 @@ func (s MixedSpec) Values() float64 {
 	if order, err := s.Order.order(len(s.Columns)); err == nil && len(order) > 0 {
 		last = float64(s.Columns[order[len(order)-1]].inputs())
 	}
-	return float64(len(s.Columns)) + nn.MaskedValues(float64(s.ContextDim), in-last, out, float64(s.hidden()), float64(s.blocks()))
+	return float64(len(s.Columns)) + nn.MaskedValues(float64(s.ContextDim), in-last, out, float64(s.hidden()), float64(s.blocks()), s.NoDirect)
 }
 
 // choices is how many shares there are: of each atom, and of the continuous part.

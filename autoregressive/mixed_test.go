@@ -55,6 +55,11 @@ func TestMixedConforms(t *testing.T) {
 		s.Columns, s.ContextDim = []autoregressive.MixedColumn{continuous["interval"]}, 2
 		runMixed(t, s, o)
 	})
+	t.Run("no direct connections", func(t *testing.T) {
+		s := small
+		s.Columns, s.NoDirect = []autoregressive.MixedColumn{continuous["interval"], continuous["line"]}, true
+		runMixed(t, s, distributiontest.Options{Draws: 5000, Sample: inside, Perturb: 0.2})
+	})
 	t.Run("columns", func(t *testing.T) {
 		s := small
 		s.Hidden, s.Order = 11, autoregressive.OrderSpec{Kind: "random", Seed: 2}

@@ -37,7 +37,7 @@ func checkLoads[T bijector.Float](c *contents, kind string, model bijector.State
 	if err != nil {
 		return err
 	}
-	t := tally{left: values}
+	t := tally{left: values, most: limitsFor(values)}
 	if err := t.add([]byte(c.metadata[keySpec])); err != nil {
 		return err
 	}
@@ -54,6 +54,7 @@ func checkLoads[T bijector.Float](c *contents, kind string, model bijector.State
 // tally goes through a spec in JSON.
 type tally struct {
 	left    float64 // values that no spec has claimed
+	most    limits  // of the spec
 	outside bool    // a part is not the library's own
 }
 
@@ -99,7 +100,7 @@ func (t *tally) claim(members map[string]json.RawMessage) error {
 		return nil
 	}
 	t.outside = t.outside || !e.builtin
-	spec, err := e.specOf(members["spec"])
+	spec, err := e.specOf(members["spec"], t.most)
 	s, ok := spec.(Sizer)
 	if err != nil || !ok {
 		return nil // what else is wrong with it, its constructor says

@@ -29,6 +29,7 @@ const maxValues = 1 << 27
 type builder[T bijector.Float] struct {
 	left  float64 // values that may still be made
 	depth int     // containers being built
+	most  limits  // of the spec
 }
 
 func newBuilder[T bijector.Float]() *builder[T] { return &builder[T]{left: maxValues} }
@@ -86,7 +87,7 @@ func build[P any, T bijector.Float](b *builder[T], kind Kind, n bijector.NamedSp
 }
 
 func buildEntry[P any, T bijector.Float](b *builder[T], e *entry, given any) (p P, err error) {
-	spec, fault := e.specOf(given)
+	spec, fault := e.specOf(given, b.most)
 	// A named spec without a type ends the decoding there, and the container says
 	// best which it is.
 	if fault != nil && !errors.Is(fault, specnames.ErrNoType) {

@@ -25,14 +25,35 @@ const (
 	maxSpecValues = 20_000 // elements, members, objects and lists together
 	maxSpecDepth  = 64     // objects and lists within each other
 	maxSpecKeys   = 128    // members of an object
+
+	// The specs of tables grow with their columns and categories, and so do the
+	// models: a file may have a value in its spec for each one in its tensors, and
+	// four bytes, up to these.
+	maxFileSpecBytes  = 1 << 25
+	maxFileSpecValues = 1 << 22
 )
 
-// decode sets what into points to from JSON. Nothing leaves it as it is.
-func decode(raw []byte, into any) error {
+// limits are how long a spec may be, beyond what every spec may.
+type limits struct{ bytes, values int }
+
+// ofSpec are the limits of a spec that comes alone.
+var ofSpec limits
+
+// limitsFor are those of the spec of a file with so many values in its tensors,
+// so that what a spec costs is in proportion to the file.
+func limitsFor(values float64) limits {
+	return limits{
+		bytes:  int(min(4*values, maxFileSpecBytes)),
+		values: int(min(values, maxFileSpecValues)),
+	}
+}
+
+// decode sets what into points to from JSON within limits. Nothing leaves it as it is.
+func decode(raw []byte, into any, most limits) error {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil
 	}
-	if err := check(raw); err != nil {
+	if err := most.check(raw); err != nil {
 		return err
 	}
 	return decodeChecked(raw, into)
@@ -56,9 +77,9 @@ func decodeChecked(raw []byte, into any) error {
 // check refuses JSON that is malformed, out of proportion or ambiguous: keys
 // that occur twice, also where they differ in case only. It goes through the
 // bytes once, since what is hostile is not to be parsed first.
-func check(raw []byte) error {
-	if len(raw) > maxSpecBytes {
-		return fmt.Errorf("a spec of %d bytes, at most %d are allowed: %w", len(raw), maxSpecBytes, ErrTooLarge)
+func (most limits) check(raw []byte) error {
+	if err := most.checkBytes(len(raw)); err != nil {
+		return err
 	}
 	var (
 		values int
@@ -95,8 +116,8 @@ func check(raw []byte) error {
 		if len(begin) > maxSpecDepth {
 			return fmt.Errorf("a spec more than %d levels deep: %w", maxSpecDepth, ErrTooLarge)
 		}
-		if values > maxSpecValues {
-			return fmt.Errorf("a spec of more than %d values: %w", maxSpecValues, ErrTooLarge)
+		if limit := max(most.values, maxSpecValues); values > limit {
+			return fmt.Errorf("a spec of more than %d values: %w", limit, ErrTooLarge)
 		}
 	}
 	if !utf8.Valid(raw) {
@@ -107,6 +128,14 @@ func check(raw []byte) error {
 		return fmt.Errorf("the spec is not valid JSON: %w: %w", json.Unmarshal(raw, &v), bijector.ErrSpec)
 	}
 	return fault
+}
+
+// checkBytes refuses a spec by its length.
+func (most limits) checkBytes(n int) error {
+	if limit := max(most.bytes, maxSpecBytes); n > limit {
+		return fmt.Errorf("a spec of %d bytes, at most %d are allowed: %w", n, limit, ErrTooLarge)
+	}
+	return nil
 }
 
 // textAt returns what the string says that raw begins with, and its length.

@@ -65,11 +65,11 @@ func FuzzCheck(f *testing.F) {
 		if len(raw) > maxSpecValues {
 			return
 		}
-		if got, want := check(raw) == nil, wellFormed(raw); got != want {
-			t.Fatalf("check says %v", check(raw))
+		if got, want := ofSpec.check(raw) == nil, wellFormed(raw); got != want {
+			t.Fatalf("check says %v", ofSpec.check(raw))
 		}
 		var got, want fieldsSpec
-		if len(bytes.TrimSpace(raw)) == 0 || decode(raw, &got) != nil {
+		if len(bytes.TrimSpace(raw)) == 0 || decode(raw, &got, ofSpec) != nil {
 			return
 		}
 		d := json.NewDecoder(bytes.NewReader(raw))
@@ -110,7 +110,7 @@ func TestFieldsAreExact(t *testing.T) {
 		`{"any":{"LAST":1},"text":{"Last":1},"inner":{"last":1}}`, `{"\u006cast":1}`,
 	} {
 		var v fieldsSpec
-		if err := decode([]byte(s), &v); err != nil {
+		if err := decode([]byte(s), &v, ofSpec); err != nil {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
@@ -137,12 +137,12 @@ func TestFieldsAreExact(t *testing.T) {
 		`[]`:                                    "begins with '{'",
 	} {
 		var v fieldsSpec
-		if err := decode([]byte(s), &v); !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), says) {
+		if err := decode([]byte(s), &v, ofSpec); !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: got %v, want ErrSpec that says %s", s, err, says)
 		}
 	}
 	var v fieldsSpec
-	if err := decode([]byte(`{"n":{"spec":{}}}`), &v); !errors.Is(err, ErrNotRegistered) {
+	if err := decode([]byte(`{"n":{"spec":{}}}`), &v, ofSpec); !errors.Is(err, ErrNotRegistered) {
 		t.Errorf("a node without a type: %v", err)
 	}
 }

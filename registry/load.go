@@ -154,9 +154,10 @@ func makeModel[T bijector.Float](h *safetensors.Header, kind string) (bijector.S
 	for _, t := range h.Tensors {
 		b.left += float64(t.Elements())
 	}
+	b.most = limitsFor(b.left)
 	spec, _ := h.Get(keySpec)
-	if len(spec) > maxSpecBytes { // before it is copied
-		return nil, fmt.Errorf("a spec of %d bytes, at most %d are allowed: %w", len(spec), maxSpecBytes, ErrTooLarge)
+	if err := b.most.checkBytes(len(spec)); err != nil { // before it is copied
+		return nil, err
 	}
 	model, err := b.model(kind, []byte(spec))
 	if err != nil {
@@ -182,7 +183,7 @@ func (b *builder[T]) model(kind string, spec []byte) (any, error) {
 		return buildEntry[any](b, tableEntry, spec)
 	}
 	var part bijector.NamedSpec
-	if err := decode(spec, &part); err != nil {
+	if err := decode(spec, &part, b.most); err != nil {
 		return nil, err
 	}
 	if kind == kindEncoder {

@@ -140,7 +140,7 @@ func describeAs[T bijector.Float](kind string, model any) (*contents, error) {
 	if !ok {
 		return nil, fmt.Errorf("a %T cannot be saved, want %s: %w", model, saved, bijector.ErrSpec)
 	}
-	spec, err := marshalSpec(s)
+	spec, err := marshalSpec(s, limitsFor(valuesOf(s)))
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +166,17 @@ func describeAs[T bijector.Float](kind string, model any) (*contents, error) {
 		return nil, fmt.Errorf("the model could not be loaded again: %w", err)
 	}
 	return c, nil
+}
+
+// valuesOf is the number of values in the tensors of a model's file.
+func valuesOf[T bijector.Float](s bijector.Stateful[T]) (n float64) {
+	for _, p := range s.Params() {
+		n += float64(len(p.Data))
+	}
+	for _, b := range s.Buffers() {
+		n += float64(reflect.ValueOf(b.Data).Len())
+	}
+	return n
 }
 
 // checkFinite names the first value of a parameter that is no number.

@@ -123,7 +123,7 @@ func NewLatent[T bijector.Float](spec []byte) (*autoencoder.Latent[T], error) {
 // This is what MarshalSpec returns for a layer.
 func NewNamed[T bijector.Float](document []byte) (bijector.Layer[T], error) {
 	var n bijector.NamedSpec
-	if err := decode(document, &n); err != nil {
+	if err := decode(document, &n, ofSpec); err != nil {
 		return result[bijector.Layer[T]](nil, err)
 	}
 	return result(newBuilder[T]().Layer(n))

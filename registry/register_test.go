@@ -239,6 +239,7 @@ func TestSizes(t *testing.T) {
 		{"autoregressive.mixed", `{"columns":[{"atoms":[0,1,2]},{"continuous":true},{"atoms":[0],"continuous":true}],"hidden":20}`},
 		{"autoregressive.mixed", `{"columns":[{"continuous":true},{"atoms":[0,1]}],"context_dim":3,"order":{"kind":"reverse"},"blocks":-1,"bins":4}`},
 		{"autoregressive.mixed", `{"columns":[{"atoms":[0,1]}]}`},
+		{"autoregressive.mixed", `{"columns":[{"continuous":true},{"atoms":[0,1]}],"no_direct":true}`},
 		{"autoencoder.conv", `{}`},
 		{"autoencoder.conv", `{"height":9,"width":6,"in_channels":3,"channels":[4,5,6],"embedding":2,"bias":true}`},
 		{"autoencoder.conv", `{"height":1,"in_channels":70,"channels":[900],"embedding":1,"encoder_bias":true}`},
@@ -282,7 +283,7 @@ func TestSizes(t *testing.T) {
 				actual += float64(len(d))
 			}
 		}
-		spec, err := e.specOf(n.Spec)
+		spec, err := e.specOf(n.Spec, ofSpec)
 		if err != nil {
 			t.Fatal(err)
 		}

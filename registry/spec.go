@@ -24,10 +24,11 @@ import (
 //
 // It describes how to make an equal part, not its parameters: Save keeps both.
 func MarshalSpec(part bijector.Specced) ([]byte, error) {
-	return result(marshalSpec(part))
+	return result(marshalSpec(part, ofSpec))
 }
 
-func marshalSpec(part bijector.Specced) ([]byte, error) {
+// marshalSpec is MarshalSpec within limits.
+func marshalSpec(part bijector.Specced, most limits) ([]byte, error) {
 	if nilcheck.IsNil(part) {
 		return nil, fmt.Errorf("a nil %T has no spec: %w", part, bijector.ErrSpec)
 	}
@@ -56,7 +57,7 @@ func marshalSpec(part bijector.Specced) ([]byte, error) {
 		}
 		return nil, err
 	}
-	return raw, check(raw) // what could not be read again is not written
+	return raw, most.check(raw) // what could not be read again is not written
 }
 
 // checkMembers names the type of a layer that cannot be saved.

@@ -80,15 +80,15 @@ func withoutBuilder[T bijector.Float, S, A any](f func(S) (A, error)) func(S, bi
 
 // specOf returns a spec that is given as JSON or in Go as a value of the
 // entry's type.
-func (e *entry) specOf(given any) (any, error) {
+func (e *entry) specOf(given any, most limits) (any, error) {
 	switch s := given.(type) {
 	case nil:
 		return reflect.Zero(e.spec).Interface(), nil
 	case []byte:
-		return e.specOf(json.RawMessage(s))
+		return e.specOf(json.RawMessage(s), most)
 	case json.RawMessage:
 		spec := reflect.New(e.spec)
-		err := decode(s, spec.Interface())
+		err := decode(s, spec.Interface(), most)
 		return spec.Elem().Interface(), err
 	}
 	v := reflect.Indirect(reflect.ValueOf(given))

@@ -61,14 +61,18 @@ func mixedColumn(s *Schema, j int) autoregressive.MixedColumn {
 	return c
 }
 
-// The most that a model file's spec may have: see package registry.
+// The most that a model file's spec may have: so much in any file, and more, up to a limit,
+// for more values in its tensors. See package registry.
 const (
-	mostSpecBytes  = 1 << 18
-	mostSpecValues = 20_000
+	mostSpecBytes      = 1 << 18
+	mostSpecValues     = 20_000
+	mostFileSpecBytes  = 1 << 25
+	mostFileSpecValues = 1 << 22
 )
 
-// checkSize refuses tables whose model could not be saved, before it is trained.
-func (f *fitting[T]) checkSize() error {
+// checkSize refuses tables whose model could not be saved, before it is trained: one
+// of members with so many parameters each.
+func (f *fitting[T]) checkSize(parameters int) error {
 	schema, err := json.Marshal(f.schema)
 	if err != nil {
 		return fmt.Errorf("table: the schema as JSON: %w", err)
@@ -81,10 +85,13 @@ func (f *fitting[T]) checkSize() error {
 	size := func(text []byte) (values int) {
 		return bytes.Count(text, []byte(",")) + bytes.Count(text, []byte("{")) + bytes.Count(text, []byte("["))
 	}
-	n, values := len(schema)+members*(len(columns)+1000), size(schema)+members*(size(columns)+len(f.columns)+100)
-	if n > mostSpecBytes || values > mostSpecValues {
-		return fmt.Errorf("table: a model of %d columns and %d members has a description of about %d bytes and %d values, and a model file holds %d and %d; fit fewer members, leave columns out, or infer the schema with fewer categories: %w",
-			len(f.columns), members, n, values, mostSpecBytes, mostSpecValues, bijector.ErrSpec)
+	n, values := len(schema)+members*(len(columns)+10*len(f.columns)+1000), size(schema)+members*(size(columns)+len(f.columns)+100)
+	all := float64(members) * float64(parameters)
+	mostBytes := int(min(max(mostSpecBytes, 4*all), mostFileSpecBytes))
+	mostValues := int(min(max(mostSpecValues, all), mostFileSpecValues))
+	if n > mostBytes || values > mostValues {
+		return fmt.Errorf("table: a model of %d columns and %d members has a description of about %d bytes and %d values, and its file holds %d and %d; fit fewer members or wider networks, leave columns out, or infer the schema with fewer categories: %w",
+			len(f.columns), members, n, values, mostBytes, mostValues, bijector.ErrSpec)
 	}
 	return nil
 }

@@ -98,9 +98,6 @@ func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptio
 	if err := f.start(); err != nil {
 		return nil, nil, err
 	}
-	if err := f.checkSize(); err != nil {
-		return nil, nil, err
-	}
 	return f.run(ctx)
 }
 
@@ -194,6 +191,11 @@ func (f *fitting[T]) run(ctx context.Context) (*Model[T], *FitReport, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		if k == 0 {
+			if err := f.checkSize(parameters(one)); err != nil {
+				return nil, nil, err
+			}
+		}
 		if stopped == nil {
 			report, err := train.Fit(ctx, one, f.source(f.train), f.trainOptions(k))
 			if report == nil {
@@ -225,7 +227,7 @@ func (f *fitting[T]) member(k int) (*flow.Flow[T], error) {
 	d := len(f.columns)
 	base, err := autoregressive.NewMixed[T](autoregressive.MixedSpec{
 		Columns: f.columns, Order: autoregressive.OrderSpec{Indices: f.order(k)},
-		Hidden: f.hidden(), Blocks: f.o.Blocks, Bins: f.o.Bins, Seed: f.o.Seed + uint64(k),
+		Hidden: f.hidden(), Blocks: f.o.Blocks, Bins: f.o.Bins, NoDirect: f.wide(), Seed: f.o.Seed + uint64(k),
 	})
 	if err != nil {
 		return nil, err
@@ -239,6 +241,28 @@ func (f *fitting[T]) member(k int) (*flow.Flow[T], error) {
 		return nil, err
 	}
 	return flow.New[T](layer, base)
+}
+
+// wide tells whether connections from all values of all columns to all others would be
+// too many.
+func (f *fitting[T]) wide() bool {
+	const most = 1 << 23
+	atoms, numbers := 0.0, 0.0
+	for _, c := range f.columns {
+		atoms += float64(len(c.Atoms))
+		if c.Continuous {
+			numbers++
+		}
+	}
+	return atoms+numbers > 0 && (atoms+numbers)*(atoms+30*numbers) > most
+}
+
+// parameters counts those of a flow.
+func parameters[T bijector.Float](f *flow.Flow[T]) (n int) {
+	for _, p := range f.Params() {
+		n += len(p.Data)
+	}
+	return n
 }
 
 // hidden is the width of the networks: wider for more rows and for more columns.

@@ -20,16 +20,21 @@ type MaskedSpec struct {
 	Hidden     int   // width, at least 1
 	Blocks     int   // at least 0
 	Activation string
+	NoDirect   bool // without direct connections
 	Seed       uint64
 }
 
 // MaskedValues is the number of values that are saved, masked weights included.
-func MaskedValues(context, inputs, outputs, hidden, blocks float64) float64 {
+func MaskedValues(context, inputs, outputs, hidden, blocks float64, noDirect bool) float64 {
 	in := context + inputs
 	if in == 0 {
 		return outputs
 	}
-	return hidden*(in+1) + 2*blocks*hidden*(hidden+1) + outputs*(hidden+1) + outputs*in
+	n := hidden*(in+1) + 2*blocks*hidden*(hidden+1) + outputs*(hidden+1)
+	if !noDirect {
+		n += outputs * in
+	}
+	return n
 }
 
 // Masked is a residual network whose outputs for column j depend on the context
@@ -40,7 +45,7 @@ func MaskedValues(context, inputs, outputs, hidden, blocks float64) float64 {
 //	y   = W_f h_Blocks + b_f + S x,
 //
 // with all matrices masked (Germain et al. 2015, arXiv 1502.03509, section 4,
-// direct connections S among them; residual blocks as in Durkan and Nash 2019,
+// direct connections S among them, unless the spec leaves them out; residual blocks as in Durkan and Nash 2019,
 // arXiv 1904.07714, appendix C.1). Hidden units have degrees that ascend, as those
 // of a MADE do, and the same in every layer, so that what a unit sees is always the
 // first so many of the layer below.
@@ -49,7 +54,7 @@ func MaskedValues(context, inputs, outputs, hidden, blocks float64) float64 {
 // weights are 0, and so are their gradients.
 type Masked[T bijector.Float] struct {
 	spec    MaskedSpec
-	layers  []*Linear[T] // initial, the two of each block, final, direct; where there are no inputs, final alone
+	layers  []*Linear[T] // initial, the two of each block, final, and direct, if there is one; where there are no inputs, final alone
 	visible [][]int      // of each layer, by row: how many of its inputs are seen
 	tanh    bool
 	in, out int
@@ -143,7 +148,7 @@ func (m *Masked[T]) makeLayers() {
 	final := add(width, m.out, func(i int) int { return min(width, m.units[column[i]]) })
 	clear(final.W)
 	clear(final.B)
-	if m.in > 0 {
+	if m.in > 0 && !s.NoDirect {
 		direct := add(m.in, m.out, func(i int) int { return m.inputs[column[i]] })
 		clear(direct.W)
 		clear(direct.B) // unused: the last layer has one
@@ -173,14 +178,22 @@ func (m *Masked[T]) block(k int) (first, second *Linear[T]) {
 	return m.layers[1+2*k], m.layers[2+2*k]
 }
 
-// final returns the last layer and the direct connections, nil where there are
-// no inputs.
-func (m *Masked[T]) final() (final, direct *Linear[T]) {
+// last is the place of the final layer among the layers.
+func (m *Masked[T]) last() int {
 	if m.in == 0 {
-		return m.layers[0], nil
+		return 0
 	}
-	n := len(m.layers)
-	return m.layers[n-2], m.layers[n-1]
+	return 1 + 2*m.spec.Blocks
+}
+
+// final returns the last layer and the direct connections, nil where there are
+// none.
+func (m *Masked[T]) final() (final, direct *Linear[T]) {
+	at := m.last()
+	if at+1 < len(m.layers) {
+		direct = m.layers[at+1]
+	}
+	return m.layers[at], direct
 }
 
 // In is the number of inputs: context, then those of every column but the last.
@@ -202,10 +215,10 @@ func (m *Masked[T]) Bias() []T {
 }
 
 // Params are the weight and bias of "initial", "blocks.0.0", "blocks.0.1" and
-// so on and "final", and "direct.weight". Without inputs there is "final.bias".
+// so on and "final", and "direct.weight" unless it is left out. Without inputs there is "final.bias".
 func (m *Masked[T]) Params() []bijector.Param[T] {
 	final, direct := m.final()
-	if direct == nil {
+	if m.in == 0 {
 		return final.Params("final.")[1:]
 	}
 	ps := m.layers[0].Params("initial.")
@@ -215,7 +228,9 @@ func (m *Masked[T]) Params() []bijector.Param[T] {
 		ps = append(ps, second.Params(fmt.Sprintf("blocks.%d.1.", k))...)
 	}
 	ps = append(ps, final.Params("final.")...)
-	ps = append(ps, direct.Params("direct.")[:1]...)
+	if direct != nil {
+		ps = append(ps, direct.Params("direct.")[:1]...)
+	}
 	for i := range ps {
 		ps[i].NoDecay = len(ps[i].Shape) == 1
 	}

@@ -32,7 +32,7 @@ func (m *Masked[T]) NewGradPass(o bijector.PassOptions) *MaskedGradPass[T] {
 		w := kernel.Make[T](len(layer.W))
 		p.raw = append(p.raw, w)
 		p.grads = append(p.grads, w)
-		if l < len(m.layers)-1 {
+		if l <= m.last() { // the direct connections have no bias
 			p.grads = append(p.grads, p.g.db[l])
 		}
 	}
@@ -50,7 +50,7 @@ func (p *MaskedGradPass[T]) Backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 	n, net := x.N, p.net
 	samples := func(m bijector.Mat[T]) bijector.Mat[T] { return m.Resize(n).Samples(lo, hi) }
 	final, direct := net.final()
-	last := len(net.layers) - 2
+	last := net.last()
 	out := dy.Samples(lo, hi)
 	d := samples(p.dh[net.spec.Blocks])
 	p.g.storeInput(last, samples(p.h), lo)
@@ -69,27 +69,34 @@ func (p *MaskedGradPass[T]) Backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 	}
 	in := x.Samples(lo, hi)
 	p.g.storeInput(0, in, lo)
-	p.g.storeInput(last+1, in, lo)
+	if direct != nil {
+		p.g.storeInput(last+1, in, lo)
+	}
 	if dx.Empty() {
 		return
 	}
 	to := dx.Samples(lo, hi)
 	net.layers[0].Backward(to, d, bijector.Mat[T]{})
+	if direct == nil {
+		return
+	}
 	kernel.Gemm(direct.In, hi-lo, direct.Out, direct.W, 1, direct.In, out.Data, out.Stride, to.Data, to.Stride,
 		kernel.Epilogue[T]{Mode: kernel.Add})
 }
 
 // Accumulate adds the gradients of all weights over the whole batch.
 func (p *MaskedGradPass[T]) Accumulate(dy bijector.Mat[T]) {
-	n, last := dy.N, len(p.net.layers)-1
-	p.g.dy[last] = dy
+	n, last := dy.N, p.net.last()
+	for l := last; l < len(p.net.layers); l++ { // and the direct connections
+		p.g.dy[l] = dy
+	}
 	if p.net.in == 0 {
 		for i := range dy.D {
 			p.grads[0][i] += T(kernel.Sum(dy.Feature(i)))
 		}
 		return
 	}
-	p.g.dy[0], p.g.dy[last-1] = p.dh[0].Resize(n), dy
+	p.g.dy[0] = p.dh[0].Resize(n)
 	for k, dm := range p.dm {
 		p.g.dy[1+2*k], p.g.dy[2+2*k] = dm.Resize(n), p.dh[k+1].Resize(n)
 	}

@@ -107,7 +107,7 @@ func (p *MaskedPass[T]) outputs(y, x bijector.Mat[T], at, end, units, inputs, lo
 	final, direct := p.net.final()
 	out := y.Samples(lo, hi)
 	rows := out.Data[at*out.Stride:]
-	if direct == nil {
+	if p.net.in == 0 {
 		for i := at; i < end; i++ {
 			f := out.Feature(i)
 			for k := range f {
@@ -119,6 +119,9 @@ func (p *MaskedPass[T]) outputs(y, x bijector.Mat[T], at, end, units, inputs, lo
 	h, in := like(p.h, x).Samples(lo, hi), x.Samples(lo, hi)
 	kernel.Gemm(end-at, hi-lo, units, final.W[at*final.In:], final.In, 1, h.Data, h.Stride, rows, out.Stride,
 		kernel.Epilogue[T]{Mode: kernel.Store, Bias: final.B[at:end]})
+	if direct == nil {
+		return
+	}
 	kernel.Gemm(end-at, hi-lo, inputs, direct.W[at*direct.In:], direct.In, 1, in.Data, in.Stride, rows, out.Stride,
 		kernel.Epilogue[T]{Mode: kernel.Add})
 }
