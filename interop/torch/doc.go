@@ -20,8 +20,9 @@
 //   - [Demo] and [DemoAutoencoder]: the Real NVP on MNIST embeddings, and the
 //     autoencoder, that mnist/latentflow follows; [SaveDemo] and
 //     [SaveDemoAutoencoder] write their files.
-//   - [Zuko]: zuko.flows.NICE and zuko.flows.RealNVP.
-//   - [NFlows]: nflows.flows.SimpleRealNVP.
+//   - [Zuko]: zuko.flows.NICE, RealNVP and MAF.
+//   - [NFlows]: nflows.flows.Flow of affine, additive and rational-quadratic
+//     couplings, LU maps, permutations and batch norm: SimpleRealNVP among them.
 //   - [NormFlows]: normflows.NormalizingFlow of AffineCouplingBlocks.
 //
 // Weights are put in the order that couplings here have: context before kept

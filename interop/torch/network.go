@@ -58,23 +58,29 @@ func (r *reader) widthError(l linearLayer, format string, a ...any) error {
 }
 
 // columns is the layer for inputs in another order: input j is the former
-// order[j]. Those that are not named are taken to be zero.
+// order[j], or for -1 one that has no weight. Those that are not named are taken
+// to be zero.
 func (l linearLayer) columns(order []int) linearLayer {
-	w := make([]float64, 0, l.out*len(order))
+	w := make([]float64, l.out*len(order))
 	for i := range l.out {
-		for _, k := range order {
-			w = append(w, l.w[i*l.in+k])
+		for j, k := range order {
+			if k >= 0 {
+				w[i*len(order)+j] = l.w[i*l.in+k]
+			}
 		}
 	}
 	l.w, l.in = w, len(order)
 	return l
 }
 
-// rows is the layer whose output i is the former order[i].
+// rows is the layer whose output i is the former order[i], or for -1 is 0.
 func (l linearLayer) rows(order []int) linearLayer {
-	w, b := make([]float64, 0, len(order)*l.in), make([]float64, 0, len(order))
-	for _, k := range order {
-		w, b = append(w, l.w[k*l.in:(k+1)*l.in]...), append(b, l.b[k])
+	w, b := make([]float64, len(order)*l.in), make([]float64, len(order))
+	for i, k := range order {
+		if k >= 0 {
+			copy(w[i*l.in:], l.w[k*l.in:(k+1)*l.in])
+			b[i] = l.b[k]
+		}
 	}
 	l.w, l.b, l.out = w, b, len(order)
 	return l

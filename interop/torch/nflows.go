@@ -1,14 +1,12 @@
-// nflows' SimpleRealNVP.
+// nflows' flows: their transforms in turn, and those that mix features.
 
 package torch
 
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/flow"
 )
 
@@ -16,52 +14,55 @@ import (
 type NFlowsOptions struct {
 	// Activation of the conditioners: "relu" (the default, F.relu) or "tanh".
 	Activation string
+	// TailBound is the tail_bound of splines with tails="linear"; 0 means 1, as in
+	// nflows.
+	TailBound float64
 }
 
 // nflowsEps is that of nflows' batch norm, in two places.
 const nflowsEps = 1e-5
 
-// NFlows makes a flow of the state of an nflows.flows.SimpleRealNVP: couplings,
-// each followed by batch norm where batch_norm_between_layers is set, over the
-// standard normal. The class is unconditional. One with
-// batch_norm_within_layers is refused, since its conditioners have statistics.
-// Dropout does nothing in evaluation.
+// nflowsFloor is the eps of LULinear's diagonal.
+const nflowsFloor = 1e-3
+
+// NFlows makes a flow of the state of an nflows.flows.Flow over the standard
+// normal, such as a SimpleRealNVP: transforms in turn, each of these, in a
+// CompositeTransform that may hold others. Flows of a batch_norm_within_layers are
+// refused, since their conditioners have statistics. Dropout does nothing in
+// evaluation.
 //
 //   - A coupling has "_transform._transforms.<k>.identity_features", the
 //     indices of those kept, and "transform_features", of the m moved, and the
 //     residual network "transform_net", with "initial_layer",
 //     "blocks.<i>.linear_layers.<0, 1>" and "final_layer": see
-//     coupling.Residual. That sees the kept features, and gives m shifts t and
-//     then m values u, for z = x*(sigmoid(u+2) + 1e-3) + t: the scale "sigmoid"
-//     here. With m values, it is use_volume_preserving, z = x + t.
+//     coupling.Residual. That sees the kept features. With 2m values it is
+//     AffineCouplingTransform, m shifts t and then m values u, for
+//     z = x*(sigmoid(u+2) + 1e-3) + t: the scale "sigmoid" here. With m values, it
+//     is AdditiveCouplingTransform, z = x + t. With (3K-1) m values, it is
+//     PiecewiseRationalQuadraticCouplingTransform(tails="linear") of K bins: for
+//     each moved feature K widths and K heights, both over the root of the hidden
+//     width, and K-1 slopes.
+//   - LULinear has "lower_entries", "upper_entries", "unconstrained_upper_diag"
+//     and "bias", for z = L U x + bias, with softplus(v) + 1e-3 on U's diagonal.
+//   - RandomPermutation and ReversePermutation have "_permutation", for z = x[p].
 //   - Batch norm has "unconstrained_weight", "bias", "running_mean" and
 //     "running_var" (d each), for
 //     z = (softplus(unconstrained_weight) + 1e-5) * (x - mean) / sqrt(var + 1e-5) + bias.
+//
+// Splines of other degrees leave the same names: a quadratic one of 3j bins has as
+// many parameters as a rational-quadratic one of 2j, and has no mapping.
 func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) {
+	if o.TailBound == 0 {
+		o.TailBound = 1
+	}
 	r, err := newReader[T](s)
 	if err != nil {
 		return nil, err
 	}
-	const prefix = "_transform._transforms."
-	kept, moved := r.lastAxisLen(prefix+"0.identity_features"), r.lastAxisLen(prefix+"0.transform_features")
-	dim := anySize
-	if kept != anySize && moved != anySize {
-		dim = kept + moved
-	}
-	var layers []bijector.Layer[T]
-	for k := 0; k == 0 || r.hasPrefix(fmt.Sprint(prefix, k, ".")); k++ {
-		at := fmt.Sprint(prefix, k, ".")
-		var l bijector.Layer[T]
-		var err error
-		if r.has(at + "unconstrained_weight") {
-			l, err = nflowsBatchNorm[T](r, at, dim)
-		} else {
-			l, err = nflowsCoupling[T](r, at, dim, o.Activation)
-		}
-		if err != nil {
-			return nil, err
-		}
-		layers = append(layers, l)
+	dim := nflowsDim(r, "_transform.")
+	layers, err := nflowsTransform[T](r, "_transform.", dim, o)
+	if err != nil {
+		return nil, err
 	}
 	r.ignore("_distribution._log_z") // d/2 log(2 pi), in the files of some versions
 	base, err := newNormal[T](dim, nil, nil)
@@ -71,75 +72,99 @@ func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) 
 	return newFlow(r, layers, base)
 }
 
-func nflowsCoupling[T bijector.Float](r *reader, at string, d int, activation string) (bijector.Layer[T], error) {
-	kept, err := r.indices(at+"identity_features", anySize, d)
-	if err != nil {
-		return nil, err
-	}
-	if len(kept) == d {
-		return nil, r.errorf(at+"identity_features", bijector.ErrSpec, "keeps all %d features, want one to move at least", d)
-	}
-	moved, err := r.indices(at+"transform_features", d-len(kept), d)
-	if err != nil {
-		return nil, err
-	}
-	mask := maskOf(d, kept)
-	for i, k := range moved {
-		if mask.Keep[k] == 1 {
-			return nil, r.errorf(at+"transform_features", bijector.ErrSpec, "index %d is %d, which is kept", i, k)
+// nflowsDim is the number of features of the first transform below at that says
+// so, or anySize.
+func nflowsDim(r *reader, at string) int {
+	if r.hasPrefix(at + "_transforms.0.") {
+		for k := 0; r.hasPrefix(fmt.Sprint(at, "_transforms.", k, ".")); k++ {
+			if d := nflowsDim(r, fmt.Sprint(at, "_transforms.", k, ".")); d != anySize {
+				return d
+			}
 		}
+		return anySize
 	}
-	n, m := len(kept), len(moved)
-	net, err := r.residualNet(at+"transform_net.", n)
-	if err != nil {
-		return nil, err
+	kept, moved := r.lastAxisLen(at+"identity_features"), r.lastAxisLen(at+"transform_features")
+	if kept != anySize && moved != anySize {
+		return kept + moved
 	}
-	// The network may have its features in any order, a coupling here has them
-	// ascending.
-	columns, places := argsort(kept), argsort(moved)
-	switch last := net[len(net)-1]; last.out {
-	case m:
-		reorderNet(net, columns, places)
-		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, Mask: mask}, residualFrom[T](net, activation))
-	case 2 * m:
-		rows := make([]int, 0, 2*m)
-		for _, j := range places {
-			rows = append(rows, m+j)
-		}
-		reorderNet(net, columns, append(rows, places...))
-		return coupling.NewAffineWith(coupling.AffineSpec{Dim: d, Mask: mask, Scale: "sigmoid"}, residualFrom[T](net, activation))
-	default:
-		return nil, r.widthError(last, "%d outputs, shift and scale of %d moved features, or %d, the shifts alone", 2*m, m, m)
-	}
+	return r.lastAxisLen(at+"_permutation", at+"unconstrained_upper_diag", at+"unconstrained_weight")
 }
 
-// argsort are the places of the smallest, the next larger and so on of
-// different indices.
-func argsort(indices []int) []int {
-	places := intRange(0, len(indices))
-	slices.SortFunc(places, func(a, b int) int { return indices[a] - indices[b] })
-	return places
-}
-
-// residualNet takes a ResidualNet with n inputs.
-func (r *reader) residualNet(at string, n int) ([]linearLayer, error) {
-	first, err := r.linear(at+"initial_layer", n, anySize, true)
-	if err != nil {
-		return nil, err
-	}
-	net, h := []linearLayer{first}, first.out
-	for i := 0; i == 0 || r.hasPrefix(fmt.Sprint(at, "blocks.", i, ".")); i++ {
-		for j := range 2 {
-			l, err := r.linear(fmt.Sprint(at, "blocks.", i, ".linear_layers.", j), h, h, true)
+// nflowsTransform reads a transform, or all of a CompositeTransform.
+func nflowsTransform[T bijector.Float](r *reader, at string, dim int, o NFlowsOptions) ([]bijector.Layer[T], error) {
+	var l bijector.Layer[T]
+	var err error
+	switch {
+	case r.hasPrefix(at + "_transforms."):
+		var layers []bijector.Layer[T]
+		for k := 0; k == 0 || r.hasPrefix(fmt.Sprint(at, "_transforms.", k, ".")); k++ {
+			some, err := nflowsTransform[T](r, fmt.Sprint(at, "_transforms.", k, "."), dim, o)
 			if err != nil {
 				return nil, err
 			}
-			net = append(net, l)
+			layers = append(layers, some...)
 		}
+		return layers, nil
+	case r.has(at + "unconstrained_weight"):
+		l, err = nflowsBatchNorm[T](r, at, dim)
+	case r.has(at + "_permutation"):
+		l, err = nflowsPermutation[T](r, at, dim)
+	case r.has(at+"lower_entries") || r.has(at+"unconstrained_upper_diag"):
+		l, err = nflowsLU[T](r, at, dim)
+	case at == "_transform." && !r.hasPrefix(at): // without any, say which is missing
+		l, err = nflowsCoupling[T](r, at+"_transforms.0.", dim, o)
+	default:
+		l, err = nflowsCoupling[T](r, at, dim, o)
 	}
-	last, err := r.linear(at+"final_layer", h, anySize, true)
-	return append(net, last), err
+	return []bijector.Layer[T]{l}, err
 }
+
+func nflowsPermutation[T bijector.Float](r *reader, at string, dim int) (bijector.Layer[T], error) {
+	p, err := r.indices(at+"_permutation", dim, dim)
+	if err != nil {
+		return nil, err
+	}
+	return permute[T](p)
+}
+
+// nflowsLU: the triangles are written row by row.
+func nflowsLU[T bijector.Float](r *reader, at string, dim int) (bijector.Layer[T], error) {
+	diagonal, err := r.floats(at+"unconstrained_upper_diag", dim)
+	if err != nil {
+		return nil, err
+	}
+	d := len(diagonal)
+	lower, err := r.floats(at+"lower_entries", d*(d-1)/2)
+	if err != nil {
+		return nil, err
+	}
+	upper, err := r.floats(at+"upper_entries", d*(d-1)/2)
+	if err != nil {
+		return nil, err
+	}
+	bias, err := r.floats(at+"bias", d)
+	if err != nil {
+		return nil, err
+	}
+	l, err := bijector.NewLU[T](bijector.LUSpec{Dim: d, Start: "identity"})
+	if err != nil {
+		return nil, fmt.Errorf("torch: %w", err)
+	}
+	factors := make([]float64, d*d)
+	for i := range d {
+		n := copy(factors[i*d:i*d+i], lower)
+		lower = lower[n:]
+		factors[i*d+i] = math.Log(softplus(diagonal[i]) + nflowsFloor)
+		n = copy(factors[i*d+i+1:(i+1)*d], upper)
+		upper = upper[n:]
+	}
+	convert(l.Params()[0].Data, factors)
+	convert(l.Params()[1].Data, bias)
+	return l, nil
+}
+
+// softplus is log(1 + exp(v)).
+func softplus(v float64) float64 { return max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))) }
 
 func nflowsBatchNorm[T bijector.Float](r *reader, at string, dim int) (bijector.Layer[T], error) {
 	var s batchNorm
@@ -148,8 +173,7 @@ func nflowsBatchNorm[T bijector.Float](r *reader, at string, dim int) (bijector.
 		return nil, err
 	}
 	for _, v := range weight {
-		softplus := max(v, 0) + math.Log1p(math.Exp(-math.Abs(v)))
-		s.logGamma = append(s.logGamma, math.Log(softplus+nflowsEps))
+		s.logGamma = append(s.logGamma, math.Log(softplus(v)+nflowsEps))
 	}
 	if s.beta, err = r.floats(at+"bias", dim); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/interop/torch"
 )
 
@@ -24,7 +25,8 @@ import (
 type parity struct {
 	Source  string `json:"source"`
 	Options struct {
-		Activation string `json:"activation"`
+		Activation string  `json:"activation"`
+		TailBound  float64 `json:"tail_bound"`
 	} `json:"options"`
 	Inputs map[string]struct {
 		Shape []int     `json:"shape"`
@@ -64,26 +66,18 @@ func input[T bijector.Float](p parity, name string) *tensor.Dense {
 }
 
 // read makes the flow of a case by its source's mapping.
-func read[T bijector.Float](t testing.TB, p parity, s *torch.State) *flow.Flow[T] {
-	t.Helper()
-	var f *flow.Flow[T]
-	var err error
-	switch p.Source {
+func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
+	switch o := p.Options; p.Source {
 	case "demo":
-		f, err = torch.Demo[T](s, torch.DemoOptions{Activation: p.Options.Activation})
+		return torch.Demo[T](s, torch.DemoOptions{Activation: o.Activation})
 	case "zuko":
-		f, err = torch.Zuko[T](s, torch.ZukoOptions{Activation: p.Options.Activation})
+		return torch.Zuko[T](s, torch.ZukoOptions{Activation: o.Activation})
 	case "nflows":
-		f, err = torch.NFlows[T](s, torch.NFlowsOptions{Activation: p.Options.Activation})
+		return torch.NFlows[T](s, torch.NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	case "normflows":
-		f, err = torch.NormFlows[T](s, torch.NormFlowsOptions{Activation: p.Options.Activation})
-	default:
-		t.Fatalf("source %q", p.Source)
+		return torch.NormFlows[T](s, torch.NormFlowsOptions{Activation: o.Activation})
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return nil, fmt.Errorf("source %q", p.Source)
 }
 
 // results are what the library computes of a case's inputs.
@@ -93,7 +87,7 @@ func results[T bijector.Float](t testing.TB, p parity, s *torch.State) map[strin
 		a := must(torch.DemoAutoencoder[T](s, torch.DemoAutoencoderOptions{}))
 		return coderResults(p, a)
 	}
-	return flowResults(p, read[T](t, p, s))
+	return flowResults(p, testkit.Must(read[T](p, s)))
 }
 
 func flowResults[T bijector.Float](p parity, f *flow.Flow[T]) map[string][]float64 {

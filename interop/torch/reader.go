@@ -148,30 +148,65 @@ func (r *reader) permutation(name, inverse string, n int) ([]int, error) {
 	return p, nil
 }
 
-// mask takes a vector of booleans, or of zeros and ones, with n values.
-func (r *reader) mask(name string, n int) ([]bool, error) {
+// integers takes a vector of n integers from lo to hi.
+func (r *reader) integers(name string, n, lo, hi int) ([]int, error) {
 	v, err := r.take(name, n)
 	if err != nil {
 		return nil, err
 	}
-	keep := make([]bool, v.shape[0])
-	ones := 0
-	for i := range keep {
+	d, ok := v.data.([]int64)
+	if !ok {
+		return nil, r.errorf(name, bijector.ErrDType, "%T, want I64", v.data)
+	}
+	out := make([]int, len(d))
+	for i, k := range d {
+		if k < int64(lo) || k > int64(hi) {
+			return nil, r.errorf(name, bijector.ErrSpec, "value %d is %d, want %d to %d", i, k, lo, hi)
+		}
+		out[i] = int(k)
+	}
+	return out, nil
+}
+
+// flags takes a tensor of booleans, or of zeros and ones.
+func (r *reader) flags(name string, shape ...int) ([]bool, error) {
+	v, err := r.take(name, shape...)
+	if err != nil {
+		return nil, err
+	}
+	n := 1
+	for _, s := range v.shape {
+		n *= s
+	}
+	flags := make([]bool, n)
+	for i := range flags {
 		switch d := v.data.(type) {
 		case []bool:
-			keep[i] = d[i]
+			flags[i] = d[i]
 		case []int64:
-			keep[i] = d[i] == 1
+			flags[i] = d[i] == 1
 			if d[i] != 0 && d[i] != 1 {
 				return nil, r.errorf(name, bijector.ErrSpec, "value %d is %d, want 0 or 1", i, d[i])
 			}
 		case []float64:
-			keep[i] = d[i] == 1
+			flags[i] = d[i] == 1
 			if d[i] != 0 && d[i] != 1 {
 				return nil, r.errorf(name, bijector.ErrSpec, "value %d is %v, want 0 or 1", i, d[i])
 			}
 		}
-		if keep[i] {
+	}
+	return flags, nil
+}
+
+// mask takes a vector of n booleans, or of zeros and ones, of both.
+func (r *reader) mask(name string, n int) ([]bool, error) {
+	keep, err := r.flags(name, n)
+	if err != nil {
+		return nil, err
+	}
+	ones := 0
+	for _, k := range keep {
+		if k {
 			ones++
 		}
 	}

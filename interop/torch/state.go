@@ -114,8 +114,8 @@ type TensorError struct {
 // Error names the tensor.
 func (e *TensorError) Error() string {
 	name := e.Tensor
-	if len(name) > 80 { // a file may hold any name
-		name = name[:80] + "..."
+	if len(name) > 160 { // a file may hold any name
+		name = name[:160] + "..."
 	}
 	if e.Reason == "" {
 		return fmt.Sprintf("torch: %q: %v", name, e.Err)

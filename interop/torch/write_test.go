@@ -19,6 +19,7 @@ import (
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/safetensors"
+	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/interop/torch"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
@@ -55,10 +56,10 @@ func testWriteDemo[T bijector.Float](t *testing.T) {
 	}
 	for _, name := range []string{"demo", "demo_context_64", "demo_two_networks"} {
 		p := readParity(t, "testdata/"+name+".json")
-		f := read[T](t, p, must(torch.Open("testdata/"+name+".safetensors")))
+		f := testkit.Must(read[T](p, must(torch.Open("testdata/"+name+".safetensors"))))
 		var b bytes.Buffer
 		s := readBack(t, &b, torch.WriteDemo(&b, f))
-		same(name, flowResults(p, f), flowResults(p, read[T](t, p, s)))
+		same(name, flowResults(p, f), flowResults(p, testkit.Must(read[T](p, s))))
 	}
 	for _, name := range []string{"autoencoder", "autoencoder_64", "autoencoder_biased", "autoencoder_plain_64"} {
 		p := readParity(t, "testdata/"+name+".json")
@@ -135,7 +136,7 @@ func testWriteTrained[T bijector.Float](t *testing.T, dir string) {
 		}
 		out := flowResults(p, f)
 		s := keep(name, p, out)
-		for k, v := range flowResults(p, read[T](t, p, s)) {
+		for k, v := range flowResults(p, testkit.Must(read[T](p, s))) {
 			if e := maxError(t, v, out[k]); e > 1e-5 {
 				t.Errorf("%s: %s is off by %.2g", name, k, e)
 			}
@@ -254,7 +255,7 @@ func TestImportsLiveOn(t *testing.T) {
 		if p.Source == "autoencoder" {
 			continue
 		}
-		f := read[float32](t, p, must(torch.Open(strings.TrimSuffix(file, "json")+"safetensors")))
+		f := testkit.Must(read[float32](p, must(torch.Open(strings.TrimSuffix(file, "json")+"safetensors"))))
 		var b bytes.Buffer
 		if err := registry.Write(&b, f); err != nil {
 			t.Fatalf("%s: %v", file, err)

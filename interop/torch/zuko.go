@@ -1,4 +1,4 @@
-// zuko's coupling flows.
+// zuko's flows: their transforms in turn, and the couplings.
 
 package torch
 
@@ -20,9 +20,9 @@ type ZukoOptions struct {
 	Slope float64
 }
 
-// Zuko makes a flow of the state of a zuko.flows.NICE or zuko.flows.RealNVP,
-// which are one class: couplings with alternating or random masks over a normal
-// base distribution.
+// Zuko makes a flow of the state of a zuko.flows.NICE, RealNVP or MAF: couplings
+// with alternating or random masks, or masked autoregressive transforms, over a
+// normal base distribution.
 //
 //   - Coupling k has "transform.transforms.<k>.mask" (d), true where a feature
 //     is kept, and the network "transform.transforms.<k>.hyper.<0, 2, 4 ...>".
@@ -31,6 +31,14 @@ type ZukoOptions struct {
 //     s = a / (1 + |a / log(slope)|): the scale "softsign" here. With one value
 //     for each, it is univariate=AdditiveTransform, z = x + b. A network of
 //     bias=False has weights alone.
+//   - Masked transform k has "transform.transforms.<k>.order" (d), the place of
+//     each feature, and the network "transform.transforms.<k>.hyper.<0, 2, 4 ...>"
+//     with weights, biases and masks. That sees the features and then the context,
+//     and gives for each feature b and a as above. Features of one place, as
+//     passes < d makes them, do not see each other. Hidden units are sorted here by
+//     what they see, and their layer is widened by units of zeros until each
+//     degree has as many. An adjacency of the user's, residual=True and networks
+//     without a hidden layer have no mapping.
 //   - The base distribution has mean "base.loc" and deviation "base.scale"
 //     (before zuko 1.3 "base._0" and "base._1").
 func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
@@ -45,10 +53,14 @@ func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 		return nil, err
 	}
 	const prefix = "transform.transforms."
-	dim, context := r.lastAxisLen(prefix+"0.mask"), anySize
+	dim, context := r.lastAxisLen(prefix+"0.mask", prefix+"0.order"), anySize
 	var layers []bijector.Layer[T]
 	for k := 0; k == 0 || r.hasPrefix(fmt.Sprint(prefix, k, ".")); k++ {
-		l, c, err := zukoCoupling[T](r, fmt.Sprint(prefix, k, "."), dim, context, o)
+		read := zukoCoupling[T]
+		if at := fmt.Sprint(prefix, k, "."); r.has(at+"order") || r.has(at+"hyper.0.mask") {
+			read = zukoMasked[T]
+		}
+		l, c, err := read(r, fmt.Sprint(prefix, k, "."), dim, context, o)
 		if err != nil {
 			return nil, err
 		}

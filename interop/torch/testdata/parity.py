@@ -2,15 +2,20 @@
 are no start values, its state_dict as <case>.safetensors, and what it computes
 in evaluation, in float64 and float32, as <case>.json.
 
-    pip install -r requirements.txt && python3 parity.py
+    pip install -r requirements.txt && python3 parity.py [name ...]
 
-A name that ends in 64 has a state in float64, the others in float32.
+A name that ends in 64 has a state in float64, the others in float32. With names,
+only those cases are written.
 """
 import json
 import math
 import os
+import sys
 
+import nflows.distributions
 import nflows.flows
+import nflows.nn.nets
+import nflows.transforms
 import normflows as nf
 import torch
 import zuko
@@ -46,28 +51,30 @@ def in_dtype(dtype, run):
     return {k: v.double().flatten().tolist() for k, v in out.items()}
 
 
-def write(name, source, make, run, inputs, options=None):
+def write(name, source, make, run, inputs, options=None, directory=HERE, only=()):
     """make() is a model, run(model, inputs) its results."""
+    if only and name not in only:
+        return
     state_dtype = torch.float64 if name.endswith("64") else torch.float32
     torch.manual_seed(1)
     torch.set_default_dtype(state_dtype)
     model = make().eval()
     perturb(model, torch.Generator().manual_seed(2))
     torch.set_default_dtype(torch.float32)
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, os.path.join(HERE, name + ".safetensors"))
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, os.path.join(directory, name + ".safetensors"))
     out = {"source": source, "options": options or {},
            "inputs": {k: {"shape": list(v.shape), "data": v.double().flatten().tolist()} for k, v in inputs.items()}}
     for dtype, key in ((torch.float64, "float64"), (torch.float32, "float32")):
         model.to(dtype)
         cast = {k: v.to(dtype) for k, v in inputs.items()}
         out[key] = in_dtype(dtype, lambda: run(model, cast))
-    with open(os.path.join(HERE, name + ".json"), "w") as f:
+    with open(os.path.join(directory, name + ".json"), "w") as f:
         json.dump(out, f, separators=(",", ":"))
         f.write("\n")
 
 
-def rows(dim, context=0):
-    g = torch.Generator().manual_seed(3)
+def rows(dim, context=0, seed=3):
+    g = torch.Generator().manual_seed(seed)
     out = {"x": 1.2 * torch.randn(ROWS, dim, generator=g) + 0.2, "u": torch.randn(ROWS, dim, generator=g)}
     if context:
         out["context"] = torch.randn(ROWS, context, generator=g)
@@ -92,8 +99,9 @@ def run_zuko(m, v):
 
 
 def run_nflows(m, v):
-    z, log_det = m._transform(v["x"])
-    return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"]), "inverse": m._transform.inverse(v["u"])[0]}
+    c = v.get("context")
+    z, log_det = m._transform(v["x"], c)
+    return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"], c), "inverse": m._transform.inverse(v["u"], c)[0]}
 
 
 def run_normflows(m, v):
@@ -114,8 +122,22 @@ def normflows_stack(dim, layers, scale=True, between="swap", target=None):
     return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows, target)
 
 
-def main():
+def nflows_spline(dim, steps, hidden, bins, bound, blocks=2, activation=torch.nn.functional.relu):
+    """The coupling flow of Durkan et al. (2019): a permutation, an LU map and a
+    coupling of splines in each step."""
+    t, flow = nflows.transforms, []
+    for k in range(steps):
+        mask = nflows.utils.create_alternating_binary_mask(dim, even=k % 2 == 0)
+        net = lambda i, o: nflows.nn.nets.ResidualNet(i, o, hidden, num_blocks=blocks, activation=activation)
+        flow.append(t.CompositeTransform([
+            t.RandomPermutation(dim), t.LULinear(dim),
+            t.PiecewiseRationalQuadraticCouplingTransform(mask, net, num_bins=bins, tails="linear", tail_bound=bound)]))
+    return nflows.flows.Flow(t.CompositeTransform(flow), nflows.distributions.StandardNormal([dim]))
+
+
+def main(only):
     torch.set_num_threads(1)
+    write = lambda *a: globals()["write"](*a, only=only)
     write("demo", "demo", lambda: demo.RealNVP(5, layers=2, hidden=[8]), run_demo, rows(5))
     write("demo_context_64", "demo", lambda: demo.RealNVP(6, 3, layers=3, hidden=[8]), run_demo, rows(6, 3))
     write("demo_two_networks", "demo", lambda: demo.RealNVP(5, 2, layers=2, hidden=[8, 8], single=False), run_demo, rows(5, 2))
@@ -135,10 +157,15 @@ def main():
     write("nflows_norm_64", "nflows", lambda: nflows.flows.SimpleRealNVP(
         4, 8, 2, 1, activation=torch.tanh, batch_norm_between_layers=True), run_nflows, rows(4), {"activation": "tanh"})
     write("nflows_additive", "nflows", lambda: nflows.flows.SimpleRealNVP(3, 8, 2, 1, use_volume_preserving=True), run_nflows, rows(3))
+    write("zuko_maf", "zuko", lambda: zuko.flows.MAF(4, 2, transforms=2, hidden_features=(10, 7)), run_zuko, rows(4, 2))
+    write("zuko_maf_passes_64", "zuko", lambda: zuko.flows.MAF(
+        5, transforms=2, randperm=True, passes=2, hidden_features=(8,), activation=torch.nn.Tanh), run_zuko, rows(5), {"activation": "tanh"})
+    write("nflows_spline", "nflows", lambda: nflows_spline(4, 2, 6, 4, 3.0), run_nflows, rows(4), {"tail_bound": 3})
     write("normflows", "normflows", lambda: normflows_stack(5, 3), run_normflows, rows(5))
     write("normflows_shuffle_64", "normflows", lambda: normflows_stack(4, 2, between="shuffle"), run_normflows, rows(4))
     write("normflows_target", "normflows", lambda: normflows_stack(2, 2, target=nf.distributions.TwoMoons()), run_normflows, rows(2))
     write("normflows_additive", "normflows", lambda: normflows_stack(3, 2, scale=False), run_normflows, rows(3))
 
 
-main()
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,58 @@
+"""Draws 30 configurations of each class at random, shapes, options and seeds, and
+writes them as parity.py does its cases, to be read by
+
+    python3 configurations.py DIR [class ...]
+    BIJOU_TORCH_PARITY=DIR go test ./interop/torch -run TestConfigurations -v
+"""
+import os
+import random
+import sys
+
+import torch
+import zuko
+
+import parity
+
+COUNT = 30
+ACTIVATIONS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}
+FUNCTIONS = {"relu": torch.nn.functional.relu, "tanh": torch.tanh}
+
+
+def widths(g, layers=(1, 3)):
+    return [g.randint(3, 17) for _ in range(g.randint(*layers))]
+
+
+def zuko_masked(g, flow, **more):
+    dim, context = g.randint(2, 7), g.choice((0, 0, 1, 3))
+    activation = g.choice(sorted(ACTIVATIONS))
+    args = dict(transforms=g.randint(1, 3), hidden_features=widths(g), activation=ACTIVATIONS[activation],
+                randperm=g.random() < 0.5, passes=g.choice((None, None, 2, 3)), **more)
+    return "zuko", lambda: flow(dim, context, **args), parity.run_zuko, (dim, context), {"activation": activation}
+
+
+def zuko_maf(g):
+    return zuko_masked(g, zuko.flows.MAF)
+
+
+def nflows_spline(g):
+    dim, bound, activation = g.randint(2, 7), g.choice((2.0, 3.0)), g.choice(sorted(FUNCTIONS))
+    args = g.randint(1, 3), g.randint(3, 12), g.randint(2, 9), bound, g.randint(1, 3), FUNCTIONS[activation]
+    return "nflows", lambda: parity.nflows_spline(dim, *args), parity.run_nflows, (dim, 0), {"activation": activation, "tail_bound": bound}
+
+
+CLASSES = {f.__name__: f for f in (zuko_maf, nflows_spline)}
+
+
+def main(directory, names):
+    torch.set_num_threads(1)
+    os.makedirs(directory, exist_ok=True)
+    for name in names or CLASSES:
+        for i in range(COUNT):
+            g = random.Random(f"{name} {i}")
+            source, make, run, (dim, context), options = CLASSES[name](g)
+            case = f"{name}-{i}" + ("-64" if i % 2 else "")
+            parity.write(case, source, make, run, parity.rows(dim, context, 100 + i), options, directory)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
