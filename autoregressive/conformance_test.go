@@ -2,6 +2,8 @@ package autoregressive_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/bijou-flow/bijou/autoregressive"
@@ -48,6 +50,28 @@ func TestSpline(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			bijectortest.RunSpec(t, s, autoregressive.NewSpline[float32], autoregressive.NewSpline[float64], bijectortest.Options{Seed: 5})
+		})
+	}
+}
+
+// TestSplineKnots: exponential knots, on the line and on a circle.
+func TestSplineKnots(t *testing.T) {
+	for name, s := range map[string]autoregressive.SplineSpec{
+		"line":   {Dim: 4, ContextDim: 2, Bins: 4, Bound: 3, Knots: "exponential", Hidden: []int{7, 6}},
+		"steep":  {Dim: 2, Bins: 3, Bound: 3, MinSlope: 0.2, Knots: "exponential", Hidden: []int{7}},
+		"circle": {Dim: 3, Bins: 5, Bound: math.Pi, Knots: "exponential", HalfTurn: true, Hidden: []int{7}},
+		"turned": {Dim: 3, Bins: 5, Bound: 2, HalfTurn: true, Hidden: []int{7}},
+	} {
+		o := bijectortest.Options{Seed: 5}
+		if s.HalfTurn {
+			o.Sample = func(rng *rand.Rand, x []float64) {
+				for j := range x {
+					x[j] = (2*rng.Float64() - 1) * s.Bound
+				}
+			}
+		}
+		t.Run(name, func(t *testing.T) {
+			bijectortest.RunSpec(t, s, autoregressive.NewSpline[float32], autoregressive.NewSpline[float64], o)
 		})
 	}
 }

@@ -32,13 +32,15 @@ type SplineSpec struct {
 	Dim        int       `json:"dim"`                   // features, at least 1
 	ContextDim int       `json:"context_dim,omitempty"` // features of the context; 0: unconditional
 	Order      OrderSpec `json:"order"`                 // of the features; the zero value is 0, 1, 2, ...
-	// Bins, Bound, MinWidth, MinHeight and MinSlope of the splines: see
-	// coupling.SplineSpec, which has the same defaults.
+	// Bins, Bound, MinWidth, MinHeight, MinSlope, Knots and HalfTurn of the splines:
+	// see coupling.SplineSpec, which has the same defaults.
 	Bins      int     `json:"bins,omitempty"`
 	Bound     float64 `json:"bound,omitempty"`
 	MinWidth  float64 `json:"min_width,omitempty"`
 	MinHeight float64 `json:"min_height,omitempty"`
 	MinSlope  float64 `json:"min_slope,omitempty"`
+	Knots     string  `json:"knots,omitempty"`
+	HalfTurn  bool    `json:"half_turn,omitempty"`
 	// Hidden are the widths of the net's hidden layers; none means 100 and
 	// 100. See MADESpec for widths below Dim.
 	Hidden []int `json:"hidden,omitempty"`
@@ -61,9 +63,7 @@ func (s SplineSpec) Values() float64 {
 // NewSpline makes a Spline. It returns ErrSpec for a field out of its range,
 // and ErrShape for an order of another number of features.
 func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
-	g, err := coupling.RationalQuadratic[T](coupling.SplineSpec{
-		Bins: s.Bins, Bound: s.Bound, MinWidth: s.MinWidth, MinHeight: s.MinHeight, MinSlope: s.MinSlope,
-	})
+	g, err := coupling.RationalQuadratic[T](s.Spline())
 	if err != nil {
 		return nil, fmt.Errorf("autoregressive: %w", err)
 	}
@@ -76,6 +76,14 @@ func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
 	}
 	s.Order.Indices, s.Hidden = slices.Clone(s.Order.Indices), slices.Clone(s.Hidden)
 	return &Spline[T]{Autoregressive: a, spec: s}, nil
+}
+
+// Spline is the spec of the splines alone, without a layer.
+func (s SplineSpec) Spline() coupling.SplineSpec {
+	return coupling.SplineSpec{
+		Bins: s.Bins, Bound: s.Bound, MinWidth: s.MinWidth, MinHeight: s.MinHeight, MinSlope: s.MinSlope,
+		Knots: s.Knots, HalfTurn: s.HalfTurn,
+	}
 }
 
 // Spec is the SplineSpec.

@@ -34,7 +34,7 @@ import (
 // at the inner knots, d = MinSlope + softplus(r + c), where c is such that
 // r = 0 means a slope of 1. All zeros make the identity. An r above 1/MinSlope
 // counts as 1/MinSlope, which no trained net comes near: it keeps what a net
-// says far from its data within range.
+// says far from its data within range. SplineSpec.Knots has another way.
 //
 // Every x is in the domain. The cost either way is one evaluation of the net
 // and, for each moved feature, 2K exponentials, a search through up to K bins,
@@ -64,6 +64,19 @@ type SplineSpec struct {
 	MinHeight float64 `json:"min_height,omitempty"`
 	// MinSlope at an inner knot, at least 1e-6 and below 1; 0 means 1e-3.
 	MinSlope float64 `json:"min_slope,omitempty"`
+	// Knots is how widths, heights and slopes come from the conditioner's outputs r:
+	//
+	//	softplus     shares MinWidth + (1 - K MinWidth) softmax(r) and likewise of the
+	//	             heights, slopes MinSlope + softplus(r + c); the default, the paper's
+	//	exponential  shares softmax(r / (1 + 2|r|/C)), slopes exp(r / (1 + |r|/C)) with
+	//	             C = -log MinSlope, so that a slope is from MinSlope to 1/MinSlope
+	//	             and no MinWidth or MinHeight is needed; zuko's
+	Knots string `json:"knots,omitempty"`
+	// HalfTurn makes the box a circle from -Bound to Bound, turned by half of it
+	// before the spline: x to (x mod 2 Bound) - Bound. No value is outside, and one
+	// beyond the circle is taken modulo it. This is the circular spline of zuko's
+	// NCSF, whose seam is at 0 and at the bounds; Circular has none.
+	HalfTurn bool `json:"half_turn,omitempty"`
 	// Hidden are the widths of the conditioner's hidden layers; none means
 	// 100 and 100.
 	Hidden []int `json:"hidden,omitempty"`
@@ -126,8 +139,8 @@ func newSpline[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bi
 
 // RationalQuadratic is the transform of Spline for layers of other kinds:
 // 3*Bins-1 parameters, widths, heights, then slopes. Of the spec it reads Bins,
-// Bound, MinWidth, MinHeight and MinSlope. It returns ErrSpec for numbers that
-// make no spline.
+// Bound, MinWidth, MinHeight, MinSlope, Knots and HalfTurn. It returns ErrSpec for
+// numbers that make no spline.
 func RationalQuadratic[T bijector.Float](s SplineSpec) (Elementwise[T], error) {
 	q, err := newSplineShape(s)
 	return rationalQuadratic[T]{q}, err
@@ -168,6 +181,10 @@ func newSplineShape(s SplineSpec) (splineShape, error) {
 		}
 		return v, nil
 	}
+	exponential, err := s.exponentialKnots()
+	if err != nil {
+		return q, err
+	}
 	width, err := least("min_width", s.MinWidth, 1/float64(q.bins))
 	if err != nil {
 		return q, err
@@ -179,10 +196,30 @@ func newSplineShape(s SplineSpec) (splineShape, error) {
 	if q.minSlope, err = least("min_slope", s.MinSlope, 1); err != nil {
 		return q, err
 	}
+	if q.turned = s.HalfTurn; exponential {
+		q.clip, width, height = -math.Log(q.minSlope), 0, 0
+	}
 	q.x, q.y = q.newAxis(width), q.newAxis(height)
 	q.slopeOffset = math.Log(math.Expm1(1 - q.minSlope))
 	q.maxRawSlope = 1 / q.minSlope
+	if exponential {
+		q.maxRawSlope = math.Inf(1)
+	}
 	return q, nil
+}
+
+// exponentialKnots reads Knots.
+func (s SplineSpec) exponentialKnots() (bool, error) {
+	switch s.Knots {
+	case "", "softplus":
+		return false, nil
+	case "exponential":
+		if s.MinWidth != 0 || s.MinHeight != 0 {
+			return false, fmt.Errorf("coupling: a spline with exponential knots and min_width %g, min_height %g, want none: %w", s.MinWidth, s.MinHeight, bijector.ErrSpec)
+		}
+		return true, nil
+	}
+	return false, fmt.Errorf("coupling: a spline with knots %q, want softplus or exponential: %w", s.Knots, bijector.ErrSpec)
 }
 
 // newAxis is one whose bins have at least a fraction of the box.

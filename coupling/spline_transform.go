@@ -6,8 +6,6 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/conditioned"
-	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // splineShape are the numbers that all splines of a coupling share.
@@ -18,6 +16,8 @@ type splineShape struct {
 	minSlope    float64
 	slopeOffset float64 // softplus(shift) = 1 - minSlope
 	maxRawSlope float64 // raw slopes are clipped to it
+	clip        float64 // exponential knots: the bound of a slope's logarithm; 0: the others
+	turned      bool    // the box is a circle, turned by half before the spline
 }
 
 // binAxis makes a bin's size from its share p of a softmax: least + spread*p.
@@ -97,49 +97,20 @@ func (q *splineShape) inBox(v float64) bool { return !(v < -q.bound || v > q.bou
 // them. The callers leave values outside the box alone, and use none of it.
 func (r rationalQuadratic[T]) locate(values []T, f TransformArgs[T], inverse bool) splineScratch {
 	s := r.scratch(f.Scratch)
-	for k := range s.shares {
-		conditioned.Softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork, s.endWork)
-	}
+	r.shares(s, f.Theta)
 	for i, v := range values {
 		var bin int
 		if inverse {
 			bin, s.bottom[i], s.height[i] = r.findBin(r.y, s.shares[1], i, float64(v))
 			s.left[i], s.width[i] = r.binBounds(r.x, s.shares[0], i, bin)
 		} else {
-			bin, s.left[i], s.width[i] = r.findBin(r.x, s.shares[0], i, float64(v))
+			bin, s.left[i], s.width[i] = r.findBin(r.x, s.shares[0], i, r.turn(float64(v)))
 			s.bottom[i], s.height[i] = r.binBounds(r.y, s.shares[1], i, bin)
 		}
 		s.bin[i] = float64(bin)
 	}
-	r.rawSlopes(s.start, s.end, s.bin, f.Theta)
-	kernel.Softplus(s.start, s.start)
-	kernel.Softplus(s.end, s.end)
-	for i, b := range s.bin {
-		s.start[i] += r.minSlope
-		s.end[i] += r.minSlope
-		if b == 0 {
-			s.start[i] = 1
-		}
-		if int(b) == r.bins-1 {
-			s.end[i] = 1
-		}
-	}
+	r.slopes(s, f.Theta)
 	return s
-}
-
-// rawSlopes gathers what softplus makes the slopes at both knots of each bin from.
-// The outermost knots have none, and get a number that is as good as any.
-func (r rationalQuadratic[T]) rawSlopes(start, end, bins []float64, theta bijector.Mat[T]) {
-	for i, b := range bins {
-		start[i], end[i] = r.slopeOffset, r.slopeOffset
-		k := 2*r.bins + int(b) // of the slope at the bin's end
-		if b > 0 {
-			start[i] += min(float64(theta.Data[(k-1)*theta.Stride+i]), r.maxRawSlope)
-		}
-		if int(b) < r.bins-1 {
-			end[i] += min(float64(theta.Data[k*theta.Stride+i]), r.maxRawSlope)
-		}
-	}
 }
 
 // edge is the largest T of at most bound, which is positive: the last value
@@ -165,13 +136,14 @@ func (r rationalQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []flo
 	s := r.locate(x, f, false)
 	edge := edge[T](r.bound)
 	for i, v := range x {
-		if !r.inBox(float64(v)) {
+		u := r.turn(float64(v))
+		if !r.inBox(u) {
 			y[i] = v
 			continue
 		}
 		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		num, den, inner := p.eval(clampUnit((float64(v) - s.left[i]) / s.width[i]))
-		y[i] = within(T(s.bottom[i]+s.height[i]*(num/den)), v, edge)
+		num, den, inner := p.eval(clampUnit((u - s.left[i]) / s.width[i]))
+		y[i] = within(T(s.bottom[i]+s.height[i]*(num/den)), T(u), edge)
 		m := p.s / den
 		logDet[i] += math.Log(m * m * inner)
 	}
@@ -183,6 +155,9 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 	for i, v := range y {
 		if !r.inBox(float64(v)) {
 			x[i] = v
+			if r.turned {
+				x[i] = min(max(T(r.turn(float64(v))), -edge), edge)
+			}
 			continue
 		}
 		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
@@ -190,6 +165,9 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 		q = p.refine(q, float64(v)-s.bottom[i], s.width[i], s.height[i])
 		_, den, inner := p.eval(q)
 		x[i] = within(T(s.left[i]+s.width[i]*q), v, edge)
+		if r.turned {
+			x[i] = min(max(T(r.turn(s.left[i]+s.width[i]*q)), -edge), edge)
+		}
 		m := p.s / den
 		logDet[i] -= math.Log(m * m * inner)
 	}
@@ -216,18 +194,19 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 // those after it none; heights likewise. A width is least + spread*p_k with
 // p the softmax of the raw widths, so with g_k the gradients of the widths
 // d raw_k = spread p_k (g_k - sum_j p_j g_j), and that sum needs x0 and w
-// alone. A raw slope has d raw = dd sigmoid(raw + shift), and 0 where clipped.
+// alone. A raw slope has d raw = dd sigmoid(raw + shift), and 0 where clipped, or
+// with exponential knots dd d/(1 + |raw|/C)^2, where raw sizes have 1/(1 + 2|raw|/C)^2
+// as another factor.
 // Outside the box, dx = dy and all else is 0.
 func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
 	s := r.scratch(f.Scratch)
-	r.rawSlopes(s.startWork, s.endWork, s.bin, f.Theta)
-	kernel.Sigmoid(s.startWork, s.startWork)
-	kernel.Sigmoid(s.endWork, s.endWork)
+	r.slopeFactors(s, f.Theta)
 	for k := 2 * r.bins; k < dtheta.D; k++ {
 		clear(dtheta.Feature(k))
 	}
 	for i, v := range x {
-		if !r.inBox(float64(v)) {
+		u := r.turn(float64(v))
+		if !r.inBox(u) {
 			dx[i] = dy[i]
 			for k := range 2 * r.bins {
 				dtheta.Data[k*dtheta.Stride+i] = 0
@@ -237,7 +216,7 @@ func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T
 		g, l := float64(dy[i]), dLogDet[i]
 		w, h := s.width[i], s.height[i]
 		p := splineBin{h / w, s.start[i], s.end[i]}
-		q := clampUnit((float64(v) - s.left[i]) / w)
+		q := clampUnit((u - s.left[i]) / w)
 		dq, ds, dd0, dd1, n := p.partials(q, w, h, g, l)
 
 		dx[i] = T(dq / w)
@@ -252,6 +231,7 @@ func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T
 			dtheta.Data[k*dtheta.Stride+i] = T(dd1 * s.endWork[i])
 		}
 	}
+	r.clipGradients(dtheta, f.Theta)
 }
 
 // backwardBin hands the gradients of a bin's lower end and of its size on to the

@@ -6,7 +6,6 @@ package onnx
 import (
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/internal/nn"
 )
 
@@ -26,8 +25,7 @@ func autoregressiveFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b 
 		s := l.Spec().(autoregressive.AffineSpec)
 		of = func(m int, factors []float64) elementwiseTransform { return scaleShift(s.Scale, s.Clamp, m, factors) }
 	case *autoregressive.Spline[T]:
-		s := l.Spec().(autoregressive.SplineSpec)
-		q := coupling.SplineSpec{Bins: s.Bins, Bound: s.Bound, MinWidth: s.MinWidth, MinHeight: s.MinHeight, MinSlope: s.MinSlope}
+		q := l.Spec().(autoregressive.SplineSpec).Spline()
 		of = func(m int, _ []float64) elementwiseTransform { return newSpline(q, m) }
 	default:
 		return nil, nil, false

@@ -15,6 +15,8 @@ type spline struct {
 	bins, m                       int
 	bound                         float64
 	minWidth, minHeight, minSlope float64
+	clip                          float64 // of exponential knots; 0: softplus
+	turned                        bool    // the box is a circle
 }
 
 func newSpline(s coupling.SplineSpec, m int) elementwiseTransform {
@@ -28,7 +30,35 @@ func newSpline(s coupling.SplineSpec, m int) elementwiseTransform {
 		bins: int(or(float64(s.Bins), 8)), m: m, bound: or(s.Bound, 5),
 		minWidth: or(s.MinWidth, 1e-3), minHeight: or(s.MinHeight, 1e-3), minSlope: or(s.MinSlope, 1e-3),
 	}
+	if q.turned = s.HalfTurn; s.Knots == "exponential" {
+		q.clip, q.minWidth, q.minHeight = -math.Log(q.minSlope), 0, 0
+	}
 	return elementwiseTransform{q.forward, q.inverse}
+}
+
+// softClip is v/(1 + |v|/bound).
+func (q spline) softClip(g *Graph, v Value, bound float64) Value {
+	return g.Div(v, g.plus3D(g.times3D(g.Abs(v), 1/bound), 1))
+}
+
+// slopes are those at the inner knots.
+func (q spline) slopes(g *Graph, raw Value) Value {
+	if q.clip > 0 {
+		return g.Exp(q.softClip(g, raw, q.clip))
+	}
+	// A slope of 1 comes from raw = 0; the outermost knots have it.
+	shift := math.Log(math.Expm1(1 - q.minSlope))
+	raw = g.Op("Min", nil, raw, g.Constant([]float64{1 / q.minSlope}, 1, 1, 1))
+	return g.plus3D(g.softplus3D(g.plus3D(raw, shift)), q.minSlope)
+}
+
+// turn is v half a circle on, for boxes that are circles.
+func (q spline) turn(g *Graph, v Value) Value {
+	if !q.turned {
+		return v
+	}
+	turns := g.Op("Floor", nil, g.times3D(v, 1/(2*q.bound)))
+	return g.plus3D(g.Sub(v, g.times3D(turns, 2*q.bound)), -q.bound)
 }
 
 // bin is the bin of each value, (n, 1, m) each: its corner, its size, and the
@@ -61,10 +91,7 @@ func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 	pick := func(all Value) Value {
 		return g.times3D(g.Op("ReduceMean", []Attr{{"axes", []int{1}}, {"keepdims", 1}}, g.Mul(chosen, all)), float64(k))
 	}
-	// A slope of 1 comes from raw = 0; the outermost knots have it.
-	shift := math.Log(math.Expm1(1 - q.minSlope))
-	raw := g.Op("Min", nil, g.Slice(theta, 1, 2*k, 3*k-1), g.Constant([]float64{1 / q.minSlope}, 1, 1, 1))
-	slopes := g.plus3D(g.softplus3D(g.plus3D(raw, shift)), q.minSlope)
+	slopes := q.slopes(g, g.Slice(theta, 1, 2*k, 3*k-1))
 	one := g.plus3D(g.times3D(g.Slice(theta, 1, 0, 1), 0), 1)
 	var b bin
 	b.left, b.bottom = pick(left), pick(bottom)
@@ -76,6 +103,9 @@ func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 // knots are the lower and upper ends of the bins of one axis, and their sizes:
 // the difference of two ends has fewer digits.
 func (q spline) knots(g *Graph, raw Value, least float64) (lo, hi, sizes Value) {
+	if q.clip > 0 {
+		raw = q.softClip(g, raw, q.clip/2)
+	}
 	spread := 2*q.bound - 2*q.bound*least*float64(q.bins)
 	sizes = g.plus3D(g.times3D(g.Op("Softmax", []Attr{{"axis", 1}}, raw), spread), 2*q.bound*least)
 	sums := g.plus3D(g.Op("CumSum", nil, sizes, g.scalar(1)), -q.bound)
@@ -117,7 +147,7 @@ func (q spline) selectInBox(g *Graph, v, moved, slope, den, inner Value, sign fl
 }
 
 func (q spline) forward(g *Graph, x, theta Value) (y, logSlope Value) {
-	v := g.Reshape(x, 1, q.m)
+	v := q.turn(g, g.Reshape(x, 1, q.m))
 	b := q.locate(g, v, theta, false)
 	s := g.Div(b.height, b.width)
 	u := clampUnit(g, g.Div(g.Sub(v, b.left), b.width))
@@ -138,7 +168,11 @@ func (q spline) inverse(g *Graph, y, theta Value) (x, logSlope Value) {
 	root := g.Op("Sqrt", nil, g.Relu(g.Sub(g.Mul(h, h), g.times3D(g.Mul(a, c), 4))))
 	u := clampUnit(g, g.Div(g.times3D(c, 2), g.Sub(g.Neg(h), root)))
 	_, den, inner := q.evalBin(g, b, u, s)
-	return q.selectInBox(g, v, g.Add(b.left, g.Mul(b.width, u)), s, den, inner, -1)
+	back, slope := q.selectInBox(g, v, g.Add(b.left, g.Mul(b.width, u)), s, den, inner, -1)
+	if q.turned {
+		back = g.Reshape(q.turn(g, g.Reshape(back, 1, q.m)), q.m)
+	}
+	return back, slope
 }
 
 // plus3D, times3 and softplus3 are Plus, Times and Softplus for three axes.

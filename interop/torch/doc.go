@@ -20,7 +20,7 @@
 //   - [Demo] and [DemoAutoencoder]: the Real NVP on MNIST embeddings, and the
 //     autoencoder, that mnist/latentflow follows; [SaveDemo] and
 //     [SaveDemoAutoencoder] write their files.
-//   - [Zuko]: zuko.flows.NICE, RealNVP and MAF.
+//   - [Zuko]: zuko.flows.NICE, RealNVP, MAF, NSF and NCSF.
 //   - [NFlows]: nflows.flows.Flow of affine, additive and rational-quadratic
 //     couplings, LU maps, permutations and batch norm: SimpleRealNVP among them.
 //   - [NormFlows]: normflows.NormalizingFlow of AffineCouplingBlocks.

@@ -27,6 +27,8 @@ type parity struct {
 	Options struct {
 		Activation string  `json:"activation"`
 		TailBound  float64 `json:"tail_bound"`
+		Class      string  `json:"class"`
+		Slope      float64 `json:"slope"`
 	} `json:"options"`
 	Inputs map[string]struct {
 		Shape []int     `json:"shape"`
@@ -71,7 +73,7 @@ func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
 	case "demo":
 		return torch.Demo[T](s, torch.DemoOptions{Activation: o.Activation})
 	case "zuko":
-		return torch.Zuko[T](s, torch.ZukoOptions{Activation: o.Activation})
+		return torch.Zuko[T](s, torch.ZukoOptions{Activation: o.Activation, Class: o.Class, Slope: o.Slope})
 	case "nflows":
 		return torch.NFlows[T](s, torch.NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	case "normflows":

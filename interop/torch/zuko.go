@@ -8,6 +8,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
 )
 
@@ -15,14 +16,21 @@ import (
 type ZukoOptions struct {
 	// Activation of the conditioners: "relu" (the default, nn.ReLU) or "tanh".
 	Activation string
-	// Slope is the least slope of the affine maps; 0 means 1e-3, as in
-	// MonotonicAffineTransform.
+	// Slope is the least slope of the affine maps and of the splines; 0 means 1e-3,
+	// as in all their classes.
 	Slope float64
+	// Class is "NSF" or "NCSF" where the state is one of these, whose splines leave
+	// no trace but a number of outputs that other classes have too. Anything else,
+	// such as "MAF" or "", is an affine or additive flow.
+	Class string
 }
 
-// Zuko makes a flow of the state of a zuko.flows.NICE, RealNVP or MAF: couplings
-// with alternating or random masks, or masked autoregressive transforms, over a
-// normal base distribution.
+// splines says whether the transforms are splines.
+func (o ZukoOptions) splines() bool { return o.Class == "NSF" || o.Class == "NCSF" }
+
+// Zuko makes a flow of the state of a zuko.flows.NICE, RealNVP, MAF, NSF or NCSF:
+// couplings with alternating or random masks, or masked autoregressive transforms,
+// over a normal base distribution or that of an NCSF, which is uniform.
 //
 //   - Coupling k has "transform.transforms.<k>.mask" (d), true where a feature
 //     is kept, and the network "transform.transforms.<k>.hyper.<0, 2, 4 ...>".
@@ -38,7 +46,9 @@ type ZukoOptions struct {
 //     passes < d makes them, do not see each other. Hidden units are sorted here by
 //     what they see, and their layer is widened by units of zeros until each
 //     degree has as many. An adjacency of the user's, residual=True and networks
-//     without a hidden layer have no mapping.
+//     without a hidden layer have no mapping. In an NSF it gives for each feature K
+//     widths, K heights and K-1 slopes: autoregressive.Spline with "exponential"
+//     knots, in an NCSF with HalfTurn.
 //   - The base distribution has mean "base.loc" and deviation "base.scale"
 //     (before zuko 1.3 "base._0" and "base._1").
 func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
@@ -66,6 +76,18 @@ func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 		}
 		layers, context = append(layers, l), c
 	}
+	base, err := zukoBase[T](r, dim, o)
+	if err != nil {
+		return nil, err
+	}
+	return newFlow(r, layers, base)
+}
+
+// zukoBase takes the base distribution.
+func zukoBase[T bijector.Float](r *reader, dim int, o ZukoOptions) (distribution.Base[T], error) {
+	if o.Class == "NCSF" {
+		return zukoBox[T](r, dim)
+	}
 	names := [2]string{"base.loc", "base.scale"}
 	if r.has("base._0") {
 		names = [2]string{"base._0", "base._1"}
@@ -78,11 +100,7 @@ func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := newNormal[T](dim, loc, scale)
-	if err != nil {
-		return nil, err
-	}
-	return newFlow(r, layers, base)
+	return newNormal[T](dim, loc, scale)
 }
 
 func zukoCoupling[T bijector.Float](r *reader, at string, d, context int, o ZukoOptions) (l bijector.Layer[T], c int, err error) {

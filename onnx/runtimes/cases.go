@@ -127,6 +127,12 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		namedFlow[T]{"image", over(image[T](), distribution.StandardNormal[T](64))},
 		namedFlow[T]{"box", over(must(bijector.NewSigmoid[T](bijector.SigmoidSpec{Dim: dim})), must(distribution.NewUniform[T](distribution.UniformSpec{Dim: dim, Hi: []float64{1, 2, 1, 2, 0.7}})))},
 	)
+	for name, s := range map[string]autoregressive.SplineSpec{
+		"exponential-knots": {Dim: dim, Bins: 4, Bound: 3, Knots: "exponential", Hidden: []int{8}, Seed: 3},
+		"half-turn":         {Dim: dim, Bins: 4, Bound: 3, HalfTurn: true, Hidden: []int{8}, Seed: 3},
+	} {
+		all = append(all, namedFlow[T]{name, over(must(autoregressive.NewSpline[T](s)), standard)})
+	}
 	embedding := must(coupling.NewMLP[T](coupling.MLPSpec{In: classes, Out: 2, Hidden: []int{6}}))
 	seen := recipe
 	seen.ContextDim = 2

@@ -22,25 +22,35 @@ def widths(g, layers=(1, 3)):
     return [g.randint(3, 17) for _ in range(g.randint(*layers))]
 
 
-def zuko_masked(g, flow, **more):
+def zuko_masked(g, flow, options={}, rows=parity.rows, **more):
     dim, context = g.randint(2, 7), g.choice((0, 0, 1, 3))
     activation = g.choice(sorted(ACTIVATIONS))
     args = dict(transforms=g.randint(1, 3), hidden_features=widths(g), activation=ACTIVATIONS[activation],
                 randperm=g.random() < 0.5, passes=g.choice((None, None, 2, 3)), **more)
-    return "zuko", lambda: flow(dim, context, **args), parity.run_zuko, (dim, context), {"activation": activation}
+    return "zuko", lambda: flow(dim, context, **args), parity.run_zuko, lambda seed: rows(dim, context, seed), {"activation": activation, **options}
 
 
 def zuko_maf(g):
     return zuko_masked(g, zuko.flows.MAF)
 
 
+def zuko_nsf(g):
+    slope = g.choice((1e-3, 1e-2, 1e-1))
+    return zuko_masked(g, zuko.flows.NSF, {"class": "NSF", "slope": slope}, bins=g.randint(2, 9), slope=slope)
+
+
+def zuko_ncsf(g):
+    slope = g.choice((1e-3, 1e-2, 1e-1))
+    return zuko_masked(g, zuko.flows.NCSF, {"class": "NCSF", "slope": slope}, parity.circle, bins=g.randint(2, 9), slope=slope)
+
+
 def nflows_spline(g):
     dim, bound, activation = g.randint(2, 7), g.choice((2.0, 3.0)), g.choice(sorted(FUNCTIONS))
     args = g.randint(1, 3), g.randint(3, 12), g.randint(2, 9), bound, g.randint(1, 3), FUNCTIONS[activation]
-    return "nflows", lambda: parity.nflows_spline(dim, *args), parity.run_nflows, (dim, 0), {"activation": activation, "tail_bound": bound}
+    return "nflows", lambda: parity.nflows_spline(dim, *args), parity.run_nflows, lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound}
 
 
-CLASSES = {f.__name__: f for f in (zuko_maf, nflows_spline)}
+CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline)}
 
 
 def main(directory, names):
@@ -49,9 +59,9 @@ def main(directory, names):
     for name in names or CLASSES:
         for i in range(COUNT):
             g = random.Random(f"{name} {i}")
-            source, make, run, (dim, context), options = CLASSES[name](g)
+            source, make, run, rows, options = CLASSES[name](g)
             case = f"{name}-{i}" + ("-64" if i % 2 else "")
-            parity.write(case, source, make, run, parity.rows(dim, context, 100 + i), options, directory)
+            parity.write(case, source, make, run, rows(100 + i), options, directory)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def perturb(model, g):
             leaf = name.split(".")[-1]
             if not v.is_floating_point() or leaf in ("mask", "data_dep_init_done"):
                 continue
+            if leaf in ("lower", "upper"):
+                continue
             if leaf in ("running_var", "prior_var", "scale"):
                 v.copy_(0.5 + normal(v).abs())
             elif v.ndim >= 2 and leaf == "weight":
@@ -79,6 +81,12 @@ def rows(dim, context=0, seed=3):
     if context:
         out["context"] = torch.randn(ROWS, context, generator=g)
     return out
+
+
+def circle(dim, context=0, seed=3):
+    """Rows on the circle from -pi to pi."""
+    out, g = rows(dim, context, seed), torch.Generator().manual_seed(seed)
+    return out | {k: 3.1 * (2 * torch.rand(ROWS, dim, generator=g) - 1) for k in ("x", "u")}
 
 
 def run_demo(m, v):
@@ -160,6 +168,9 @@ def main(only):
     write("zuko_maf", "zuko", lambda: zuko.flows.MAF(4, 2, transforms=2, hidden_features=(10, 7)), run_zuko, rows(4, 2))
     write("zuko_maf_passes_64", "zuko", lambda: zuko.flows.MAF(
         5, transforms=2, randperm=True, passes=2, hidden_features=(8,), activation=torch.nn.Tanh), run_zuko, rows(5), {"activation": "tanh"})
+    write("zuko_nsf", "zuko", lambda: zuko.flows.NSF(3, 2, bins=4, transforms=2, hidden_features=(8,)), run_zuko, rows(3, 2), {"class": "NSF"})
+    write("zuko_ncsf_64", "zuko", lambda: zuko.flows.NCSF(
+        2, bins=5, transforms=2, hidden_features=(7,), slope=1e-2), run_zuko, circle(2), {"class": "NCSF", "slope": 1e-2})
     write("nflows_spline", "nflows", lambda: nflows_spline(4, 2, 6, 4, 3.0), run_nflows, rows(4), {"tail_bound": 3})
     write("normflows", "normflows", lambda: normflows_stack(5, 3), run_normflows, rows(5))
     write("normflows_shuffle_64", "normflows", lambda: normflows_stack(4, 2, between="shuffle"), run_normflows, rows(4))
