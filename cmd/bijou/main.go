@@ -1,10 +1,13 @@
 // Command bijou fits the exact density of a table with mixed columns, and then
-// scores rows by it, explains the scores, draws new rows and plots both.
+// scores rows by it, explains the scores, draws new rows, fills in missing cells,
+// predicts a column from the others and plots data beside draws.
 //
 //	go run ./cmd/bijou fit data.csv -out model.safetensors
 //	go run ./cmd/bijou score -model model.safetensors new.csv -out scored.csv
 //	go run ./cmd/bijou explain -model model.safetensors new.csv
 //	go run ./cmd/bijou sample -model model.safetensors -n 1000 -out draws.csv
+//	go run ./cmd/bijou fill -model model.safetensors data.csv -out filled.csv
+//	go run ./cmd/bijou predict -model model.safetensors -column species new.csv
 //	go run ./cmd/bijou plot -model model.safetensors data.csv -out corner.png
 //	go run ./cmd/bijou schema data.csv
 //	go run ./cmd/bijou info model.safetensors
@@ -29,6 +32,8 @@ Commands:
   score    log-density, p-value and flag of rows
   explain  the columns that make rows unlikely
   sample   draw rows, with given cells if wanted
+  fill     missing cells filled in
+  predict  a column from the others: probabilities, or mean and quantiles
   plot     pictures of draws beside data
   schema   what the columns of a table are taken for
   info     what a model file is, any of the library's
@@ -56,6 +61,8 @@ var commands = []command.Command{
 	{Name: "score", Run: scoreCommand},
 	{Name: "explain", Run: explainCommand},
 	{Name: "sample", Run: sampleCommand},
+	{Name: "fill", Run: fillCommand},
+	{Name: "predict", Run: predictCommand},
 	{Name: "plot", Run: plotCommand},
 	{Name: "schema", Run: schemaCommand},
 	{Name: "info", Run: infoCommand},
