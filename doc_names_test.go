@@ -13,7 +13,7 @@ import (
 
 // qualifiedName is a name of one of the public packages, as documentation
 // writes it.
-var qualifiedName = regexp.MustCompile(`\b(autoencoder|autoregressive|bijector|bijectortest|coupling|distribution|distributiontest|flow|mnist|onnx|registry|table|torch|train|vi)\.([A-Z]\w*)`)
+var qualifiedName = regexp.MustCompile(`\b(autoencoder|autoregressive|bijector|bijectortest|coupling|distribution|distributiontest|flow|mnist|onnx|registry|serve|table|torch|train|vi)\.([A-Z]\w*)`)
 
 func TestDocumentedNamesExist(t *testing.T) {
 	declared := map[string]bool{}

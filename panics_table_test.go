@@ -23,6 +23,7 @@ import (
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/onnx"
 	"github.com/bijou-flow/bijou/registry"
+	"github.com/bijou-flow/bijou/serve"
 	"github.com/bijou-flow/bijou/table"
 	"github.com/bijou-flow/bijou/train"
 	"github.com/bijou-flow/bijou/vi"
@@ -70,6 +71,7 @@ var exceptions = map[string]string{
 	"registry.RegisterDecoder":            "as Register",
 	"registry.RegisterEncoder":            "as Register",
 	"registry.RegisterNetwork":            "as Register",
+	"serve.Run":                           "serves until its context ends",
 }
 
 // publicFunctions are the functions of the public packages.
@@ -235,6 +237,9 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"mnist.Pixels":                    mnist.Pixels[T],
 		"mnist.Dequantize":                mnist.Dequantize[T],
 		"mnist.OneHot":                    mnist.OneHot[T],
+		"serve.Arrays":                    serve.Arrays[T],
+		"serve.New":                       serve.New,
+		"serve.Table":                     serve.Table[T],
 		"table.BuildModel":                table.BuildModel[T],
 		"table.Fit":                       table.Fit[T],
 		"table.MemoryRows":                table.MemoryRows,
@@ -279,7 +284,7 @@ func samples[T bijector.Float]() []any {
 	mlpOf := func(in, out int) (bijector.Network[T], error) {
 		return coupling.NewMLP[T](coupling.MLPSpec{In: in, Out: out, Hidden: []int{3}})
 	}
-	return append(append(tableSamples(), tableModel[T]()), []any{
+	return append(append(append(tableSamples(), tableModel[T]()), servers[T]()...), []any{
 		// Layers.
 		nvp, lu, conditional,
 		testkit.Must(bijector.NewActNorm[T](bijector.ActNormSpec{Dim: 4})),

@@ -5,12 +5,15 @@ package bijou_test
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/testkit"
+	"github.com/bijou-flow/bijou/serve"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -48,10 +51,22 @@ func tableSamples() []any {
 		[]string{"1", "x", "2024-01-02", "no"},
 		testkit.Must(table.NewWriter(new(bytes.Buffer), names, schema, table.ReaderOptions{})),
 		testkit.Must(table.NewWriter(new(bytes.Buffer), names, schema, table.ReaderOptions{Format: table.NDJSON})),
-		&table.Schema{}, &table.Inference{}, &table.Reader{}, &table.Writer{}, &table.Binding{},
+		&table.Schema{}, &table.Inference{}, &table.Reader{}, &table.Writer{}, &table.Binding{}, &table.Objects{},
+		testkit.Must(schema.Objects(table.ObjectOptions{})),
 		table.ReaderOptions{},
 		table.InferOptions{Sample: 10},
 		table.ModelSpec{Schema: schema, Scores: 3},
+	}
+}
+
+// servers are values of the types of package serve.
+func servers[T bijector.Float]() []any {
+	model := testkit.Must(serve.Table(tableModel[T]()))
+	score := httptest.NewRequest("POST", "/v1/score", strings.NewReader(`[{"a":1,"b":"x"}]`))
+	score.Header.Set("Content-Type", "application/json")
+	return []any{
+		model, testkit.Must(serve.New(model, serve.Options{})), &serve.Model{}, &serve.Handler{}, score,
+		httptest.NewRequest("GET", "/v1/model", nil), &http.Request{}, httptest.NewRecorder(), http.ResponseWriter(httptest.NewRecorder()),
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 // publicPackages are those whose functions are called.
 var publicPackages = []string{
 	"bijector", "coupling", "autoregressive", "distribution", "flow", "vi", "train", "auto",
-	"autoencoder", "registry", "onnx", "interop/torch", "mnist", "table",
+	"autoencoder", "registry", "onnx", "interop/torch", "mnist", "table", "serve",
 }
 
 // TestNoPanics calls every exported function and every method of what the

@@ -87,6 +87,8 @@ var longFiles = map[string]string{
 }
 
 var shortFiles = map[string]string{
+	"cmd/bijou/hangup_other.go":            "build tags of systems",
+	"cmd/bijou/hangup_unix.go":             "build tags of systems",
 	"internal/atomicfile/lock_other.go":    "build tags of systems",
 	"internal/conform/race_off.go":         "build tag race",
 	"internal/conform/race_on.go":          "build tag race",

@@ -11,8 +11,10 @@
 //	go run ./cmd/bijou plot -model model.safetensors data.csv -out corner.png
 //	go run ./cmd/bijou schema data.csv
 //	go run ./cmd/bijou info model.safetensors
+//	go run ./cmd/bijou serve model.safetensors
 //
-// docs/tables.md says what it does with columns and cells.
+// docs/tables.md says what it does with columns and cells, docs/serve.md what it
+// answers over HTTP.
 package main
 
 import (
@@ -37,6 +39,7 @@ Commands:
   plot     pictures of draws beside data
   schema   what the columns of a table are taken for
   info     what a model file is, any of the library's
+  serve    scores, explanations and draws over HTTP
 
 A first run:
 
@@ -66,6 +69,7 @@ var commands = []command.Command{
 	{Name: "plot", Run: plotCommand},
 	{Name: "schema", Run: schemaCommand},
 	{Name: "info", Run: infoCommand},
+	{Name: "serve", Run: serveCommand},
 }
 
 func main() { command.Main(run) }
