@@ -139,6 +139,51 @@ func TestPCAReconstruction(t *testing.T) {
 	}
 }
 
+// Rows that span fewer dimensions than they have values: components beyond the rank
+// have no variance, and neither encoding nor decoding has a NaN.
+func TestPCAOfDeficientRank(t *testing.T) {
+	const n, d, rank = 40, 6, 2
+	for name, at := range map[string]func(i, j int) float64{
+		"two directions": func(i, j int) float64 {
+			return 3 + float64(j+1)*math.Sin(float64(i)) + float64(j*j)*math.Cos(float64(3*i))
+		},
+		"a constant column": func(i, j int) float64 { return math.Sin(float64(i*min(j, rank) + min(j, rank))) },
+		"fewer rows":        func(i, j int) float64 { return math.Sin(float64(min(i, rank)*(j+2) + j)) },
+	} {
+		for _, whiten := range []bool{false, true} {
+			x := bijector.NewRows[float64](n, d)
+			for i := range n {
+				for j := range d {
+					x.Row(i)[j] = at(i, j)
+				}
+			}
+			p := must(NewPCA[float64](PCASpec{In: d, Embedding: d, Whiten: whiten}))
+			err := p.Fit(x)
+			if whiten { // nothing to divide by
+				if !errors.Is(err, bijector.ErrSpec) {
+					t.Errorf("%s: whitening, error %v", name, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			y := must(p.Decode(must(p.Encode(x)))).Float64s()
+			for i, v := range x.Float64s() {
+				if !(math.Abs(v-y[i]) < 1e-9) {
+					t.Fatalf("%s: value %d is %v, and %v after a round trip", name, i, v, y[i])
+				}
+			}
+			along, total := p.ExplainedVariance()
+			for k, v := range along {
+				if !(v >= 0) || k >= rank && v > 1e-12*total {
+					t.Errorf("%s: component %d explains %v of %v", name, k, v, total)
+				}
+			}
+		}
+	}
+}
+
 func TestPCAFloat32(t *testing.T) {
 	a, b := must(NewPCA[float32](PCASpec{In: 6, Embedding: 3})), must(NewPCA[float64](PCASpec{In: 6, Embedding: 3}))
 	if err := errors.Join(a.Fit(correlatedRows[float32](300, 6)), b.Fit(correlatedRows[float64](300, 6))); err != nil {
