@@ -5,9 +5,9 @@ package auto
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
+	"github.com/bijou-flow/bijou/internal/parallelism"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -63,7 +63,7 @@ type Event struct {
 // withDefaults fills in the zero values and checks the rest.
 func (o Options) withDefaults() (Options, error) {
 	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = parallelism.Limit()
 	}
 	switch {
 	case o.Steps < 0, o.Time < 0, o.Workers < 0:

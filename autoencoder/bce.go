@@ -71,7 +71,7 @@ func (a *Autoencoder[T]) Loss(x tensor.Tensor) ([]float64, error) {
 		return nil, err
 	}
 	out := make([]float64, in.Len())
-	a.losses.Run(in.Len(), a.lossSession, func(s *lossSession[T], lo, hi int) rows.Report {
+	a.losses.Run(nil, in.Len(), a.lossSession, func(s *lossSession[T], lo, hi int) rows.Report {
 		v := s.x.Resize(hi - lo)
 		in.Load(v, lo)
 		s.pass.Loss(v, bijector.Mat[T]{}, out[lo:hi])

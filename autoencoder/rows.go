@@ -17,6 +17,7 @@ type rowTransform[T bijector.Float] struct {
 	// rows.Size samples, one goroutine at a time. It may overwrite x.
 	newApply func() func(y, x bijector.Mat[T])
 	pool     rows.Pool[*rowSession[T]]
+	kind     rows.Kind
 }
 
 // rowSession is what one goroutine needs.
@@ -44,7 +45,7 @@ func (m *rowTransform[T]) run(x tensor.Tensor) (*bijector.Rows[T], error) {
 	}
 	n := in.Len()
 	out := bijector.NewRows[T](n, m.out)
-	report := m.pool.Run(n, m.session, func(s *rowSession[T], lo, hi int) (r rows.Report) {
+	report := m.pool.Run(&m.kind, n, m.session, func(s *rowSession[T], lo, hi int) (r rows.Report) {
 		x, y := s.x.Resize(hi-lo), s.y.Resize(hi-lo)
 		clear(s.bad)
 		if !in.Load(x, lo) {

@@ -62,7 +62,7 @@ func (m TensorMethods[T]) LogDetJacobian(x tensor.Tensor) ([]float64, error) {
 		return nil, err
 	}
 	out := make([]float64, in.Len())
-	report := m.t.pool.Run(len(out), m.t.newSession, func(s *session[T], lo, hi int) rows.Report {
+	report := m.t.pool.Run(nil, len(out), m.t.newSession, func(s *session[T], lo, hi int) rows.Report {
 		v, c, r := s.load(in, cond, lo, hi-lo)
 		logDet := out[lo:hi]
 		s.pass.Forward(v, v, c, logDet)
@@ -131,7 +131,7 @@ func (t *tensors[T]) transform(x tensor.Tensor, inverse bool) (*Rows[T], error) 
 		return nil, err
 	}
 	out := NewRows[T](in.Len(), in.Dim())
-	report := t.pool.Run(in.Len(), t.newSession, func(s *session[T], lo, hi int) rows.Report {
+	report := t.pool.Run(nil, in.Len(), t.newSession, func(s *session[T], lo, hi int) rows.Report {
 		v, c, r := s.load(in, cond, lo, hi-lo)
 		logDet := s.logDet[:v.N]
 		clear(logDet)

@@ -4,7 +4,12 @@ package bijector
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/bijou-flow/bijou/internal/kernel"
+	"github.com/bijou-flow/bijou/internal/parallelism"
 )
 
 // Workers runs one job at a time on several cores. A job is a range that is
@@ -14,6 +19,7 @@ import (
 // runs everything on the caller.
 type Workers struct {
 	helpers                 []*helper
+	limit                   int // workers that share a job
 	f                       func(lo, hi int)
 	n, pieces, parts, align int
 	job                     atomic.Uint64 // number << 32 | parts << 16 | next part to claim
@@ -27,23 +33,49 @@ type helper struct {
 	wake   chan bool // false: stop
 }
 
-// spinIterations is how often a helper looks for work before it sleeps: about 50
-// microseconds, a few times the pause between two jobs of a training step.
-const spinIterations = 50_000
+// spinTime is how long a helper looks for work before it sleeps: a few times the
+// pause between two jobs of a training step.
+const spinTime = 50 * time.Microsecond
+
+// spinRounds is how many rounds of kernel.Pause take spinTime.
+var spinRounds = sync.OnceValue(func() int {
+	const rounds = 500
+	least := time.Hour
+	for range 5 { // the system may have taken the core away
+		start := time.Now()
+		kernel.Pause(rounds)
+		least = min(least, time.Since(start))
+	}
+	return int(min(max(spinTime*rounds/max(least, 1), 100), 100_000))
+})
 
 // NewWorkers returns n workers, the caller's goroutine included. n below 1
-// means GOMAXPROCS, and 4096 is the most. Close them when done.
+// means GOMAXPROCS, or the CPUs that a control group grants the process where
+// they are fewer, and 4096 is the most. Close them when done.
 func NewWorkers(n int) *Workers {
 	if n < 1 {
-		n = runtime.GOMAXPROCS(0)
+		n = parallelism.Limit()
 	}
-	w := &Workers{}
-	for range min(n, 1<<12) - 1 {
+	n = min(n, 1<<12)
+	w := &Workers{limit: n}
+	rounds := spinRounds()
+	for range n - 1 {
 		h := &helper{wake: make(chan bool, 1)}
 		w.helpers = append(w.helpers, h)
-		go w.helperLoop(h)
+		go w.helperLoop(h, rounds)
 	}
 	return w
+}
+
+// SetLimit lets n workers share each job from now on, or all where n is larger or
+// below 1. The others sleep. No job may be running.
+func (w *Workers) SetLimit(n int) {
+	if w != nil {
+		if all := len(w.helpers) + 1; n < 1 || n > all {
+			n = all
+		}
+		w.limit = n
+	}
 }
 
 // Close ends the helpers. A closed Workers still runs jobs, on the caller.
@@ -54,7 +86,7 @@ func (w *Workers) Close() {
 	for _, h := range w.helpers {
 		h.wake <- false
 	}
-	w.helpers = nil
+	w.helpers, w.limit = nil, 1
 }
 
 // Count is the number of workers, at least 1.
@@ -75,11 +107,11 @@ func (w *Workers) For(n, align int, f func(lo, hi int)) {
 		return
 	}
 	pieces := (n + align - 1) / align
-	if w == nil || len(w.helpers) == 0 || pieces < 2 || w.busy {
+	if w == nil || w.limit < 2 || pieces < 2 || w.busy {
 		f(0, n)
 		return
 	}
-	parts := min(pieces, len(w.helpers)+1)
+	parts := min(pieces, w.limit)
 	w.busy = true
 	w.f, w.n, w.pieces, w.parts, w.align = f, n, pieces, parts, align
 	w.remaining.Store(int32(parts))
@@ -90,8 +122,9 @@ func (w *Workers) For(n, align int, f func(lo, hi int)) {
 		}
 	}
 	w.work()
-	for i := 0; w.remaining.Load() != 0; i++ {
-		if i%1024 == 1023 {
+	for i := 1; w.remaining.Load() != 0; i++ {
+		kernel.Pause(1)
+		if i%256 == 0 {
 			runtime.Gosched()
 		}
 	}
@@ -122,11 +155,12 @@ func (w *Workers) work() {
 }
 
 // helperLoop is a helper's life: work, look for more for a while, sleep.
-func (w *Workers) helperLoop(h *helper) {
+func (w *Workers) helperLoop(h *helper, rounds int) {
 	for {
 		w.work()
-		for i := 1; i < spinIterations && !hasUnclaimed(w.job.Load()); i++ {
-			if i%4096 == 0 {
+		for i := 1; i < rounds && !hasUnclaimed(w.job.Load()); i++ {
+			kernel.Pause(1)
+			if i%256 == 0 {
 				runtime.Gosched()
 			}
 		}

@@ -202,7 +202,7 @@ func (c *Conditional[T]) sampleExactly(out *ConditionalDraws[T], cond bijector.C
 	if err != nil {
 		return err
 	}
-	r := c.pool.Run(all, c.triangle.newSession, func(s *triangleSession[T], lo, hi int) (r rows.Report) {
+	r := c.pool.Run(nil, all, c.triangle.newSession, func(s *triangleSession[T], lo, hi int) (r rows.Report) {
 		from := seeds[lo/rows.Size]
 		s.pcg.Seed(from[0], from[1])
 		x, h, r := s.load(in, cond, lo, hi-lo)
@@ -271,7 +271,7 @@ func (s *triangleSession[T]) observe(x, observed bijector.Mat[T]) {
 
 // scoreExactly sets log p(x_B | x_A).
 func (c *Conditional[T]) scoreExactly(logp []float64, reports []ConditionalReport, in bijector.Input[T], cond bijector.Context[T]) error {
-	r := c.pool.Run(len(logp), c.triangle.newSession, func(s *triangleSession[T], lo, hi int) rows.Report {
+	r := c.pool.Run(nil, len(logp), c.triangle.newSession, func(s *triangleSession[T], lo, hi int) rows.Report {
 		x, h, r := s.load(in, cond, lo, hi-lo)
 		s.split(x, h)
 		copy(logp[lo:hi], s.remainder)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/parallelism"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -94,7 +94,7 @@ func (c *Conditional[T]) approximate(x []T, rng *rand.Rand, m int, run func(s *s
 			mu.Unlock()
 		}
 	}
-	workers := int(min(int64(runtime.GOMAXPROCS(0)), int64(m)))
+	workers := int(min(int64(parallelism.Limit()), int64(m)))
 	wg.Add(workers)
 	for range workers - 1 {
 		go work()

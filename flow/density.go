@@ -26,6 +26,8 @@ type runner[T bijector.Float] struct {
 	dim, contextDim int
 	open            func() session[T]
 	pool            rows.Pool[session[T]]
+	scoring         rows.Kind
+	drawing         rows.Kind
 	jobs            sync.Pool // of *job[T]
 }
 
@@ -61,7 +63,8 @@ func (d densityModel[T]) withRedraws(k int) densityModel[T] {
 }
 
 // SetParallelism bounds the goroutines of a call, here and in all copies; n
-// below 1 means GOMAXPROCS, as at the start. Results do not depend on it.
+// below 1 means as many as are fastest, GOMAXPROCS at most, as at the start: calls of
+// many rows try numbers of goroutines in turns. Results do not depend on it.
 func (d *densityModel[T]) SetParallelism(n int) { d.pool.SetParallelism(n) }
 
 // Dim is the number of features of a row.
@@ -118,7 +121,7 @@ func (d *densityModel[T]) score(dst []float64, in bijector.Input[T], cond biject
 	if len(dst) > rows.Size {
 		j := d.newJob()
 		j.logp, j.in, j.cond = dst, in, cond
-		r = d.pool.Run(len(dst), d.open, j.logProb)
+		r = d.pool.Run(&d.scoring, len(dst), d.open, j.logProb)
 		d.endJob(j)
 	} else {
 		s := d.pool.Get(d.open)
@@ -203,7 +206,7 @@ func (d *densityModel[T]) draw(out []T, logp []float64, cond bijector.Context[T]
 		j := d.newJob()
 		j.out, j.logp, j.cond, j.options = out, logp, cond, d.sampleOptions
 		j.seeds = appendSeeds(j.seeds[:0], rng, n)
-		r = d.pool.Run(n, d.open, j.draw)
+		r = d.pool.Run(&d.drawing, n, d.open, j.draw)
 		d.endJob(j)
 	} else {
 		s := d.pool.Get(d.open)

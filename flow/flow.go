@@ -149,7 +149,7 @@ func (f *Flow[T]) transform(x tensor.Tensor, inverse bool) (*bijector.Rows[T], e
 		return nil, err
 	}
 	out := bijector.NewRows[T](in.Len(), f.dim)
-	report := f.pool.Run(in.Len(), f.runner.open, func(s session[T], lo, hi int) rows.Report {
+	report := f.pool.Run(nil, in.Len(), f.runner.open, func(s session[T], lo, hi int) rows.Report {
 		return s.(*flowSession[T]).transform(out.Values(), in, cond, inverse, lo, hi)
 	})
 	return out, report.Err(in.Len(), bijector.NewRowError)

@@ -53,7 +53,7 @@ func (f *Flow[T]) LogProbGradInto(logp []float64, grad []T, x tensor.Tensor) err
 }
 
 // SetParallelism bounds the goroutines of a call, here and in all copies; n
-// below 1 means GOMAXPROCS, as at the start. Results do not depend on it.
+// below 1 means as many as are fastest, as at the start. Results do not depend on it.
 func (f *Flow[T]) SetParallelism(n int) {
 	f.densityModel.SetParallelism(n)
 	f.gradients.SetParallelism(n)
@@ -83,7 +83,7 @@ func (f *Flow[T]) differentiate(logp []float64, grad []T, in bijector.Input[T], 
 
 // differentiatePieces is apart because its closure allocates.
 func (f *Flow[T]) differentiatePieces(logp []float64, grad []T, in bijector.Input[T], cond bijector.Context[T]) error {
-	r := f.gradients.Run(len(logp), f.openGradients, func(s *gradSession[T], lo, hi int) rows.Report {
+	r := f.gradients.Run(nil, len(logp), f.openGradients, func(s *gradSession[T], lo, hi int) rows.Report {
 		return s.run(logp[lo:hi], grad, in, cond, lo)
 	})
 	return r.Err(len(logp), bijector.NewRowError)

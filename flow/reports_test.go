@@ -102,6 +102,10 @@ func TestRowsOfAnyNumber(t *testing.T) {
 	const most = 3970
 	x, c, other := testkit.Gauss[float32](most, 3, 1), testkit.Gauss[float32](most, 1, 2), testkit.Gauss[float32](1, 1, 3)
 	want := testkit.Must(f.Given(c).LogProb(x))
+	for _, i := range []int{0, 127, 128, 1000, 3967, most - 1} { // alone
+		row, context := testkit.Rows(x.Values()[3*i:3*i+3], 1, 3), testkit.Rows(c.Values()[i:i+1], 1, 1)
+		testkit.Near(t, fmt.Sprintf("row %d alone", i), testkit.Must(f.Given(context).LogProb(row))[0], want[i], 1e-5)
+	}
 	counts := []int{1, 2, 63, 65, 3967, 3968, 3969}
 	for n := 127; n <= 257; n += 5 {
 		counts = append(counts, n)

@@ -69,6 +69,11 @@ func (f *fitter[T]) trainStep(epoch, b int) (StepEvent, error) {
 	f.noise.add(x, done)
 	f.lastX, f.lastCond = x, cond
 	loss := f.loss[:x.N]
+	if f.o.Workers == 0 {
+		f.workers.SetLimit(f.sharing.Count())
+		start := time.Now()
+		defer func() { f.sharing.Observe(x.N, time.Since(start)) }()
+	}
 	if f.data.relative != nil {
 		f.step.(bijector.WeightedStepPass[T]).StepWeighted(x, cond, f.data.batchWeights, loss)
 	} else {

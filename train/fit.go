@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/parallelism"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -108,6 +109,7 @@ type fitter[T bijector.Float] struct {
 	o       Options
 	report  *Report
 	workers *bijector.Workers
+	sharing parallelism.Chooser // of the workers, where nobody said how many
 
 	data        *loader[T]
 	step        bijector.StepPass[T]
@@ -206,6 +208,7 @@ func (f *fitter[T]) prepare(ctx context.Context, data Source) error {
 		return err
 	}
 	f.updater.zeroGrads()
+	f.sharing = parallelism.NewChooser(f.workers.Count())
 	if f.o.Average > 0 {
 		f.updater.ema = newEMA(f.o.Average, f.model.Params())
 	}

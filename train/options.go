@@ -74,8 +74,10 @@ type Options struct {
 	// MaxBadSteps in a row, with a loss or gradient that is not finite, end
 	// training with ErrDiverged; 0 means 10. A bad step changes nothing.
 	MaxBadSteps int
-	// Workers is the number of cores to use; 0 means GOMAXPROCS. The result
-	// does not depend on it.
+	// Workers is the number of cores to use; 0 means as many as are fastest,
+	// found by trying 1, 2, 4 ... GOMAXPROCS in turns now and then, since
+	// two hardware threads of one core may be slower than one. The result does
+	// not depend on it.
 	Workers int
 	// Memory is what a flow keeps from its forward pass for the backward one;
 	// the zero value keeps all of it.

@@ -9,9 +9,11 @@
 package rows
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/bijou-flow/bijou/internal/parallelism"
 )
 
 // Size is the number of rows of a piece: enough for the matrix products to
@@ -21,9 +23,11 @@ const Size = 128
 // Pool keeps sessions S, which are pointers or interfaces. The zero value is
 // ready; a Pool must not be copied.
 type Pool[S any] struct {
-	free sync.Pool
-	runs sync.Pool // of *run[S]
-	max  atomic.Int32
+	free    sync.Pool
+	runs    sync.Pool // of *run[S]
+	max     atomic.Int32
+	running atomic.Int32 // Runs at this time
+	begun   atomic.Int64 // Runs so far
 }
 
 // Get returns a session, made by newSession where none is free.
@@ -37,19 +41,67 @@ func (p *Pool[S]) Get(newSession func() S) S {
 // Put hands a session back.
 func (p *Pool[S]) Put(s S) { p.free.Put(s) }
 
-// SetParallelism bounds the goroutines of a Run; n below 1 means GOMAXPROCS.
+// SetParallelism bounds the goroutines of a Run; n below 1 means as many as are
+// fastest, GOMAXPROCS at most.
 func (p *Pool[S]) SetParallelism(n int) { p.max.Store(int32(n)) }
+
+// Kind is one kind of work that a Pool does, such as scoring. It knows how many
+// goroutines are fastest at it. The zero value is ready; a Kind must not be copied.
+type Kind struct {
+	mu      sync.Mutex
+	ready   bool
+	sharing parallelism.Chooser
+	latest  atomic.Int32 // the number of goroutines chosen last; 0: none was
+}
+
+// measured is the least number of pieces a goroutine of a Run whose time is looked at.
+const measured = 4
+
+// begin says how many goroutines a Run of so many pieces has, and whether its time
+// is to be looked at: only that of long ones beside which there is no other.
+func (k *Kind) begin(pieces int, alone bool) (goroutines int, looks bool) {
+	limit := parallelism.Limit()
+	if limit < 2 || pieces < 2 {
+		return 1, false
+	}
+	if k == nil {
+		return min(limit, pieces), false
+	}
+	if alone && pieces >= measured*limit && k.mu.TryLock() {
+		if !k.ready {
+			k.sharing, k.ready = parallelism.NewChooser(limit), true
+		}
+		n := k.sharing.Count()
+		return min(n, pieces), true // end unlocks
+	}
+	if n := int(k.latest.Load()); n > 0 {
+		limit = n
+	}
+	return min(limit, pieces), false
+}
+
+// end is for a begin that looks: took is 0 where the time says nothing.
+func (k *Kind) end(pieces int, took time.Duration) {
+	k.sharing.Observe(pieces, took)
+	if n := k.sharing.Chosen(); n > 0 {
+		k.latest.Store(int32(n))
+	}
+	k.mu.Unlock()
+}
 
 // Run calls f for pieces that cover [0, n), each with a session that no other
 // goroutine uses at that time, and adds up their reports. It does not allocate
-// once it has been used, where f is no new closure.
-func (p *Pool[S]) Run(n int, newSession func() S, f func(s S, lo, hi int) Report) Report {
+// once it has been used, where f is no new closure. k is the
+// kind of work, and nil for one that is not worth a measurement.
+func (p *Pool[S]) Run(k *Kind, n int, newSession func() S, f func(s S, lo, hi int) Report) Report {
 	pieces := (n + Size - 1) / Size
-	workers := int(p.max.Load())
+	alone, begun := p.running.Add(1) == 1, p.begun.Add(1)
+	defer p.running.Add(-1)
+	workers, looks := min(int(p.max.Load()), pieces), false
 	if workers < 1 {
-		workers = runtime.GOMAXPROCS(0)
+		workers, looks = k.begin(pieces, alone)
 	}
-	workers = min(workers, pieces)
+	start := time.Now()
 	r, ok := p.runs.Get().(*run[S])
 	if !ok {
 		r = &run[S]{pool: p}
@@ -66,6 +118,13 @@ func (p *Pool[S]) Run(n int, newSession func() S, f func(s S, lo, hi int) Report
 	all := r.all
 	r.newSession, r.f = nil, nil // what they hold is not kept
 	p.runs.Put(r)
+	if looks {
+		took := time.Since(start)
+		if p.begun.Load() != begun { // another one came in between
+			took = 0
+		}
+		k.end(pieces, took)
+	}
 	return all
 }
 
