@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -33,7 +33,10 @@ func (k *schemaFlags) declare(f *command.Flags) {
 func (k *schemaFlags) given(names []string) (*table.Schema, error) {
 	given := new(table.Schema)
 	if k.file != "" {
-		f, err := os.Open(k.file)
+		f, err := input.Open(k.file) // which waits for no pipe's other end
+		if errors.Is(err, input.ErrNotRegular) {
+			return nil, fmt.Errorf("-schema %s: %w, want a file of JSON", k.file, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("-schema: %w", err)
 		}
