@@ -42,6 +42,9 @@
 //   - train: Fit, optimisers, schedules, data sources, dequantisation, averages,
 //     checkpoints.
 //   - auto: a density of rows in one call, chosen on held-out rows.
+//   - table: tables of mixed columns, from CSV and NDJSON to densities, scores
+//     and draws; cmd/bijou is the command for it.
+//   - serve: a model behind HTTP, as an http.Handler.
 //   - vi: variational inference, a flow fitted to a density in the place of
 //     data, and importance weights.
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
@@ -52,9 +55,11 @@
 //   - mnist: the digits, a reader for their format, image grids; mnist/latentflow
 //     is the command that learns to draw them, mnist/nice the one that repeats
 //     NICE's experiment on their pixels, mnist/pixelflow a multi-scale Real NVP.
-//   - examples: short programs to copy, at github.com/bijou-flow/bijou/examples/anomalies
-//     (by density), .../examples/quantiles (conditional), .../examples/layer and
-//     .../examples/encoder (of one's own), .../examples/server (of scores).
+//   - examples: short programs to copy, at github.com/bijou-flow/bijou/examples/parabola
+//     (the README's), .../examples/density (in one call), .../examples/anomalies
+//     (by density), .../examples/quantiles and .../examples/classes (conditional),
+//     .../examples/layer and .../examples/encoder (of one's own), .../examples/server
+//     (of scores).
 //   - benchmarks: go test -bench . ./benchmarks
 //
 // # Conventions
@@ -113,6 +118,9 @@
 //	cd $(go list -m -f '{{.Dir}}' github.com/bijou-flow/bijou)
 //
 // # More to read
+//
+// docs/guide explains flows from the beginning, in plain words first, and says
+// what the classes of other libraries are called here.
 //
 // docs/design.md has the architecture as it is built, docs/decisions.md why it
 // is so, CONTRIBUTING.md how to work on the library, CHANGELOG.md what changed
