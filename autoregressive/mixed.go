@@ -59,6 +59,7 @@ type Mixed[T bijector.Float] struct {
 	spec    MixedSpec
 	order   []int64 // what is saved; a loader may write anything here
 	columns []int   // the order, always a permutation
+	places  []int   // of each column in the order
 	parts   []mixedColumn[T]
 	net     *nn.Masked[T]
 	spline  coupling.Elementwise[float64]
@@ -102,10 +103,10 @@ func NewMixed[T bijector.Float](s MixedSpec) (*Mixed[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mixed[T]{spec: s.clone(), order: order, spline: spline, columns: make([]int, d)}
+	m := &Mixed[T]{spec: s.clone(), order: order, spline: spline, columns: make([]int, d), places: make([]int, d)}
 	net := nn.MaskedSpec{Context: s.ContextDim, Hidden: s.hidden(), Blocks: s.blocks(), Activation: s.Activation, NoDirect: s.NoDirect, Seed: s.Seed}
 	for place, j := range order {
-		m.columns[place] = int(j)
+		m.columns[place], m.places[j] = int(j), place
 		c := &m.spec.Columns[j]
 		if err := c.check(); err != nil {
 			return nil, fmt.Errorf("autoregressive: column %d (counted from 0): %w", j, err)
@@ -143,12 +144,7 @@ func (m *Mixed[T]) Order() []int { return append([]int(nil), m.columns...) }
 // IsAtom tells whether v is an atom of column j, and false for a column that
 // there is not.
 func (m *Mixed[T]) IsAtom(j int, v T) bool {
-	for place, k := range m.columns {
-		if j == k {
-			return m.parts[place].atom(v) >= 0
-		}
-	}
-	return false
+	return j >= 0 && j < len(m.places) && m.parts[m.places[j]].atom(v) >= 0
 }
 
 // Params are the masked network's, behind "net.".

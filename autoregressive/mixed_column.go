@@ -191,7 +191,7 @@ func (p *mixedColumn[T]) encode(in bijector.Mat[T], x []T, atoms []int32, lo int
 		if a >= 0 {
 			z = p.places[a]
 		} else if p.within(v) {
-			z, _, _ = p.margin.Forward(float64(v))
+			z = p.margin.Place(float64(v))
 		}
 		number[i] = T(numberRange * math.Tanh(z/numberRange))
 	}

@@ -142,8 +142,7 @@ func (p *mixedColumn[T]) setPoint(a *mixedPoint, i int, x float64) {
 		a.z[i], a.infinite[i] = x, true
 		return
 	}
-	a.z[i], a.margin[i], _ = p.margin.Forward(x)
-	a.infinite[i] = false
+	a.z[i], a.infinite[i] = p.margin.Place(x), false
 }
 
 // snap is the rounded number that v is, among those of a column with a step.

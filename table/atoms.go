@@ -82,6 +82,9 @@ func uniform(lo, hi float64) valueCounts {
 // describe sets step, atoms, offset and scale, but those that are given.
 func (v valueCounts) describe(c *Column, step float64, given *Column) {
 	_, spread := v.moments(nil)
+	if c.Step == 0 {
+		v.setGrid(c, step)
+	}
 	if c.Step == 0 && step >= finest*spread {
 		c.Step = step
 	}

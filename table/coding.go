@@ -48,7 +48,7 @@ func (s *Schema) Coding(j int) Coding {
 	coding.Continuous = !c.constant()
 	if c.Step > 0 {
 		coding.Step = c.Step / c.scale()
-		coding.Origin = c.ToModel(onGrid(c.Offset, c.Step))
+		coding.Origin = c.ToModel(c.onGrid(c.Offset))
 	}
 	if c.Lower != nil {
 		coding.Lower = c.ToModel(*c.Lower)

@@ -25,6 +25,9 @@
 //   - Step, the largest number that all values are multiples of, as far as their
 //     decimals go; 0, for values that are taken as they are, where the column's
 //     range has more than 2^20 steps.
+//     Reals with more than 1,024 steps in their range are looked at once more: a
+//     grid of another Step and an Origin, as of counts that were standardised, is
+//     found where all values lie on it.
 //   - Lower and Upper: 0 where no value of fifty or more is negative; 1 where
 //     they stay in [0, 1] and come within 0.01 of both ends.
 //   - Atoms, the values that many rows share: all values where there are 30 at

@@ -176,8 +176,10 @@ func (c *Column) Value(x float64) float64 {
 		return v
 	}
 	switch {
+	case c.Step > 0 && c.Origin != 0 && c.Kind == Real:
+		v = roundTo(c.onGrid(v), c.Decimals)
 	case c.Step > 0:
-		v = onGrid(v, c.Step)
+		v = c.onGrid(v)
 	case c.Kind == Integer:
 		v = math.Round(v)
 	case c.Kind == Real:

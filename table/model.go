@@ -35,6 +35,9 @@ type Model[T bijector.Float] struct {
 	logScales   []float64
 	scores      []float64         // of the calibration rows, rising
 	calibration *flow.Calibration // nil: none
+	usual       []float64         // of each column, its mean term; nil: not known
+	surprises   []float64         // of the calibration rows, negative and rising
+	surprising  *flow.Calibration // nil: none
 	buffers     *sync.Pool        // of *[]T
 }
 
@@ -134,11 +137,19 @@ type ModelSpec struct {
 	Density flow.EnsembleSpec `json:"density"`
 	// Scores is the number of calibration scores that are saved.
 	Scores int `json:"scores,omitempty"`
+	// Usual says that the mean terms of the columns are saved, and as many surprises
+	// as scores: see Model.Surprise.
+	Usual bool `json:"usual,omitempty"`
 }
 
-// Values is the number of scores; the density counts for itself. See
+// Values is the number of scores, surprises and usual terms; the density counts for itself. See
 // registry.Sizer.
-func (s ModelSpec) Values() float64 { return float64(s.Scores) }
+func (s ModelSpec) Values() float64 {
+	if s.Usual && s.Schema != nil {
+		return 2*float64(s.Scores) + float64(len(s.Schema.Columns))
+	}
+	return float64(s.Scores)
+}
 
 // BuildModel makes a Model from its spec, with scores of 0 until they are loaded.
 func BuildModel[T bijector.Float](s ModelSpec, b flow.EnsembleBuilder[T]) (*Model[T], error) {
@@ -152,22 +163,38 @@ func BuildModel[T bijector.Float](s ModelSpec, b flow.EnsembleBuilder[T]) (*Mode
 	if err != nil {
 		return nil, err
 	}
-	return NewModel(s.Schema, density, make([]float64, s.Scores))
+	m, err := NewModel(s.Schema, density, make([]float64, s.Scores))
+	if err == nil && s.Usual {
+		if err = m.checkMixed(); err == nil {
+			m.usual, m.surprises = make([]float64, m.Dim()), make([]float64, s.Scores)
+			err = m.calibrateSurprises()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Spec is the ModelSpec.
 func (m *Model[T]) Spec() any {
-	return ModelSpec{Schema: m.schema, Density: m.density.Spec().(flow.EnsembleSpec), Scores: len(m.scores)}
+	return ModelSpec{Schema: m.schema, Density: m.density.Spec().(flow.EnsembleSpec), Scores: len(m.scores), Usual: len(m.usual) > 0}
 }
 
 // Params are those of the density.
 func (m *Model[T]) Params() []bijector.Param[T] { return m.density.Params() }
 
-// Buffers are those of the density, and "scores" where there are any.
+// Buffers are those of the density, and "scores", "usual" and "surprises" where there are any.
 func (m *Model[T]) Buffers() []bijector.Buffer {
 	all := m.density.Buffers()
 	if len(m.scores) > 0 {
 		all = append(all, bijector.Buffer{Name: "scores", Shape: []int{len(m.scores)}, Data: m.scores})
+	}
+	if len(m.usual) > 0 {
+		all = append(all, bijector.Buffer{Name: "usual", Shape: []int{len(m.usual)}, Data: m.usual})
+	}
+	if len(m.surprises) > 0 {
+		all = append(all, bijector.Buffer{Name: "surprises", Shape: []int{len(m.surprises)}, Data: m.surprises})
 	}
 	return all
 }
@@ -179,6 +206,9 @@ func (m *Model[T]) Invalidate() { m.density.Invalidate() }
 // score is no log-density.
 func (m *Model[T]) Validate() error {
 	if err := m.density.Validate(); err != nil {
+		return err
+	}
+	if err := m.calibrateSurprises(); err != nil {
 		return err
 	}
 	return m.calibrate()

@@ -70,9 +70,11 @@ type Column struct {
 	// Atoms are values that many rows share, ascending: each has a probability
 	// of its own.
 	Atoms []float64 `json:"atoms,omitempty"`
-	// Step is the spacing of rounded values, all of them multiples of it; 0:
-	// they are not rounded.
-	Step float64 `json:"step,omitempty"`
+	// Step is the spacing of rounded values, all of them Origin and multiples of it;
+	// 0: they are not rounded. Origin is not 0 where rounded values were
+	// scaled and shifted.
+	Step   float64 `json:"step,omitempty"`
+	Origin float64 `json:"origin,omitempty"`
 	// Lower and Upper are bounds that values never pass; nil: none is known.
 	Lower *float64 `json:"lower,omitempty"`
 	Upper *float64 `json:"upper,omitempty"`
@@ -201,7 +203,7 @@ func (c *Column) wrongCategories() string {
 		return fmt.Sprintf("%d categories, want the two texts of no and yes", len(c.Categories))
 	case len(c.Categories) == 0:
 		return "it has no categories"
-	case len(c.Atoms) > 0 || c.Step != 0 || c.Lower != nil || c.Upper != nil:
+	case len(c.Atoms) > 0 || c.Step != 0 || c.Origin != 0 || c.Lower != nil || c.Upper != nil:
 		return "atoms, step, lower and upper are for numbers and times"
 	}
 	seen := map[string]bool{}
@@ -218,12 +220,14 @@ func (c *Column) wrongNumber() string {
 	if len(c.Categories) > 0 {
 		return "categories are for columns of kind category and boolean"
 	}
-	for _, v := range append([]float64{c.Step, c.Min, c.Max, c.Offset, c.Scale}, c.Atoms...) {
+	for _, v := range append([]float64{c.Step, c.Origin, c.Min, c.Max, c.Offset, c.Scale}, c.Atoms...) {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Sprintf("step, min, max, offset, scale or an atom is %v, want finite numbers", v)
+			return fmt.Sprintf("step, origin, min, max, offset, scale or an atom is %v, want finite numbers", v)
 		}
 	}
 	switch {
+	case c.Origin != 0 && c.Step == 0:
+		return fmt.Sprintf("origin %g without a step", c.Origin)
 	case c.Step < 0:
 		return fmt.Sprintf("step %g, want 0 or more", c.Step)
 	case c.Scale < 0:

@@ -112,3 +112,21 @@ func TestPredict(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestScoreBySurprise: the surprise is appended, and p-values and flags go by it.
+func TestScoreBySurprise(t *testing.T) {
+	dir := model(t)
+	m := filepath.Join(dir, "model.safetensors")
+	file := write(t, "new.csv", "id,colour,size,price,weight,sold,when\n1,red,1,0.50,0.1,true,2024-05-03\n2,red,1,0.50,60.5,true,2024-05-03\n")
+	r := do("score", "-model", m, "-by", "surprise", file)
+	if r.code != command.Done {
+		t.Fatalf("%+v", r)
+	}
+	rows := rowsOf(t, r.out)
+	if got := strings.Join(rows[0][7:], ","); got != "log_density,surprise,p_value,flag" {
+		t.Errorf("columns %s", got)
+	}
+	if a, b := numberOf(t, rows[1][8]), numberOf(t, rows[2][8]); !(a >= 0 && b > a+3) || !(numberOf(t, rows[2][9]) < numberOf(t, rows[1][9])) {
+		t.Errorf("surprises %v and %v, p-values %s and %s", a, b, rows[1][9], rows[2][9])
+	}
+}

@@ -53,7 +53,7 @@ func continuous(schema *table.Schema) (*table.Schema, error) {
 		if !c.Number() || c.Missing {
 			return nil, fmt.Errorf("column %q: a recipe of the library is for numbers and times without missing cells, this column is of kind %s%s; leave it out, or fit without -recipe", c.Name, c.Kind, map[bool]string{true: " with missing cells"}[c.Missing])
 		}
-		c.Step, c.Atoms, c.Lower, c.Upper = 0, nil, nil, nil
+		c.Step, c.Origin, c.Atoms, c.Lower, c.Upper = 0, 0, nil, nil, nil
 	}
 	return &plain, nil
 }

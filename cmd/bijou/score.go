@@ -48,7 +48,7 @@ func loadModel(path string) (*table.Model[float32], error) {
 }
 
 func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
-	var model, unknown string
+	var model, unknown, by string
 	var in inputFlags
 	var alpha float64
 	var extra bool
@@ -56,6 +56,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	list := f.Args("FILE", 1, 1)
 	modelFlag(f, &model)
 	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
+	f.Choice(&by, "by", "log-density", "what p-values and flags go by: log-density, or surprise, by how much the columns of a row fall short of what is usual for them, which is appended, too", "log-density", "surprise")
 	f.Positive(&alpha, "flag", 0.01, 1, "flag rows with a p-value up to this one")
 	in.declare(f)
 	f.Choice(&unknown, "unknown", "", "what becomes of a cell that its column does not take, whatever the model's schema says: error, missing, skip", "error", "missing", "skip")
@@ -72,18 +73,22 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	log := hush(s)
 	schema := withPolicy(m.Schema(), unknown)
-	switch least := m.PValues([]float64{math.Inf(-1)})[0]; {
+	names, least := scored, m.PValues([]float64{math.Inf(-1)})[0]
+	if by == "surprise" {
+		names, least = []string{scored[0], "surprise", scored[1], scored[2]}, m.SurprisePValues([]float64{math.Inf(1)})[0]
+	}
+	switch {
 	case math.IsNaN(least):
 		fmt.Fprintln(log.Log, "no row can be flagged: training held out no rows for p-values (fit -calibration)")
 	case least > alpha:
 		fmt.Fprintf(log.Log, "no row can be flagged: the smallest p-value of this model is %.3g, by the rows that its training held out; -flag takes a larger one\n", least)
 	}
 	return withInput(list.List[0], options, schema, func(r *table.Reader) error {
-		c := &scorer{model: m, schema: schema, in: r, path: list.List[0], alpha: alpha, log: log, to: outputFormat(out.Path, r.Options())}
+		c := &scorer{model: m, schema: schema, in: r, path: list.List[0], alpha: alpha, names: names, log: log, to: outputFormat(out.Path, r.Options())}
 		if c.bound, err = schema.Bind(r.Columns(), extra); err != nil {
 			return at(c.path, err)
 		}
-		if i := slices.IndexFunc(r.Columns(), func(n string) bool { return slices.Contains(scored, n) }); i >= 0 {
+		if i := slices.IndexFunc(r.Columns(), func(n string) bool { return slices.Contains(names, n) }); i >= 0 {
 			return fmt.Errorf("%s: it has a column %q, which score appends; take it out or rename it", c.path, r.Columns()[i])
 		}
 		if err := c.startRejects(rejects.Path); err != nil {

@@ -26,6 +26,7 @@ type scorer struct {
 	in     *table.Reader
 	path   string // of the input
 	alpha  float64
+	names  []string // of the columns that are appended
 	log    command.Streams
 	to     table.ReaderOptions // the form of the output
 
@@ -43,7 +44,7 @@ type scorer struct {
 
 // run scores block after block.
 func (c *scorer) run(ctx context.Context, w io.Writer) error {
-	names := append(c.in.Columns(), scored...)
+	names := append(c.in.Columns(), c.names...)
 	if c.to.Format == table.NDJSON && c.in.Options().Format == table.NDJSON {
 		c.lines = bufio.NewWriterSize(w, 1<<16)
 	} else {
@@ -51,7 +52,7 @@ func (c *scorer) run(ctx context.Context, w io.Writer) error {
 		if c.out, err = table.NewWriter(w, names, c.schema, c.to); err != nil {
 			return err
 		}
-		c.out.Literal(len(names) - len(scored))
+		c.out.Literal(len(names) - len(c.names))
 	}
 	row := make([]float64, len(c.schema.Columns))
 	count := newCounter("scoring", c.log)
@@ -93,14 +94,24 @@ func (c *scorer) flush(n int) error {
 	if c.logp, err = c.model.LogProb(c.codes); err != nil {
 		return at(c.path, err)
 	}
-	p := c.model.PValues(c.logp)
+	p, surprises := c.model.PValues(c.logp), []float64(nil)
+	if len(c.names) > len(scored) {
+		if surprises, err = c.model.Surprise(c.codes); err != nil {
+			return at(c.path, err)
+		}
+		p = c.model.SurprisePValues(surprises)
+	}
 	width := len(c.cells) / n
 	for i, v := range c.logp {
 		flag := p[i] <= c.alpha
 		if c.rows++; flag {
 			c.flagged++
 		}
-		more := []string{density(v, c.to.Format), pValue(p[i]), strconv.FormatBool(flag)}
+		more := []string{density(v, c.to.Format)}
+		if surprises != nil {
+			more = append(more, density(surprises[i], c.to.Format))
+		}
+		more = append(more, pValue(p[i]), strconv.FormatBool(flag))
 		if err := c.write(c.cells[i*width:(i+1)*width], more); err != nil {
 			return err
 		}
@@ -134,12 +145,12 @@ func (c *scorer) write(cells, more []string) error {
 	if !strings.HasSuffix(line, "{") {
 		line += ","
 	}
-	for i, name := range scored {
+	for i, name := range c.names {
 		if more[i] == "" {
 			more[i] = "null"
 		}
 		line += strconv.Quote(name) + ":" + more[i]
-		if i < len(scored)-1 {
+		if i < len(c.names)-1 {
 			line += ","
 		}
 	}

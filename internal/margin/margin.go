@@ -47,6 +47,22 @@ func (m *Margin) Forward(x float64) (z, logSlope, bend float64) {
 	return z, math.Log(slope), bend
 }
 
+// Place is z alone, with the bits of Forward's.
+func (m *Margin) Place(x float64) float64 {
+	last := len(m.X) - 1
+	if !(x > m.X[0]) || x >= m.X[last] {
+		z, _, _ := m.Forward(x)
+		return z
+	}
+	k := sort.SearchFloat64s(m.X, x) - 1
+	w, h, d0, d1 := m.X[k+1]-m.X[k], m.Z[k+1]-m.Z[k], m.Slope[k], m.Slope[k+1]
+	s := h / w
+	a := (x - m.X[k]) / w
+	b := 1 - a
+	den := s + (d1+d0-2*s)*a*b
+	return m.Z[k] + h*(s*a*a+d0*a*b)/den
+}
+
 // Inverse is x(z) and log dz/dx there.
 func (m *Margin) Inverse(z float64) (x, logSlope float64) {
 	last := len(m.Z) - 1

@@ -1,0 +1,135 @@
+// Command speed measures how many rows of a table a second are trained on and
+// scored, by the number of columns: categories, counts, rounded and other numbers
+// that depend on a hidden factor.
+//
+//	go run ./benchmarks/tables/speed
+//	go run ./benchmarks/tables/speed -d 20 -profile cpu.out
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bijou-flow/bijou/table"
+)
+
+func main() {
+	columns := flag.String("d", "10,20,100", "columns, with commas between")
+	n := flag.Int("n", 20_000, "rows")
+	profile := flag.String("profile", "", "file of a CPU profile of scoring")
+	flag.Parse()
+	for _, text := range strings.Split(*columns, ",") {
+		d, err := strconv.Atoi(strings.TrimSpace(text))
+		if err == nil {
+			err = run(max(d, 1), max(*n, 1000), *profile)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "speed:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+// run measures tables of d columns.
+func run(d, n int, profile string) error {
+	schema, codes, err := rows(d, n)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	const epochs = 2
+	m, report, err := table.Fit[float32](context.Background(), schema, table.MemoryRows(d, codes), table.FitOptions{Epochs: epochs, Calibration: -1, Validation: -1})
+	if err != nil {
+		return err
+	}
+	fit := time.Since(start).Seconds() / float64(epochs*report.Train)
+	logp := make([]float64, n)
+	if err := m.LogProbInto(logp, codes); err != nil { // passes are made
+		return err
+	}
+	if profile != "" {
+		f, err := os.Create(profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	best := math.Inf(1)
+	for range 5 {
+		start = time.Now()
+		if err := m.LogProbInto(logp, codes); err != nil {
+			return err
+		}
+		best = min(best, time.Since(start).Seconds()/float64(n))
+	}
+	one := time.Now()
+	const singles = 2000
+	for i := range singles {
+		if err := m.LogProbInto(logp[:1], codes[i*d:(i+1)*d]); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%d columns: %.1f us a row and epoch to train, %.2f us a row to score in one batch of %d (best of 5), %.1f us one by one\n",
+		d, 1e6*fit, 1e6*best, n, 1e6*time.Since(one).Seconds()/singles)
+	return nil
+}
+
+// rows are n rows of d columns of five kinds, encoded.
+func rows(d, n int) (*table.Schema, []float64, error) {
+	rng := rand.New(rand.NewPCG(1, uint64(d)))
+	names := make([]string, d)
+	for j := range names {
+		names[j] = "c" + strconv.Itoa(j)
+	}
+	infer, err := table.NewInference(names, table.InferOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([][]string, n)
+	for i := range all {
+		z, cells := rng.NormFloat64(), make([]string, d)
+		for j := range cells {
+			v := 0.7*z + 0.7*rng.NormFloat64()
+			switch j % 5 {
+			case 0:
+				cells[j] = string(rune('a' + int(min(max(2*v+4, 0), 8))))
+			case 1:
+				cells[j] = strconv.Itoa(int(math.Exp(v + 1)))
+			case 2:
+				cells[j] = strconv.FormatFloat(10*v, 'f', 1, 64)
+			case 3:
+				cells[j] = strconv.FormatFloat(max(v, 0), 'f', -1, 64)
+			default:
+				cells[j] = strconv.FormatFloat(v, 'f', -1, 64)
+			}
+		}
+		all[i] = cells
+		if err := infer.Add(cells); err != nil {
+			return nil, nil, err
+		}
+	}
+	schema, err := infer.Schema()
+	if err != nil {
+		return nil, nil, err
+	}
+	codes, row := make([]float64, 0, n*d), make([]float64, d)
+	for _, cells := range all {
+		if err := schema.Encode(cells, row); err != nil {
+			return nil, nil, err
+		}
+		codes = append(codes, row...)
+	}
+	return schema, codes, nil
+}
