@@ -19,8 +19,8 @@ type Diagnosis struct {
 	Rows int // looked at
 
 	// RoundTrip is the largest error of f^-1(f(x)) over all rows and values,
-	// relative to the value's magnitude or 1, whichever is larger, and
-	// RoundTripRow where it is. Sound flows have 1e-4 at most in float32, and
+	// relative to the value's magnitude or its column's deviation, whichever is
+	// larger, and RoundTripRow where it is. Sound flows have 1e-4 at most in float32, and
 	// 1e-8 in float64.
 	RoundTrip    float64
 	RoundTripRow int
@@ -73,6 +73,9 @@ func Diagnose[T bijector.Float](ctx context.Context, f *Flow[T], data train.Sour
 	}
 	const batch = 4 * rows.Size
 	e := newDiagnoser(f, batch)
+	if err := e.measureDeviations(ctx, data, batch); err != nil {
+		return nil, err
+	}
 	err := train.EachBatch(ctx, data, f.Dim(), f.ContextDim(), batch, func(x, cond bijector.Mat[T]) error {
 		e.examine(x, cond, e.diagnosis.Rows)
 		return nil
@@ -92,6 +95,7 @@ type diagnoser[T bijector.Float] struct {
 	stages         []stage[T]
 	embed          bijector.NetworkPass[T] // of contexts; nil: none
 	z, x, h        bijector.Mat[T]
+	deviations     []float64 // of the columns; 1 of constant ones
 	logDet         []float64
 	atBound        []bool
 	saturated      int
@@ -178,7 +182,7 @@ func (e *diagnoser[T]) examine(x, given bijector.Mat[T], first int) {
 	e.pass.Inverse(back, back, cond, backLogDet)
 	for i := range x.N {
 		row := first + i
-		switch worst := roundTripError(back, x, z, i); {
+		switch worst := e.roundTripError(back, x, z, i); {
 		case !rows.IsFinite(worst), math.IsInf(logDet[i], -1), math.IsInf(backLogDet[i], -1): // or outside a domain
 			if e.diagnosis.NonFinite++; e.diagnosis.NonFinite == 1 {
 				e.diagnosis.FirstNonFinite = row
@@ -225,31 +229,4 @@ func (e *diagnoser[T]) examine(x, given bijector.Mat[T], first int) {
 			e.saturated++
 		}
 	}
-}
-
-// roundTripError is the relative error of sample i, NaN or infinite where it or its
-// latent is.
-func roundTripError[T bijector.Float](back, x, z bijector.Mat[T], i int) (worst float64) {
-	if !isFiniteSample(z, i) || !isFiniteSample(back, i) {
-		return math.NaN()
-	}
-	for j := range x.D {
-		v := float64(x.Feature(j)[i])
-		worst = max(worst, math.Abs(float64(back.Feature(j)[i])-v)/max(1, math.Abs(v)))
-	}
-	return worst
-}
-
-// isFiniteSample reports whether every feature of sample i is finite.
-func isFiniteSample[T bijector.Float](m bijector.Mat[T], i int) bool {
-	return rows.IsFiniteSample(rows.Features[T](m), i)
-}
-
-// cloneSample is a copy of sample i, as a batch of one.
-func cloneSample[T bijector.Float](m bijector.Mat[T], i int) bijector.Mat[T] {
-	c := bijector.NewMat[T](m.D, 1)
-	for j := range m.D {
-		c.Feature(j)[0] = m.Feature(j)[i]
-	}
-	return c
 }

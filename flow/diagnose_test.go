@@ -173,3 +173,45 @@ func TestDiagnoseWithContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// inexact is a layer with an inverse that is off by a constant.
+type inexact struct {
+	bijector.Layer[float64]
+	off float64
+}
+
+func (l inexact) NewPass(o bijector.PassOptions) bijector.Pass[float64] {
+	return inexactPass{l.Layer.NewPass(o), l.off}
+}
+
+type inexactPass struct {
+	bijector.Pass[float64]
+	off float64
+}
+
+func (p inexactPass) Inverse(x, z, cond bijector.Mat[float64], logDet []float64) {
+	p.Pass.Inverse(x, z, cond, logDet)
+	for j := range x.D {
+		for i := range x.Feature(j) {
+			x.Feature(j)[i] += p.off
+		}
+	}
+}
+
+// An inverse that is off by a tenth of a deviation is not healthy in any unit.
+func TestDiagnoseInUnitsOfTheData(t *testing.T) {
+	for _, unit := range []float64{1e-30, 1, 1e30} {
+		x := testkit.Gauss[float64](500, 2, 1)
+		for i := range x.Values() {
+			x.Values()[i] *= unit
+		}
+		for _, off := range []float64{0, 0.1} {
+			l := inexact{testkit.Must(bijector.NewLU[float64](bijector.LUSpec{Dim: 2})), off * unit}
+			f := testkit.Must(flow.New[float64](l, distribution.StandardNormal[float64](2)))
+			d := testkit.Must(flow.Diagnose(context.Background(), f, train.Tensor(x)))
+			if d.Healthy() != (off == 0) {
+				t.Errorf("units of %g, off by %g deviations: %s", unit, off, d)
+			}
+		}
+	}
+}
