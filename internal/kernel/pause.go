@@ -12,7 +12,3 @@ package kernel
 //
 //go:noescape
 func Pause(n uint32)
-
-// The assembly is in pause_amd64.s and pause_arm64.s: a loop around one
-// instruction, which counts n down to 0. It is written by hand, unlike that of the
-// loops which compute.

@@ -12,7 +12,3 @@ func Pause(n uint32) {
 		}
 	}
 }
-
-// On amd64 and arm64 it is the hint PAUSE or YIELD, which leaves the core to its
-// other hardware thread. There is no such hint in portable Go, and runtime.Gosched
-// is for the system's waiting, not for some nanoseconds of it.
