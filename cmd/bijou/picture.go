@@ -55,7 +55,7 @@ func render(w io.Writer, extension string, panels [][]*plot.Plot, width, height 
 	}
 	img := vgimg.New(width, height)
 	drawPanels(panels, tiles, draw.New(img))
-	return png.Encode(w, img.Image())
+	return (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(w, indexed(img.Image()))
 }
 
 func drawPanels(panels [][]*plot.Plot, tiles draw.Tiles, c draw.Canvas) {
