@@ -35,14 +35,19 @@ type AffineSpec struct {
 	ContextDim int       `json:"context_dim,omitempty"` // features of the context; 0: unconditional
 	Order      OrderSpec `json:"order"`                 // of the features; the zero value is 0, 1, 2, ...
 	// Scale is how the log-scale s comes from the net's output: learned-tanh
-	// (the default), tanh, softclamp, softsign, sigmoid or exp (the paper's).
+	// (the default), tanh, softclamp, softsign, sigmoid, softplus or exp (the
+	// paper's).
 	// See coupling.AffineSpec.
 	Scale string `json:"scale,omitempty"`
-	// Clamp is the bound of softclamp and of softsign: see there too.
+	// Clamp is the bound of softclamp and of softsign and the least scale of softplus:
+	// see there too.
 	Clamp float64 `json:"clamp,omitempty"`
 	// Hidden are the widths of the net's hidden layers; none means 100 and
 	// 100. See MADESpec for widths below Dim.
 	Hidden []int `json:"hidden,omitempty"`
+	// Blocks makes the net one of blocks, whose width and number it says, in place of
+	// the perceptron that Hidden describes: see NewBlocks.
+	Blocks *BlocksOf `json:"blocks,omitempty"`
 	// Activation of the net: "relu" (the default) or "tanh".
 	Activation string `json:"activation,omitempty"`
 	// Seed of the net's initial weights.
@@ -53,7 +58,7 @@ type AffineSpec struct {
 
 // Values is the number of values that are saved: see registry.Sizer.
 func (s AffineSpec) Values() float64 {
-	return layerValues(s.Dim, s.ContextDim, s.Hidden, 2)
+	return layerValues(s.Dim, s.ContextDim, s.Hidden, s.Blocks, 2)
 }
 
 // NewAffine makes an Affine. It returns ErrSpec for a field out of its range,
@@ -65,12 +70,12 @@ func NewAffine[T bijector.Float](s AffineSpec) (*Affine[T], error) {
 	}
 	a, err := New(Parts[T]{
 		Dim: s.Dim, ContextDim: s.ContextDim, Order: s.Order, Transform: f,
-		Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale,
+		Hidden: s.Hidden, Blocks: s.Blocks, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.Order.Indices, s.Hidden = slices.Clone(s.Order.Indices), slices.Clone(s.Hidden)
+	s.Order.Indices, s.Hidden, s.Blocks = slices.Clone(s.Order.Indices), slices.Clone(s.Hidden), s.Blocks.clone()
 	return &Affine[T]{Autoregressive: a, spec: s}, nil
 }
 

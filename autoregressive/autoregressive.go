@@ -35,7 +35,7 @@ import (
 type Autoregressive[T bijector.Float] struct {
 	bijector.TensorMethods[T]
 	layer    *conditioned.Layer[T, coupling.TransformArgs[T]]
-	net      *nn.MADE[T]
+	net      nn.Stepwise[T]
 	angles   *nn.Angles[T] // in front of net, nil for none
 	order    []int64       // what is saved; a loader may write anything here
 	features []int         // the order, always a permutation
@@ -55,16 +55,20 @@ type Parts[T bijector.Float] struct {
 	// Hidden are the widths of the net's hidden layers; none means 100 and
 	// 100.
 	Hidden     []int
-	Activation string  // of the net: "relu" (the default) or "tanh"
-	Seed       uint64  // of the net's initial weights
-	OutScale   float64 // shrinks the net's initial last layer; 0 means 1
+	Blocks     *BlocksOf // a net of blocks in place of the perceptron; nil for none
+	Activation string    // of the net: "relu" (the default) or "tanh"
+	Seed       uint64    // of the net's initial weights
+	OutScale   float64   // shrinks the net's initial last layer; 0 means 1
 	angle      func(k int) *nn.Angle
 }
 
 // layerValues counts the order and the net that computes params values for
 // each feature; masked weights are saved too.
-func layerValues(dim, context int, hidden []int, params float64) float64 {
+func layerValues(dim, context int, hidden []int, blocks *BlocksOf, params float64) float64 {
 	d := float64(dim)
+	if blocks != nil {
+		return d + blocks.spec(nn.MADESpec{Features: dim, Context: context, Params: int(min(params, 1<<30))}).Values()
+	}
 	return d + nn.MADEValues(d, float64(context), conditioned.Hidden(hidden), params)
 }
 
@@ -104,8 +108,16 @@ func New[T bijector.Float](p Parts[T]) (*Autoregressive[T], error) {
 // makeNet makes the net and the order of the features, some of which may be
 // angles to it.
 func (a *Autoregressive[T]) makeNet(s nn.MADESpec, p Parts[T]) (err error) {
+	if p.Blocks != nil && p.angle != nil {
+		return fmt.Errorf("autoregressive: a net of blocks that reads angles, want a perceptron: %w", bijector.ErrSpec)
+	}
 	if p.angle == nil {
-		if a.net, err = nn.NewMADE[T](s); err != nil {
+		if p.Blocks != nil {
+			a.net, err = nn.NewBlocks[T](p.Blocks.spec(s))
+		} else {
+			a.net, err = nn.NewMADE[T](s)
+		}
+		if err != nil {
 			return fmt.Errorf("autoregressive: %w", err)
 		}
 		a.order, err = p.Order.order(p.Dim)
@@ -123,9 +135,11 @@ func (a *Autoregressive[T]) makeNet(s nn.MADESpec, p Parts[T]) (err error) {
 		angle := p.angle(int(k))
 		angles, widths = append(angles, angle), append(widths, nn.ExpandedInputs([]*nn.Angle{angle}))
 	}
-	if a.net, err = nn.NewWideMADE[T](s, widths); err != nil {
+	made, err := nn.NewWideMADE[T](s, widths)
+	if err != nil {
 		return fmt.Errorf("autoregressive: %w", err)
 	}
+	a.net = made
 	a.angles = nn.NewAngles[T](a.net, angles)
 	return nil
 }
@@ -140,12 +154,17 @@ func (a *Autoregressive[T]) Dim() int { return len(a.order) }
 func (a *Autoregressive[T]) ContextDim() int { return a.layer.ContextDim() }
 
 // Conditioner is the net, whose inputs are the context and then the features in
-// their order. See NewMADE.
+// their order. See NewMADE and NewBlocks.
 func (a *Autoregressive[T]) Conditioner() bijector.Network[T] {
-	if a.angles != nil {
-		return a.angles
+	switch net := a.net.(type) {
+	case *nn.MADE[T]:
+		if a.angles == nil {
+			return made[T]{net}
+		}
+	case *nn.Blocks[T]:
+		return blocksNet[T]{net}
 	}
-	return made[T]{a.net}
+	return a.angles
 }
 
 // Params are the net's, with "net." in front, and where the transform has
@@ -199,7 +218,7 @@ func (a *Autoregressive[T]) NewPass(o bijector.PassOptions) bijector.Pass[T] {
 		net, step := a.angles.NewSteps(o)
 		return a.layer.NewPass(o, net, step)
 	}
-	steps := a.net.NewSteps(o)
+	steps := a.net.NewStepPass(o)
 	return a.layer.NewPass(o, steps, steps.Step)
 }
 

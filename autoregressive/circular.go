@@ -64,7 +64,7 @@ type CircularSpec struct {
 // Values is the number of values that are saved, without those for the second
 // input of a circle: see registry.Sizer.
 func (s CircularSpec) Values() float64 {
-	return layerValues(s.Dim, s.ContextDim, s.Hidden, 3*float64(cmp.Or(s.Bins, defaultBins))+1)
+	return layerValues(s.Dim, s.ContextDim, s.Hidden, nil, 3*float64(cmp.Or(s.Bins, defaultBins))+1)
 }
 
 func (s CircularSpec) clone() CircularSpec {

@@ -27,7 +27,7 @@ var layers = map[string]autoregressive.AffineSpec{
 
 func TestAffine(t *testing.T) {
 	for name, s := range layers {
-		for _, scale := range []string{"learned-tanh", "tanh", "softclamp", "softsign", "sigmoid", "exp"} {
+		for _, scale := range []string{"learned-tanh", "tanh", "softclamp", "softsign", "sigmoid", "softplus", "exp"} {
 			if s.Scale = scale; scale != "learned-tanh" && name != "given" {
 				continue // which net computes the scale makes no difference to it
 			}
@@ -52,6 +52,23 @@ func TestSpline(t *testing.T) {
 			bijectortest.RunSpec(t, s, autoregressive.NewSpline[float32], autoregressive.NewSpline[float64], bijectortest.Options{Seed: 5})
 		})
 	}
+}
+
+// TestBlocks: nets of residual and of plain blocks.
+func TestBlocks(t *testing.T) {
+	for name, s := range map[string]autoregressive.AffineSpec{
+		"residual":    {Dim: 5, Scale: "softplus", Blocks: &autoregressive.BlocksOf{Hidden: 7, Number: 1}},
+		"conditional": {Dim: 4, ContextDim: 2, Order: autoregressive.OrderSpec{Kind: "reverse"}, Blocks: &autoregressive.BlocksOf{Hidden: 9}, Activation: "tanh"},
+		"plain":       {Dim: 3, ContextDim: 1, Blocks: &autoregressive.BlocksOf{Hidden: 8, Plain: true}},
+		"one":         {Dim: 1, ContextDim: 2, Blocks: &autoregressive.BlocksOf{Hidden: 4}},
+		"default":     {Dim: 2, Blocks: &autoregressive.BlocksOf{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bijectortest.RunSpec(t, s, autoregressive.NewAffine[float32], autoregressive.NewAffine[float64], bijectortest.Options{Seed: 5})
+		})
+	}
+	s := autoregressive.SplineSpec{Dim: 3, ContextDim: 2, Bins: 3, Blocks: &autoregressive.BlocksOf{Hidden: 6}}
+	bijectortest.RunSpec(t, s, autoregressive.NewSpline[float32], autoregressive.NewSpline[float64], bijectortest.Options{Seed: 5})
 }
 
 // TestSplineKnots: exponential knots, on the line and on a circle.

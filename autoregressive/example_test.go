@@ -101,6 +101,24 @@ func ExampleNew() {
 	// Output: true
 }
 
+func ExampleNewBlocks() {
+	net, err := autoregressive.NewBlocks[float64](autoregressive.BlocksSpec{Features: 3, Params: 1, Hidden: 8, Activation: "tanh", Seed: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x, y := bijector.NewMat[float64](3, 2), bijector.NewMat[float64](3, 2)
+	x.Feature(1)[0] = 1 // the samples differ in the second feature
+	net.NewNetworkPass(bijector.PassOptions{MaxBatch: 2}).Forward(y, x, 0, 2)
+	for j := range 3 {
+		fmt.Println(y.Feature(j)[0] != y.Feature(j)[1])
+	}
+	// Output:
+	// false
+	// false
+	// true
+}
+
 func ExampleNewMADE() {
 	net, err := autoregressive.NewMADE[float64](autoregressive.MADESpec{Features: 3, Params: 1, Hidden: []int{8}, Activation: "tanh", Seed: 1})
 	if err != nil {

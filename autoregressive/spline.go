@@ -44,6 +44,9 @@ type SplineSpec struct {
 	// Hidden are the widths of the net's hidden layers; none means 100 and
 	// 100. See MADESpec for widths below Dim.
 	Hidden []int `json:"hidden,omitempty"`
+	// Blocks makes the net one of blocks, whose width and number it says, in place of
+	// the perceptron that Hidden describes: see NewBlocks.
+	Blocks *BlocksOf `json:"blocks,omitempty"`
 	// Activation of the net: "relu" (the default) or "tanh".
 	Activation string `json:"activation,omitempty"`
 	// Seed of the net's initial weights.
@@ -57,7 +60,7 @@ const defaultBins = 8
 
 // Values is the number of values that are saved: see registry.Sizer.
 func (s SplineSpec) Values() float64 {
-	return layerValues(s.Dim, s.ContextDim, s.Hidden, 3*float64(cmp.Or(s.Bins, defaultBins))-1)
+	return layerValues(s.Dim, s.ContextDim, s.Hidden, s.Blocks, 3*float64(cmp.Or(s.Bins, defaultBins))-1)
 }
 
 // NewSpline makes a Spline. It returns ErrSpec for a field out of its range,
@@ -69,12 +72,12 @@ func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
 	}
 	a, err := New(Parts[T]{
 		Dim: s.Dim, ContextDim: s.ContextDim, Order: s.Order, Transform: g,
-		Hidden: s.Hidden, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale,
+		Hidden: s.Hidden, Blocks: s.Blocks, Activation: s.Activation, Seed: s.Seed, OutScale: s.OutScale,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.Order.Indices, s.Hidden = slices.Clone(s.Order.Indices), slices.Clone(s.Hidden)
+	s.Order.Indices, s.Hidden, s.Blocks = slices.Clone(s.Order.Indices), slices.Clone(s.Hidden), s.Blocks.clone()
 	return &Spline[T]{Autoregressive: a, spec: s}, nil
 }
 

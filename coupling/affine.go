@@ -36,6 +36,7 @@ type AffineSpec struct {
 	//	softclamp     s = 2/pi c atan(r/c), within c = Clamp
 	//	softsign      s = r/(1 + |r|/c), within c = Clamp
 	//	sigmoid       s = log(1/(1 + exp(-r-2)) + 0.001), from log 0.001 to log 1.001
+	//	softplus      s = log(log(1 + exp(r)) + c), from log c on, c = Clamp
 	//	exp           s = r, without bounds
 	//
 	// The default is learned-tanh, as in the paper. The choice matters little
@@ -43,7 +44,8 @@ type AffineSpec struct {
 	// well. docs/recipes.md compares them.
 	Scale string `json:"scale,omitempty"`
 	// Clamp is the bound of softclamp, 0 means 1.9, and of softsign, 0 means
-	// log 1000 (zuko's slope of 1e-3).
+	// log 1000 (zuko's slope of 1e-3), and the least scale of softplus, 0 means
+	// 0.001 (nflows').
 	Clamp float64 `json:"clamp,omitempty"`
 	// Reverse swaps the moved features' way, from z to x instead of from x to
 	// z: z_moved = (x_moved - t) exp(-s), log|det dz/dx| = -sum s. This is the

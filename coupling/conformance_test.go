@@ -41,7 +41,7 @@ func TestAdditive(t *testing.T) {
 }
 
 func TestAffine(t *testing.T) {
-	for _, scale := range []string{"tanh", "learned-tanh", "softclamp", "softsign", "sigmoid", "exp"} {
+	for _, scale := range []string{"tanh", "learned-tanh", "softclamp", "softsign", "sigmoid", "softplus", "exp"} {
 		for i, mask := range maskKinds {
 			for _, context := range []int{0, 3} {
 				for _, activation := range activations {

@@ -179,7 +179,7 @@ func TestRecipeRefuses(t *testing.T) {
 			{Dim: 4, Norm: "none", Eps: 1e-3},
 			{Dim: 4, Norm: "act", Unbiased: true},
 			{Dim: 4, Mask: coupling.MaskSpec{Kind: "x"}},
-			{Dim: 4, Scale: "softplus"},
+			{Dim: 4, Scale: "square"},
 			{Dim: 4, Scale: "tanh", Clamp: 1},
 			{Dim: 4, Bins: 1},
 			{Dim: 4, Bound: -1},

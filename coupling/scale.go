@@ -26,6 +26,7 @@ const (
 	scaleSoftsign
 	scaleSigmoid
 	scaleExp
+	scaleSoftplus
 )
 
 // The bounds of softclamp and softsign where a spec has none: one coupling
@@ -34,6 +35,9 @@ const (
 	defaultSoftclamp = 1.9
 	defaultSoftsign  = 6.907755278982137 // log 1000
 )
+
+// defaultFloor is the least scale of softplus where a spec has none.
+const defaultFloor = 1e-3
 
 // sigmoid's scale is sigma(r + sigmoidShift) + sigmoidFloor: near 1 for r = 0,
 // and never so small that the inverse blows up.
@@ -58,17 +62,22 @@ func newLogScale(name string, clamp float64) (logScale, error) {
 		l.kind = scaleSigmoid
 	case "exp":
 		l.kind = scaleExp
+	case "softplus":
+		l.kind, l.clamp = scaleSoftplus, defaultFloor
 	default:
-		return l, fmt.Errorf("coupling: scale %q, want tanh, learned-tanh, softclamp, softsign, sigmoid or exp: %w", name, bijector.ErrSpec)
+		return l, fmt.Errorf("coupling: scale %q, want tanh, learned-tanh, softclamp, softsign, sigmoid, softplus or exp: %w", name, bijector.ErrSpec)
 	}
 	if clamp == 0 {
 		return l, nil
 	}
 	if l.clamp == 0 {
-		return l, fmt.Errorf("coupling: clamp %g with a scale other than softclamp and softsign: %w", clamp, bijector.ErrSpec)
+		return l, fmt.Errorf("coupling: clamp %g with a scale other than softclamp, softsign and softplus: %w", clamp, bijector.ErrSpec)
 	}
 	if !(clamp > 0 && clamp <= math.MaxFloat32) {
 		return l, fmt.Errorf("coupling: clamp %g, want a positive number: %w", clamp, bijector.ErrSpec)
+	}
+	if l.kind == scaleSoftplus && !(clamp < 1) {
+		return l, fmt.Errorf("coupling: softplus with the least scale %g, want less than 1: %w", clamp, bijector.ErrSpec)
 	}
 	l.clamp = clamp
 	return l, nil
@@ -96,6 +105,13 @@ func (l logScale) eval(s, r []float64) {
 		l.evalSigmoid(s, r)
 	case scaleExp:
 		copy(s, r)
+	case scaleSoftplus:
+		kernel.Softplus(s, r)
+		kernel.Sigmoid(r, r)
+		for i, v := range s {
+			s[i] = math.Log(v + l.clamp)
+			r[i] /= v + l.clamp
+		}
 	}
 }
 
@@ -130,7 +146,7 @@ func (l logScale) gradient(ds, kept []float64) {
 		for i, t := range kept {
 			ds[i] *= (1 - t) * (1 + t)
 		}
-	case scaleSoftclamp, scaleSoftsign, scaleSigmoid:
+	case scaleSoftclamp, scaleSoftsign, scaleSigmoid, scaleSoftplus:
 		for i, v := range kept {
 			ds[i] *= v
 		}
@@ -139,8 +155,8 @@ func (l logScale) gradient(ds, kept []float64) {
 }
 
 // atBound reports whether a log-scale is within a hundredth of its bound: of
-// the lower one, for sigmoid, whose upper one leaves a feature as it is. A
-// learned factor moves the bound and not what is near it.
+// the lower one, for sigmoid, whose upper one leaves a feature as it is, and for
+// softplus, which has no other. A learned factor moves the bound and not what is near it.
 func (l logScale) atBound(s float64) bool {
 	const near = 0.99
 	switch l.kind {
@@ -150,6 +166,8 @@ func (l logScale) atBound(s float64) bool {
 		return math.Abs(s) > near*l.clamp
 	case scaleSigmoid:
 		return s < near*math.Log(sigmoidFloor)
+	case scaleSoftplus:
+		return s < near*math.Log(l.clamp)
 	case scaleExp:
 	}
 	return false

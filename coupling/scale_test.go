@@ -16,6 +16,7 @@ var scaleDefinitions = map[string]func(r, clamp float64) float64{
 	"softclamp":    func(r, c float64) float64 { return 2 / math.Pi * c * math.Atan(r/c) },
 	"softsign":     func(r, c float64) float64 { return r / (1 + math.Abs(r)/c) },
 	"sigmoid":      func(r, _ float64) float64 { return math.Log(1/(1+math.Exp(-r-2)) + 0.001) },
+	"softplus":     func(r, c float64) float64 { return math.Log(math.Log1p(math.Exp(r)) + c) },
 	"exp":          func(r, _ float64) float64 { return r },
 }
 
@@ -23,7 +24,7 @@ func TestLogScaleValueAndSlope(t *testing.T) {
 	const h = 1e-5
 	for name, define := range scaleDefinitions {
 		for _, clamp := range []float64{0, 0.6} {
-			if clamp != 0 && name != "softclamp" && name != "softsign" {
+			if clamp != 0 && name != "softclamp" && name != "softsign" && name != "softplus" {
 				continue
 			}
 			l, err := newLogScale(name, clamp)
@@ -31,7 +32,7 @@ func TestLogScaleValueAndSlope(t *testing.T) {
 				t.Fatal(err)
 			}
 			if clamp == 0 {
-				clamp = map[string]float64{"softclamp": 1.9, "softsign": math.Log(1000)}[name]
+				clamp = map[string]float64{"softclamp": 1.9, "softsign": math.Log(1000), "softplus": 1e-3}[name]
 			}
 			var rs []float64
 			for r := -12.0; r <= 12; r += 0.37 {
@@ -64,6 +65,7 @@ func TestLogScaleExtremes(t *testing.T) {
 		"softclamp": {-1.9 - 1e-12, 1.9 + 1e-12},
 		"softsign":  {-math.Log(1000) - 1e-12, math.Log(1000) + 1e-12},
 		"sigmoid":   {math.Log(0.001) - 1e-12, math.Log(1.001) + 1e-12},
+		"softplus":  {math.Log(0.001) - 1e-12, math.Log(math.MaxFloat32)},
 		"exp":       {-math.MaxFloat32, math.MaxFloat32},
 	}
 	for name, b := range bounds {
@@ -98,7 +100,7 @@ func TestLogScaleRefuses(t *testing.T) {
 		name  string
 		clamp float64
 	}{
-		{"softplus", 0}, {"tanh", 1}, {"", 2}, {"softclamp", -1}, {"softsign", -1}, {"sigmoid", 1}, {"exp", 1}, {"softclamp", math.NaN()}, {"softclamp", math.Inf(1)},
+		{"square", 0}, {"softplus", 1}, {"tanh", 1}, {"", 2}, {"softclamp", -1}, {"softsign", -1}, {"sigmoid", 1}, {"exp", 1}, {"softclamp", math.NaN()}, {"softclamp", math.Inf(1)},
 	} {
 		if _, err := newLogScale(c.name, c.clamp); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("scale %q with clamp %g: %v, want ErrSpec", c.name, c.clamp, err)

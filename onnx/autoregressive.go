@@ -4,6 +4,8 @@
 package onnx
 
 import (
+	"fmt"
+
 	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/nn"
@@ -30,7 +32,7 @@ func autoregressiveFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b 
 	default:
 		return nil, nil, false
 	}
-	net := nn.Inner(a.Conditioner()).(*nn.MADE[T])
+	net := a.Conditioner()
 	order := make([]int, d)
 	for i, k := range a.Buffers()[0].Data.([]int64) {
 		order[i] = int(k)
@@ -71,19 +73,30 @@ func autoregressiveFuncs[T bijector.Float](g *Graph, l bijector.Layer[T]) (f, b 
 }
 
 // outputsOf are the net's outputs for one feature, (n, Params).
-func outputsOf[T bijector.Float](g *Graph, m *nn.MADE[T], x Value, feature int) Value {
-	params, s := m.MLP.Params(), m.Spec().(nn.MADESpec)
-	last := len(params) - 2
-	for i := 0; i < last; i += 2 {
-		x = activation(g, s.Activation, linear(g, params[i:], x))
+func outputsOf[T bijector.Float](g *Graph, net bijector.Network[T], x Value, feature int) Value {
+	all, features, outputs := net.Params(), 0, 0
+	switch m := nn.Inner(net).(type) {
+	case *nn.MADE[T]:
+		params, s := m.MLP.Params(), m.Spec().(nn.MADESpec)
+		features, outputs = s.Features, s.Params
+		for i := 0; i < len(params)-2; i += 2 {
+			x = activation(g, s.Activation, linear(g, params[i:], x))
+		}
+	case *nn.Blocks[T]:
+		s := m.Spec().(nn.BlocksSpec)
+		features, outputs = s.Features, s.Params
+		x = blocks(g, m, x)
+	default:
+		g.Fail(fmt.Errorf("onnx: a masked %T has no form in ONNX: %w", net, ErrUnsupported))
+		return x
 	}
-	w, b := params[last], params[last+1]
+	w, b := all[len(all)-2], all[len(all)-1]
 	in := w.Shape[1]
 	var weight, bias []float64
-	for p := range s.Params {
-		row := p*s.Features + feature
+	for p := range outputs {
+		row := p*features + feature
 		weight = append(weight, widen(w.Data[row*in:(row+1)*in])...)
 		bias = append(bias, float64(b.Data[row]))
 	}
-	return g.Linear(x, weight, bias, in, s.Params)
+	return g.Linear(x, weight, bias, in, outputs)
 }

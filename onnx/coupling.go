@@ -115,6 +115,11 @@ func scaleShift(scale string, clamp float64, m int, factors []float64) elementwi
 			v := g.Plus(r, 2)
 			large := g.Log1p(g.Plus(g.Neg(g.Sigmoid(g.Neg(v))), 1e-3))
 			return g.where(g.atLeast(v, g.Number(0)), large, g.Log(g.Plus(g.Sigmoid(v), 1e-3))), t
+		case "softplus":
+			if clamp == 0 {
+				clamp = 1e-3
+			}
+			return g.Log(g.Plus(g.Softplus(r), clamp)), t
 		case "exp":
 			return r, t
 		}

@@ -115,6 +115,7 @@ func TestEveryMap(t *testing.T) {
 		"bijector.standardizecontext": `{"dim":2}`,
 		"coupling.sequential":         `{"networks":[{"type":"bijector.standardizecontext","spec":{"dim":2}},{"type":"coupling.mlp","spec":{"in":2,"out":2}}]}`,
 		"autoregressive.made":         `{"features":2,"params":1,"hidden":[3]}`,
+		"autoregressive.blocks":       `{"features":2,"params":1,"hidden":3}`,
 	}
 	for _, name := range registry.Names(registry.Networks) {
 		m, err := registry.NewNetwork[float64](name, []byte(maps[name]))

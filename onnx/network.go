@@ -26,6 +26,9 @@ func network[T bijector.Float](g *Graph, m bijector.Network[T], x Value) Value {
 		return perceptron(g, m, x)
 	case *nn.MADE[T]: // masked weights are 0
 		return perceptron(g, m.MLP, x)
+	case *nn.Blocks[T]:
+		params := m.Params()
+		return linear(g, params[len(params)-2:], blocks(g, m, x))
 	case *nn.ConvNet[T]:
 		return convNet(g, m, x)
 	case *nn.Residual[T]:
@@ -79,6 +82,47 @@ func residual[T bijector.Float](g *Graph, m *nn.Residual[T], x Value) Value {
 		h = g.Add(h, linear(g, params[4+4*k:], activation(g, s.Activation, u)))
 	}
 	return linear(g, params[len(params)-2:], h)
+}
+
+// blocks is what the last layer of a masked network of blocks reads. Masked
+// weights are 0.
+func blocks[T bijector.Float](g *Graph, m *nn.Blocks[T], x Value) Value {
+	s, params := m.Spec().(nn.BlocksSpec), m.Params()
+	next := func(n int) []bijector.Param[T] {
+		ps := params[:n]
+		params = params[n:]
+		return ps
+	}
+	var ctx Value
+	if s.Context > 0 {
+		ctx = g.Slice(x, 1, 0, s.Context)
+		x = g.Slice(x, 1, s.Context, s.Context+s.Features)
+	}
+	var h Value
+	if s.Features > 1 {
+		h = linear(g, next(2), x)
+	} else { // a lone feature sees nothing
+		h = g.Linear(x, make([]float64, s.Hidden), widen(next(1)[0].Data), 1, s.Hidden)
+	}
+	if s.Context > 0 {
+		h = g.Add(h, activation(g, s.Activation, linear(g, next(2), ctx)))
+	}
+	if s.Plain {
+		h = activation(g, s.Activation, h)
+	}
+	for range s.Blocks {
+		if s.Plain {
+			h = activation(g, s.Activation, linear(g, next(2), h))
+			continue
+		}
+		u := linear(g, next(2), activation(g, s.Activation, h))
+		if s.Context > 0 {
+			w := next(1)[0]
+			u = g.Add(u, g.Linear(ctx, widen(w.Data), make([]float64, s.Hidden), s.Context, s.Hidden))
+		}
+		h = g.Add(h, linear(g, next(2), activation(g, s.Activation, u)))
+	}
+	return h
 }
 
 // linear is the affine map whose weight and bias come first in params.

@@ -70,6 +70,7 @@ func builtins() *table {
 	t.add(newPartEntry(Bijectors, "autoregressive.spline", autoregressive.NewSpline[float32], autoregressive.NewSpline[float64]))
 	t.add(newPartEntry(Bijectors, "autoregressive.circular", autoregressive.NewCircular[float32], autoregressive.NewCircular[float64]))
 	t.add(newPartEntry(Networks, "autoregressive.made", autoregressive.NewMADE[float32], autoregressive.NewMADE[float64]))
+	t.add(newPartEntry(Networks, "autoregressive.blocks", autoregressive.NewBlocks[float32], autoregressive.NewBlocks[float64]))
 
 	t.add(newPartEntry(Bases, "distribution.normal", distribution.NewNormal[float32], distribution.NewNormal[float64]))
 	t.add(newPartEntry(Bases, "distribution.logistic", distribution.NewLogistic[float32], distribution.NewLogistic[float64]))

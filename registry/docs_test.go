@@ -154,7 +154,7 @@ func TestDocs(t *testing.T) {
 		}
 		return read[pkg]
 	}
-	networks := regexp.MustCompile(`\.(mlp|residual|convnet|made|standardizecontext|sequential)$`)
+	networks := regexp.MustCompile(`\.(mlp|residual|convnet|made|blocks|standardizecontext|sequential)$`)
 	parts := readBuiltins(t)
 	if len(parts) < 30 {
 		t.Fatalf("builtin.go registers %d parts?", len(parts))

@@ -134,14 +134,14 @@ func TestMADEValues(t *testing.T) {
 				t.Errorf("%+v: one by one, %v times the tolerance from masks written out", s, a)
 			}
 			for _, cuts := range [][]int{{0, n}, {0, 1, 3, n}} {
-				if a := maxRoundingUnits(want, evalStepwise(m, x, cuts)); !(a <= 1) {
+				if a := maxRoundingUnits(want, evalStepwise[float64](m, s.Context, s.Features, x, cuts)); !(a <= 1) {
 					t.Errorf("%+v: step by step in ranges %v, %v times the tolerance from masks written out", s, cuts, a)
 				}
 			}
 			for i := range n {
 				one := bijector.NewMat[float64](m.In(), 1)
 				one.CopyFrom(x.Samples(i, i+1))
-				if a := maxRoundingUnits(want.Samples(i, i+1), evalStepwise(m, one, []int{0, 1})); !(a <= 1) {
+				if a := maxRoundingUnits(want.Samples(i, i+1), evalStepwise[float64](m, s.Context, s.Features, one, []int{0, 1})); !(a <= 1) {
 					t.Errorf("%+v: a sample step by step, %v times the tolerance from masks written out", s, a)
 				}
 			}
@@ -152,9 +152,8 @@ func TestMADEValues(t *testing.T) {
 
 // evalStepwise evaluates x by Step, and shows it a feature only when it may be
 // seen.
-func evalStepwise[T bijector.Float](m *MADE[T], x bijector.Mat[T], cuts []int) bijector.Mat[T] {
-	context := m.spec.Context
-	p := m.NewSteps(bijector.PassOptions{MaxBatch: x.N + 20})
+func evalStepwise[T bijector.Float](m Stepwise[T], context, features int, x bijector.Mat[T], cuts []int) bijector.Mat[T] {
+	p := m.NewStepPass(bijector.PassOptions{MaxBatch: x.N + 20})
 	u, y := bijector.NewMat[T](x.D, x.N), bijector.NewMat[T](m.Out(), x.N)
 	for i := range u.Data {
 		u.Data[i] = T(math.NaN())
@@ -164,7 +163,7 @@ func evalStepwise[T bijector.Float](m *MADE[T], x bijector.Mat[T], cuts []int) b
 		for j := range context {
 			copy(u.Feature(j)[lo:hi], x.Feature(j)[lo:hi])
 		}
-		for j := range m.spec.Features {
+		for j := range features {
 			p.Step(y, u, j, lo, hi)
 			copy(u.Feature(context + j)[lo:hi], x.Feature(context + j)[lo:hi])
 		}

@@ -46,6 +46,11 @@ func cases[T bijector.Float](t testing.TB) map[string]bijector.Network[T] {
 	}
 	all["made relu"] = must(NewMADE[T](MADESpec{Features: 4, Params: 2, Hidden: []int{7, 5}, Seed: 1}))
 	all["made tanh"] = must(NewMADE[T](MADESpec{Features: 3, Context: 2, Params: 3, Hidden: []int{6, 2}, Seed: 1, Activation: "tanh"}))
+	for i, s := range blocksSpecs() {
+		b := must(NewBlocks[T](s))
+		overwrite[T](b, rng)
+		all[fmt.Sprintf("blocks %d", i)] = b
+	}
 	all["autoencoder"] = must(NewSequential(
 		must(NewConv2D[T](ConvSpec{InChannels: 2, Height: 6, Width: 5, OutChannels: 9, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, OutChannelsLast: true}, rng)),
 		must(NewConv2D[T](ConvSpec{InChannels: 9, Height: 3, Width: 3, OutChannels: 4, Kernel: 3, Stride: 2, Padding: 1, ReLU: true, Bias: true, InChannelsLast: true}, rng)),

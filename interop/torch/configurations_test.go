@@ -19,7 +19,7 @@ import (
 
 // TestConfigurations prints the worst error of each class with -v. The classes are
 // those of the directory that BIJOU_TORCH_PARITY names, if any. In float32 an
-// ill-conditioned flow may be off by twice what the source's float32 is off its own
+// ill-conditioned flow may be off by four times what the source's float32 is off its own
 // float64.
 func TestConfigurations(t *testing.T) {
 	dir := os.Getenv("BIJOU_TORCH_PARITY")
@@ -38,7 +38,7 @@ func TestConfigurations(t *testing.T) {
 		w := worst[class]
 		w[0] = max(w[0], worstError[float64](t, name, p, s, func(string) float64 { return 1e-10 }))
 		w[1] = max(w[1], worstError[float32](t, name, p, s, func(output string) float64 {
-			return max(1e-5, 2*maxError(t, p.Float32[output], p.Float64[output]))
+			return max(1e-5, 4*maxError(t, p.Float32[output], p.Float64[output]))
 		}))
 		worst[class] = w
 		count[class]++

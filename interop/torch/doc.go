@@ -22,7 +22,8 @@
 //     [SaveDemoAutoencoder] write their files.
 //   - [Zuko]: zuko.flows.NICE, RealNVP, MAF, NSF and NCSF.
 //   - [NFlows]: nflows.flows.Flow of affine, additive and rational-quadratic
-//     couplings, LU maps, permutations and batch norm: SimpleRealNVP among them.
+//     couplings, masked autoregressive transforms, LU maps, permutations and batch
+//     norm: SimpleRealNVP among them.
 //   - [NormFlows]: normflows.NormalizingFlow of AffineCouplingBlocks.
 //
 // Weights are put in the order that couplings here have: context before kept

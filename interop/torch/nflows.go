@@ -42,6 +42,13 @@ const nflowsFloor = 1e-3
 //     PiecewiseRationalQuadraticCouplingTransform(tails="linear") of K bins: for
 //     each moved feature K widths and K heights, both over the root of the hidden
 //     width, and K-1 slopes.
+//   - MaskedAffineAutoregressiveTransform has the network "autoregressive_net" with
+//     "initial_layer", "context_layer" where there is a context, "blocks.<i>" and
+//     "final_layer", masks and degrees: see autoregressive.NewBlocks. For each
+//     feature in turn it gives u and t, for z = x*(softplus(u) + 1e-3) + t: the scale
+//     "softplus" here. With 3K-1 values it is
+//     MaskedPiecewiseRationalQuadraticAutoregressiveTransform(tails="linear"). Its
+//     hidden units are sorted and widened as Zuko's are.
 //   - LULinear has "lower_entries", "upper_entries", "unconstrained_upper_diag"
 //     and "bias", for z = L U x + bias, with softplus(v) + 1e-3 on U's diagonal.
 //   - RandomPermutation and ReversePermutation have "_permutation", for z = x[p].
@@ -87,7 +94,7 @@ func nflowsDim(r *reader, at string) int {
 	if kept != anySize && moved != anySize {
 		return kept + moved
 	}
-	return r.lastAxisLen(at+"_permutation", at+"unconstrained_upper_diag", at+"unconstrained_weight")
+	return r.lastAxisLen(at+"_permutation", at+"unconstrained_upper_diag", at+"unconstrained_weight", at+"autoregressive_net.initial_layer.weight")
 }
 
 // nflowsTransform reads a transform, or all of a CompositeTransform.
@@ -105,6 +112,8 @@ func nflowsTransform[T bijector.Float](r *reader, at string, dim int, o NFlowsOp
 			layers = append(layers, some...)
 		}
 		return layers, nil
+	case r.hasPrefix(at + "autoregressive_net."):
+		l, err = nflowsAutoregressive[T](r, at, dim, o)
 	case r.has(at + "unconstrained_weight"):
 		l, err = nflowsBatchNorm[T](r, at, dim)
 	case r.has(at + "_permutation"):

@@ -133,6 +133,10 @@ func flows[T bijector.Float]() []namedFlow[T] {
 	} {
 		all = append(all, namedFlow[T]{name, over(must(autoregressive.NewSpline[T](s)), standard)})
 	}
+	for name, b := range map[string]autoregressive.BlocksOf{"masked-blocks": {Hidden: 9}, "masked-blocks-plain": {Hidden: 9, Plain: true}} {
+		s := autoregressive.AffineSpec{Dim: dim, ContextDim: classes, Scale: "softplus", Blocks: &b, Activation: "tanh", Seed: 3}
+		all = append(all, namedFlow[T]{name, over(must(autoregressive.NewAffine[T](s)), standard)})
+	}
 	embedding := must(coupling.NewMLP[T](coupling.MLPSpec{In: classes, Out: 2, Hidden: []int{6}}))
 	seen := recipe
 	seen.ContextDim = 2

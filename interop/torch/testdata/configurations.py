@@ -50,7 +50,22 @@ def nflows_spline(g):
     return "nflows", lambda: parity.nflows_spline(dim, *args), parity.run_nflows, lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound}
 
 
-CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline)}
+def nflows_masked(g, bins):
+    dim, context, activation, bound = g.randint(1, 6), g.choice((0, 0, 1, 3)), g.choice(sorted(FUNCTIONS)), g.choice((2.0, 3.0))
+    args = g.randint(1, 3), g.randint(2, 14), g.randint(1, 3), g.random() < 0.6, bins, bound, FUNCTIONS[activation]
+    return ("nflows", lambda: parity.nflows_masked(dim, context, *args), parity.run_nflows,
+            lambda seed: parity.rows(dim, context, seed), {"activation": activation, "tail_bound": bound})
+
+
+def nflows_maf(g):
+    return nflows_masked(g, 0)
+
+
+def nflows_masked_spline(g):
+    return nflows_masked(g, g.randint(2, 9))
+
+
+CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_maf, nflows_masked_spline)}
 
 
 def main(directory, names):

@@ -143,6 +143,18 @@ def nflows_spline(dim, steps, hidden, bins, bound, blocks=2, activation=torch.nn
     return nflows.flows.Flow(t.CompositeTransform(flow), nflows.distributions.StandardNormal([dim]))
 
 
+def nflows_masked(dim, context, steps, hidden, blocks=2, residual=True, bins=0, bound=1.0, activation=torch.nn.functional.relu):
+    """Masked autoregressive transforms, affine or of splines, with permutations."""
+    t, flow = nflows.transforms, []
+    net = dict(features=dim, hidden_features=hidden, context_features=context or None, num_blocks=blocks,
+               use_residual_blocks=residual, activation=activation)
+    for _ in range(steps):
+        flow.append(t.ReversePermutation(dim))
+        flow.append(t.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(num_bins=bins, tails="linear", tail_bound=bound, **net)
+                    if bins else t.MaskedAffineAutoregressiveTransform(**net))
+    return nflows.flows.Flow(t.CompositeTransform(flow), nflows.distributions.StandardNormal([dim]))
+
+
 def main(only):
     torch.set_num_threads(1)
     write = lambda *a: globals()["write"](*a, only=only)
@@ -172,6 +184,11 @@ def main(only):
     write("zuko_ncsf_64", "zuko", lambda: zuko.flows.NCSF(
         2, bins=5, transforms=2, hidden_features=(7,), slope=1e-2), run_zuko, circle(2), {"class": "NCSF", "slope": 1e-2})
     write("nflows_spline", "nflows", lambda: nflows_spline(4, 2, 6, 4, 3.0), run_nflows, rows(4), {"tail_bound": 3})
+    write("nflows_maf", "nflows", lambda: nflows_masked(3, 2, 1, 6), run_nflows, rows(3, 2))
+    write("nflows_maf_plain_64", "nflows", lambda: nflows_masked(
+        3, 2, 1, 6, residual=False, activation=torch.tanh), run_nflows, rows(3, 2), {"activation": "tanh"})
+    write("nflows_masked_spline", "nflows", lambda: nflows_masked(
+        3, 0, 1, 6, blocks=1, bins=4, bound=3.0), run_nflows, rows(3), {"tail_bound": 3})
     write("normflows", "normflows", lambda: normflows_stack(5, 3), run_normflows, rows(5))
     write("normflows_shuffle_64", "normflows", lambda: normflows_stack(4, 2, between="shuffle"), run_normflows, rows(4))
     write("normflows_target", "normflows", lambda: normflows_stack(2, 2, target=nf.distributions.TwoMoons()), run_normflows, rows(2))
