@@ -223,6 +223,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"torch.WriteDemoAutoencoder":      torch.WriteDemoAutoencoder[T],
 		"torch.SaveDemo":                  torch.SaveDemo[T],
 		"torch.WriteDemo":                 torch.WriteDemo[T],
+		"torch.Load":                      torch.Load[T],
 		"torch.NFlows":                    torch.NFlows[T],
 		"torch.NormFlows":                 torch.NormFlows[T],
 		"torch.Open":                      torch.Open,

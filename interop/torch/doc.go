@@ -7,15 +7,21 @@
 // in Python, and here
 //
 //	state, err := torch.Open("model.safetensors")
-//	flow, err := torch.Zuko[float32](state, torch.ZukoOptions{})
+//	flow, err := torch.Zuko[float32](state, torch.ZukoOptions{Activation: "relu"})
 //
 // after which the flow is like any other: it scores, draws, trains on, and
 // registry.Save keeps it in the library's own format.
 //
+// A file of export.py, beside this package, says the rest as well, and [Load] finds
+// its mapping:
+//
+//	flow, err := torch.Load[float32](state)
+//
 // # Mappings
 //
 // A state_dict has names, shapes and numbers. What a mapping cannot read from
-// them, its options say, with the source's own defaults for zero values.
+// them, its options say, with the source's own defaults for zero values but for
+// the activation, which is asked for.
 //
 //   - [Demo] and [DemoAutoencoder]: the Real NVP on MNIST embeddings, and the
 //     autoencoder, that mnist/latentflow follows; [SaveDemo] and

@@ -205,7 +205,7 @@ func TestMasks(t *testing.T) {
 			slices.Reverse(items[i].Data.([]int64))
 		}
 	}
-	_, err := torch.Zuko[float32](stateOf(t, items), torch.ZukoOptions{})
+	_, err := torch.Zuko[float32](stateOf(t, items), torch.ZukoOptions{Activation: "relu"})
 	var e *torch.TensorError
 	if !errors.As(err, &e) || !strings.HasPrefix(e.Tensor, "transform.transforms.0.hyper.") || !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("the order reversed: %v, want ErrSpec of the network", err)
@@ -263,17 +263,17 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: %v, want ErrSpec", what, err)
 		}
 	}
-	_, err := torch.Zuko[float32](open("zuko"), torch.ZukoOptions{Slope: 1.5})
+	_, err := torch.Zuko[float32](open("zuko"), torch.ZukoOptions{Activation: "relu", Slope: 1.5})
 	refused("a slope above 1", err)
 	_, err = torch.Zuko[float32](open("zuko"), torch.ZukoOptions{Activation: "elu"})
 	refused("an activation that there is not", err)
 	_, err = torch.NFlows[float32](open("nflows"), torch.NFlowsOptions{Activation: "elu"})
 	refused("an activation that there is not", err)
-	_, err = torch.NormFlows[float32](open("normflows"), torch.NormFlowsOptions{Flows: -1})
+	_, err = torch.NormFlows[float32](open("normflows"), torch.NormFlowsOptions{Activation: "relu", Flows: -1})
 	refused("-1 flows", err)
 	_, err = torch.Demo[float32](open("demo"), torch.DemoOptions{Eps: -1})
 	refused("a negative eps", err)
-	if _, err := torch.NormFlows[float32](open("normflows"), torch.NormFlowsOptions{Flows: 4}); !errors.Is(err, torch.ErrUnexpected) {
+	if _, err := torch.NormFlows[float32](open("normflows"), torch.NormFlowsOptions{Activation: "relu", Flows: 4}); !errors.Is(err, torch.ErrUnexpected) {
 		t.Errorf("fewer flows than the state has: %v, want ErrUnexpected", err)
 	}
 	if _, err := torch.DemoAutoencoder[float32](open("autoencoder"), torch.DemoAutoencoderOptions{Height: 12}); !errors.Is(err, bijector.ErrShape) {
@@ -284,9 +284,9 @@ func TestOptions(t *testing.T) {
 		t.Errorf("images of 4x16: %v", err)
 	}
 	// 5 flows of a coupling and a swap: the sixth, a swap, is seen by its gap.
-	inferred := must(torch.NormFlows[float64](open("normflows"), torch.NormFlowsOptions{}))
+	inferred := must(torch.NormFlows[float64](open("normflows"), torch.NormFlowsOptions{Activation: "relu"}))
 	for flows, same := range map[int]bool{5: false, 6: true} {
-		f := must(torch.NormFlows[float64](open("normflows"), torch.NormFlowsOptions{Flows: flows}))
+		f := must(torch.NormFlows[float64](open("normflows"), torch.NormFlowsOptions{Activation: "relu", Flows: flows}))
 		x := input[float64](readParity(t, "testdata/normflows.json"), "x")
 		if (maxError(t, float64s[float64](must(f.Forward(x))), float64s[float64](must(inferred.Forward(x)))) == 0) != same {
 			t.Errorf("%d flows: equal to what is inferred is %v, want %v", flows, !same, same)

@@ -13,6 +13,24 @@ import (
 	"github.com/bijou-flow/bijou/interop/torch"
 )
 
+func ExampleLoad() {
+	// export.save(flow, "normflows.safetensors", x=rows)
+	state, err := torch.Open("testdata/exported/normflows.safetensors")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	flow, err := torch.Load[float64](state)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x := tensor.New(tensor.WithShape(1, 3), tensor.WithBacking([]float64{0.5, -1, 0.2}))
+	logp, _ := flow.LogProb(x)
+	fmt.Printf("%.4f nats\n", logp)
+	// Output: [-6.9994] nats
+}
+
 func ExampleZuko() {
 	// safetensors.torch.save_file(flow.state_dict(), "zuko.safetensors")
 	state, err := torch.Open("testdata/zuko.safetensors")
@@ -20,7 +38,7 @@ func ExampleZuko() {
 		fmt.Println(err)
 		return
 	}
-	flow, err := torch.Zuko[float64](state, torch.ZukoOptions{})
+	flow, err := torch.Zuko[float64](state, torch.ZukoOptions{Activation: "relu"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -37,7 +55,7 @@ func ExampleNFlows() {
 		fmt.Println(err)
 		return
 	}
-	flow, err := torch.NFlows[float32](state, torch.NFlowsOptions{})
+	flow, err := torch.NFlows[float32](state, torch.NFlowsOptions{Activation: "relu"})
 	fmt.Println(flow.Dim(), "features,", err)
 	// Output: 5 features, <nil>
 }
@@ -49,7 +67,7 @@ func ExampleNormFlows() {
 		return
 	}
 	// Three couplings, each with a swap: len(model.flows) is 6.
-	flow, err := torch.NormFlows[float32](state, torch.NormFlowsOptions{Flows: 6})
+	flow, err := torch.NormFlows[float32](state, torch.NormFlowsOptions{Activation: "relu", Flows: 6})
 	fmt.Println(flow.Dim(), "features,", err)
 	// Output: 5 features, <nil>
 }
@@ -64,7 +82,7 @@ func ExampleDemo() {
 	}
 	flow, err := torch.Demo[float32](state, torch.DemoOptions{})
 	fmt.Println(flow.Dim(), "features,", flow.ContextDim(), "of the context,", err)
-	_, err = torch.Zuko[float32](state, torch.ZukoOptions{})
+	_, err = torch.Zuko[float32](state, torch.ZukoOptions{Activation: "relu"})
 	fmt.Println(err)
 	// Output:
 	// 6 features, 3 of the context, <nil>

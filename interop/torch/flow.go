@@ -31,6 +31,9 @@ func newFlow[T bijector.Float](r *reader, layers []bijector.Layer[T], base distr
 	if err := f.Check(); err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
+	if err := checkProof(r.state.exported.proof, f); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 

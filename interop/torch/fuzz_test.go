@@ -28,13 +28,13 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if m, err := torch.Zuko[float32](s, torch.ZukoOptions{}); (m == nil) == (err == nil) {
+		if m, err := torch.Zuko[float32](s, torch.ZukoOptions{Activation: "relu"}); (m == nil) == (err == nil) {
 			t.Errorf("Zuko: %v, error %v", m, err)
 		}
-		if m, err := torch.NFlows[float32](s, torch.NFlowsOptions{}); (m == nil) == (err == nil) {
+		if m, err := torch.NFlows[float32](s, torch.NFlowsOptions{Activation: "relu"}); (m == nil) == (err == nil) {
 			t.Errorf("NFlows: %v, error %v", m, err)
 		}
-		if m, err := torch.NormFlows[float32](s, torch.NormFlowsOptions{}); (m == nil) == (err == nil) {
+		if m, err := torch.NormFlows[float32](s, torch.NormFlowsOptions{Activation: "relu"}); (m == nil) == (err == nil) {
 			t.Errorf("NormFlows: %v, error %v", m, err)
 		}
 		if m, err := torch.Demo[float32](s, torch.DemoOptions{}); (m == nil) == (err == nil) {

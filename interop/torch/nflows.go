@@ -12,7 +12,8 @@ import (
 
 // NFlowsOptions says what an nflows flow's state does not.
 type NFlowsOptions struct {
-	// Activation of the conditioners: "relu" (the default, F.relu) or "tanh".
+	// Activation of the conditioners: "relu" (F.relu, the default of the classes) or "tanh". A state_dict does not
+	// say it: it is required where the file has no proof rows, see Load.
 	Activation string
 	// TailBound is the tail_bound of splines with tails="linear"; 0 means 1, as in
 	// nflows.
@@ -64,6 +65,9 @@ func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) 
 	}
 	r, err := newReader[T](s)
 	if err != nil {
+		return nil, err
+	}
+	if o.Activation, err = r.activation(o.Activation); err != nil {
 		return nil, err
 	}
 	dim := nflowsDim(r, "_transform.")

@@ -16,8 +16,8 @@ import (
 
 // NormFlowsOptions says what a normflows model's state does not.
 type NormFlowsOptions struct {
-	// Activation of the conditioners: "relu" (the default, the leaky=0.0 of
-	// nets.MLP) or "tanh".
+	// Activation of the conditioners: "relu" (the leaky=0.0 of nets.MLP, its default) or "tanh". A state_dict does not
+	// say it: it is required where the file has no proof rows, see Load.
 	Activation string
 	// Flows is len(model.flows). A Permute(mode="swap") leaves nothing in the
 	// state, so that whatever is missing between two flows, and up to Flows, is
@@ -52,6 +52,9 @@ type NormFlowsOptions struct {
 func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], error) {
 	r, err := newReader[T](s)
 	if err != nil {
+		return nil, err
+	}
+	if o.Activation, err = r.activation(o.Activation); err != nil {
 		return nil, err
 	}
 	loc, err := r.floats("q0.loc", 1, anySize)

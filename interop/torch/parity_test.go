@@ -3,6 +3,7 @@
 package torch_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -69,7 +70,9 @@ func input[T bijector.Float](p parity, name string) *tensor.Dense {
 
 // read makes the flow of a case by its source's mapping.
 func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
-	switch o := p.Options; p.Source {
+	o := p.Options
+	o.Activation = cmp.Or(o.Activation, "relu")
+	switch p.Source {
 	case "demo":
 		return torch.Demo[T](s, torch.DemoOptions{Activation: o.Activation})
 	case "zuko":

@@ -22,7 +22,7 @@ func TestShapeMistakes(t *testing.T) {
 			resize(4)(&items[i])
 		}
 	}
-	_, zuko := torch.Zuko[float32](stateOf(t, items), torch.ZukoOptions{})
+	_, zuko := torch.Zuko[float32](stateOf(t, items), torch.ZukoOptions{Activation: "relu"})
 	_, height := torch.DemoAutoencoder[float32](must(torch.Open("testdata/autoencoder.safetensors")), torch.DemoAutoencoderOptions{Height: 12})
 	for name, c := range map[string]struct{ err, also error }{
 		"tensor":         {zuko, nil},

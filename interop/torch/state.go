@@ -17,8 +17,9 @@ import (
 // State is what a file of a state_dict holds. Mappings only read it: one State
 // may be read by several, at once.
 type State struct {
-	tensors map[string]values
-	prefix  string // that of every name, for errors
+	tensors  map[string]values
+	prefix   string   // that of every name, for errors
+	exported exported // what the metadata say
 }
 
 // values are those of one tensor, in float64, int64 or bool.
@@ -71,7 +72,11 @@ func Read(r io.Reader, size int64, o ...ReadOptions) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &State{tensors: make(map[string]values, len(h.Tensors))}
+	about, err := readExported(h.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	s := &State{tensors: make(map[string]values, len(h.Tensors)), exported: about}
 	vr := &safetensors.ValueReader{R: r}
 	for _, t := range h.Tensors {
 		data, err := safetensors.Values(vr, t)
@@ -84,7 +89,8 @@ func Read(r io.Reader, size int64, o ...ReadOptions) (*State, error) {
 }
 
 // Under is the part of a larger model's state whose names begin with prefix,
-// without it: for a module whose attribute flow is the flow, Under("flow.").
+// without it: for a module whose attribute flow is the flow, Under("flow."). What
+// the file says of class, activation and proof is of the whole and not of the part.
 func (s *State) Under(prefix string) *State {
 	sub := &State{tensors: map[string]values{}, prefix: s.prefix + prefix}
 	for name, v := range s.tensors {

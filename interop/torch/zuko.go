@@ -14,7 +14,8 @@ import (
 
 // ZukoOptions says what a zuko flow's state does not.
 type ZukoOptions struct {
-	// Activation of the conditioners: "relu" (the default, nn.ReLU) or "tanh".
+	// Activation of the conditioners: "relu" (nn.ReLU, the default of the classes) or "tanh". A state_dict does not
+	// say it: it is required where the file has no proof rows, see Load.
 	Activation string
 	// Slope is the least slope of the affine maps and of the splines; 0 means 1e-3,
 	// as in all their classes.
@@ -60,6 +61,9 @@ func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 	}
 	r, err := newReader[T](s)
 	if err != nil {
+		return nil, err
+	}
+	if o.Activation, err = r.activation(o.Activation); err != nil {
 		return nil, err
 	}
 	const prefix = "transform.transforms."

@@ -1,0 +1,98 @@
+"""Writes a flow of zuko, nflows or normflows as a safetensors file that says what
+it is: its state_dict, and as metadata its class, the activation of its networks,
+settings that leave no trace in a state, and a few rows with their log-densities,
+which the reader must come to as well.
+
+    import export
+    export.save(flow, "flow.safetensors", x=rows, context=contexts)
+
+and in Go
+
+    state, err := torch.Open("flow.safetensors")
+    flow, err := torch.Load[float64](state)
+
+It needs the standard library and PyTorch alone. x are a handful of typical rows, and
+context as many, for a flow that has one. What it cannot find in the model it asks
+for: activation="relu".
+"""
+import copy
+import json
+import struct
+
+import torch
+
+DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
+
+
+def activations(model):
+    """The names of the activations in a model's networks."""
+    found = set()
+    for m in model.modules():
+        f = getattr(m, "activation", None)
+        if callable(f) and not isinstance(f, torch.nn.Module):  # nflows' are functions
+            found.add(f.__name__)
+        if type(m).__module__ == "torch.nn.modules.activation":
+            name = type(m).__name__.lower()
+            if name == "leakyrelu":
+                name = "relu" if m.negative_slope == 0 else f"leakyrelu({m.negative_slope})"
+            found.add(name)
+    return found
+
+
+def options(model, activation=None):
+    """The settings of a model that its state does not have."""
+    found = {activation} if activation else activations(model)
+    if len(found) != 1:
+        raise ValueError(f"activations {sorted(found)}, want one: name it, activation='relu'")
+    out = {"activation": found.pop()}
+    for m in model.modules():
+        for name, v in (("slope", getattr(getattr(m, "univariate", None), "keywords", {}).get("slope")),
+                        ("tail_bound", getattr(m, "tail_bound", None))):
+            if v is None:
+                continue
+            if out.setdefault(name, float(v)) != float(v):
+                raise ValueError(f"{name} is {out[name]} in one transform and {v} in another")
+    if type(model).__module__.startswith("normflows."):
+        out["flows"] = len(model.flows)
+    return out
+
+
+def log_prob(model, x, context):
+    """The log-densities of rows, in float64."""
+    model = copy.deepcopy(model).double().eval()
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            if type(model).__module__.startswith("zuko."):
+                return model(context).log_prob(x)
+            return model.log_prob(x) if context is None else model.log_prob(x, context)
+    finally:
+        torch.set_default_dtype(default)
+
+
+def save(model, path, x, context=None, activation=None):
+    """Writes the file. x are rows of data, and context as many contexts."""
+    x = x.double()
+    context = None if context is None else context.double()
+    p = log_prob(model, x, context)
+    if not torch.isfinite(p).all():
+        raise ValueError("a row has no finite log-density: give typical rows of the data")
+    proof = {"x": x.tolist(), "context": None if context is None else context.tolist(), "log_prob": p.tolist()}
+    header = {"__metadata__": {
+        "bijou.class": f"{type(model).__module__}.{type(model).__name__}",
+        "bijou.options": json.dumps(options(model, activation)),
+        "bijou.proof": json.dumps(proof),
+    }}
+    data, at = [], 0
+    for name, v in model.state_dict().items():
+        v = v.detach().cpu().contiguous()
+        raw = bytes(v.reshape(-1).view(torch.uint8).tolist())
+        header[name] = {"dtype": DTYPES[v.dtype], "shape": list(v.shape), "data_offsets": [at, at + len(raw)]}
+        data.append(raw)
+        at += len(raw)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.writelines(data)

@@ -1,0 +1,145 @@
+// What export.py writes beside the tensors: the class, its settings, and
+// rows with their log-densities, which a flow must come to here too.
+
+package torch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/safetensors"
+)
+
+// ErrProof: the flow does not come to the log-densities that its file has for a few
+// rows, so that a setting is another than that of the model.
+var ErrProof = errors.New("other log-densities than the file's")
+
+// exported is what an exporter says of a model.
+type exported struct {
+	class   string // "zuko.flows.spline.NSF"
+	options struct {
+		Activation string  `json:"activation"`
+		Slope      float64 `json:"slope"`
+		TailBound  float64 `json:"tail_bound"`
+		Flows      int     `json:"flows"`
+	}
+	proof *proofRows
+}
+
+// proofRows are rows and the log-densities that the model has for them.
+type proofRows struct {
+	X       [][]float64 `json:"x"`
+	Context [][]float64 `json:"context"`
+	LogProb []float64   `json:"log_prob"`
+}
+
+// readExported reads a file's metadata.
+func readExported(pairs []safetensors.Pair) (e exported, err error) {
+	for _, p := range pairs {
+		switch p.Key {
+		case "bijou.class":
+			e.class = p.Value
+		case "bijou.options":
+			err = json.Unmarshal([]byte(p.Value), &e.options)
+		case "bijou.proof":
+			e.proof = &proofRows{}
+			err = json.Unmarshal([]byte(p.Value), e.proof)
+		}
+		if err != nil {
+			return e, fmt.Errorf("torch: metadata %q: %v: %w", p.Key, err, safetensors.ErrFormat)
+		}
+	}
+	return e, nil
+}
+
+// Load makes the flow of a state by the mapping of its class, which export.py
+// writes into the file along with activation, settings and proof rows. A state
+// without a class, as a bare state_dict is, is bijector.ErrSpec: say which mapping it
+// is for by calling that. So is a class without a mapping.
+func Load[T bijector.Float](s *State) (*flow.Flow[T], error) {
+	if s == nil || s.exported.class == "" {
+		return nil, fmt.Errorf("torch: the state does not say what class it is of; call Zuko, NFlows, NormFlows or Demo, or write the file with export.py: %w", bijector.ErrSpec)
+	}
+	class, o := s.exported.class, s.exported.options
+	source, _, _ := strings.Cut(class, ".")
+	switch source {
+	case "zuko":
+		return Zuko[T](s, ZukoOptions{Activation: o.Activation, Slope: o.Slope, Class: class[strings.LastIndex(class, ".")+1:]})
+	case "nflows":
+		return NFlows[T](s, NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
+	case "normflows":
+		return NormFlows[T](s, NormFlowsOptions{Activation: o.Activation, Flows: o.Flows})
+	}
+	return nil, fmt.Errorf("torch: a state of the class %q, want one of zuko, nflows or normflows: %w", class, bijector.ErrSpec)
+}
+
+// activation is the one given, or the file's. Where neither says it, proof rows tell
+// whether it is relu, and a bare state is refused.
+func (r *reader) activation(given string) (string, error) {
+	switch e := r.state.exported; {
+	case given != "":
+		return given, nil
+	case e.options.Activation != "":
+		return e.options.Activation, nil
+	case e.proof != nil:
+		return "relu", nil
+	}
+	return "", fmt.Errorf(`torch: a state_dict does not say the activation of its networks; set Activation to "relu" or "tanh" as the model has it, or write the file with export.py: %w`, bijector.ErrSpec)
+}
+
+// checkProof compares the log-densities of the proof rows with the file's.
+func checkProof[T bijector.Float](p *proofRows, f *flow.Flow[T]) error {
+	if p == nil {
+		return nil
+	}
+	n := len(p.LogProb)
+	if n == 0 || len(p.X) != n || (f.ContextDim() > 0) != (len(p.Context) > 0) {
+		return fmt.Errorf("torch: proof of %d rows with %d of context and %d log-densities, want as many of each and at least one: %w", len(p.X), len(p.Context), n, ErrProof)
+	}
+	x, err := proofTensor[T](p.X, f.Dim())
+	if err != nil {
+		return err
+	}
+	if len(p.Context) > 0 {
+		c, err := proofTensor[T](p.Context, f.ContextDim())
+		if err != nil {
+			return err
+		}
+		f = f.Given(c)
+	}
+	got, err := f.LogProb(x)
+	if err != nil {
+		return fmt.Errorf("torch: the proof rows: %w: %w", err, ErrProof)
+	}
+	tolerance := 1e-7
+	if _, ok := any(*new(T)).(float32); ok {
+		tolerance = 1e-3
+	}
+	for i, want := range p.LogProb {
+		if !(math.Abs(got[i]-want) <= tolerance*max(1, math.Abs(want))) {
+			return fmt.Errorf("torch: proof row %d has the log-density %v here and %v in the file: the activation is another, or a setting that leaves no trace in a state: %w", i, got[i], want, ErrProof)
+		}
+	}
+	return nil
+}
+
+// proofTensor is a batch of rows of dim values.
+func proofTensor[T bijector.Float](rows [][]float64, dim int) (*tensor.Dense, error) {
+	data := make([]T, 0, len(rows)*dim)
+	for i, row := range rows {
+		if len(row) != dim {
+			return nil, fmt.Errorf("torch: proof row %d has %d values, want %d: %w", i, len(row), dim, ErrProof)
+		}
+		for _, v := range row {
+			data = append(data, T(v))
+		}
+	}
+	return tensor.New(tensor.WithShape(len(rows), dim), tensor.WithBacking(data)), nil
+}
