@@ -174,3 +174,16 @@ func ExampleSource() {
 	fmt.Println(report.Steps, "steps")
 	// Output: 20 steps
 }
+
+// Columns in which values repeat have no density: a flow would pile up on them.
+func ExampleTiesOf() {
+	x := bijector.NewMat[float32](2, 200) // features by samples
+	for i := range x.N {
+		x.Feature(0)[i] = float32(i) * 1.37
+		x.Feature(1)[i] = float32(i % 4)
+	}
+	for _, c := range train.TiesOf(x) {
+		fmt.Println("column", c.Column, "has few values")
+	}
+	// Output: column 1 has few values
+}
