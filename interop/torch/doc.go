@@ -30,7 +30,8 @@
 //   - [NFlows]: nflows.flows.Flow of affine, additive and rational-quadratic
 //     couplings, masked autoregressive transforms, LU maps, permutations and batch
 //     norm: SimpleRealNVP among them.
-//   - [NormFlows]: normflows.NormalizingFlow of AffineCouplingBlocks.
+//   - [NormFlows]: normflows.NormalizingFlow of AffineCouplingBlocks,
+//     MaskedAffineFlows and AutoregressiveRationalQuadraticSplines.
 //
 // Weights are put in the order that couplings here have: context before kept
 // features, scales before shifts, nothing for what a mask makes zero.

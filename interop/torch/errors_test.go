@@ -72,6 +72,11 @@ func mapError(p parity, s *torch.State) (err error) {
 	return err
 }
 
+// isMask says whether a tensor is one of zeros and ones.
+func isMask(name string) bool {
+	return strings.HasSuffix(name, ".mask") || strings.HasPrefix(name, "flows.") && strings.HasSuffix(name, ".b")
+}
+
 // TestEveryTensorMatters spoils every tensor of every case in every way: the
 // error has its name and says what is wrong.
 func TestEveryTensorMatters(t *testing.T) {
@@ -104,7 +109,7 @@ func TestEveryTensorMatters(t *testing.T) {
 			case []float64:
 				old := d[0]
 				d[0] = math.NaN()
-				if strings.HasSuffix(name, ".mask") || strings.HasSuffix(name, "data_dep_init_done") {
+				if isMask(name) || strings.HasSuffix(name, "data_dep_init_done") {
 					check("NaN", items, name, nil)
 				} else {
 					check("NaN", items, name, bijector.ErrNonFinite)
@@ -112,7 +117,7 @@ func TestEveryTensorMatters(t *testing.T) {
 					check("more than float32 holds", items, name, bijector.ErrNonFinite)
 				}
 				d[0] = old
-				if !strings.HasSuffix(name, ".mask") {
+				if !isMask(name) {
 					it.Data = make([]int64, len(d))
 					check("integers", items, name, bijector.ErrDType)
 					it.Data = d
@@ -209,6 +214,18 @@ func TestMasks(t *testing.T) {
 	var e *torch.TensorError
 	if !errors.As(err, &e) || !strings.HasPrefix(e.Tensor, "transform.transforms.0.hyper.") || !errors.Is(err, bijector.ErrSpec) {
 		t.Errorf("the order reversed: %v, want ErrSpec of the network", err)
+	}
+}
+
+// TestNoLayer: a coupling whose kept features are moved too is refused by the name of
+// what moves them.
+func TestNoLayer(t *testing.T) {
+	const spline = "flows.0.prqct.unconditional_transform.unnormalized_widths"
+	items := append(itemsOf(t, "testdata/normflows.safetensors"), safetensors.Item{Name: spline, Shape: []int{3, 4}, Data: make([]float64, 12)})
+	_, err := torch.NormFlows[float32](stateOf(t, items), torch.NormFlowsOptions{Activation: "relu"})
+	var e *torch.TensorError
+	if !errors.As(err, &e) || e.Tensor != spline || !errors.Is(err, torch.ErrUnexpected) {
+		t.Errorf("%v, want ErrUnexpected of %s", err, spline)
 	}
 }
 

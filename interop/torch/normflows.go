@@ -1,4 +1,4 @@
-// normflows' stacks of affine couplings.
+// normflows' models: their flows in turn, and stacks of affine couplings.
 
 package torch
 
@@ -25,11 +25,14 @@ type NormFlowsOptions struct {
 	// or a swap if one is missing before it, as in a loop that appends a
 	// coupling and a swap.
 	Flows int
+	// TailBound is the tail_bound of splines; 0 means 3, as in normflows.
+	TailBound float64
 }
 
 // NormFlows makes a flow of the state of a normflows.NormalizingFlow of
-// AffineCouplingBlocks, with permutations and actnorms between, over a
-// DiagGaussian. It runs from latent to data there; the first flow there is the
+// AffineCouplingBlocks, MaskedAffineFlows and
+// AutoregressiveRationalQuadraticSplines, with permutations, LULinearPermutes and
+// actnorms between, over a DiagGaussian. It runs from latent to data there; the first flow there is the
 // last layer here, backwards. The classes are unconditional.
 //
 //   - AffineCouplingBlock (split_mode="channel", scale_map="exp") has the
@@ -37,6 +40,12 @@ type NormFlowsOptions struct {
 //     first ceil(d/2) features are kept. It gives for each moved feature in
 //     turn t and s, and data is z*exp(s) + t: coupling.AffineSpec's Reverse,
 //     with the scale "exp". With one value for each, it is scale=False, z + t.
+//   - MaskedAffineFlow has the mask "flows.<k>.b" (1, d), 1 where a feature is kept,
+//     and the networks "flows.<k>.s.net.<0, 2 ...>" and "flows.<k>.t.net.<0, 2 ...>"
+//     of as many layers, from the features to a value for each; without s, it is
+//     the additive coupling.
+//   - AutoregressiveRationalQuadraticSpline has "flows.<k>.mprqat.autoregressive_net",
+//     and LULinearPermute "flows.<k>.permutation" and "flows.<k>.linear": see NFlows.
 //   - Permute has "flows.<k>.perm" and its inverse "flows.<k>.inv_perm", data is
 //     z[:, perm], or is a swap without a trace: data is the features from
 //     floor(d/2) on, and then the first.
@@ -48,11 +57,15 @@ type NormFlowsOptions struct {
 //
 // Some settings leave no trace, and their state would be read as another flow:
 // the coupling's scale_map other than "exp" and split_mode other than "channel",
-// the MLP's output_fn, and its leaky other than 0. They have no mapping.
+// the MLP's output_fn, and its leaky other than 0. They have no mapping. Neither has
+// CoupledRationalQuadraticSpline, whose spline of the kept features is no layer here.
 func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], error) {
 	r, err := newReader[T](s)
 	if err != nil {
 		return nil, err
+	}
+	if o.TailBound == 0 {
+		o.TailBound = 3
 	}
 	if o.Activation, err = r.activation(o.Activation); err != nil {
 		return nil, err
@@ -72,11 +85,11 @@ func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], e
 	}
 	var layers []bijector.Layer[T]
 	for k := n - 1; k >= 0; k-- {
-		l, err := normflowsLayer[T](r, fmt.Sprintf("flows.%d.", k), dim, o.Activation)
+		some, err := normflowsLayers[T](r, fmt.Sprintf("flows.%d.", k), dim, o)
 		if err != nil {
 			return nil, err
 		}
-		layers = append(layers, l)
+		layers = append(layers, some...)
 	}
 	base, err := distribution.NewNormal[T](distribution.NormalSpec{Dim: dim, Learned: true})
 	if err != nil {
@@ -126,6 +139,25 @@ func normflowsCount(r *reader, want int) (int, error) {
 	return max(last, 0) + 1, nil
 }
 
+// normflowsLayers reads a flow, which is one layer or two.
+func normflowsLayers[T bijector.Float](r *reader, at string, d int, o NormFlowsOptions) ([]bijector.Layer[T], error) {
+	var l bijector.Layer[T]
+	var err error
+	switch {
+	case r.hasPrefix(at + "linear."):
+		return normflowsLU[T](r, at, d)
+	case r.has(at + "b"):
+		l, err = normflowsMasked[T](r, at, d, o.Activation)
+	case r.hasPrefix(at + "mprqat."):
+		l, err = normflowsSplines[T](r, at+"mprqat.", d, o)
+	case r.hasPrefix(at + "prqct."):
+		err = r.errorf(at+"prqct.unconditional_transform.unnormalized_widths", ErrUnexpected, "a spline of the kept features without a conditioner, for which there is no layer; AutoregressiveRationalQuadraticSpline is read")
+	default:
+		l, err = normflowsLayer[T](r, at, d, o.Activation)
+	}
+	return []bijector.Layer[T]{l}, err
+}
+
 func normflowsLayer[T bijector.Float](r *reader, at string, d int, activation string) (bijector.Layer[T], error) {
 	switch {
 	case r.has(at + "perm"):
@@ -162,13 +194,7 @@ func normflowsCoupling[T bijector.Float](r *reader, at string, d int, activation
 	switch last.out {
 	case m:
 		// z = x - t: the same coupling with the other sign of t.
-		last = last.rows(intRange(0, m))
-		for _, v := range [][]float64{last.w, last.b} {
-			for i := range v {
-				v[i] = -v[i]
-			}
-		}
-		net[len(net)-1] = last
+		negate(&net[len(net)-1])
 		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, Mask: mask}, mlpFrom[T](net, activation))
 	case 2 * m:
 		reorderNet(net, intRange(0, kept), append(everySecond(1, 2*m), everySecond(0, 2*m)...))

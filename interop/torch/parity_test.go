@@ -80,7 +80,7 @@ func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
 	case "nflows":
 		return torch.NFlows[T](s, torch.NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	case "normflows":
-		return torch.NormFlows[T](s, torch.NormFlowsOptions{Activation: o.Activation})
+		return torch.NormFlows[T](s, torch.NormFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	}
 	return nil, fmt.Errorf("source %q", p.Source)
 }

@@ -75,7 +75,7 @@ func Load[T bijector.Float](s *State) (*flow.Flow[T], error) {
 	case "nflows":
 		return NFlows[T](s, NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	case "normflows":
-		return NormFlows[T](s, NormFlowsOptions{Activation: o.Activation, Flows: o.Flows})
+		return NormFlows[T](s, NormFlowsOptions{Activation: o.Activation, Flows: o.Flows, TailBound: o.TailBound})
 	}
 	return nil, fmt.Errorf("torch: a state of the class %q, want one of zuko, nflows or normflows: %w", class, bijector.ErrSpec)
 }

@@ -69,10 +69,10 @@ func TestProofRows(t *testing.T) {
 	raw := testkit.Must(os.ReadFile("testdata/exported/normflows.safetensors"))
 	class := testkit.Must(safetensors.ReadHeader(bytes.NewReader(raw), int64(len(raw)), safetensors.Bool)).Metadata
 	for proof, want := range map[string]error{
-		`{}`:                                             torch.ErrProof,
-		`{"x":[[1,2]],"log_prob":[1]}`:                   torch.ErrProof,
-		`{"x":[[1,2,3]],"log_prob":[1]}`:                 torch.ErrProof,
-		`{"x":[[1,2,3]],"log_prob":[1,2]}`:               torch.ErrProof,
+		`{}`:                               torch.ErrProof,
+		`{"x":[[1,2]],"log_prob":[1]}`:     torch.ErrProof,
+		`{"x":[[1,2,3]],"log_prob":[1]}`:   torch.ErrProof,
+		`{"x":[[1,2,3]],"log_prob":[1,2]}`: torch.ErrProof,
 		`{"x":[[1,2,3]],"context":[[1]],"log_prob":[1]}`: torch.ErrProof,
 		`{"x":`: safetensors.ErrFormat,
 	} {

@@ -65,7 +65,20 @@ def nflows_masked_spline(g):
     return nflows_masked(g, g.randint(2, 9))
 
 
-CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_maf, nflows_masked_spline)}
+def normflows_masked(g):
+    dim = g.randint(2, 7)
+    args = g.randint(1, 4), g.randint(3, 12), g.random() < 0.7
+    return "normflows", lambda: parity.normflows_masked(dim, *args), parity.run_normflows, lambda seed: parity.rows(dim, 0, seed), {}
+
+
+def normflows_splines(g):
+    dim, activation, bound = g.randint(2, 6), g.choice(sorted(ACTIVATIONS)), g.choice((2.0, 3.0))
+    args = g.randint(1, 3), g.randint(2, 12), g.randint(2, 9), g.randint(1, 3), bound, ACTIVATIONS[activation]
+    return ("normflows", lambda: parity.normflows_splines(dim, *args), parity.run_normflows,
+            lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound})
+
+
+CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_maf, nflows_masked_spline, normflows_masked, normflows_splines)}
 
 
 def main(directory, names):

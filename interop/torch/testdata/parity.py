@@ -32,7 +32,7 @@ def perturb(model, g):
     with torch.no_grad():
         for name, v in model.state_dict().items():
             leaf = name.split(".")[-1]
-            if not v.is_floating_point() or leaf in ("mask", "data_dep_init_done"):
+            if not v.is_floating_point() or leaf in ("mask", "b", "data_dep_init_done"):
                 continue
             if leaf in ("lower", "upper"):
                 continue
@@ -155,6 +155,24 @@ def nflows_masked(dim, context, steps, hidden, blocks=2, residual=True, bins=0, 
     return nflows.flows.Flow(t.CompositeTransform(flow), nflows.distributions.StandardNormal([dim]))
 
 
+def normflows_masked(dim, layers, hidden, scale=True):
+    flows = []
+    for k in range(layers):
+        b = torch.tensor([float((i + k) % 2) for i in range(dim)])
+        net = lambda: nf.nets.MLP([dim, hidden, hidden, dim])
+        flows.append(nf.flows.MaskedAffineFlow(b, net(), net() if scale else None))
+    return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows)
+
+
+def normflows_splines(dim, layers, hidden, bins, blocks=2, bound=3, activation=torch.nn.ReLU):
+    flows = []
+    for _ in range(layers):
+        flows.append(nf.flows.AutoregressiveRationalQuadraticSpline(
+            dim, blocks, hidden, num_bins=bins, tail_bound=bound, activation=activation))
+        flows.append(nf.flows.LULinearPermute(dim))
+    return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows)
+
+
 def main(only):
     torch.set_num_threads(1)
     write = lambda *a: globals()["write"](*a, only=only)
@@ -193,6 +211,10 @@ def main(only):
     write("normflows_shuffle_64", "normflows", lambda: normflows_stack(4, 2, between="shuffle"), run_normflows, rows(4))
     write("normflows_target", "normflows", lambda: normflows_stack(2, 2, target=nf.distributions.TwoMoons()), run_normflows, rows(2))
     write("normflows_additive", "normflows", lambda: normflows_stack(3, 2, scale=False), run_normflows, rows(3))
+
+    write("normflows_masked_64", "normflows", lambda: normflows_masked(4, 2, 6), run_normflows, rows(4))
+    write("normflows_masked_additive", "normflows", lambda: normflows_masked(3, 2, 6, scale=False), run_normflows, rows(3))
+    write("normflows_splines", "normflows", lambda: normflows_splines(3, 1, 6, 4, blocks=1), run_normflows, rows(3))
 
 
 if __name__ == "__main__":
