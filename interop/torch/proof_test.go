@@ -68,15 +68,18 @@ func TestProofRows(t *testing.T) {
 	items := safetensors.Layout(itemsOf(t, "testdata/exported/normflows.safetensors"))
 	raw := testkit.Must(os.ReadFile("testdata/exported/normflows.safetensors"))
 	class := testkit.Must(safetensors.ReadHeader(bytes.NewReader(raw), int64(len(raw)), safetensors.Bool)).Metadata
-	for proof, want := range map[string]error{
-		`{}`:                               torch.ErrProof,
-		`{"x":[[1,2]],"log_prob":[1]}`:     torch.ErrProof,
-		`{"x":[[1,2,3]],"log_prob":[1]}`:   torch.ErrProof,
-		`{"x":[[1,2,3]],"log_prob":[1,2]}`: torch.ErrProof,
-		`{"x":[[1,2,3]],"context":[[1]],"log_prob":[1]}`: torch.ErrProof,
-		`{"x":`: safetensors.ErrFormat,
+	for _, c := range []struct {
+		proof string
+		want  error
+	}{
+		{`{}`, torch.ErrProof},
+		{`{"x":[[1,2]],"log_prob":[1]}`, torch.ErrProof},
+		{`{"x":[[1,2,3]],"log_prob":[1]}`, torch.ErrProof},
+		{`{"x":[[1,2,3]],"log_prob":[1,2]}`, torch.ErrProof},
+		{`{"x":[[1,2,3]],"context":[[1]],"log_prob":[1]}`, torch.ErrProof},
+		{`{"x":`, safetensors.ErrFormat},
 	} {
-		meta := map[string]string{"bijou.class": "normflows.core.NormalizingFlow", "bijou.proof": proof}
+		meta := map[string]string{"bijou.class": "normflows.core.NormalizingFlow", "bijou.proof": c.proof}
 		b := bytes.NewBuffer(testkit.Must(safetensors.EncodeHeader(items, meta)))
 		if err := safetensors.WriteData(b, items); err != nil {
 			t.Fatal(err)
@@ -85,8 +88,8 @@ func TestProofRows(t *testing.T) {
 		if err == nil {
 			_, err = torch.Load[float64](s)
 		}
-		if !errors.Is(err, want) {
-			t.Errorf("%s: %v, want %v", proof, err, want)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.proof, err, c.want)
 		}
 	}
 	if len(class) != 3 {
