@@ -27,7 +27,7 @@ const mostSurprise = 50
 // rows, and for one that is not made of Mixed distributions.
 func (m *Model[T]) Surprise(codes []float64) ([]float64, error) {
 	if len(m.usual) == 0 {
-		return nil, fmt.Errorf("table: a surprise by a model that was fitted without held-out rows, or before there were surprises: %w", bijector.ErrSpec)
+		return nil, fmt.Errorf("table: a surprise by a model that knows nothing of usual rows; fit it with rows that are held out (Calibration), and as a density of mixed columns: %w", bijector.ErrSpec)
 	}
 	terms, err := m.Contributions(codes)
 	if err != nil {

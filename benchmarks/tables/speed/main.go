@@ -4,16 +4,20 @@
 //
 //	go run ./benchmarks/tables/speed
 //	go run ./benchmarks/tables/speed -d 20 -profile cpu.out
+//	go run ./benchmarks/tables/speed -d 10 -n 10000000 -csv > big.csv
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/csv"
 	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,11 +28,14 @@ import (
 func main() {
 	columns := flag.String("d", "10,20,100", "columns, with commas between")
 	n := flag.Int("n", 20_000, "rows")
+	asCSV := flag.Bool("csv", false, "write the rows as CSV to standard output, and measure nothing")
 	profile := flag.String("profile", "", "file of a CPU profile of scoring")
 	flag.Parse()
 	for _, text := range strings.Split(*columns, ",") {
 		d, err := strconv.Atoi(strings.TrimSpace(text))
-		if err == nil {
+		if err == nil && *asCSV {
+			err = writeCSV(max(d, 1), *n)
+		} else if err == nil {
 			err = run(max(d, 1), max(*n, 1000), *profile)
 		}
 		if err != nil {
@@ -86,37 +93,71 @@ func run(d, n int, profile string) error {
 	return nil
 }
 
-// rows are n rows of d columns of five kinds, encoded.
-func rows(d, n int) (*table.Schema, []float64, error) {
-	rng := rand.New(rand.NewPCG(1, uint64(d)))
-	names := make([]string, d)
-	for j := range names {
-		names[j] = "c" + strconv.Itoa(j)
+// writeCSV writes n rows of d columns to standard output.
+func writeCSV(d, n int) error {
+	out := bufio.NewWriterSize(os.Stdout, 1<<20)
+	w := csv.NewWriter(out)
+	g := newGenerator(d)
+	if err := w.Write(g.names); err != nil {
+		return err
 	}
-	infer, err := table.NewInference(names, table.InferOptions{})
+	for range n {
+		if err := w.Write(g.row()); err != nil {
+			return err
+		}
+	}
+	if w.Flush(); w.Error() != nil {
+		return w.Error()
+	}
+	return out.Flush()
+}
+
+// generator draws rows.
+type generator struct {
+	rng          *rand.Rand
+	names, cells []string
+}
+
+func newGenerator(d int) *generator {
+	g := &generator{rng: rand.New(rand.NewPCG(1, uint64(d))), names: make([]string, d), cells: make([]string, d)}
+	for j := range g.names {
+		g.names[j] = "c" + strconv.Itoa(j)
+	}
+	return g
+}
+
+// row is the next row, which is written over by the one behind it.
+func (g *generator) row() []string {
+	z := g.rng.NormFloat64()
+	for j := range g.cells {
+		v := 0.7*z + 0.7*g.rng.NormFloat64()
+		switch j % 5 {
+		case 0:
+			g.cells[j] = string(rune('a' + int(min(max(2*v+4, 0), 8))))
+		case 1:
+			g.cells[j] = strconv.Itoa(int(math.Exp(v + 1)))
+		case 2:
+			g.cells[j] = strconv.FormatFloat(10*v, 'f', 1, 64)
+		case 3:
+			g.cells[j] = strconv.FormatFloat(max(v, 0), 'f', -1, 64)
+		default:
+			g.cells[j] = strconv.FormatFloat(v, 'f', -1, 64)
+		}
+	}
+	return g.cells
+}
+
+// rows are n rows of d columns, encoded.
+func rows(d, n int) (*table.Schema, []float64, error) {
+	g := newGenerator(d)
+	infer, err := table.NewInference(g.names, table.InferOptions{})
 	if err != nil {
 		return nil, nil, err
 	}
 	all := make([][]string, n)
 	for i := range all {
-		z, cells := rng.NormFloat64(), make([]string, d)
-		for j := range cells {
-			v := 0.7*z + 0.7*rng.NormFloat64()
-			switch j % 5 {
-			case 0:
-				cells[j] = string(rune('a' + int(min(max(2*v+4, 0), 8))))
-			case 1:
-				cells[j] = strconv.Itoa(int(math.Exp(v + 1)))
-			case 2:
-				cells[j] = strconv.FormatFloat(10*v, 'f', 1, 64)
-			case 3:
-				cells[j] = strconv.FormatFloat(max(v, 0), 'f', -1, 64)
-			default:
-				cells[j] = strconv.FormatFloat(v, 'f', -1, 64)
-			}
-		}
-		all[i] = cells
-		if err := infer.Add(cells); err != nil {
+		all[i] = slices.Clone(g.row())
+		if err := infer.Add(all[i]); err != nil {
 			return nil, nil, err
 		}
 	}
