@@ -30,6 +30,7 @@ type mixedColumn[T bijector.Float] struct {
 	zLo, zHi     float64        // their places under the margin
 	logRange     float64        // log of the mass of the margin between them
 	minX, maxX   T              // draws stay within
+	loX, hiX     T              // the bounds in T, which may lie beyond them by a rounding
 	step, origin float64
 }
 
@@ -75,6 +76,7 @@ func (p *mixedColumn[T]) prepareContinuous() error {
 	p.margin = m.prepared()
 	p.lo, p.hi = p.column.bounds()
 	p.minX, p.maxX = T(math.Inf(-1)), T(math.Inf(1))
+	p.loX, p.hiX = T(p.lo), T(p.hi) // a value on a bound is read as this
 	p.zLo, p.zHi = math.Inf(-1), math.Inf(1)
 	if !math.IsInf(p.lo, 0) {
 		p.zLo, _, _ = p.margin.Forward(p.lo)
@@ -157,7 +159,7 @@ func (p *mixedColumn[T]) within(v T) bool {
 		s := p.snap(float64(v))
 		return s >= p.lo-edgeSlack*p.step && s <= p.hi+edgeSlack*p.step
 	}
-	return v >= p.minX && v <= p.maxX
+	return v >= p.loX && v <= p.hiX
 }
 
 // numberRange bounds what the network reads of a number: far values look alike.

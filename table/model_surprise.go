@@ -22,8 +22,7 @@ const mostSurprise = 50
 // with u_j the mean of such terms of rows that the model was not trained on. A
 // log-density sums what columns fall short by and what others exceed their mean by, so
 // that one impossible cell may be made up for by many very ordinary ones; a surprise
-// does not, and is the better detector of anomalies in most tables, above all where
-// those are among the training rows. It returns ErrSpec for a model without held-out
+// does not. Which of both tells anomalies better depends on the table. It returns ErrSpec for a model without held-out
 // rows, and for one that is not made of Mixed distributions.
 func (m *Model[T]) Surprise(codes []float64) ([]float64, error) {
 	if len(m.usual) == 0 {

@@ -289,6 +289,40 @@ func TestScoringDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// Values on a bound belong to the column, although their codes are rounded to float32.
+func TestValuesOnBounds(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := testkit.NewRand(seed)
+		infer := testkit.Must(table.NewInference([]string{"x"}, table.InferOptions{}))
+		texts := []string{"0", "1"}
+		for range 98 {
+			texts = append(texts, strconv.FormatFloat(rng.Float64(), 'g', -1, 64))
+		}
+		for _, v := range texts {
+			if err := infer.Add([]string{v}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := testkit.Must(infer.Schema())
+		codes := make([]float64, len(texts))
+		for i, v := range texts {
+			codes[i] = testkit.Must(s.Columns[0].Encode(v))
+		}
+		if s.Columns[0].Upper == nil {
+			t.Fatal("no bounds were inferred")
+		}
+		m, _, err := table.Fit[float32](context.Background(), s, table.MemoryRows(1, codes), table.FitOptions{Epochs: 1, Hidden: 4})
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for i, v := range testkit.Must(m.LogProb(codes[:2])) {
+			if math.IsInf(v, 0) || math.IsNaN(v) {
+				t.Errorf("seed %d: log-density %v at %s", seed, v, texts[i])
+			}
+		}
+	}
+}
+
 // A model's file grows with its columns, and so does what its description may have.
 func TestWideTablesAreSaved(t *testing.T) {
 	const columns, categories, n = 1000, 12, 20
