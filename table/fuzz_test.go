@@ -74,7 +74,11 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("row %d, decoded to %q: %v", r.Row(), cells, err)
 			}
 			for j := range codes {
-				if math.Abs(codes[j]-again[j]) > 1e-9*max(1, math.Abs(codes[j])) {
+				tolerance := 1e-9
+				if s.Columns[j].Origin != 0 { // on a grid that was estimated
+					tolerance = 1e-4
+				}
+				if math.Abs(codes[j]-again[j]) > tolerance*max(1, math.Abs(codes[j])) {
 					t.Fatalf("row %d, column %d: %q is %v, decoded %q is %v", r.Row(), j, picked[j], codes[j], cells[j], again[j])
 				}
 			}

@@ -19,14 +19,15 @@ const (
 // grid finds origin + k step with whole numbers k that all values are of, the widest
 // such step: whole or rounded numbers that were standardised, or mapped to an interval,
 // lie on one. Its step is an approximate greatest common divisor of the gaps
-// between values, refined by least squares.
-func (v valueCounts) grid() (step, origin float64, ok bool) {
+// between values, refined by least squares. Values no further apart than twice the
+// resolution that they were written with are one value, computed in two ways.
+func (v valueCounts) grid(resolution float64) (step, origin float64, ok bool) {
 	if len(v.values) < gridValues {
 		return 0, 0, false
 	}
 	first, last := v.values[0], v.values[len(v.values)-1]
 	span := last - first
-	gaps, noise := make([]float64, 0, len(v.values)-1), span/(64*gridCells)
+	gaps, noise := make([]float64, 0, len(v.values)-1), min(span/(64*gridCells), max(2.5*resolution, 1e-9*max(math.Abs(first), math.Abs(last))))
 	least := math.Inf(1)
 	for i := 1; i < len(v.values); i++ {
 		g := v.values[i] - v.values[i-1]
@@ -60,8 +61,13 @@ func (v valueCounts) refine(gaps []float64, h float64) (step, origin float64, ok
 	for i, g := range gaps {
 		k[i+1] = k[i] + math.Round(g/h)
 	}
-	cells := k[n-1]
-	if n < sureValues && cells > fewCells || cells < 1 {
+	cells, different := k[n-1], 1
+	for i := 1; i < n; i++ {
+		if k[i] != k[i-1] {
+			different++
+		}
+	}
+	if n < sureValues && cells > fewCells || different < gridValues {
 		return 0, 0, false
 	}
 	meanK, meanV := 0.0, 0.0
@@ -102,10 +108,10 @@ func (v valueCounts) setGrid(c *Column, step float64) {
 		span = v.values[n-1] - v.values[0]
 	}
 	const many, wider = 1024, 8
-	if c.Kind != Real || step > 0 && span <= many*step {
+	if c.Kind != Real || step >= 1 || step > 0 && span <= many*step { // whole numbers were not scaled
 		return
 	}
-	if h, origin, ok := v.grid(); ok && h >= wider*step {
+	if h, origin, ok := v.grid(step); ok && h >= wider*step {
 		c.Step, c.Origin = h, origin
 	}
 }

@@ -152,8 +152,11 @@ func appendNumber(dst []byte, v float64, decimals int) []byte {
 }
 
 // tidy takes off what (v - Offset)/Scale and its inverse leave in the last
-// digits of a float64: 15 digits are kept.
+// digits of a float64: 15 digits are kept, and whole numbers as they are.
 func tidy(v float64) float64 {
+	if v == math.Trunc(v) && math.Abs(v) < maxWhole {
+		return v
+	}
 	t, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 15, 64), 64)
 	if err != nil {
 		return v
