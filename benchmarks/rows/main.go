@@ -41,6 +41,7 @@ func run(ctx context.Context, args []string, s command.Streams) int {
 type arguments struct {
 	only   string
 	tables string
+	zero   bool
 	rows   int
 	seeds  []uint64
 }
@@ -50,6 +51,7 @@ func rowsCommand(ctx context.Context, args []string, s command.Streams) error {
 	f := command.NewFlags("./benchmarks/rows", about)
 	f.String(&a.only, "only", "", "`words`, with commas between: the sections and data sets whose names contain one; empty: all")
 	f.String(&a.tables, "tables", "", "CSV `files` of numbers under a line of names, with commas between: tables to fit")
+	f.Bool(&a.zero, "zero", "of the tables, the zero train.Options and the Gaussian alone, which take seconds")
 	f.Int(&a.rows, "rows", 20_000, 100, command.Most, "train on `n` rows")
 	f.Seeds(&a.seeds, "seeds", 1, "`seeds` of rows and weights, with commas between: a row of the table each")
 	if err := f.Parse(args, s); err != nil {

@@ -3,7 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,5 +50,33 @@ func TestQuantiles(t *testing.T) {
 				t.Errorf("%s: the quantile of %v is %v, where the distribution function is %v", d.name, p, d.quantile(p), law.CDF(d.quantile(p)))
 			}
 		}
+	}
+}
+
+// A table of the user's own has a row, and one that is no table an error that names it.
+func TestTables(t *testing.T) {
+	dir := t.TempDir()
+	var text strings.Builder
+	text.WriteString("a,b\n")
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 60 {
+		a := rng.NormFloat64()
+		fmt.Fprintf(&text, "%g,%g\n", a, 100+a*a+rng.NormFloat64())
+	}
+	good, bad := filepath.Join(dir, "good.csv"), filepath.Join(dir, "bad.csv")
+	for path, text := range map[string]string{good: text.String(), bad: strings.Replace(text.String(), "\n", "\n1,two\n", 1)} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, log bytes.Buffer
+	if code := run(context.Background(), []string{"-only", "tables", "-zero", "-tables", good}, command.Streams{Out: &out, Log: &log}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, log.String())
+	}
+	if !strings.Contains(out.String(), "| good | 48, 2 | 1 | ") || strings.Contains(out.String(), "NaN") {
+		t.Errorf("%s", out.String())
+	}
+	if code := run(context.Background(), []string{"-only", "tables", "-tables", bad}, command.Streams{Out: &out, Log: &log}); code == 0 || !strings.Contains(log.String(), `line 2, column "b": "two"`) {
+		t.Errorf("exit code %d: %s", code, log.String())
 	}
 }
