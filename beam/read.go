@@ -1,0 +1,75 @@
+// Tables: files of CSV and NDJSON, in gzip too, as Records.
+
+package bijoubeam
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/io/filesystem"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
+
+	"github.com/bijou-flow/bijou/table"
+)
+
+func init() {
+	beam.RegisterType(reflect.TypeFor[table.ReaderOptions]())
+	beam.RegisterDoFn(&readFn{})
+	register.Emitter1[Record]()
+}
+
+// ReadTable reads the tables that a PCollection<string> names, by Beam's file
+// systems, into Records. A file is read by one worker, from its beginning to its end,
+// so that many files are what many workers need. Columns of o are known names for
+// NDJSON, whose first rows may lack them: Model.Columns has a model's.
+//
+// A file that cannot be opened, or that stops being a table, fails the pipeline, and
+// its error has file, row and line: what is behind such a place cannot be told
+// apart.
+func ReadTable(s beam.Scope, files beam.PCollection, o table.ReaderOptions) (records beam.PCollection, err error) {
+	if !files.IsValid() || files.Type().Type() != reflect.TypeFor[string]() {
+		return records, fmt.Errorf("bijoubeam: files that are no PCollection of string: %w", table.ErrInput)
+	}
+	out, err := beam.TryParDo(s.Scope("bijoubeam.ReadTable"), &readFn{Options: o}, files)
+	if err != nil {
+		return records, err
+	}
+	return out[0], nil
+}
+
+// readFn reads a file.
+type readFn struct {
+	Options table.ReaderOptions
+}
+
+func (f *readFn) ProcessElement(ctx context.Context, file string, emit func(Record)) error {
+	fs, err := filesystem.New(ctx, file)
+	if err != nil {
+		return fmt.Errorf("bijoubeam: %s: %w", file, err)
+	}
+	defer fs.Close()
+	in, err := fs.OpenRead(ctx, file)
+	if err != nil {
+		return fmt.Errorf("bijoubeam: %s: %w; want a table that every worker can read", file, err)
+	}
+	defer in.Close()
+	r, err := table.NewReader(in, f.Options)
+	if err != nil {
+		return fmt.Errorf("bijoubeam: %s: %w", file, err)
+	}
+	names := r.Columns()
+	for {
+		cells, err := r.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("bijoubeam: %s: %w", file, err)
+		}
+		emit(Record{Source: file, Row: int64(r.Row()), Names: names, Cells: slices.Clone(cells), Text: string(r.Text())})
+	}
+}
