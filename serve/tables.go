@@ -3,6 +3,7 @@
 package serve
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -99,7 +100,7 @@ func (e *tableEngine[T]) explain(codes []float64) ([][]byte, error) {
 		for j := range order {
 			order[j] = j
 		}
-		slices.SortStableFunc(order, func(a, b int) int { return compare(row[a]-usual[a], row[b]-usual[b]) })
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(row[a]-usual[a], row[b]-usual[b]) })
 		out := []byte{'['}
 		for k, j := range order {
 			if k > 0 {
@@ -118,16 +119,6 @@ func (e *tableEngine[T]) explain(codes []float64) ([][]byte, error) {
 		all = append(all, append(out, ']'))
 	}
 	return all, nil
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // unexplained is the problem of a density whose columns have no terms.

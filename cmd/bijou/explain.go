@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,7 +145,7 @@ func pick(ctx context.Context, m *table.Model[float32], b *table.Binding, r *tab
 		}
 		picked = append(picked, some...)
 		if some = some[:0]; wanted == nil {
-			slices.SortStableFunc(picked, func(a, b *explanation) int { return compare(a.logp, b.logp) })
+			slices.SortStableFunc(picked, func(a, b *explanation) int { return cmp.Compare(a.logp, b.logp) })
 			picked = slices.Clip(picked[:min(n, len(picked))])
 		}
 		return ctx.Err()
@@ -179,16 +180,6 @@ func pick(ctx context.Context, m *table.Model[float32], b *table.Binding, r *tab
 	return picked, nil
 }
 
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 // usualRows is how many rows are drawn to see what is usual.
 const usualRows = 4096
 
@@ -219,7 +210,7 @@ func explain(m *table.Model[float32], picked []*explanation) error {
 		for j := range schema.Columns {
 			x.Columns = append(x.Columns, columnTerm{schema.Columns[j].Name, cells[j], command.Number(terms[j]), command.Number(usual[j])})
 		}
-		slices.SortStableFunc(x.Columns, func(a, b columnTerm) int { return compare(float64(a.Term-a.Usual), float64(b.Term-b.Usual)) })
+		slices.SortStableFunc(x.Columns, func(a, b columnTerm) int { return cmp.Compare(float64(a.Term-a.Usual), float64(b.Term-b.Usual)) })
 	}
 	return nil
 }
