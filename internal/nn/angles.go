@@ -110,7 +110,7 @@ func (p *anglesPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 // f is a MADE; the first inputs are its context.
 func (a *Angles[T]) NewSteps(o bijector.PassOptions) (bijector.NetworkPass[T], func(y, x bijector.Mat[T], j, lo, hi int)) {
 	made := a.Network.(*MADE[T])
-	steps := made.NewSteps(o)
+	steps := made.NewStepPass(o)
 	p := &anglesPass[T]{a, steps, bijector.NewMat[T](a.at[len(a.angles)], o.MaxBatch)}
 	context := made.spec.Context
 	return p, func(y, x bijector.Mat[T], j, lo, hi int) {

@@ -6,7 +6,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -67,15 +66,14 @@ func (s BlocksSpec) Values() float64 {
 // Hidden units have degrees as those of a MADE, the same in every layer. V and d
 // start within 0.001 of 0. Masked weights are 0, and so are their gradients.
 type Blocks[T bijector.Float] struct {
-	spec    BlocksSpec
-	tanh    bool
-	initial *Linear[T]
-	context *Linear[T] // nil without a context
-	blocks  []block[T]
-	final   *Linear[T]
-	units   []int        // how many hidden units the outputs of feature j see
-	layers  []*Linear[T] // all, in the order of Params
-	visible [][]int      // of each layer, by row: how many of its inputs are seen
+	spec            BlocksSpec
+	maskedLayers[T] // in the order of Params
+	tanh            bool
+	initial         *Linear[T]
+	context         *Linear[T] // nil without a context
+	blocks          []block[T]
+	final           *Linear[T]
+	units           []int // how many hidden units the outputs of feature j see
 }
 
 // block has U and e, C, and V and d; a plain one U and e alone.
@@ -108,23 +106,13 @@ func NewBlocks[T bijector.Float](s BlocksSpec) (*Blocks[T], error) {
 
 // makeLayers draws the weights and works out the masks.
 func (b *Blocks[T]) makeLayers(rng *rand.Rand) {
-	s, degree := b.spec, b.degrees()
-	b.units = make([]int, s.Features)
-	for j := range b.units {
-		for b.units[j] < s.Hidden && degree[b.units[j]] <= j {
-			b.units[j]++
-		}
+	s, least := b.spec, 0
+	if s.Context == 0 && s.Features > 1 {
+		least = 1
 	}
-	add := func(in, out int, seen func(row int) int) *Linear[T] {
-		l, v := NewLinear[T](in, out, rng), make([]int, out)
-		for i := range v {
-			if v[i] = seen(i); v[i] > 0 { // the spread of an unmasked layer, of what is seen
-				kernel.Scale(l.W[i*in:(i+1)*in], T(math.Sqrt(float64(in)/float64(v[i]))))
-			}
-		}
-		b.layers, b.visible = append(b.layers, l), append(b.visible, v)
-		return l
-	}
+	degree := ascending(least, s.Features, s.Hidden) // how many features each hidden unit may see, as in MADE
+	b.units = unitsSeen(degree, s.Features)
+	add := func(in, out int, seen func(row int) int) *Linear[T] { return b.add(rng, in, out, seen) }
 	hidden := func(i int) int { return b.units[min(degree[i], s.Features-1)] }
 	all := func(int) int { return s.Context }
 	b.initial = add(s.Features, s.Hidden, func(i int) int { return degree[i] })
@@ -139,11 +127,7 @@ func (b *Blocks[T]) makeLayers(rng *rand.Rand) {
 				clear(one.context.B) // unused: U's layer has one
 			}
 			one.second = add(s.Hidden, s.Hidden, hidden)
-			for _, p := range [][]T{one.second.W, one.second.B} {
-				for i := range p {
-					p[i] = T((2*rng.Float64() - 1) * residualInitBound)
-				}
-			}
+			startNearZero(one.second, rng)
 		}
 		b.blocks = append(b.blocks, one)
 	}
@@ -152,24 +136,6 @@ func (b *Blocks[T]) makeLayers(rng *rand.Rand) {
 		kernel.Scale(b.final.W, T(s.OutScale))
 		kernel.Scale(b.final.B, T(s.OutScale))
 	}
-}
-
-// degrees are those of the hidden units, which ascend evenly: how many features
-// each may see, as in MADE.
-func (b *Blocks[T]) degrees() []int {
-	least := 0
-	if b.spec.Context == 0 && b.spec.Features > 1 {
-		least = 1
-	}
-	n, units := b.spec.Features-least, b.spec.Hidden
-	if 1 < units && units < n {
-		n, units = n-1, units-1
-	}
-	degree := make([]int, b.spec.Hidden)
-	for i := range degree {
-		degree[i] = least + i*n/units
-	}
-	return degree
 }
 
 // In is the number of inputs, context and features.
@@ -226,26 +192,4 @@ func (b *Blocks[T]) Spec() any { return b.spec }
 func (b *Blocks[T]) inner() bijector.Network[T] { return b }
 
 // Validate returns ErrSpec where a weight that is masked is not 0.
-func (b *Blocks[T]) Validate() error {
-	names := map[*T]string{}
-	for _, p := range b.Params() {
-		names[&p.Data[0]] = p.Name
-	}
-	for l, layer := range b.layers {
-		for i, seen := range b.visible[l] {
-			if err := checkMasked(layer, names[&layer.W[0]], i, seen); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Invalidate masks the weights. Whoever writes to Params calls it afterwards.
-func (b *Blocks[T]) Invalidate() {
-	for l, layer := range b.layers {
-		for i, seen := range b.visible[l] {
-			clear(layer.W[i*layer.In+seen : (i+1)*layer.In])
-		}
-	}
-}
+func (b *Blocks[T]) Validate() error { return b.validate(b.Params()) }

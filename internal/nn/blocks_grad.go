@@ -165,12 +165,7 @@ func (p *blocksGradPass[T]) Accumulate(dy, _, _ bijector.Mat[T]) {
 		clear(w)
 	}
 	p.g.accumulate()
-	for l, layer := range net.layers {
-		for i, seen := range net.visible[l] {
-			at := i * layer.In
-			kernel.AddTo(p.raw[l][at:at+seen], p.g.dw[l][at:at+seen])
-		}
-	}
+	net.addSeen(p.raw, p.g.dw)
 }
 
 // Grads are the gradients, parallel to Params.

@@ -26,9 +26,6 @@ type StepPass[T bijector.Float] interface {
 	Step(y, x bijector.Mat[T], j, lo, hi int)
 }
 
-// NewStepPass is NewSteps.
-func (m *MADE[T]) NewStepPass(o bijector.PassOptions) StepPass[T] { return m.NewSteps(o) }
-
 // NewNetworkPass returns an evaluation pass.
 func (b *Blocks[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
 	return newBlocksPass(b, o)
@@ -150,10 +147,6 @@ func forwardRows[T bijector.Float](l *Linear[T], y, x bijector.Mat[T], first, en
 // activate puts the activation on units first to end.
 func (b *Blocks[T]) activate(m bijector.Mat[T], first, end int) {
 	for j := first; j < end; j++ {
-		if v := m.Feature(j); b.tanh {
-			kernel.Tanh(v, v)
-		} else {
-			kernel.Rectify(v, v)
-		}
+		activate(b.tanh, m.Feature(j), m.Feature(j))
 	}
 }

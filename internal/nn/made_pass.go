@@ -9,16 +9,16 @@ import (
 
 // NewNetworkPass returns an evaluation pass.
 func (m *MADE[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] {
-	return m.NewSteps(o)
+	return m.NewStepPass(o)
 }
 
-// NewSteps returns an evaluation pass that can also go feature by feature.
-func (m *MADE[T]) NewSteps(o bijector.PassOptions) *Steps[T] {
-	return &Steps[T]{mlpEvalPass: mlpEvalPass[T]{newMLPPass(m.MLP, o)}, net: m}
+// NewStepPass returns an evaluation pass that can also go feature by feature.
+func (m *MADE[T]) NewStepPass(o bijector.PassOptions) StepPass[T] {
+	return &madePass[T]{mlpEvalPass: mlpEvalPass[T]{newMLPPass(m.MLP, o)}, net: m}
 }
 
-// Steps evaluates a MADE, at once or feature by feature.
-type Steps[T bijector.Float] struct {
+// madePass evaluates a MADE, at once or feature by feature.
+type madePass[T bijector.Float] struct {
 	mlpEvalPass[T]
 	net *MADE[T]
 }
@@ -28,7 +28,7 @@ type Steps[T bijector.Float] struct {
 // for j = 0, 1, 2, ... in turn and computes, in each layer, the units of
 // degree j only; those below are there from the steps before. All steps
 // together cost half the multiply-adds of a Forward, or less.
-func (p *Steps[T]) Step(y, x bijector.Mat[T], j, lo, hi int) {
+func (p *madePass[T]) Step(y, x bijector.Mat[T], j, lo, hi int) {
 	n, last := x.N, len(p.net.layers)-1
 	in := x.Samples(lo, hi)
 	for l, layer := range p.net.layers[:last] {

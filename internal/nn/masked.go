@@ -4,12 +4,10 @@ package nn
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // MaskedSpec describes a Masked.
@@ -53,9 +51,10 @@ func MaskedValues(context, inputs, outputs, hidden, blocks float64, noDirect boo
 // W_f and S start at 0 and b_f too: the outputs start as constants. Masked
 // weights are 0, and so are their gradients.
 type Masked[T bijector.Float] struct {
-	spec    MaskedSpec
-	layers  []*Linear[T] // initial, the two of each block, final, and direct, if there is one; where there are no inputs, final alone
-	visible [][]int      // of each layer, by row: how many of its inputs are seen
+	spec MaskedSpec
+	// initial, the two of each block, final, and direct, if there is one; where there
+	// are no inputs, final alone
+	maskedLayers[T]
 	tanh    bool
 	in, out int
 	inputs  []int // where the inputs of each column begin, and their end
@@ -103,25 +102,15 @@ func NewMasked[T bijector.Float](s MaskedSpec) (*Masked[T], error) {
 // makeLayers draws the weights and works out the masks.
 func (m *Masked[T]) makeLayers() {
 	s, rng, d := m.spec, rand.New(rand.NewPCG(m.spec.Seed, 0x6d61736b)), len(m.spec.Outputs)
-	degree := m.degrees()
-	m.units = make([]int, d)
-	for j := range d {
-		for m.units[j] < s.Hidden && degree[m.units[j]] <= j {
-			m.units[j]++
-		}
+	least := 1
+	if s.Context > 0 || d == 1 {
+		least = 0
 	}
-	add := func(in, out int, seen func(row int) int) *Linear[T] {
-		l := NewLinear[T](in, out, rng)
-		v := make([]int, out)
-		for i := range v {
-			v[i] = seen(i)
-			if v[i] > 0 { // the spread of an unmasked layer, of what is seen
-				kernel.Scale(l.W[i*in:(i+1)*in], T(math.Sqrt(float64(in)/float64(v[i]))))
-			}
-		}
-		m.layers, m.visible = append(m.layers, l), append(m.visible, v)
-		return l
-	}
+	// how many columns each hidden unit may see: from 1, or with a context from 0, to
+	// the number of columns less one
+	degree := ascending(least, d, s.Hidden)
+	m.units = unitsSeen(degree, d)
+	add := func(in, out int, seen func(row int) int) *Linear[T] { return m.add(rng, in, out, seen) }
 	column := make([]int, 0, m.out)
 	for j, n := range s.Outputs {
 		for range n {
@@ -133,12 +122,7 @@ func (m *Masked[T]) makeLayers() {
 		for range s.Blocks {
 			hidden := func(i int) int { return m.units[degree[i]] }
 			add(s.Hidden, s.Hidden, hidden)
-			second := add(s.Hidden, s.Hidden, hidden)
-			for _, p := range [][]T{second.W, second.B} {
-				for i := range p {
-					p[i] = T((2*rng.Float64() - 1) * residualInitBound)
-				}
-			}
+			startNearZero(add(s.Hidden, s.Hidden, hidden), rng)
 		}
 	}
 	width := s.Hidden
@@ -153,24 +137,6 @@ func (m *Masked[T]) makeLayers() {
 		clear(direct.W)
 		clear(direct.B) // unused: the last layer has one
 	}
-}
-
-// degrees are those of the hidden units: how many columns each may see. They
-// ascend evenly, from 1 or with a context from 0 to the number of columns less one.
-func (m *Masked[T]) degrees() []int {
-	least := 1
-	if m.spec.Context > 0 || len(m.spec.Outputs) == 1 {
-		least = 0
-	}
-	n, units := len(m.spec.Outputs)-least, m.spec.Hidden
-	if 1 < units && units < n {
-		n, units = n-1, units-1
-	}
-	degree := make([]int, m.spec.Hidden)
-	for i := range degree {
-		degree[i] = least + i*n/units
-	}
-	return degree
 }
 
 // block returns the two layers of block k.
@@ -244,31 +210,4 @@ func (m *Masked[T]) Buffers() []bijector.Buffer { return nil }
 func (m *Masked[T]) Spec() any { return m.spec }
 
 // Validate returns ErrSpec where a weight that is masked is not 0.
-func (m *Masked[T]) Validate() error {
-	names := map[*T]string{}
-	for _, p := range m.Params() {
-		if len(p.Data) > 0 {
-			names[&p.Data[0]] = p.Name
-		}
-	}
-	for l, layer := range m.layers {
-		if len(layer.W) == 0 || names[&layer.W[0]] == "" {
-			continue // no parameter
-		}
-		for i, seen := range m.visible[l] {
-			if err := checkMasked(layer, names[&layer.W[0]], i, seen); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Invalidate masks the weights. Whoever writes to Params calls it afterwards.
-func (m *Masked[T]) Invalidate() {
-	for l, layer := range m.layers {
-		for i, seen := range m.visible[l] {
-			clear(layer.W[i*layer.In+seen : (i+1)*layer.In])
-		}
-	}
-}
+func (m *Masked[T]) Validate() error { return m.validate(m.Params()) }

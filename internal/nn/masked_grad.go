@@ -104,12 +104,7 @@ func (p *MaskedGradPass[T]) Accumulate(dy bijector.Mat[T]) {
 		clear(w)
 	}
 	p.g.accumulate()
-	for l, layer := range p.net.layers {
-		for i, seen := range p.net.visible[l] {
-			at := i * layer.In
-			kernel.AddTo(p.raw[l][at:at+seen], p.g.dw[l][at:at+seen])
-		}
-	}
+	p.net.addSeen(p.raw, p.g.dw)
 }
 
 // Grads are the gradients, parallel to Params.

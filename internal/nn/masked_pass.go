@@ -68,7 +68,7 @@ func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 		one, two := net.block(k)
 		a, m := like(p.a[k], x).Samples(lo, hi), like(p.m[k], x).Samples(lo, hi)
 		for j := first; j < end; j++ {
-			net.activate(a.Feature(j), h.Feature(j))
+			activate(net.tanh, a.Feature(j), h.Feature(j))
 			kernel.Affine(h.Feature(j), h.Feature(j), 1, two.B[j])
 		}
 		e := kernel.Epilogue[T]{Mode: kernel.ReLU, Bias: one.B[first:end]}
@@ -89,14 +89,6 @@ func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 // like is a view of m's storage with the samples and the stride of x.
 func like[T bijector.Float](m, x bijector.Mat[T]) bijector.Mat[T] {
 	return bijector.Mat[T]{Data: m.Data, D: m.D, N: x.N, Stride: x.Stride}
-}
-
-func (m *Masked[T]) activate(a, h []T) {
-	if m.tanh {
-		kernel.Tanh(a, h)
-		return
-	}
-	kernel.Rectify(a, h)
 }
 
 // outputs computes outputs at to end from the first units and inputs.

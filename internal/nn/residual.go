@@ -75,11 +75,7 @@ func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
 	r.layers = append(r.layers, NewLinear[T](s.In, s.Hidden, rng))
 	for range s.Blocks {
 		second := NewLinear[T](s.Hidden, s.Hidden, rng)
-		for _, p := range [][]T{second.W, second.B} {
-			for i := range p {
-				p[i] = T((2*rng.Float64() - 1) * residualInitBound)
-			}
-		}
+		startNearZero(second, rng)
 		r.layers = append(r.layers, NewLinear[T](s.Hidden, s.Hidden, rng), second)
 	}
 	last := NewLinear[T](s.Hidden, s.Out, rng)
@@ -167,7 +163,7 @@ func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 		first, second, _ := p.net.block(k)
 		a, m := p.a[k].Resize(n).Samples(lo, hi), p.m[k].Resize(n).Samples(lo, hi)
 		for j, d := range second.B {
-			p.activate(a.Feature(j), h.Feature(j))
+			activate(p.net.tanh, a.Feature(j), h.Feature(j))
 			kernel.Affine(h.Feature(j), h.Feature(j), 1, d)
 		}
 		first.Forward(m, a, !p.net.tanh)
@@ -180,14 +176,6 @@ func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 			kernel.Epilogue[T]{Mode: kernel.Add})
 	}
 	p.net.layers[len(p.net.layers)-1].Forward(y.Samples(lo, hi), h, false)
-}
-
-func (p *residualPass[T]) activate(a, h []T) {
-	if p.net.tanh {
-		kernel.Tanh(a, h)
-		return
-	}
-	kernel.Rectify(a, h)
 }
 
 type residualGradPass[T bijector.Float] struct {
