@@ -12,28 +12,24 @@ import (
 )
 
 // measureDeviations finds the standard deviation of each column, by Welford's
-// recurrence. What is infinite or NaN is left out.
+// recurrence.
 func (e *diagnoser[T]) measureDeviations(ctx context.Context, data train.Source, batch int) error {
-	d := e.flow.Dim()
-	n, mean, squares := make([]float64, d), make([]float64, d), make([]float64, d)
+	d, n := e.flow.Dim(), 0
+	mean, squares := make([]float64, d), make([]float64, d)
 	err := train.EachBatch(ctx, data, d, e.flow.ContextDim(), batch, func(x, _ bijector.Mat[T]) error {
 		for j := range d {
-			for _, value := range x.Feature(j) {
-				v := float64(value)
-				if !rows.IsFinite(v) {
-					continue
-				}
-				n[j]++
-				delta := v - mean[j]
-				mean[j] += delta / n[j]
-				squares[j] += delta * (v - mean[j])
+			for i, v := range x.Feature(j) {
+				delta := float64(v) - mean[j]
+				mean[j] += delta / float64(n+i+1)
+				squares[j] += delta * (float64(v) - mean[j])
 			}
 		}
+		n += x.N
 		return nil
 	})
 	e.deviations = squares
 	for j, s := range squares {
-		if e.deviations[j] = math.Sqrt(s / max(n[j], 1)); !(e.deviations[j] > 0) || math.IsInf(e.deviations[j], 1) {
+		if e.deviations[j] = math.Sqrt(s / float64(max(n, 1))); !(e.deviations[j] > 0) || math.IsInf(e.deviations[j], 1) {
 			e.deviations[j] = 1
 		}
 	}

@@ -33,7 +33,6 @@ type Chooser struct {
 	candidate  int                            // whose sample is being taken
 	round      int
 	best       int // the candidate that is kept
-	trials     int
 	resting    bool
 	spent      time.Duration // of this sample, or of this rest
 	units      float64       // of this sample
@@ -64,14 +63,9 @@ func (c *Chooser) Count() int {
 	return c.counts[c.candidate]
 }
 
-// Chosen is the number of workers that was fastest in the latest trial; 0 before the
-// first one has ended.
-func (c *Chooser) Chosen() int {
-	if c.trials == 0 {
-		return 0
-	}
-	return c.counts[c.best]
-}
+// Chosen is the number of workers that was fastest in the latest trial, the limit
+// before one has ended, and 0 for a Chooser that nobody made.
+func (c *Chooser) Chosen() int { return c.counts[c.best] }
 
 // Observe hears how long a call of so many units of work, such as rows, took. Calls
 // whose time says nothing about the number of workers are left out by their caller.
@@ -100,7 +94,6 @@ func (c *Chooser) Observe(units int, took time.Duration) {
 		return
 	}
 	c.round, c.resting = 0, true
-	c.trials++
 	c.choose()
 }
 

@@ -49,9 +49,8 @@ func (p *Pool[S]) SetParallelism(n int) { p.max.Store(int32(n)) }
 // goroutines are fastest at it. The zero value is ready; a Kind must not be copied.
 type Kind struct {
 	mu      sync.Mutex
-	ready   bool
 	sharing parallelism.Chooser
-	latest  atomic.Int32 // the number of goroutines chosen last; 0: none was
+	latest  atomic.Int32 // what sharing chose last; 0 before it was asked
 }
 
 // measured is the least number of pieces a goroutine of a Run whose time is looked at.
@@ -61,18 +60,14 @@ const measured = 4
 // is to be looked at: only that of long ones beside which there is no other.
 func (k *Kind) begin(pieces int, alone bool) (goroutines int, looks bool) {
 	limit := parallelism.Limit()
-	if limit < 2 || pieces < 2 {
-		return 1, false
-	}
-	if k == nil {
+	if k == nil || limit < 2 {
 		return min(limit, pieces), false
 	}
 	if alone && pieces >= measured*limit && k.mu.TryLock() {
-		if !k.ready {
-			k.sharing, k.ready = parallelism.NewChooser(limit), true
+		if k.sharing.Chosen() == 0 {
+			k.sharing = parallelism.NewChooser(limit)
 		}
-		n := k.sharing.Count()
-		return min(n, pieces), true // end unlocks
+		return min(k.sharing.Count(), pieces), true // end unlocks
 	}
 	if n := int(k.latest.Load()); n > 0 {
 		limit = n
@@ -83,9 +78,7 @@ func (k *Kind) begin(pieces int, alone bool) (goroutines int, looks bool) {
 // end is for a begin that looks: took is 0 where the time says nothing.
 func (k *Kind) end(pieces int, took time.Duration) {
 	k.sharing.Observe(pieces, took)
-	if n := k.sharing.Chosen(); n > 0 {
-		k.latest.Store(int32(n))
-	}
+	k.latest.Store(int32(k.sharing.Chosen()))
 	k.mu.Unlock()
 }
 
@@ -95,13 +88,30 @@ func (k *Kind) end(pieces int, took time.Duration) {
 // kind of work, and nil for one that is not worth a measurement.
 func (p *Pool[S]) Run(k *Kind, n int, newSession func() S, f func(s S, lo, hi int) Report) Report {
 	pieces := (n + Size - 1) / Size
+	if pieces < 2 { // nothing to share, nor to measure
+		return p.share(1, n, newSession, f)
+	}
 	alone, begun := p.running.Add(1) == 1, p.begun.Add(1)
 	defer p.running.Add(-1)
-	workers, looks := min(int(p.max.Load()), pieces), false
-	if workers < 1 {
-		workers, looks = k.begin(pieces, alone)
+	if most := int(p.max.Load()); most > 0 {
+		return p.share(min(most, pieces), n, newSession, f)
+	}
+	goroutines, looks := k.begin(pieces, alone)
+	if !looks {
+		return p.share(goroutines, n, newSession, f)
 	}
 	start := time.Now()
+	all := p.share(goroutines, n, newSession, f)
+	took := time.Since(start)
+	if p.begun.Load() != begun { // another one came in between
+		took = 0
+	}
+	k.end(pieces, took)
+	return all
+}
+
+// share is a Run on so many goroutines.
+func (p *Pool[S]) share(goroutines, n int, newSession func() S, f func(s S, lo, hi int) Report) Report {
 	r, ok := p.runs.Get().(*run[S])
 	if !ok {
 		r = &run[S]{pool: p}
@@ -109,8 +119,8 @@ func (p *Pool[S]) Run(k *Kind, n int, newSession func() S, f func(s S, lo, hi in
 	}
 	r.n, r.newSession, r.f, r.all = n, newSession, f, Report{}
 	r.next.Store(0)
-	r.wg.Add(workers - 1)
-	for range workers - 1 {
+	r.wg.Add(goroutines - 1)
+	for range goroutines - 1 {
 		go r.spawned()
 	}
 	r.work()
@@ -118,13 +128,6 @@ func (p *Pool[S]) Run(k *Kind, n int, newSession func() S, f func(s S, lo, hi in
 	all := r.all
 	r.newSession, r.f = nil, nil // what they hold is not kept
 	p.runs.Put(r)
-	if looks {
-		took := time.Since(start)
-		if p.begun.Load() != begun { // another one came in between
-			took = 0
-		}
-		k.end(pieces, took)
-	}
 	return all
 }
 
