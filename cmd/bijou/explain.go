@@ -10,13 +10,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/tables"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -51,41 +51,32 @@ type columnTerm struct {
 }
 
 func explainCommand(ctx context.Context, args []string, s command.Streams) error {
-	var model, rows string
-	var in inputFlags
+	var rows string
+	var in modelRows
 	var n, columns int
-	var asJSON, extra bool
+	var asJSON bool
 	f := newFlags("explain", explainAbout)
-	list := f.Args("FILE", 1, 1)
-	modelFlag(f, &model)
+	in.declare(f)
 	f.Int(&n, "n", 10, 1, 100_000, "how many of the least likely rows")
 	f.String(&rows, "rows", "", "`numbers` of rows to explain, counted from 1, with commas between")
 	f.Int(&columns, "columns", 3, 1, 100_000, "how many columns of a row to name at most")
 	f.Bool(&asJSON, "json", "write NDJSON, an object a row, with all columns")
-	f.Bool(&extra, "extra", "allow columns that the model does not know")
-	in.declare(f)
 	out := f.File("out", "", "`file` to write; empty: standard output", ".txt", ".json", ".ndjson", ".jsonl")
-	hush := quietFlag(f)
-	options, err := in.parse(f, args, s)
-	if err != nil {
+	if err := in.parse(f, args, s); err != nil {
 		return err
 	}
 	wanted, err := rowNumbers(rows)
 	if err != nil {
 		return err
 	}
-	m, err := loadModel(model)
+	m, log, err := in.load(s)
 	if err != nil {
 		return err
 	}
-	log := hush(s)
 	var picked []*explanation
-	err = withInput(list.List[0], options, m.Schema(), func(r *table.Reader) error {
-		b, err := m.Schema().Bind(r.Columns(), extra)
-		if err == nil {
-			picked, err = pick(ctx, m, b, r, wanted, n)
-		}
-		return at(list.List[0], err)
+	err = in.open(m.Schema(), func(r *table.Reader, b *table.Binding) error {
+		picked, err = pick(ctx, m, b, r, wanted, n)
+		return at(in.path(), err)
 	})
 	if err != nil {
 		return err
@@ -180,28 +171,17 @@ func pick(ctx context.Context, m *table.Model[float32], b *table.Binding, r *tab
 	return picked, nil
 }
 
-// usualRows is how many rows are drawn to see what is usual.
-const usualRows = 4096
-
 // explain adds the columns to the rows, the strongest first.
 func explain(m *table.Model[float32], picked []*explanation) error {
 	schema := m.Schema()
-	width := len(schema.Columns)
-	draws, err := m.Sample(rand.New(rand.NewPCG(1, 0x757375616c)), usualRows)
+	usual, err := tables.UsualTerms(m)
 	if err != nil {
 		return err
 	}
-	terms, err := m.Contributions(draws)
-	if err != nil {
-		return err
-	}
-	usual := make([]float64, width)
-	for i, v := range terms {
-		usual[i%width] += v / usualRows
-	}
-	cells := make([]string, width)
+	cells := make([]string, len(usual))
 	for _, x := range picked {
-		if terms, err = m.Contributions(x.codes); err != nil {
+		terms, err := m.Contributions(x.codes)
+		if err != nil {
 			return err
 		}
 		if err := schema.Decode(x.codes, cells); err != nil {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -31,46 +30,35 @@ func candidatesFlag(f *command.Flags, p *int) {
 }
 
 func fillCommand(ctx context.Context, args []string, s command.Streams) error {
-	var model, unknown string
-	var in inputFlags
-	var draw, extra bool
+	var in modelRows
+	var draw bool
 	var candidates int
 	var seed uint64
 	f := newFlags("fill", fillAbout)
-	list := f.Args("FILE", 1, 1)
-	modelFlag(f, &model)
+	in.declare(f)
 	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
 	f.Bool(&draw, "draw", "fill with draws in place of what is expected")
 	candidatesFlag(f, &candidates)
 	f.Seed(&seed, "seed", 1, "seed")
-	in.declare(f)
-	f.Choice(&unknown, "unknown", "", "what becomes of a cell that its column does not take, whatever the model's schema says: error, missing (it is filled in), skip", "error", "missing", "skip")
-	f.Bool(&extra, "extra", "allow columns that the model does not know")
-	hush := quietFlag(f)
-	options, err := in.parse(f, args, s)
+	in.declareUnknown(f, "missing (it is filled in)")
+	if err := in.parse(f, args, s); err != nil {
+		return err
+	}
+	m, log, err := in.load(s)
 	if err != nil {
 		return err
 	}
-	m, err := loadModel(model)
-	if err != nil {
-		return err
-	}
-	log := hush(s)
-	schema := withPolicy(m.Schema(), unknown)
+	schema := in.schema(m)
 	for i := range schema.Columns {
 		schema.Columns[i].Missing = true // in the input, whether or not the model has met one
 	}
-	return withInput(list.List[0], options, schema, func(r *table.Reader) error {
-		b, err := schema.Bind(r.Columns(), extra)
-		if err != nil {
-			return at(list.List[0], err)
-		}
+	return in.open(schema, func(r *table.Reader, b *table.Binding) error {
 		c := &filler{model: m, schema: schema, in: r, bound: b, draw: draw, candidates: candidates, seed: seed}
-		err = writeOut(out, s, log, func(w io.Writer) error {
+		err := writeOut(out, s, log, func(w io.Writer) error {
 			return packed(out.Path, w, func(w io.Writer) error { return c.run(ctx, w, outputFormat(out.Path, r.Options()), log) })
 		})
 		if err != nil {
-			return at(list.List[0], err)
+			return at(in.path(), err)
 		}
 		fmt.Fprintf(log.Log, "%s cells filled in %s of %s rows\n", grouped(c.cells), grouped(c.filled), grouped(c.rows))
 		return nil
@@ -101,31 +89,18 @@ func (c *filler) run(ctx context.Context, w io.Writer, form table.ReaderOptions,
 	for j := range place {
 		place[j] = slices.Index(names, c.schema.Columns[j].Name)
 	}
-	row, count := make([]float64, len(place)), newCounter("filling", log)
-	for {
-		err := c.bound.Read(c.in, row)
-		switch {
-		case err == io.EOF:
-			return out.Close()
-		case errors.Is(err, table.ErrSkipped):
-			continue
-		case err != nil:
-			return err
-		}
+	row := make([]float64, len(place))
+	c.rows, err = eachRow(ctx, c.in, c.bound, row, newCounter("filling", log), func() error {
 		cells := slices.Clone(c.in.Raw())
 		if err := c.fill(cells, row, place); err != nil {
 			return fmt.Errorf("row %d (line %d): %w", c.in.Row(), c.in.Line(), err)
 		}
-		if err := out.Write(cells); err != nil {
-			return err
-		}
-		if c.rows++; c.rows%64 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			count.at(c.rows)
-		}
+		return out.Write(cells)
+	})
+	if err != nil {
+		return err
 	}
+	return out.Close()
 }
 
 // fill fills the cells of a row. A row's draws do not depend on the others.

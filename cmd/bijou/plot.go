@@ -39,29 +39,22 @@ type cloud struct {
 }
 
 func plotCommand(ctx context.Context, args []string, s command.Streams) error {
-	var model, what, columns string
-	var in inputFlags
+	var what, columns string
+	var in modelRows
 	var seed uint64
-	var extra bool
 	f := newFlags("plot", plotAbout)
-	list := f.Args("FILE", 1, 1)
-	modelFlag(f, &model)
+	in.declare(f)
 	out := f.File("out", "corner.png", "`picture` to write: .png or .svg", ".png", ".svg")
 	f.Choice(&what, "what", "corner", "corner, or columns", "corner", "columns")
 	f.String(&columns, "columns", "", fmt.Sprintf("`columns` to show, with commas between; empty: all, a corner plot the first %d", mostPanels))
 	f.Seed(&seed, "seed", 1, "seed of the draws, and of the rows that are shown")
-	f.Bool(&extra, "extra", "allow columns that the model does not know")
-	in.declare(f)
-	hush := quietFlag(f)
-	options, err := in.parse(f, args, s)
+	if err := in.parse(f, args, s); err != nil {
+		return err
+	}
+	m, log, err := in.load(s)
 	if err != nil {
 		return err
 	}
-	m, err := loadModel(model)
-	if err != nil {
-		return err
-	}
-	log := hush(s)
 	schema := m.Schema()
 	shown, err := shownColumns(schema, columns, what)
 	if err != nil {
@@ -72,19 +65,16 @@ func plotCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x706c6f74))
 	var data []float64
-	err = withInput(list.List[0], options, schema, func(r *table.Reader) error {
-		b, err := schema.Bind(r.Columns(), extra)
-		if err == nil {
-			data, err = someRows(ctx, b, r, len(schema.Columns), rng)
-		}
-		return at(list.List[0], err)
+	err = in.open(schema, func(r *table.Reader, b *table.Binding) error {
+		data, err = someRows(ctx, b, r, len(schema.Columns), rng)
+		return at(in.path(), err)
 	})
 	if err != nil {
 		return err
 	}
 	n := len(data) / len(schema.Columns)
 	if n == 0 {
-		return fmt.Errorf("%s: it has no rows to show", list.List[0])
+		return fmt.Errorf("%s: it has no rows to show", in.path())
 	}
 	draws, err := m.Sample(rng, n)
 	if err != nil {

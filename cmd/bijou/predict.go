@@ -29,32 +29,25 @@ Example: go run ./cmd/bijou predict -model model.safetensors -column species new
 `
 
 func predictCommand(ctx context.Context, args []string, s command.Streams) error {
-	var model, unknown, column string
-	var in inputFlags
-	var extra bool
+	var column string
+	var in modelRows
 	var draws int
 	var seed uint64
 	f := newFlags("predict", predictAbout)
-	list := f.Args("FILE", 1, 1)
-	modelFlag(f, &model)
+	in.declare(f)
 	f.String(&column, "column", "", "`name` of the column to predict")
 	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
 	f.Int(&draws, "draws", 1024, 64, 1_000_000, "draws for a row where probabilities are not exact, and for numbers")
 	f.Seed(&seed, "seed", 1, "seed")
-	in.declare(f)
-	f.Choice(&unknown, "unknown", "", "what becomes of a cell that its column does not take, whatever the model's schema says: error, missing, skip", "error", "missing", "skip")
-	f.Bool(&extra, "extra", "allow columns that the model does not know")
-	hush := quietFlag(f)
-	options, err := in.parse(f, args, s)
+	in.declareUnknown(f, "missing")
+	if err := in.parse(f, args, s); err != nil {
+		return err
+	}
+	m, log, err := in.load(s)
 	if err != nil {
 		return err
 	}
-	m, err := loadModel(model)
-	if err != nil {
-		return err
-	}
-	log := hush(s)
-	schema := withPolicy(m.Schema(), unknown)
+	schema := in.schema(m)
 	target := schema.Index(column)
 	if target < 0 {
 		return command.Usagef("-column %q: want a column of the model: %s", column, strings.Join(schema.Names(), ", "))
@@ -63,21 +56,17 @@ func predictCommand(ctx context.Context, args []string, s command.Streams) error
 		schema.Columns[i].Missing = true
 	}
 	schema.Columns[target].OnUnknown = table.TakeMissing // it is not looked at, and need not be there
-	return withInput(list.List[0], options, schema, func(r *table.Reader) error {
-		b, err := schema.Bind(r.Columns(), extra)
-		if err != nil {
-			return at(list.List[0], err)
-		}
+	return in.open(schema, func(r *table.Reader, b *table.Binding) error {
 		p := &predictor{model: m, target: target, in: r, bound: b, draws: draws, seed: seed}
 		if err := p.prepare(); err != nil {
-			return at(list.List[0], err)
+			return at(in.path(), err)
 		}
-		err = writeOut(out, s, log, func(w io.Writer) error {
+		err := writeOut(out, s, log, func(w io.Writer) error {
 			return packed(out.Path, w, func(w io.Writer) error {
 				return p.run(ctx, w, outputFormat(out.Path, r.Options()), schema, log)
 			})
 		})
-		return at(list.List[0], err)
+		return at(in.path(), err)
 	})
 }
 
@@ -93,7 +82,6 @@ type predictor struct {
 	atoms []float64 // the values of the column, without a missing one; nil: numbers
 	texts []string
 	names []string // of the columns that are appended
-	rows  int
 }
 
 // prepare works out what is appended.
@@ -127,32 +115,19 @@ func (p *predictor) run(ctx context.Context, w io.Writer, form table.ReaderOptio
 	if out.Literal(len(columns) + 1); p.atoms == nil {
 		out.Literal(len(columns))
 	}
-	row, count := make([]float64, len(schema.Columns)), newCounter("predicting", log)
-	for {
-		err := p.bound.Read(p.in, row)
-		switch {
-		case err == io.EOF:
-			fmt.Fprintf(log.Log, "%s rows\n", grouped(p.rows))
-			return out.Close()
-		case errors.Is(err, table.ErrSkipped):
-			continue
-		case err != nil:
-			return err
-		}
+	row := make([]float64, len(schema.Columns))
+	rows, err := eachRow(ctx, p.in, p.bound, row, newCounter("predicting", log), func() error {
 		more, err := p.predict(row)
 		if err != nil {
 			return fmt.Errorf("row %d (line %d): %w", p.in.Row(), p.in.Line(), err)
 		}
-		if err := out.Write(append(slices.Clone(p.in.Raw()), more...)); err != nil {
-			return err
-		}
-		if p.rows++; p.rows%64 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			count.at(p.rows)
-		}
+		return out.Write(append(slices.Clone(p.in.Raw()), more...))
+	})
+	if err != nil {
+		return err
 	}
+	fmt.Fprintf(log.Log, "%s rows\n", grouped(rows))
+	return out.Close()
 }
 
 // predict returns the cells that are appended to a row.

@@ -48,31 +48,24 @@ func loadModel(path string) (*table.Model[float32], error) {
 }
 
 func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
-	var model, unknown, by string
-	var in inputFlags
+	var by string
+	var in modelRows
 	var alpha float64
-	var extra bool
 	f := newFlags("score", scoreAbout)
-	list := f.Args("FILE", 1, 1)
-	modelFlag(f, &model)
+	in.declare(f)
 	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
 	f.Choice(&by, "by", "log-density", "what p-values and flags go by: log-density, or surprise, by how much the columns of a row fall short of what is usual for them, which is appended, too", "log-density", "surprise")
 	f.Positive(&alpha, "flag", 0.01, 1, "flag rows with a p-value up to this one")
-	in.declare(f)
-	f.Choice(&unknown, "unknown", "", "what becomes of a cell that its column does not take, whatever the model's schema says: error, missing, skip", "error", "missing", "skip")
-	f.Bool(&extra, "extra", "allow columns that the model does not know")
+	in.declareUnknown(f, "missing")
 	rejects := f.File("rejects", "", "`file` for rows that are left out, with the reason", tableFiles...)
-	hush := quietFlag(f)
-	options, err := in.parse(f, args, s)
+	if err := in.parse(f, args, s); err != nil {
+		return err
+	}
+	m, log, err := in.load(s)
 	if err != nil {
 		return err
 	}
-	m, err := loadModel(model)
-	if err != nil {
-		return err
-	}
-	log := hush(s)
-	schema := withPolicy(m.Schema(), unknown)
+	schema := in.schema(m)
 	names, least := scored, m.PValues([]float64{math.Inf(-1)})[0]
 	if by == "surprise" {
 		names, least = []string{scored[0], "surprise", scored[1], scored[2]}, m.SurprisePValues([]float64{math.Inf(1)})[0]
@@ -83,11 +76,8 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	case least > alpha:
 		fmt.Fprintf(log.Log, "no row can be flagged: the smallest p-value of this model is %.3g, by the rows that its training held out; -flag takes a larger one\n", least)
 	}
-	return withInput(list.List[0], options, schema, func(r *table.Reader) error {
-		c := &scorer{model: m, schema: schema, in: r, path: list.List[0], alpha: alpha, names: names, log: log, to: outputFormat(out.Path, r.Options())}
-		if c.bound, err = schema.Bind(r.Columns(), extra); err != nil {
-			return at(c.path, err)
-		}
+	return in.open(schema, func(r *table.Reader, b *table.Binding) error {
+		c := &scorer{model: m, schema: schema, in: r, bound: b, path: in.path(), alpha: alpha, names: names, log: log, to: outputFormat(out.Path, r.Options())}
 		if i := slices.IndexFunc(r.Columns(), func(n string) bool { return slices.Contains(names, n) }); i >= 0 {
 			return fmt.Errorf("%s: it has a column %q, which score appends; take it out or rename it", c.path, r.Columns()[i])
 		}
@@ -108,33 +98,6 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 		fmt.Fprintf(log.Log, "%s rows, %s of them flagged at a p-value of %g%s\n", grouped(c.rows), grouped(c.flagged), alpha, left)
 		return c.writeRejects(rejects, s, log)
 	})
-}
-
-// withPolicy is a schema with another policy for cells that do not fit.
-func withPolicy(schema *table.Schema, unknown string) *table.Schema {
-	other := *schema
-	other.Columns = slices.Clone(schema.Columns)
-	for i := range other.Columns {
-		if unknown != "" {
-			other.Columns[i].OnUnknown = table.Policy(unknown)
-		}
-	}
-	return &other
-}
-
-// withInput opens a table for as long as do runs.
-func withInput(path string, o table.ReaderOptions, schema *table.Schema, do func(*table.Reader) error) error {
-	in, err := open(path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	o.Columns = schema.Names()
-	r, err := reader(in, path, o)
-	if err != nil {
-		return err
-	}
-	return do(r)
 }
 
 // outputFormat is the format of an output by its name: that of the input, if
