@@ -150,6 +150,23 @@ func (s *stream) flush() error {
 	return nil
 }
 
+// finish ends the answer of a request that ended with err, nil where all is
+// answered. A problem that comes before anything is on its way is returned, to be
+// sent with its status; one behind rows is their last line.
+func (s *stream) finish(err error, o *Options) error {
+	if err == nil {
+		s.close(nil)
+		return nil
+	}
+	p := requestProblem(s.ctx, err, o)
+	if s.written || len(s.out) > 0 {
+		s.close(p)
+		return &answered{p}
+	}
+	s.control.SetWriteDeadline(time.Time{})
+	return p
+}
+
 // close ends the answer, with a problem if there is one.
 func (s *stream) close(p *problem) {
 	if p != nil {

@@ -35,6 +35,8 @@ func (e *arrayEngine[T]) reader(*query) (rowReader, error) {
 	return arrayReader{most}, nil
 }
 
+func (arrayReader) done() {}
+
 func (r arrayReader) read(text []byte, codes []float64) error {
 	wrong := func(given string) error {
 		return &problem{

@@ -73,6 +73,16 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// openBody is a buffered reader of a request's body, to be closed by done.
+func openBody(ctx context.Context, w http.ResponseWriter, r *http.Request, o *Options) (in *bufio.Reader, done func()) {
+	in = buffered.Get().(*bufio.Reader)
+	in.Reset(newBody(ctx, w, r, o))
+	return in, func() {
+		in.Reset(nil)
+		buffered.Put(in)
+	}
+}
+
 // buffered are readers for bodies that are streamed.
 var buffered = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
 

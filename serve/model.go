@@ -57,6 +57,8 @@ type engine interface {
 type rowReader interface {
 	// read sets codes to the encoded row; its error is the row's.
 	read(text []byte, codes []float64) error
+	// done says that the request has no more rows.
+	done()
 }
 
 // number of the latest model that was made.
@@ -72,7 +74,7 @@ func Table[T bijector.Float](m *table.Model[T]) (*Model, error) {
 	if m == nil || m.Schema() == nil {
 		return nil, fmt.Errorf("serve: no model, want one that table.Fit made or registry.Load read: %w", bijector.ErrSpec)
 	}
-	return newModel(&tableEngine[T]{model: m, cells: m.Dim()}), nil
+	return newModel(newTableEngine(m)), nil
 }
 
 // Density is a density of rows: a *flow.Flow, a *flow.Ensemble, or an

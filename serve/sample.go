@@ -3,7 +3,6 @@
 package serve
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -73,12 +72,8 @@ func (h *Handler) sample(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return err
 	}
-	in := buffered.Get().(*bufio.Reader)
-	defer func() {
-		in.Reset(nil)
-		buffered.Put(in)
-	}()
-	in.Reset(newBody(ctx, w, r, &h.options))
+	in, done := openBody(ctx, w, r, &h.options)
+	defer done()
 	w.Header().Set("Content-Type", form)
 	s := &stream{ctx: ctx, w: w, control: http.NewResponseController(w), stall: h.options.Stall}
 	src := source(&lines{in: in, most: h.options.MaxRowBytes})
@@ -87,17 +82,7 @@ func (h *Handler) sample(ctx context.Context, w http.ResponseWriter, r *http.Req
 	} else {
 		s.control.EnableFullDuplex()
 	}
-	err = h.drawAll(s, m, src, form == formJSON)
-	if err == nil {
-		s.close(nil)
-		return nil
-	}
-	p := requestProblem(ctx, err, &h.options)
-	if s.written || len(s.out) > 0 {
-		s.close(p)
-		return &answered{p}
-	}
-	return p
+	return s.finish(h.drawAll(s, m, src, form == formJSON), &h.options)
 }
 
 // whole is a body that is one request.

@@ -57,12 +57,9 @@ func (h *Handler) score(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	in := buffered.Get().(*bufio.Reader)
-	defer func() {
-		in.Reset(nil)
-		buffered.Put(in)
-	}()
-	in.Reset(newBody(ctx, w, r, &h.options))
+	defer rows.done()
+	in, done := openBody(ctx, w, r, &h.options)
+	defer done()
 	c := &scoring{model: m, flag: q.flag, columns: columns, metrics: h.metrics}
 	width := m.engine.width()
 	reads := &reading{rows: rows, width: width, most: h.options.MaxRows, long: h.options.MaxRowBytes, size: min(max(blockValues/width, 1), blockRows)}
@@ -160,16 +157,5 @@ func (h *Handler) many(ctx context.Context, w http.ResponseWriter, r *reading, c
 	control.EnableFullDuplex() // where it is not supported, bodies are at hand
 	s := &stream{ctx: ctx, w: w, control: control, array: form == formJSON, stall: h.options.Stall}
 	w.Header().Set("Content-Type", form)
-	err := r.each(func() { control.SetReadDeadline(time.Now()) }, func(b *block) error { return c.answer(s, b) })
-	if err == nil {
-		s.close(nil)
-		return nil
-	}
-	p := requestProblem(ctx, err, &h.options)
-	if s.written || len(s.out) > 0 {
-		s.close(p)
-		return &answered{p}
-	}
-	control.SetWriteDeadline(time.Time{})
-	return p
+	return s.finish(r.each(func() { control.SetReadDeadline(time.Now()) }, func(b *block) error { return c.answer(s, b) }), &h.options)
 }
