@@ -41,15 +41,20 @@ func (f *fitting[T]) calibrate(m *Model[T]) error {
 	if err := m.calibrate(); err != nil {
 		return err
 	}
-	return f.surprises(m, codes)
+	return f.surprises(m, terms)
 }
 
-// surprises sets what is usual, by the validation rows where there are any.
+// surprises sets what is usual, by the validation rows where there are any, and by the
+// terms of the rows that are held out where there are none.
 func (f *fitting[T]) surprises(m *Model[T], held []float64) error {
 	some := held
 	if len(f.valid) > 0 {
-		some = make([]float64, len(f.valid)*len(f.columns))
-		if err := f.rows.Codes(some, f.valid); err != nil {
+		codes := make([]float64, len(f.valid)*len(f.columns))
+		if err := f.rows.Codes(codes, f.valid); err != nil {
+			return err
+		}
+		var err error
+		if some, err = m.Contributions(codes); err != nil {
 			return err
 		}
 	}

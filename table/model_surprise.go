@@ -32,6 +32,11 @@ func (m *Model[T]) Surprise(codes []float64) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.surprisesOf(terms), nil
+}
+
+// surprisesOf are the surprises of rows by the terms of their columns.
+func (m *Model[T]) surprisesOf(terms []float64) []float64 {
 	d := m.Dim()
 	s := make([]float64, len(terms)/d)
 	for i := range s {
@@ -39,7 +44,7 @@ func (m *Model[T]) Surprise(codes []float64) ([]float64, error) {
 			s[i] += min(max(u-terms[i*d+j], 0), mostSurprise)
 		}
 	}
-	return s, nil
+	return s
 }
 
 // SurprisePValues are the conformal p-values of surprises: the share of
@@ -56,16 +61,12 @@ func (m *Model[T]) SurprisePValues(surprises []float64) []float64 {
 	return p
 }
 
-// setSurprises makes the usual terms, from rows of codes, and the surprises of
-// others that p-values compare with.
+// setSurprises makes the usual terms, from the terms of some rows, and of the terms of
+// others the surprises that p-values compare with.
 func (m *Model[T]) setSurprises(some, held []float64) error {
-	terms, err := m.Contributions(some)
-	if err != nil {
-		return err
-	}
 	d := m.Dim()
 	usual, rows := make([]float64, d), make([]float64, d)
-	for i, v := range terms {
+	for i, v := range some {
 		if !math.IsInf(v, 0) && !math.IsNaN(v) {
 			usual[i%d], rows[i%d] = usual[i%d]+v, rows[i%d]+1
 		}
@@ -74,9 +75,7 @@ func (m *Model[T]) setSurprises(some, held []float64) error {
 		usual[j] /= max(rows[j], 1)
 	}
 	m.usual = usual
-	if m.surprises, err = m.Surprise(held); err != nil {
-		return err
-	}
+	m.surprises = m.surprisesOf(held)
 	for i := range m.surprises {
 		m.surprises[i] = -m.surprises[i]
 	}
