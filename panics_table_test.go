@@ -192,6 +192,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"autoencoder.NewDense":            autoencoder.NewDense[T],
 		"autoencoder.NewIdentity":         autoencoder.NewIdentity[T],
 		"autoencoder.NewLatent":           autoencoder.NewLatent[T],
+		"autoencoder.NewVariational":      autoencoder.NewVariational[T],
 		"autoencoder.BuildLatent":         autoencoder.BuildLatent[T],
 		"autoencoder.NewPCA":              autoencoder.NewPCA[T],
 		"registry.LoadFlow":               registry.LoadFlow[T],
@@ -271,6 +272,7 @@ func samples[T bijector.Float]() []any {
 	mlp := testkit.Must(coupling.NewMLP[T](coupling.MLPSpec{In: 4, Out: 2, Hidden: []int{3}}))
 	back := testkit.Must(coupling.NewMLP[T](coupling.MLPSpec{In: 2, Out: 4, Hidden: []int{3}}))
 	ae := testkit.Must(autoencoder.New(mlp, back))
+	drawn := testkit.Must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 4, Embedding: 4, Loss: "gaussian", Variational: true}))
 	identity := testkit.Must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 4}))
 	fitted := testkit.Must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 4, Embedding: 2}))
 	if err := fitted.Fit(x); err != nil {
@@ -338,7 +340,7 @@ func samples[T bijector.Float]() []any {
 		testkit.Must(distribution.IndependentOf[T](distuv.UnitNormal, distuv.UnitNormal)), distuv.UnitNormal,
 		f, fc, fc.Given(c), fc.Given(x), f.Given(c), f.WithTemperature(math.NaN()).WithRedraws(math.MinInt),
 		testkit.Must(flow.NewEnsemble(flow.Mixing{}, testkit.Must(flow.New[T](lu, distribution.StandardNormal[T](4))))),
-		ae, identity, fitted, testkit.Must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 4, Embedding: 2})),
+		ae, drawn, testkit.Must(autoencoder.NewVariational(drawn, f)), identity, fitted, testkit.Must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 4, Embedding: 2})),
 		testkit.Must(autoencoder.NewLatent[T](identity, identity, f)), testkit.Must(autoencoder.NewLatent[T](identity, nil, fc)),
 		// Tensors.
 		x, c, nan, x.Dense(), testkit.Must(bijector.RowsOf(dense, 1, 4)), &bijector.Rows[T]{}, &tensor.Dense{},

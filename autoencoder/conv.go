@@ -30,7 +30,16 @@ type ConvSpec struct {
 	Bias        bool `json:"bias,omitempty"`
 	EncoderBias bool `json:"encoder_bias,omitempty"`
 	DecoderBias bool `json:"decoder_bias,omitempty"`
-	// Seed of the initial weights.
+	// Loss is what training lowers, by its name: "bce" (the default) for data in
+	// [0, 1], "squared" or "gaussian" for any. See Autoencoder.
+	Loss string `json:"loss,omitempty"`
+	// Variational makes the encoder give a Gaussian for each row, of which the
+	// embedding is the mean: the loss is the variational bound of Autoencoder.
+	Variational bool `json:"variational,omitempty"`
+	// Noise is the deviation of those Gaussians where it is fixed instead of the
+	// encoder's; 0: it is not. It goes without Variational.
+	Noise float64 `json:"noise,omitempty"`
+	// Seed of the initial weights, and of the noise.
 	Seed uint64 `json:"seed,omitempty"`
 }
 
@@ -61,6 +70,7 @@ func (s ConvSpec) withDefaults() ConvSpec {
 	if s.Bias || s.EncoderBias && s.DecoderBias { // one spec for one model
 		s.Bias, s.EncoderBias, s.DecoderBias = true, false, false
 	}
+	s.Loss = lossName(s.Loss)
 	return s
 }
 
@@ -81,8 +91,12 @@ func (s ConvSpec) Values() float64 {
 		in = float64(c)
 		s.Height, s.Width = s.Height-s.Height/convStride, s.Width-s.Width/convStride
 	}
-	smallest, embedding := in*float64(s.Height)*float64(s.Width), float64(s.Embedding)
-	return n + nn.PerceptronValues(smallest, nil, embedding) + nn.PerceptronValues(embedding, nil, smallest)
+	smallest, embedding, c := in*float64(s.Height)*float64(s.Width), float64(s.Embedding), s.criterion()
+	return n + nn.PerceptronValues(smallest, nil, embedding*float64(c.heads())) + nn.PerceptronValues(embedding, nil, smallest) + c.values()
+}
+
+func (s ConvSpec) criterion() criterion {
+	return criterion{loss: s.Loss, variational: s.Variational, noise: s.Noise, seed: s.Seed}
 }
 
 // NewConv makes a convolutional autoencoder. The encoder is a convolution and
@@ -106,7 +120,7 @@ func (s ConvSpec) Values() float64 {
 // bias "decoder.0.bias" is in that order too.
 func NewConv[T bijector.Float](s ConvSpec) (*Autoencoder[T], error) {
 	s = s.withDefaults()
-	if s.Embedding < 1 || len(s.Channels) > 14 {
+	if s.Embedding < 1 || s.Embedding > maxWidth || len(s.Channels) > 14 {
 		return nil, fmt.Errorf("autoencoder: %d embedding values and %d convolutions, want at least 1 and at most 14: %w", s.Embedding, len(s.Channels), bijector.ErrSpec)
 	}
 	rng := rand.New(rand.NewPCG(s.Seed, 0x636f6e76))
@@ -118,7 +132,7 @@ func NewConv[T bijector.Float](s ConvSpec) (*Autoencoder[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("autoencoder: decoder: %w", err)
 	}
-	a, err := New[T](encoder, decoder)
+	a, err := newAutoencoder[T](encoder, decoder, s.criterion())
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +161,7 @@ func convEncoder[T bijector.Float](s ConvSpec, rng *rand.Rand) (*nn.Sequential[T
 		_, h, w := c.OutShape()
 		sizes, maps = append(sizes, imageSize{out, h, w}), append(maps, c)
 	}
-	last, err := nn.NewDense[T](maps[len(maps)-1].Out(), s.Embedding, false, rng)
+	last, err := nn.NewDense[T](maps[len(maps)-1].Out(), s.Embedding*s.criterion().heads(), false, rng)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,7 +19,16 @@ type DenseSpec struct {
 	Hidden []int `json:"hidden,omitempty"`
 	// Embedding is the number of values of an embedding, 0 means 20.
 	Embedding int `json:"embedding,omitempty"`
-	// Seed of the initial weights.
+	// Loss is what training lowers, by its name: "bce" (the default) for data in
+	// [0, 1], "squared" or "gaussian" for any. See Autoencoder.
+	Loss string `json:"loss,omitempty"`
+	// Variational makes the encoder give a Gaussian for each row, of which the
+	// embedding is the mean: the loss is the variational bound of Autoencoder.
+	Variational bool `json:"variational,omitempty"`
+	// Noise is the deviation of those Gaussians where it is fixed instead of the
+	// encoder's; 0: it is not. It goes without Variational.
+	Noise float64 `json:"noise,omitempty"`
+	// Seed of the initial weights, and of the noise.
 	Seed uint64 `json:"seed,omitempty"`
 }
 
@@ -29,8 +38,8 @@ const defaultEmbedding = 20
 
 // Values is the number of values that are saved: see registry.Sizer.
 func (s DenseSpec) Values() float64 {
-	in, embedding := float64(s.In), float64(cmp.Or(s.Embedding, defaultEmbedding))
-	return nn.PerceptronValues(in, s.Hidden, embedding) + nn.PerceptronValues(embedding, s.backwards(), in)
+	in, embedding, c := float64(s.In), float64(cmp.Or(s.Embedding, defaultEmbedding)), s.criterion()
+	return c.values() + nn.PerceptronValues(in, s.Hidden, embedding*float64(c.heads())) + nn.PerceptronValues(embedding, s.backwards(), in)
 }
 
 // backwards are the widths of the decoder's hidden layers.
@@ -40,12 +49,16 @@ func (s DenseSpec) backwards() []int {
 	return back
 }
 
+func (s DenseSpec) criterion() criterion {
+	return criterion{loss: lossName(s.Loss), variational: s.Variational, noise: s.Noise, seed: s.Seed}
+}
+
 // NewDense makes a fully connected autoencoder: two perceptrons with ReLU
 // after each hidden layer.
 func NewDense[T bijector.Float](s DenseSpec) (*Autoencoder[T], error) {
 	s.Embedding = cmp.Or(s.Embedding, defaultEmbedding)
-	s.Hidden = slices.Clone(s.Hidden)
-	encoder, err := nn.NewMLP[T](nn.MLPSpec{In: s.In, Hidden: s.Hidden, Out: s.Embedding, Seed: s.Seed})
+	s.Hidden, s.Loss = slices.Clone(s.Hidden), lossName(s.Loss)
+	encoder, err := nn.NewMLP[T](nn.MLPSpec{In: s.In, Hidden: s.Hidden, Out: s.Embedding * s.criterion().heads(), Seed: s.Seed})
 	if err != nil {
 		return nil, fmt.Errorf("autoencoder: encoder: %w", err)
 	}
@@ -53,7 +66,7 @@ func NewDense[T bijector.Float](s DenseSpec) (*Autoencoder[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("autoencoder: decoder: %w", err)
 	}
-	a, err := New[T](encoder, decoder)
+	a, err := newAutoencoder[T](encoder, decoder, s.criterion())
 	if err != nil {
 		return nil, err
 	}

@@ -146,3 +146,52 @@ func ExampleNewLatent() {
 	fmt.Println(draws.Shape(), len(logp))
 	// Output: (10, 64) 10
 }
+
+// A variational autoencoder of real values, and the flow that is the prior of its
+// embeddings, are trained together; a Latent is made of both.
+func ExampleNewVariational() {
+	const n, d = 500, 16
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := tensor.New(tensor.WithShape(n, d), tensor.Of(tensor.Float32))
+	for i := range n { // a wave of one of two frequencies, and noise
+		phase, freq := 2*math.Pi*rng.Float64(), 0.4+0.4*float64(i%2)
+		for j := range d {
+			x.Float32s()[i*d+j] = float32(math.Sin(phase+freq*float64(j)) + 0.1*rng.NormFloat64())
+		}
+	}
+	ae, err := autoencoder.NewDense[float32](autoencoder.DenseSpec{
+		In: d, Hidden: []int{32}, Embedding: 4, Loss: "gaussian", Variational: true, Seed: 1,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The embeddings move while training goes on: no layers that take their state from data.
+	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: 4, Layers: 4, Hidden: []int{32}, Raw: true, Norm: "none", Seed: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	prior, err := flow.New(chain, distribution.StandardNormal[float32](4))
+	if err != nil {
+		log.Fatal(err)
+	}
+	both, err := autoencoder.NewVariational(ae, prior)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := train.Fit(context.Background(), both, train.Tensor(x), train.Options{Epochs: 60, Batch: 50, Rate: 3e-3}); err != nil {
+		log.Fatal(err)
+	}
+	model, err := autoencoder.NewLatent(ae, nil, prior)
+	if err != nil {
+		log.Fatal(err)
+	}
+	draws, err := model.Sample(rng, 100)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(draws.Shape())
+	fmt.Println("deviation of a value about its reconstruction below 0.25:", ae.Scale() < 0.25)
+	// Output:
+	// (100, 16)
+	// deviation of a value about its reconstruction below 0.25: true
+}

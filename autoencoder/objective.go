@@ -4,6 +4,7 @@ package autoencoder
 
 import (
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -17,105 +18,210 @@ func (a *Autoencoder[T]) Check() error { return nil }
 // batch: a cache line of float32.
 const align = 16
 
-// NewLossPass returns a pass that sets loss[i] to the cross-entropy of row i,
-// in nats a value.
+// NewLossPass returns a pass that sets loss[i] to the loss of row i, in nats a
+// value.
 func (a *Autoencoder[T]) NewLossPass(o bijector.PassOptions) bijector.LossPass[T] {
+	return a.newLossPass(nil, o)
+}
+
+// newLossPass is NewLossPass under a prior of embeddings; nil: N(0, I).
+func (a *Autoencoder[T]) newLossPass(prior *flow.Flow[T], o bijector.PassOptions) bijector.LossPass[T] {
 	p := &lossPass[T]{
 		encoder:     a.encoder.NewNetworkPass(o),
 		decoder:     a.decoder.NewNetworkPass(o),
 		lossBuffers: a.newLossBuffers(o),
 	}
+	if prior != nil {
+		p.prior, p.priorLoss = prior.NewLossPass(o), make([]float64, o.MaxBatch)
+	}
+	if a.criterion.stochastic() {
+		p.hash = make([]uint64, o.MaxBatch)
+	}
 	p.lossFn = p.lossSamples
 	return p
 }
 
-// lossBuffers is what a loss needs besides the maps.
+// lossBuffers is what a loss needs besides the maps. Where no embeddings are
+// drawn, z is h and u is empty.
 type lossBuffers[T bijector.Float] struct {
+	*Autoencoder[T]
 	workers *bijector.Workers
-	z, o    bijector.Mat[T] // embeddings, logits
+	h       bijector.Mat[T] // what the encoder gives
+	z, u, o bijector.Mat[T] // embeddings, the noise in them, the decoder's outputs
 	scratch []T
 }
 
 func (a *Autoencoder[T]) newLossBuffers(o bijector.PassOptions) lossBuffers[T] {
-	return lossBuffers[T]{
-		workers: o.Workers,
-		z:       bijector.NewMat[T](a.Embedding(), o.MaxBatch),
-		o:       bijector.NewMat[T](a.Dim(), o.MaxBatch),
-		scratch: make([]T, o.MaxBatch),
+	b := lossBuffers[T]{
+		Autoencoder: a,
+		workers:     o.Workers,
+		h:           bijector.NewMat[T](a.encoder.Out(), o.MaxBatch),
+		o:           bijector.NewMat[T](a.Dim(), o.MaxBatch),
+		scratch:     make([]T, o.MaxBatch),
 	}
+	if b.z = b.h; a.criterion.stochastic() {
+		b.z, b.u = bijector.NewMat[T](a.Embedding(), o.MaxBatch), bijector.NewMat[T](a.Embedding(), o.MaxBatch)
+	}
+	return b
 }
 
 type lossPass[T bijector.Float] struct {
 	encoder, decoder bijector.NetworkPass[T]
 	lossBuffers[T]
-	lossFn func(lo, hi int)
-	x      bijector.Mat[T] // of the current call
-	loss   []float64
+	prior     bijector.LossPass[T] // nil: N(0, I), or none
+	priorLoss []float64
+	hash      []uint64
+	lossFn    func(lo, hi int)
+	x         bijector.Mat[T] // of the current call
+	loss      []float64
 }
 
-func (p *lossPass[T]) Loss(x, _ bijector.Mat[T], loss []float64) {
+func (p *lossPass[T]) Loss(x, cond bijector.Mat[T], loss []float64) {
 	p.x, p.loss = x, loss
 	p.workers.For(x.N, align, p.lossFn)
+	if p.prior != nil {
+		p.prior.Loss(p.z.Resize(x.N), cond, p.priorLoss[:x.N])
+		p.addPrior(loss, p.priorLoss, p.h.Resize(x.N))
+	}
 }
 
 func (p *lossPass[T]) lossSamples(lo, hi int) {
-	z, o := p.z.Resize(p.x.N), p.o.Resize(p.x.N)
-	p.encoder.Forward(z, p.x, lo, hi)
+	h, z, o := p.h.Resize(p.x.N), p.z.Resize(p.x.N), p.o.Resize(p.x.N)
+	p.encoder.Forward(h, p.x, lo, hi)
+	if p.criterion.stochastic() {
+		u := p.u.Resize(p.x.N)
+		rowNoise(u, p.x, p.hash, p.criterion.seed, lo, hi)
+		p.drawEmbedding(z, h, u, lo, hi)
+	}
 	p.decoder.Forward(o, z, lo, hi)
-	crossEntropy(p.loss, o, p.x, p.scratch, lo, hi)
+	p.reconstruction(p.loss, o, p.x, p.scratch, lo, hi)
+	if p.criterion.stochastic() && p.prior == nil {
+		p.addDivergence(p.loss, h, lo, hi)
+	}
 }
 
-// NewStepPass returns a pass that sets the same loss and adds the gradient of
-// its mean over the batch.
+// NewStepPass returns a pass that sets the same loss, but for the draws of
+// embeddings, and adds the gradient of its mean over the batch.
 func (a *Autoencoder[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T] {
+	return a.newStepPass(nil, o)
+}
+
+// newStepPass is NewStepPass under a prior of embeddings; nil: N(0, I).
+func (a *Autoencoder[T]) newStepPass(prior *flow.Flow[T], o bijector.PassOptions) bijector.StepPass[T] {
 	p := &stepPass[T]{
 		encoder:     a.encoder.NewNetworkGradPass(o),
 		decoder:     a.decoder.NewNetworkGradPass(o),
 		lossBuffers: a.newLossBuffers(o),
-		dz:          bijector.NewMat[T](a.Embedding(), o.MaxBatch),
+		dh:          bijector.NewMat[T](a.encoder.Out(), o.MaxBatch),
 		do:          bijector.NewMat[T](a.Dim(), o.MaxBatch),
 	}
+	if p.dz = p.dh; a.criterion.stochastic() {
+		p.dz = bijector.NewMat[T](a.Embedding(), o.MaxBatch)
+	}
 	p.grads = append(append(p.grads, p.encoder.Grads()...), p.decoder.Grads()...)
-	p.gradFn = p.gradSamples
+	if a.logScale != nil {
+		p.dLogScale = make([]T, 1)
+		p.grads = append(p.grads, p.dLogScale)
+		p.plain = make([]float64, o.MaxBatch)
+	}
+	if prior != nil {
+		p.prior = prior.NewStepPass(o).(bijector.InputGradPass[T])
+		p.priorLoss, p.priorWeights = make([]float64, o.MaxBatch), make([]float64, o.MaxBatch)
+		p.grads = append(p.grads, p.prior.Grads()...)
+	}
+	p.gradFn, p.encoderFn = p.gradSamples, p.encoderSamples
 	return p
 }
 
 type stepPass[T bijector.Float] struct {
 	encoder, decoder bijector.NetworkGradPass[T]
 	lossBuffers[T]
-	dz, do        bijector.Mat[T]
-	grads         [][]T
-	gradFn        func(lo, hi int)
-	x             bijector.Mat[T] // of the current call
-	weights, loss []float64       // of its rows; nil weights: 1
+	prior             bijector.InputGradPass[T] // nil: N(0, I), or none
+	priorLoss         []float64
+	priorWeights      []float64
+	dh, dz, do        bijector.Mat[T]
+	dzPrior           bijector.Mat[T] // of the current call
+	dLogScale         []T             // nil: not the Gaussian loss
+	plain             []float64       // that loss without what the prior adds
+	grads             [][]T
+	gradFn, encoderFn func(lo, hi int)
+	x                 bijector.Mat[T] // of the current call
+	weights, loss     []float64       // of its rows; nil weights: 1
 }
 
 // Step takes every sample forward and back by itself, so that the workers meet
-// once, and then sums the parameters' gradients over the batch.
+// once, or twice about a flow on the embeddings, and then sums the parameters'
+// gradients over the batch.
 func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
 	p.StepWeighted(x, cond, nil, loss)
 }
 
 // StepWeighted is Step with each row's loss multiplied by its weight in the
 // gradient. nil weights are 1.
-func (p *stepPass[T]) StepWeighted(x, _ bijector.Mat[T], weights, loss []float64) {
+func (p *stepPass[T]) StepWeighted(x, cond bijector.Mat[T], weights, loss []float64) {
 	p.x, p.weights, p.loss = x, weights, loss
+	h, z, o := p.h.Resize(x.N), p.z.Resize(x.N), p.o.Resize(x.N)
+	dh, do := p.dh.Resize(x.N), p.do.Resize(x.N)
+	if p.criterion.stochastic() {
+		p.drawNoise(p.u.Resize(x.N))
+	}
 	p.workers.For(x.N, align, p.gradFn)
-	z, o := p.z.Resize(x.N), p.o.Resize(x.N)
-	dz, do := p.dz.Resize(x.N), p.do.Resize(x.N)
+	if p.prior != nil {
+		weights := p.priorWeights[:x.N]
+		for i := range weights {
+			weights[i] = p.weight(i)
+		}
+		p.prior.(bijector.WeightedStepPass[T]).StepWeighted(z, cond, weights, p.priorLoss[:x.N])
+		p.addPrior(loss, p.priorLoss, h)
+		p.dzPrior = p.prior.InputGrad()
+		p.workers.For(x.N, align, p.encoderFn)
+	}
 	p.decoder.Accumulate(do, z, o)
-	p.encoder.Accumulate(dz, x, z)
+	p.encoder.Accumulate(dh, x, h)
+	if p.dLogScale != nil {
+		p.dLogScale[0] += T(p.logScaleGradient(p.plain[:x.N], weights))
+	}
+}
+
+// weight is what row i's terms of embeddings count in a loss that is a mean over
+// values.
+func (p *stepPass[T]) weight(i int) float64 {
+	if p.weights == nil {
+		return 1 / float64(p.Dim())
+	}
+	return p.weights[i] / float64(p.Dim())
 }
 
 func (p *stepPass[T]) gradSamples(lo, hi int) {
 	n := p.x.N
-	z, o, dz, do := p.z.Resize(n), p.o.Resize(n), p.dz.Resize(n), p.do.Resize(n)
-	p.encoder.Forward(z, p.x, lo, hi)
+	h, z, o, dz, do := p.h.Resize(n), p.z.Resize(n), p.o.Resize(n), p.dz.Resize(n), p.do.Resize(n)
+	p.encoder.Forward(h, p.x, lo, hi)
+	if p.criterion.stochastic() {
+		p.drawEmbedding(z, h, p.u.Resize(n), lo, hi)
+	}
 	p.decoder.Forward(o, z, lo, hi)
-	crossEntropy(p.loss, o, p.x, p.scratch, lo, hi)
-	crossEntropyGradient(do, o, p.x, p.weights, lo, hi)
+	p.reconstruction(p.loss, o, p.x, p.scratch, lo, hi)
+	if p.plain != nil {
+		copy(p.plain[lo:hi], p.loss[lo:hi])
+	}
+	p.reconstructionGradient(do, o, p.x, p.weights, lo, hi)
 	p.decoder.Backward(dz, do, z, o, lo, hi)
-	p.encoder.Backward(bijector.Mat[T]{}, dz, p.x, z, lo, hi)
+	if p.prior == nil {
+		if p.criterion.stochastic() {
+			p.addDivergence(p.loss, h, lo, hi)
+		}
+		p.encoderSamples(lo, hi)
+	}
+}
+
+// encoderSamples takes the gradient by embeddings back through the draw and the
+// encoder.
+func (p *stepPass[T]) encoderSamples(lo, hi int) {
+	h, dh := p.h.Resize(p.x.N), p.dh.Resize(p.x.N)
+	if p.criterion.stochastic() {
+		p.drawGradient(dh, h, lo, hi)
+	}
+	p.encoder.Backward(bijector.Mat[T]{}, dh, p.x, h, lo, hi)
 }
 
 func (p *stepPass[T]) Grads() [][]T { return p.grads }

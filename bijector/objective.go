@@ -30,3 +30,12 @@ type StepPass[T Float] interface {
 	// Grads are the gradients, parallel to Params. The caller zeroes them.
 	Grads() [][]T
 }
+
+// InputGradPass is an optional interface of a StepPass that differentiates by the
+// rows too, so that what makes the rows can be trained through it.
+type InputGradPass[T Float] interface {
+	StepPass[T]
+	// InputGrad is the gradient of what the latest step added to Grads that of, by
+	// the rows it was given. It is valid up to the next call.
+	InputGrad() Mat[T]
+}

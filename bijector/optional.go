@@ -34,7 +34,8 @@
 // triangular.go, of layers that say what their outputs depend on; Ranged and DomainChecker in domain.go, of
 // layers for a part of the line; Diagonal in diagonal.go, of layers that
 // scale and shift; WeightedStepPass and WeightedCalibrator in weights.go, of
-// rows that have weights; train.WeightedSource, of sources that give them;
+// rows that have weights; InputGradPass in objective.go, of steps that
+// differentiate by the rows too; train.WeightedSource, of sources that give them;
 // train.EpochSetter, of sources that draw anew each epoch;
 // registry.Sizer, of specs that say how many values they save.
 

@@ -52,6 +52,7 @@ type stepPass[T bijector.Float] struct {
 	*gradPass[T]
 	weights *bijector.BatchWeights // what the layers see
 	dlogp   []float64
+	dx      bijector.Mat[T] // of the latest step
 }
 
 // Step: the mean loss is L = -1/n sum_i log p(x_i), which has the gradient -1/n
@@ -73,8 +74,11 @@ func (p *stepPass[T]) StepWeighted(x, cond bijector.Mat[T], weights, loss []floa
 	for i, w := range weights {
 		dlogp[i] = -w / float64(x.N)
 	}
-	p.backward(x, cond, dlogp)
+	p.dx = p.backward(x, cond, dlogp)
 }
+
+// InputGrad is the gradient of the latest step by its rows.
+func (p *stepPass[T]) InputGrad() bijector.Mat[T] { return p.dx }
 
 // scorePass evaluates log-densities of batches.
 type scorePass[T bijector.Float] struct {

@@ -16,7 +16,11 @@ func encode[T bijector.Float](g *Graph, e autoencoder.Encoder[T]) (z Value, widt
 	switch e := e.(type) {
 	case *autoencoder.Autoencoder[T]:
 		encoder, _ := e.Networks()
-		return network(g, encoder, g.input("x", e.Dim())), e.Embedding()
+		z := network(g, encoder, g.input("x", e.Dim()))
+		if encoder.Out() > e.Embedding() { // variances are behind the means
+			z = g.Slice(z, 1, 0, e.Embedding())
+		}
+		return z, e.Embedding()
 	case *autoencoder.PCA[T]:
 		p := pcaOf(g, e)
 		centred := g.Sub(g.input("x", p.in), g.Row(p.mean))
@@ -34,7 +38,11 @@ func decode[T bijector.Float](g *Graph, d autoencoder.Decoder[T]) (x Value, widt
 	switch d := d.(type) {
 	case *autoencoder.Autoencoder[T]:
 		_, decoder := d.Networks()
-		return g.Sigmoid(network(g, decoder, g.input("z", d.Embedding()))), d.Dim()
+		x := network(g, decoder, g.input("z", d.Embedding()))
+		if hasLogits(d.Spec()) {
+			x = g.Sigmoid(x)
+		}
+		return x, d.Dim()
 	case *autoencoder.PCA[T]:
 		p := pcaOf(g, d)
 		y := g.MatMul(g.input("z", p.out), g.Constant(p.decode, p.out, p.in))
@@ -44,6 +52,18 @@ func decode[T bijector.Float](g *Graph, d autoencoder.Decoder[T]) (x Value, widt
 	}
 	g.Fail(fmt.Errorf("onnx: a decoder %T has no form in ONNX: %w", d, ErrUnsupported))
 	return Value{"z"}, 0
+}
+
+// hasLogits says whether an autoencoder's decoder gives logits: that of the loss
+// "bce", and one without a spec.
+func hasLogits(spec any) bool {
+	switch s := spec.(type) {
+	case autoencoder.ConvSpec:
+		return s.Loss == ""
+	case autoencoder.DenseSpec:
+		return s.Loss == ""
+	}
+	return true
 }
 
 // pca is a PCA's two maps, (out, in) both, whitening folded in.

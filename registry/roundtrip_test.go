@@ -204,6 +204,8 @@ func testLatent[T bijector.Float](t *testing.T) {
 	for name, l := range map[string]*autoencoder.Latent[T]{
 		"conv":     latent[T](must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 4, Channels: []int{2, 3}, Embedding: 3, Bias: true, Seed: 1})), 3),
 		"dense":    latent[T](must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 16, Hidden: []int{5}, Embedding: 3, Seed: 2})), 3),
+		"drawn":    latent[T](must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 16, Embedding: 3, Loss: "gaussian", Variational: true, Seed: 2})), 3),
+		"noisy":    latent[T](must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 4, Channels: []int{2}, Embedding: 3, Loss: "squared", Noise: 0.5})), 3),
 		"pca":      latent[T](pca, 3),
 		"identity": latent[T](must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 16})), 16),
 	} {

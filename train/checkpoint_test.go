@@ -17,6 +17,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
@@ -68,6 +69,9 @@ var resumableRuns = []struct {
 		Epochs: 4, Batch: 20, Rate: 2e-2, ValidationFraction: 0.2, KeepBest: true,
 	}, false},
 	{"bad steps", func() bijector.Objective[float64] { return nanOnLarge{newToy[float64](3, 0)} }, train.Options{ValidationFraction: train.NoValidation, Epochs: 5, Batch: 10, Average: 0.5}, false},
+	{"embeddings drawn", func() bijector.Objective[float64] {
+		return must(autoencoder.NewDense[float64](autoencoder.DenseSpec{In: 3, Embedding: 2, Loss: "gaussian", Variational: true}))
+	}, train.Options{Epochs: 4, Batch: 20, ValidationFraction: 0.2, KeepBest: true}, false},
 	{"in order, no validation", func() bijector.Objective[float64] { return someFlow[float64]("none", 0, 1) }, train.Options{
 		ValidationFraction: train.NoValidation,
 		Epochs:             3, Batch: 20, InOrder: true, Memory: bijector.Memory{Mode: bijector.MemoryKeepInputs},

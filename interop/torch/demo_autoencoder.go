@@ -91,6 +91,9 @@ func demoAutoencoderItems[T bijector.Float](a *autoencoder.Autoencoder[T]) ([]sa
 	if len(s.Channels) != 2 || s.Height%4 != 0 || s.Width%4 != 0 {
 		return nil, fmt.Errorf("torch: the autoencoder has %d convolutions of %dx%d images, the demo's 2 of sides that are multiples of 4: %w: %w", len(s.Channels), s.Height, s.Width, bijector.ErrSpec, bijector.ErrShape)
 	}
+	if s.Loss != "" || s.Variational {
+		return nil, fmt.Errorf("torch: an autoencoder of the loss %.40q, variational: %v; the demo's gives logits and plain embeddings: %w", s.Loss, s.Variational, bijector.ErrSpec)
+	}
 	if err := checkEmbedding(s); err != nil {
 		return nil, err
 	}

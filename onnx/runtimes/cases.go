@@ -235,6 +235,7 @@ func coderVectors[T bijector.Float]() (all []vectors) {
 		{"conv", must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 9, Width: 12, InChannels: 2, Channels: []int{3, 5}, Embedding: 4, Bias: true, Seed: 1})), 216},
 		{"conv-decoder-bias", must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 8, Channels: []int{3, 5}, Embedding: 4, DecoderBias: true, Seed: 2})), 64},
 		{"dense", must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 12, Hidden: []int{9}, Embedding: 4, Seed: 1})), 12},
+		{"dense-variational", must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 12, Hidden: []int{9}, Embedding: 4, Loss: "gaussian", Variational: true, Seed: 1})), 12},
 		{"pca", pca, 12},
 		{"identity", must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 4})), 4},
 	} {
