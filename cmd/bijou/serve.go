@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"os/signal"
-	"strconv"
 	"time"
 
 	"github.com/bijou-flow/bijou/internal/command"
@@ -67,7 +65,7 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	network, addr, err := listenOn(addr)
+	network, addr, err := command.ListenOn(addr)
 	if err != nil {
 		return err
 	}
@@ -116,25 +114,4 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 		return fmt.Errorf("%w; -drain gives them longer", err)
 	}
 	return err
-}
-
-// listenOn is what to listen on for -addr, and nothing wider: a port alone is
-// the loopback interface's, and an address of IPv4, or of IPv6, is not that of
-// the other, too, as it is in package net for those that mean all.
-func listenOn(addr string) (network, exact string, err error) {
-	host, port, err := net.SplitHostPort(addr)
-	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
-		return "", "", command.Usagef("-addr %q: want host:port, as in 127.0.0.1:8080, or a port of this machine, as in :8080; 0.0.0.0:8080 is every address that it has", addr)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	network = "tcp"
-	if ip, err := netip.ParseAddr(host); err == nil {
-		network = "tcp6"
-		if ip.Is4() {
-			network = "tcp4"
-		}
-	}
-	return network, net.JoinHostPort(host, port), nil
 }

@@ -249,7 +249,7 @@ func TestServeFlags(t *testing.T) {
 	for addr, want := range map[string][2]string{
 		":80": {"tcp4", "127.0.0.1:80"}, "0.0.0.0:80": {"tcp4", "0.0.0.0:80"}, "[::]:80": {"tcp6", "[::]:80"}, "localhost:0": {"tcp", "localhost:0"},
 	} {
-		if network, exact, err := listenOn(addr); network != want[0] || exact != want[1] || err != nil {
+		if network, exact, err := command.ListenOn(addr); network != want[0] || exact != want[1] || err != nil {
 			t.Errorf("%s: %s, %s, %v", addr, network, exact, err)
 		}
 	}

@@ -7,6 +7,7 @@
 //	go run ./mnist/latentflow score -model FILE
 //	go run ./mnist/latentflow classify -model FILE
 //	go run ./mnist/latentflow sweep -out DIR
+//	go run ./mnist/latentflow serve -model FILE
 package main
 
 import (
@@ -25,6 +26,7 @@ Commands:
   score     log-density of test images; the likeliest and the least likely
   classify  the classes of test images by Bayes' rule; the surest mistakes
   sweep     depth against width: flows of many sizes on one autoencoder
+  serve     a live page of a trained model, for a browser on this machine
 
 A first run, about two minutes, and digits drawn by what it trained:
 
@@ -47,6 +49,7 @@ var commands = []command.Command{
 	{Name: "score", Run: scoreCommand},
 	{Name: "classify", Run: classifyCommand},
 	{Name: "sweep", Run: sweepCommand},
+	{Name: "serve", Run: serveCommand},
 }
 
 func main() { command.Main(run) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/bijou-flow/bijou/autoencoder"
@@ -132,7 +133,7 @@ func loadModel(path string) (*autoencoder.Latent[float32], error) {
 	m, err := registry.Load[*autoencoder.Latent[float32]](path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("-model %s: there is no such file; train a model first with \"latentflow train -out DIR\", which writes DIR/%s", path, modelFile)
+		return nil, fmt.Errorf("-model %s: there is no such file; train a model first, in some three minutes: go run ./mnist/latentflow train -out %s", path, filepath.Dir(path))
 	case err != nil:
 		return nil, fmt.Errorf("-model: %w; want a file that \"latentflow train\" wrote, train it again", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/mnist"
+	"github.com/bijou-flow/bijou/mnist/latentflow/internal/page"
 )
 
 const sampleAbout = `Draws digits from a trained model.
@@ -85,7 +85,7 @@ func sampleCommand(ctx context.Context, args []string, s command.Streams) error 
 // drawDigits draws n images, one after the other. digit -1 takes the classes
 // of a conditional model in turn.
 func drawDigits(ctx context.Context, m *autoencoder.Latent[float32], n, digit int, seed uint64) ([]float32, error) {
-	rng := rand.New(rand.NewPCG(seed, 0x73616d706c65))
+	rng := page.Rand(seed)
 	classes := m.Flow().ContextDim()
 	var pixels []float32
 	for lo := 0; lo < n; lo += encodeBlock {
