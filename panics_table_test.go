@@ -22,6 +22,7 @@ import (
 	"github.com/bijou-flow/bijou/interop/torch"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/onnx"
+	"github.com/bijou-flow/bijou/posterior"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/serve"
 	"github.com/bijou-flow/bijou/table"
@@ -182,6 +183,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"vi.ImportanceWeights":            vi.ImportanceWeights[T],
 		"train.TiesOf":                    train.TiesOf[T],
 		"auto.Fit":                        auto.Fit[T],
+		"posterior.Check":                 posterior.Check[T],
 		"train.Dequantize":                train.Dequantize,
 		"train.Evaluate":                  train.Evaluate[T],
 		"train.Fit":                       train.Fit[T],
@@ -361,7 +363,7 @@ func samples[T bijector.Float]() []any {
 		train.StepDecay{},
 		train.Cosine{},
 		train.Warmup{},
-		&train.Report{},
+		&train.Report{}, &posterior.Report{}, posterior.Ranks{}, posterior.Ranks{Draws: 3, Of: []int{-1, 3, 7}},
 		vi.TargetFunc(4, func(gradient, x []float64) float64 { clear(gradient); return 0 }),
 		vi.TargetFunc(4, nil), vi.TargetFunc(math.MaxInt, nil), vi.TargetFunc(-1, func([]float64, []float64) float64 { return 0 }),
 		mnist.Grid{},

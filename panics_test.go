@@ -26,6 +26,7 @@ import (
 var publicPackages = []string{
 	"bijector", "coupling", "autoregressive", "distribution", "flow", "vi", "train", "auto",
 	"autoencoder", "registry", "onnx", "interop/torch", "mnist", "table", "serve",
+	"posterior",
 }
 
 // TestNoPanics calls every exported function and every method of what the
