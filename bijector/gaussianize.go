@@ -61,7 +61,7 @@ func (s GaussianizeSpec) Values() float64 { return (3*knots + tailFigures) * flo
 // Buffers are "bins", the number of bins of each feature, 0 for one that stays
 // as it is; "knots", "latents" and "slopes", the splines' x, z and dz/dx at the
 // knots; "tails", the shapes and scales of the lower and upper tails, with the
-// shape -1 for a straight line; and "initialised", which is 1 once the data was
+// shape -1 for a straight line and -2 for one of asinh; and "initialised", which is 1 once the data was
 // seen.
 type Gaussianize[T Float] struct {
 	*elementwise[T]

@@ -86,6 +86,7 @@ func TestGaussianizeValidates(t *testing.T) {
 		"slope":      func(b []bijector.Buffer) { b[3].Data.([]float64)[0] = 0 },
 		"NaN":        func(b []bijector.Buffer) { b[1].Data.([]float64)[40*4] = math.NaN() },
 		"tail shape": func(b []bijector.Buffer) { b[4].Data.([]float64)[0] = -0.5 },
+		"tail to 0":  func(b []bijector.Buffer) { b[4].Data.([]float64)[0] = -2 }, // of a Cauchy
 		"tail scale": func(b []bijector.Buffer) { b[4].Data.([]float64)[1] = 0 },
 		"flag":       func(b []bijector.Buffer) { b[5].Data.([]int64)[0] = 2 },
 	} {

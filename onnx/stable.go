@@ -30,6 +30,14 @@ func (g *Graph) log1p(a Value, number func(float64) Value) Value {
 	return g.where(g.atLeast(g.Abs(a), number(near)), g.Log(g.Add(a, number(1))), g.Mul(s, sum))
 }
 
+// asinh is log(a + sqrt(1+a^2)), for |a| whose square the element type holds.
+func (g *Graph) asinh(a Value) Value {
+	size := g.Abs(a)
+	root := g.Op("Sqrt", nil, g.Plus(g.Mul(a, a), 1))
+	up := g.Log1p(g.Add(size, g.Div(g.Mul(a, a), g.Plus(root, 1))))
+	return g.where(g.atLeast(a, g.Number(0)), up, g.Neg(up))
+}
+
 // Sigmoid is 1/(1 + e^-a), and e^a where a is far below 0.
 func (g *Graph) Sigmoid(a Value) Value {
 	return g.Div(g.Exp(g.Neg(g.Relu(g.Neg(a)))), g.Plus(g.Exp(g.Neg(g.Abs(a))), 1))

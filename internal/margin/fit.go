@@ -160,7 +160,7 @@ func estimate(sorted []float64, bins int) *Margin {
 	if len(above) < 4 || len(low) < 4 {
 		return nil
 	}
-	m.Lower, m.Upper = fitTail(low, -m.Z[0]), fitTail(above, m.Z[last])
+	m.Lower, m.Upper = fitTail(low, -m.X[0], -m.Z[0]), fitTail(above, m.X[last], m.Z[last])
 	m.Prepare()
 	m.Slope = slopes(m.X, m.Z, m.lower.slope(), m.upper.slope())
 	for _, s := range m.Slope {

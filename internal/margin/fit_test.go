@@ -84,6 +84,42 @@ func TestTailQuantiles(t *testing.T) {
 	}
 }
 
+// A column of positive values keeps its side of 0: its small quantiles are those of
+// the truth, mirrored too, and a value beyond 0 is unlikely and no more.
+func TestTailsTowardsZero(t *testing.T) {
+	law := laws()["lognormal"]
+	v := draws(law, 20_000)
+	for _, sign := range []float64{1, -1} {
+		values := make([]float64, len(v))
+		for i, x := range v {
+			values[i] = sign * x
+		}
+		m := Fit(values, 0.02).Margin
+		towards, away := m.Lower, m.Upper
+		if sign < 0 {
+			towards, away = away, towards
+		}
+		if towards.Shape != AsinhTail || away.Shape == AsinhTail {
+			t.Errorf("sign %v: tails %+v towards 0 and %+v away from it", sign, towards, away)
+		}
+		for _, p := range []float64{1e-4, 0.001, 0.01} {
+			x, _ := m.Inverse(sign * distuv.UnitNormal.Quantile(p))
+			if ratio := sign * x / law.Quantile(p); math.Abs(math.Log(ratio)) > 0.15 {
+				t.Errorf("sign %v: the quantile of %v is %v of the truth's", sign, p, ratio)
+			}
+		}
+		if x, _ := m.Inverse(-5 * sign); math.Abs(x) > 1e-12 {
+			t.Errorf("sign %v: the latent of 5 is at %v, want 0", sign, x)
+		}
+		if logp := m.logDensity(-sign); !(logp < -50 && logp > -1e4) {
+			t.Errorf("sign %v: the log-density beyond 0 is %v", sign, logp)
+		}
+	}
+	if r := Fit(append(v, -1e-9), 0.02); r.Margin.Lower.Shape == AsinhTail {
+		t.Error("a value on the other side of 0, and still a tail towards it")
+	}
+}
+
 func TestWhatIsLeftAlone(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	by := func(n int, f func(i int) float64) []float64 {

@@ -95,12 +95,22 @@ func (m *Margin) Validate() error {
 			return fmt.Errorf("a slope of %v, want a positive one", s)
 		}
 	}
-	for _, t := range []Tail{m.Lower, m.Upper} {
-		if t.Shape != NormalTail && !(t.Shape >= 0 && t.Shape <= largestShape) || !(t.Scale > 0) || math.IsInf(t.Scale, 0) {
-			return fmt.Errorf("a tail of shape %v and scale %v, want a shape of -1 or 0 to %v and a positive scale", t.Shape, t.Scale, largestShape)
+	last := len(m.X) - 1
+	for _, t := range []struct {
+		Tail
+		threshold, latent float64 // outwards
+	}{{m.Lower, -m.X[0], -m.Z[0]}, {m.Upper, m.X[last], m.Z[last]}} {
+		if t.Shape != NormalTail && t.Shape != AsinhTail && !(t.Shape >= 0 && t.Shape <= largestShape) || !(t.Scale > 0) || math.IsInf(t.Scale, 0) {
+			return fmt.Errorf("a tail of shape %v and scale %v, want a shape of -2, -1 or 0 to %v and a positive scale", t.Shape, t.Scale, largestShape)
+		}
+		if t.Shape != AsinhTail {
+			continue
+		}
+		if e, span := t.Asinh(t.threshold, t.latent); !(e > 0) || !(span < largestSpan) {
+			return fmt.Errorf("a tail of shape -2 and scale %v at %v, want one on its side of 0, and a smaller scale", t.Scale, t.threshold)
 		}
 	}
-	if first, last := m.Z[0], m.Z[len(m.Z)-1]; !(first > -farLatent && first < 0 && last > 0 && last < farLatent) {
+	if first, last := m.Z[0], m.Z[last]; !(first > -farLatent && first < 0 && last > 0 && last < farLatent) {
 		return fmt.Errorf("tails from the latents %v and %v, want a negative and a positive one within %d", first, last, farLatent)
 	}
 	return nil

@@ -9,9 +9,14 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// NormalTail is the shape of a tail in which the latent goes on linearly, as
-// that of a normal does.
-const NormalTail = -1
+// Shapes of tails that are no generalized Pareto distributions.
+const (
+	// NormalTail: the latent goes on linearly, as that of a normal does.
+	NormalTail = -1
+	// AsinhTail: towards 0, the latent is linear in asinh(x/e) with a small e, and so
+	// in log |x|, as that of a log-normal, until it nears 0.
+	AsinhTail = -2
+)
 
 const (
 	// farLatent is where a heavy tail's latent goes on linearly, so that every
@@ -24,6 +29,12 @@ const (
 	// fit better than a normal one; it may fit a little worse, since a heavy tail
 	// that is missed costs much more than one that is not there.
 	heavyEvidence = -1
+	// asinhEvidence is by how many nats a tail towards 0 has to fit better than the
+	// others; zeroLatent is the latent of 0 there, largestSpan what asinh may be at
+	// the threshold: float32 holds its square.
+	asinhEvidence = 1
+	zeroLatent    = 5
+	largestSpan   = 30
 )
 
 // Tail is what lies above the threshold u, where the latent is t: a generalized
@@ -31,34 +42,51 @@ const (
 //
 //	P(X > x) = P(Z > t) (1 + shape (x-u)/scale)^(-1/shape),
 //
-// with z = -Phi^-1(P(X > x)), up to a latent of 8, and linear from there; or, of
-// shape NormalTail, z = t + (x-u)/scale.
+// with z = -Phi^-1(P(X > x)); of shape NormalTail, z = t + (x-u)/scale; or, of
+// shape AsinhTail, for u < 0,
+//
+//	z = t + (asinh(x/e) - asinh(u/e))/scale
+//
+// with the e that puts 0 at a latent of 5, or at t+1. Latents beyond 8 are linear.
 type Tail struct{ Shape, Scale float64 }
 
 // tail is a Tail at its threshold, with what is derived from it.
 type tail struct {
 	Tail
-	u, t           float64
-	mass           float64 // P(Z > t)
-	farX, farSlope float64 // where it goes on linearly
+	u, t                float64
+	mass                float64 // P(Z > t)
+	near, span          float64 // of an asinh tail: e, and -asinh(u/e)
+	far, farX, farSlope float64 // where it goes on linearly
 }
 
 func newTail(s Tail, u, t float64) tail {
-	a := tail{Tail: s, u: u, t: t, mass: upperMass(t), farX: math.Inf(1)}
+	a := tail{Tail: s, u: u, t: t, mass: upperMass(t), far: t}
 	if s.Shape == NormalTail {
 		a.farX, a.farSlope = u, 1/s.Scale
 		return a
 	}
-	a.farX = a.quantile(farLatent)
-	_, slope, _ := a.heavy(a.farX)
+	if a.far = farLatent; s.Shape == AsinhTail {
+		a.near, a.span = s.Asinh(u, t)
+	}
+	a.farX = a.quantile(a.far)
+	_, slope, _ := a.curved(a.farX)
 	a.farSlope = math.Exp(slope)
 	return a
 }
 
+// Asinh is e and -asinh(u/e) of an AsinhTail.
+func (s Tail) Asinh(u, t float64) (near, span float64) {
+	span = s.Scale * max(zeroLatent-t, 1)
+	return -u / math.Sinh(span), span
+}
+
 // slope is dz/dx at the threshold.
 func (a *tail) slope() float64 {
-	if a.Shape == NormalTail {
+	switch a.Shape {
+	case NormalTail:
 		return 1 / a.Scale
+	case AsinhTail:
+		return 1 / (a.Scale * math.Hypot(a.u, a.near))
 	}
 	return a.mass / a.Scale * math.Exp(a.t*a.t/2+logSqrtTwoPi)
 }
@@ -71,13 +99,18 @@ var logSqrtTwoPi = math.Log(2*math.Pi) / 2
 // forward is z, log dz/dx and the derivative of that.
 func (a *tail) forward(x float64) (z, logSlope, bend float64) {
 	if x < a.farX {
+		return a.curved(x)
+	}
+	return a.far + a.farSlope*(x-a.farX), math.Log(a.farSlope), 0
+}
+
+// curved is forward below farX.
+func (a *tail) curved(x float64) (z, logSlope, bend float64) {
+	if a.Shape != AsinhTail {
 		return a.heavy(x)
 	}
-	start := float64(farLatent)
-	if a.Shape == NormalTail {
-		start = a.t
-	}
-	return start + a.farSlope*(x-a.farX), math.Log(a.farSlope), 0
+	r := math.Hypot(x, a.near)
+	return a.t + (math.Asinh(x/a.near)+a.span)/a.Scale, -math.Log(a.Scale * r), -x / r / r
 }
 
 // heavy is forward within the generalized Pareto distribution, whose density is
@@ -96,8 +129,11 @@ func (a *tail) heavy(x float64) (z, logSlope, bend float64) {
 	return z, logSlope, z*math.Exp(logSlope) - (1+a.Shape)/(a.Scale*(1+a.Shape*y))
 }
 
-// quantile is the x of a latent within the generalized Pareto distribution.
+// quantile is the x of a latent below far.
 func (a *tail) quantile(z float64) float64 {
+	if a.Shape == AsinhTail {
+		return a.near * math.Sinh(a.Scale*(z-a.t)-a.span)
+	}
 	e := math.Log(a.mass / upperMass(z))
 	if a.Shape == 0 {
 		return a.u + a.Scale*e
@@ -110,28 +146,21 @@ func (a *tail) inverse(z float64) (x, logSlope float64) {
 	switch {
 	case a.Shape == NormalTail:
 		return a.u + a.Scale*(z-a.t), math.Log(a.farSlope)
-	case z >= farLatent:
-		return a.farX + (z-farLatent)/a.farSlope, math.Log(a.farSlope)
+	case z >= a.far:
+		return a.farX + (z-a.far)/a.farSlope, math.Log(a.farSlope)
 	}
 	x = a.quantile(z)
-	_, logSlope, _ = a.heavy(x)
+	_, logSlope, _ = a.curved(x)
 	return x, logSlope
 }
 
-// fitTail is the tail of the exceedances over a threshold at the latent t: a
-// generalized Pareto distribution, or where that fits worse a normal
-// tail, whose density is d phi(t + d y)/mass with the likeliest d.
-func fitTail(exceed []float64, t float64) Tail {
-	m := float64(len(exceed))
-	sum, squares := 0.0, 0.0
-	for _, y := range exceed {
-		sum += y
-		squares += y * y
-	}
-	d := (math.Sqrt(t*t*sum*sum+4*m*squares) - t*sum) / (2 * squares)
-	normal := m*(math.Log(d)-logSqrtTwoPi-math.Log(upperMass(t))) - (m*t*t+2*t*d*sum+d*d*squares)/2
+// fitTail is the tail of the exceedances over a threshold u at the latent t: a
+// generalized Pareto distribution; where that fits worse, a normal tail; or,
+// where all values are below 0 and it fits better than both, one towards 0.
+func fitTail(exceed []float64, u, t float64) Tail {
+	d, normal := normalTail(exceed, t)
 	shape, scale := generalizedPareto(exceed)
-	heavy := -m * math.Log(scale)
+	heavy := -float64(len(exceed)) * math.Log(scale)
 	for _, y := range exceed {
 		if shape > 0 {
 			heavy -= (1 + 1/shape) * math.Log1p(shape*y/scale)
@@ -139,10 +168,35 @@ func fitTail(exceed []float64, t float64) Tail {
 			heavy -= y / scale
 		}
 	}
+	best, likelihood := Tail{NormalTail, 1 / d}, normal
 	if heavy > normal+heavyEvidence && scale > 0 {
-		return Tail{shape, scale}
+		best, likelihood = Tail{shape, scale}, heavy
 	}
-	return Tail{NormalTail, 1 / d}
+	if u+slices.Max(exceed) < 0 {
+		logs, jacobian := make([]float64, len(exceed)), 0.0
+		for i, y := range exceed {
+			logs[i] = -math.Log1p(y / u)
+			jacobian -= math.Log(-u - y)
+		}
+		d, fit := normalTail(logs, t)
+		towards := Tail{AsinhTail, 1 / d}
+		if _, span := towards.Asinh(u, t); fit+jacobian > likelihood+asinhEvidence && span < largestSpan {
+			best = towards
+		}
+	}
+	return best
+}
+
+// normalTail is the likeliest d of exceedances with the density
+// d phi(t + d y)/mass, and their log-likelihood.
+func normalTail(exceed []float64, t float64) (d, likelihood float64) {
+	m, sum, squares := float64(len(exceed)), 0.0, 0.0
+	for _, y := range exceed {
+		sum += y
+		squares += y * y
+	}
+	d = (math.Sqrt(t*t*sum*sum+4*m*squares) - t*sum) / (2 * squares)
+	return d, m*(math.Log(d)-logSqrtTwoPi-math.Log(upperMass(t))) - (m*t*t+2*t*d*sum+d*d*squares)/2
 }
 
 // generalizedPareto estimates shape and scale of exceedances in increasing
