@@ -49,6 +49,7 @@
 //     data, and importance weights.
 //   - autoencoder: encoders and decoders, and Latent: a flow on the embeddings
 //     of any encoder.
+//   - latent: that flow in one call, with a threshold for alarms.
 //   - registry: layers by name, models from JSON, and the model file.
 //   - interop/torch: flows that were trained in PyTorch, and back.
 //   - onnx: flows, encoders and decoders as ONNX models for other runtimes.

@@ -20,6 +20,7 @@ import (
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/interop/torch"
+	"github.com/bijou-flow/bijou/latent"
 	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/onnx"
 	"github.com/bijou-flow/bijou/posterior"
@@ -195,6 +196,10 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"autoencoder.NewIdentity":         autoencoder.NewIdentity[T],
 		"autoencoder.NewLatent":           autoencoder.NewLatent[T],
 		"autoencoder.NewVariational":      autoencoder.NewVariational[T],
+		"autoencoder.NewLatentEnsemble":   autoencoder.NewLatentEnsemble[T],
+		"autoencoder.NewChain":            autoencoder.NewChain[T],
+		"autoencoder.BuildChain":          autoencoder.BuildChain[T],
+		"latent.Fit":                      latent.Fit[T],
 		"autoencoder.BuildLatent":         autoencoder.BuildLatent[T],
 		"autoencoder.NewPCA":              autoencoder.NewPCA[T],
 		"registry.LoadFlow":               registry.LoadFlow[T],
@@ -344,6 +349,7 @@ func samples[T bijector.Float]() []any {
 		testkit.Must(flow.NewEnsemble(flow.Mixing{}, testkit.Must(flow.New[T](lu, distribution.StandardNormal[T](4))))),
 		ae, drawn, testkit.Must(autoencoder.NewVariational(drawn, f)), identity, fitted, testkit.Must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 4, Embedding: 2})),
 		testkit.Must(autoencoder.NewLatent[T](identity, identity, f)), testkit.Must(autoencoder.NewLatent[T](identity, nil, fc)),
+		testkit.Must(autoencoder.NewLatentEnsemble[T](identity, nil, testkit.Must(flow.NewEnsemble(flow.Mixing{}, testkit.Must(flow.New[T](conditional, distribution.StandardNormal[T](4))))))), testkit.Must(autoencoder.NewChain[T](identity, fitted)),
 		// Tensors.
 		x, c, nan, x.Dense(), testkit.Must(bijector.RowsOf(dense, 1, 4)), &bijector.Rows[T]{}, &tensor.Dense{},
 		tensor.New(tensor.WithShape(4), tensor.WithBacking([]float32{1, 2, 3, 4})),
@@ -357,6 +363,8 @@ func samples[T bijector.Float]() []any {
 		train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Batch: 4},
 		auto.Options{Steps: 2, Workers: 1},
 		&auto.Report{},
+		latent.Options{Auto: auto.Options{Steps: 2, Workers: 1}},
+		&latent.Report{}, latent.Reduction{},
 		train.Adam{},
 		train.SGD{},
 		train.Constant{},
@@ -411,6 +419,7 @@ func samples[T bijector.Float]() []any {
 		autoencoder.ConvSpec{Height: 4, Width: 4, Channels: []int{2}, Embedding: 2},
 		autoencoder.DenseSpec{In: 4, Hidden: []int{3}, Embedding: 2},
 		autoencoder.PCASpec{In: 4, Embedding: 2},
+		autoencoder.LatentSpec{Scores: 3},
 		distribution.NormalSpec{Dim: 4},
 		distribution.LogisticSpec{Dim: 4},
 		bytes.NewReader([]byte("{}")), new(bytes.Buffer), image.NewGray(image.Rect(0, 0, 2, 2)),

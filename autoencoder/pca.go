@@ -24,6 +24,17 @@ type PCASpec struct {
 	Embedding int `json:"embedding,omitempty"`
 	// Whiten gives every embedding value variance 1.
 	Whiten bool `json:"whiten,omitempty"`
+	// Residual adds one value to the embedding, behind the components: the logarithm
+	// of the distance of the row from what they give back.
+	Residual bool `json:"residual,omitempty"`
+}
+
+// width is the number of values of an embedding.
+func (s PCASpec) width() int {
+	if s.Residual {
+		return s.Embedding + 1
+	}
+	return s.Embedding
 }
 
 // embedding is the spec's, or its default.
@@ -42,6 +53,16 @@ func (s PCASpec) Values() float64 { return float64(s.In) * float64(s.embedding()
 // or with Whiten z_i = V_i' (x - m) / sqrt(variance_i), and back. Of all
 // affine maps to k values and back, it has the least squared error. Decode
 // does not clamp: rows of data in [0, 1] may come back a little outside.
+//
+// The components say nothing of what they leave out, so that a row far from the
+// plane they span, unlike all of the data, may have the embedding of an ordinary
+// one. Residual adds its distance r from the plane as one more value,
+//
+//	1/2 log(r^2 + 1e-10 s^2),  r = |x - m - V V' (x - m)|,
+//
+// with s^2 the variance of the data in all directions: a density of such embeddings
+// is one of where a row lies along the plane and of how far from it. Decode takes
+// no notice of it.
 //
 // A PCA may be used by several goroutines at once, but not during Fit.
 type PCA[T bijector.Float] struct {
@@ -77,13 +98,14 @@ func NewPCA[T bijector.Float](s PCASpec) (*PCA[T], error) {
 		variance:      make([]float64, s.Embedding),
 		totalVariance: make([]float64, 1),
 	}
-	p.encode.in, p.encode.out, p.encode.newApply = s.In, s.Embedding, func() func(y, x bijector.Mat[T]) { return p.encodeBatch }
-	p.decode.in, p.decode.out, p.decode.newApply = s.Embedding, s.In, func() func(y, x bijector.Mat[T]) { return p.decodeBatch }
+	p.encode.in, p.encode.out, p.encode.newApply = s.In, s.width(), func() func(y, x bijector.Mat[T]) { return p.encodeBatch }
+	p.decode.in, p.decode.out, p.decode.newApply = s.width(), s.In, func() func(y, x bijector.Mat[T]) { return p.decodeBatch }
 	return p, nil
 }
 
-// Embedding is the number of components.
-func (p *PCA[T]) Embedding() int { return p.spec.Embedding }
+// Embedding is the number of values of an embedding: the components, and the
+// residual where the spec asks for it.
+func (p *PCA[T]) Embedding() int { return p.spec.width() }
 
 // SetParallelism bounds the goroutines of Encode and Decode; n below 1 means
 // GOMAXPROCS, as at the start. Results do not depend on it.
@@ -154,12 +176,44 @@ func (p *PCA[T]) encodeBatch(z, x bijector.Mat[T]) {
 	for j := range d {
 		kernel.Affine(x.Feature(j), x.Feature(j), 1, -m.mean[j])
 	}
-	kernel.Gemm(z.D, z.N, d, m.encode, d, 1, x.Data, x.Stride, z.Data, z.Stride, kernel.Epilogue[T]{})
+	k := p.spec.Embedding
+	kernel.Gemm(k, z.N, d, m.encode, d, 1, x.Data, x.Stride, z.Data, z.Stride, kernel.Epilogue[T]{})
+	if p.spec.Residual {
+		p.residual(z.Feature(k), z.Features(0, k), x)
+	}
+}
+
+// residual sets dst to the logarithm of the distance of centred rows x, which it
+// overwrites, from what their components z give back. The difference is taken value by value:
+// that of squared lengths would lose the digits of a small one.
+func (p *PCA[T]) residual(dst []T, z, x bijector.Mat[T]) {
+	m, d := p.projection(), p.spec.In
+	for j := range z.D {
+		kernel.Scale(z.Feature(j), -1)
+	}
+	kernel.Gemm(d, x.N, p.spec.Embedding, m.decode, 1, d, z.Data, z.Stride, x.Data, x.Stride, kernel.Epilogue[T]{Mode: kernel.Add})
+	for j := range z.D {
+		kernel.Scale(z.Feature(j), -1)
+	}
+	for i := range dst {
+		squares := p.residualFloor()
+		for j := range d {
+			v := float64(x.Data[j*x.Stride+i])
+			squares += v * v
+		}
+		dst[i] = T(math.Log(squares) / 2)
+	}
+}
+
+// residualFloor is what is added to the squared distance of a row: the squared
+// rounding of float32, so that a row on the plane has a finite logarithm.
+func (p *PCA[T]) residualFloor() float64 {
+	return 1e-10*p.totalVariance[0] + math.SmallestNonzeroFloat32
 }
 
 func (p *PCA[T]) decodeBatch(x, z bijector.Mat[T]) {
 	m, d := p.projection(), p.spec.In
-	kernel.Gemm(d, x.N, z.D, m.decode, 1, d, z.Data, z.Stride, x.Data, x.Stride, kernel.Epilogue[T]{Bias: m.mean})
+	kernel.Gemm(d, x.N, p.spec.Embedding, m.decode, 1, d, z.Data, z.Stride, x.Data, x.Stride, kernel.Epilogue[T]{Bias: m.mean})
 }
 
 // Params: none.

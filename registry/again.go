@@ -127,6 +127,9 @@ func outside[T bijector.Float](model any) bool {
 		}
 		return false
 	case *autoencoder.Latent[T]:
+		if e := m.Ensemble(); e != nil {
+			return outside[T](e)
+		}
 		return outside[T](m.Flow())
 	case *tables.Model[T]:
 		return outside[T](m.Density())

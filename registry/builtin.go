@@ -86,10 +86,15 @@ func builtins() *table {
 	t.add(newPartEntry(Encoders, "autoencoder.dense", autoencoder.NewDense[float32], autoencoder.NewDense[float64]))
 	t.add(newPartEntry(Encoders, "autoencoder.pca", autoencoder.NewPCA[float32], autoencoder.NewPCA[float64]))
 	t.add(newPartEntry(Encoders, "autoencoder.identity", autoencoder.NewIdentity[float32], autoencoder.NewIdentity[float64]))
+	t.add(newEntry(Encoders, "autoencoder.chain", buildEncoderChain[float32], buildEncoderChain[float64]))
 	for _, e := range t.byName {
 		e.builtin = true
 	}
 	return t
+}
+
+func buildEncoderChain[T bijector.Float](s autoencoder.ChainSpec, b bijector.Builder[T]) (*autoencoder.Chain[T], error) {
+	return autoencoder.BuildChain(s, b.(autoencoder.Builder[T]))
 }
 
 // flowEntry is a flow's, as a part of a larger model and as a model.

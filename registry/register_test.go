@@ -256,6 +256,7 @@ func TestSizes(t *testing.T) {
 		{"autoencoder.pca", `{"in":50}`},
 		{"autoencoder.pca", `{"in":5}`},
 		{"autoencoder.pca", `{"in":50,"embedding":7}`},
+		{"autoencoder.pca", `{"in":50,"embedding":7,"residual":true}`},
 		{"autoencoder.identity", `{"dim":50}`},
 	} {
 		e := global.byName[c.name]
@@ -305,7 +306,7 @@ func TestSizes(t *testing.T) {
 	// Everything that takes a width has a count.
 	for _, e := range global.byName {
 		_, sizer := reflect.Zero(e.spec).Interface().(Sizer)
-		without := []string{"bijector.chain", "bijector.invert", "bijector.part", "coupling.sequential", "distribution.flow", "distribution.normal", "distribution.logistic", "autoencoder.identity"}
+		without := []string{"autoencoder.chain", "bijector.chain", "bijector.invert", "bijector.part", "coupling.sequential", "distribution.flow", "distribution.normal", "distribution.logistic", "autoencoder.identity"}
 		if !sizer && !slices.Contains(without, e.name) && !strings.HasPrefix(e.name, "test.") {
 			t.Errorf("%s has no count of its values", e.name)
 		}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,7 +202,16 @@ func testLatent[T bijector.Float](t *testing.T) {
 	if err := pca.Fit(batch[T](100, 16)); err != nil {
 		t.Fatal(err)
 	}
+	far := must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 16, Embedding: 2, Residual: true}))
+	if err := far.Fit(batch[T](100, 16)); err != nil {
+		t.Fatal(err)
+	}
+	chain := must(autoencoder.NewChain[T](must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 16})), far))
+	mixture := must(flow.NewEnsemble(flow.Mixing{Weights: []float64{1, 2}}, latent[T](far, 3).Flow(), latent[T](far, 3).Flow()))
 	for name, l := range map[string]*autoencoder.Latent[T]{
+		"chain":    latent[T](chain, 3),
+		"mixture":  must(autoencoder.NewLatentEnsemble[T](pca, nil, mixture)),
+		"scores":   must(must(autoencoder.NewLatentEnsemble[T](pca, nil, mixture)).WithScores([]float64{-3, -1, -2})),
 		"conv":     latent[T](must(autoencoder.NewConv[T](autoencoder.ConvSpec{Height: 4, Channels: []int{2, 3}, Embedding: 3, Bias: true, Seed: 1})), 3),
 		"dense":    latent[T](must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 16, Hidden: []int{5}, Embedding: 3, Seed: 2})), 3),
 		"drawn":    latent[T](must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 16, Embedding: 3, Loss: "gaussian", Variational: true, Seed: 2})), 3),
@@ -210,7 +220,7 @@ func testLatent[T bijector.Float](t *testing.T) {
 		"identity": latent[T](must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 16})), 16),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name != "pca" { // whose components mean something
+			if !slices.Contains([]string{"pca", "chain", "mixture", "scores"}, name) { // whose components mean something
 				stir[T](l, 9)
 			}
 			file := path(t)
@@ -224,6 +234,9 @@ func testLatent[T bijector.Float](t *testing.T) {
 			x := batch[T](40, 16)
 			sameBits(t, "LogProb", must(l.LogProb(x)), must(m.LogProb(x)))
 			sameBits(t, "Encode", must(l.Encode(x)), must(m.Encode(x)))
+			if a, b := l.PValues([]float64{-2.5}), m.PValues([]float64{-2.5}); (a[0] == a[0]) != (name == "scores") || a[0] == a[0] && a[0] != b[0] {
+				t.Errorf("p-values %v and %v", a, b)
+			}
 			draw := func(l *autoencoder.Latent[T]) *bijector.Rows[T] {
 				return must(l.Sample(rand.New(rand.NewPCG(1, 2)), 40))
 			}

@@ -75,6 +75,9 @@ func checkMembers[T bijector.Float](part any) error {
 		if _, err := nameOf(p.Spec().(autoencoder.LatentSpec).Encoder.Spec, "Encoder"); err != nil {
 			return err
 		}
+		if e := p.Ensemble(); e != nil {
+			return checkMembers[T](e)
+		}
 		return checkLayer(p.Flow().Layer(), "bijector")
 	case *tables.Model[T]:
 		return checkMembers[T](p.Density())

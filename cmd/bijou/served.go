@@ -61,6 +61,10 @@ func widthOf(e autoencoder.Encoder[float32]) int {
 	if a, ok := e.(*autoencoder.Autoencoder[float32]); ok {
 		return a.Dim()
 	}
+	if c, ok := e.(*autoencoder.Chain[float32]); ok {
+		first, _ := c.Parts()
+		return widthOf(first)
+	}
 	if s, ok := e.(bijector.Specced); ok {
 		switch spec := s.Spec().(type) {
 		case autoencoder.IdentitySpec:
@@ -98,7 +102,7 @@ func servedModel(raw []byte) (*serve.Model, error) {
 	if width == 0 {
 		return nil, fmt.Errorf("its encoder (%T) does not say how wide its rows are; a program of one's own serves it, see package serve", l.Encoder())
 	}
-	return serve.Arrays[float32](l, width, nil)
+	return serve.Arrays[float32](l, width, l.Calibration())
 }
 
 // flowLike is a flow or an ensemble.

@@ -136,6 +136,8 @@ func loadModel(path string) (*autoencoder.Latent[float32], error) {
 		return nil, fmt.Errorf("-model %s: there is no such file; train a model first, in some three minutes: go run ./mnist/latentflow train -out %s", path, filepath.Dir(path))
 	case err != nil:
 		return nil, fmt.Errorf("-model: %w; want a file that \"latentflow train\" wrote, train it again", err)
+	case m.Flow() == nil:
+		return nil, fmt.Errorf("-model %s: a latent model of %d flows; want a file that \"latentflow train\" wrote, which has one", path, len(m.Ensemble().Flows()))
 	}
 	return m, nil
 }

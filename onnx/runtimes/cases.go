@@ -227,6 +227,8 @@ type coder[T bijector.Float] interface {
 func coderVectors[T bijector.Float]() (all []vectors) {
 	pca := must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 12, Embedding: 4, Whiten: true}))
 	must(0, pca.Fit(uniform[T](5, 50, 12)))
+	residual := must(autoencoder.NewPCA[T](autoencoder.PCASpec{In: 12, Embedding: 4, Whiten: true, Residual: true}))
+	must(0, residual.Fit(uniform[T](5, 50, 12)))
 	for _, c := range []struct {
 		name  string
 		coder coder[T]
@@ -237,6 +239,7 @@ func coderVectors[T bijector.Float]() (all []vectors) {
 		{"dense", must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 12, Hidden: []int{9}, Embedding: 4, Seed: 1})), 12},
 		{"dense-variational", must(autoencoder.NewDense[T](autoencoder.DenseSpec{In: 12, Hidden: []int{9}, Embedding: 4, Loss: "gaussian", Variational: true, Seed: 1})), 12},
 		{"pca", pca, 12},
+		{"pca-residual", residual, 12},
 		{"identity", must(autoencoder.NewIdentity[T](autoencoder.IdentitySpec{Dim: 4})), 4},
 	} {
 		x := uniform[T](6, rows, c.dim)
