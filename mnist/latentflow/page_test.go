@@ -217,7 +217,7 @@ func TestPageAxes(t *testing.T) {
 	}
 	var model struct {
 		Classes, Latent, Height, Width, Tests int
-		Shares, Deviations                    []float64
+		Shares, Deviations, Effects           []float64
 	}
 	if err := json.Unmarshal(p.do(request("GET", "/api/model", "")).Body.Bytes(), &model); err != nil {
 		t.Fatal(err)
@@ -230,6 +230,15 @@ func TestPageAxes(t *testing.T) {
 	if model.Classes != 10 || model.Latent != 4 || model.Height != 28 || model.Width != 28 || model.Tests != 100 || len(model.Deviations) != 4 || !slices.IsSortedFunc(model.Shares, func(a, b float64) int { return int(math.Copysign(1, b-a)) }) {
 		t.Errorf("%+v", model)
 	}
+	// How much direction 3 changes digits, digit by digit.
+	sum = 0
+	for k := range 10 {
+		a := ask[digitAnswer](t, p, "digit", fmt.Sprintf(`{"digit": %d, "latent": [0, 0, -1, 0]}`, k)).Pixels
+		for i, v := range ask[digitAnswer](t, p, "digit", fmt.Sprintf(`{"digit": %d, "latent": [0, 0, 1, 0]}`, k)).Pixels {
+			sum += math.Abs(float64(v) - float64(a[i]))
+		}
+	}
+	near(t, "effect of direction 3", model.Effects[2], sum/7840)
 }
 
 // A test image, and a digit drawn by hand.

@@ -133,7 +133,7 @@ func open(t *testing.T, l look) *tab {
 	b.do(
 		network.Enable(), cdplog.Enable(),
 		emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.touch),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
 		emulation.SetTouchEmulationEnabled(l.touch),
 		page.BringToFront(), // nothing is drawn in tabs behind another
 		chromedp.Navigate(address),
@@ -172,6 +172,13 @@ func (b *tab) hear(event any) {
 	case *cdplog.EventEntryAdded:
 		b.problems = append(b.problems, "log: "+e.Entry.Text+" "+e.Entry.URL)
 	}
+}
+
+// asked is how many requests there were.
+func (b *tab) asked() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.requests
 }
 
 // do runs actions.

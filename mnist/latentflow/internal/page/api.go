@@ -128,6 +128,7 @@ type modelAnswer struct {
 	Width      int       `json:"width"`
 	Deviations []float64 `json:"deviations"` // of the test images along their axes, in the embedding's units
 	Shares     []float64 `json:"shares"`     // of the variance of the test images along their axes
+	Effects    []float64 `json:"effects"`    // of the latent's directions: mean difference of a pixel, of 255, from -1 to 1
 	Tests      int       `json:"tests"`      // test images
 	MaxSteps   int       `json:"max_steps"`
 	MaxTiles   int       `json:"max_tiles"`
@@ -136,6 +137,6 @@ type modelAnswer struct {
 func (e *engine) describe() modelAnswer {
 	return modelAnswer{
 		Name: e.Name, Latent: e.dim, Classes: e.classes, Height: e.height, Width: e.width,
-		Deviations: e.deviations, Shares: e.shares, Tests: e.Test.Len(), MaxSteps: maxSteps, MaxTiles: maxTiles,
+		Deviations: e.deviations, Shares: e.shares, Effects: e.effects, Tests: e.Test.Len(), MaxSteps: maxSteps, MaxTiles: maxTiles,
 	}
 }

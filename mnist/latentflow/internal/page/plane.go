@@ -30,12 +30,7 @@ func (e *engine) many(ctx context.Context, u, contexts *bijector.Rows[float32]) 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		hi := min(lo+tile, u.Len())
-		f := e.flow
-		if contexts != nil {
-			f = f.Given(part(contexts, lo, hi))
-		}
-		z, err := f.Inverse(part(u, lo, hi))
+		z, err := e.embeddings(u, contexts, lo, min(lo+tile, u.Len()))
 		if err != nil {
 			return nil, err
 		}
@@ -58,14 +53,27 @@ func (e *engine) many(ctx context.Context, u, contexts *bijector.Rows[float32]) 
 	return a, nil
 }
 
-// part are rows lo to hi of x, which it shares.
-func part(x *bijector.Rows[float32], lo, hi int) *bijector.Rows[float32] {
-	d := x.Dim()
-	p, err := bijector.RowsOf(x.Values()[lo*d:hi*d], hi-lo, d)
-	if err != nil { // values of that many rows: it cannot be
-		panic(err)
+// embeddings are those of latents lo to hi.
+func (e *engine) embeddings(u, contexts *bijector.Rows[float32], lo, hi int) (*bijector.Rows[float32], error) {
+	latents, err := part(u, lo, hi)
+	if err != nil {
+		return nil, err
 	}
-	return p
+	f := e.flow
+	if contexts != nil {
+		given, err := part(contexts, lo, hi)
+		if err != nil {
+			return nil, err
+		}
+		f = f.Given(given)
+	}
+	return f.Inverse(latents)
+}
+
+// part are rows lo to hi of x, which it shares.
+func part(x *bijector.Rows[float32], lo, hi int) (*bijector.Rows[float32], error) {
+	d := x.Dim()
+	return bijector.RowsOf(x.Values()[lo*d:hi*d], hi-lo, d)
 }
 
 // likeliest is the class of embedding i with the highest density.

@@ -7,8 +7,10 @@ const home = {x: 0, y: 0, step: 0.6};
 
 export function showField(model, move) {
   const tiles = el("tiles"), status = el("field-status"), view = {...home};
-  const axis = {x: 0, y: Math.min(1, model.latent - 1)};
+  const strongest = model.effects.map((_, j) => j).sort((a, b) => model.effects[b] - model.effects[a]);
+  const axis = {x: strongest[0], y: strongest[1]}; // where most is to be seen
   let visible = false, old = true;
+  paint(tiles, new Uint8Array(side * side * model.height * model.width), model.height, model.width, side); // has its size at once
 
   const send = newest("field", (a, asked) => {
     paint(tiles, grayOf(a.pixels), model.height, model.width, side);
@@ -76,13 +78,14 @@ export function showField(model, move) {
   tiles.addEventListener("pointermove", e => {
     const before = fingers.get(e.pointerId), now = at(e);
     if (!before) return;
-    const gap = () => { const [a, b] = [...fingers.values()]; return Math.hypot(a[0] - b[0], a[1] - b[1]); };
+    const gap = () => { const [a, b] = [...fingers.values()]; return Math.max(Math.hypot(a[0] - b[0], a[1] - b[1]), 0.01); };
     const wide = fingers.size === 2 ? gap() : 0;
     fingers.set(e.pointerId, now);
     moved += Math.hypot(now[0] - before[0], now[1] - before[1]);
     if (fingers.size === 2) {
       moved = 1;
-      zoom(Math.max(gap(), 0.01) / Math.max(wide, 0.01), now[0], now[1]);
+      const [a, b] = [...fingers.values()];
+      zoom(gap() / wide, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2);
     } else if (moved > 0.02) {
       pan((before[0] - now[0]) * side, (now[1] - before[1]) * side);
     }

@@ -9,6 +9,7 @@ export function walkDigits(model) {
   const ends = {from: {digit: model.classes ? 3 % model.classes : undefined, seed: 11}, to: {digit: model.classes ? 8 % model.classes : undefined, seed: 12}};
   const status = el("walk-status"), along = el("along");
   let frames = null, walk = null, playing = 0, way = 1;
+  paint(el("strip"), new Uint8Array(9 * model.height * model.width), model.height, model.width, 9); // has its size at once
 
   const send = newest("walk", a => {
     const gray = grayOf(a.pixels), size = model.height * model.width;
