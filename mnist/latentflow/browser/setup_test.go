@@ -85,7 +85,7 @@ func withPage(f func() int) (code int, err error) {
 		return 0, errors.Join(errors.New("serve said no address"), serve.Wait())
 	}
 	// Chromium's sandbox is not for the user root, who runs this in containers.
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)...)
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WSURLReadTimeout(time.Minute))...)
 	defer cancel()
 	chromium, cancel = chromedp.NewContext(allocator)
 	defer cancel()
@@ -126,7 +126,7 @@ func open(t *testing.T, l look) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
 	b := &tab{T: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.hear)
@@ -199,7 +199,7 @@ func value[V any](b *tab, expression string) (v V) {
 // wait waits until an expression is true.
 func (b *tab) wait(expression string) {
 	b.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if value[bool](b, expression) {
 			return
 		}
