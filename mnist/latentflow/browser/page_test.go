@@ -168,12 +168,14 @@ func TestField(t *testing.T) {
 	b.wait(`document.getElementById("field-status").textContent.includes(" from −2.70 to 2.70; the middle one reads as ")`)
 	b.changes("tiles", func() { b.stroke("tiles", [2]float64{0, 0}, [2]float64{0.1, 0}, [2]float64{0.3, 0}) })
 	b.changes("tiles", func() { b.click("zoom-in") })
-	b.changes("tiles", func() {
-		x, y, _, _ := b.centre("tiles")
-		b.do(chromedp.ActionFunc(func(ctx context.Context) error {
-			return input.DispatchMouseEvent(input.MouseWheel, x, y).WithDeltaX(0).WithDeltaY(100).Do(ctx)
-		}))
-	})
+	b.changes("tiles", func() { b.click("field-reset") })
+	b.wait(`document.getElementById("field-status").textContent.includes(" from −2.70 to 2.70; ")`)
+	b.focus("tiles") // without it the wheel scrolls the page
+	x, y, _, _ := b.centre("tiles")
+	b.do(chromedp.ActionFunc(func(ctx context.Context) error {
+		return input.DispatchMouseEvent(input.MouseWheel, x, y).WithDeltaX(0).WithDeltaY(100).Do(ctx)
+	}))
+	b.wait(`/ from −3.4\d to 3.4\d; /.test(document.getElementById("field-status").textContent)`)
 	b.changes("digit", func() { b.stroke("tiles", [2]float64{0.3, 0.3}) })
 	b.changes("tiles", func() {
 		b.do(chromedp.Evaluate(`(() => { const [x, y] = ["field-x", "field-y"].map(id => document.getElementById(id)); x.value = y.value; x.dispatchEvent(new Event("change")); })()`, nil))

@@ -204,7 +204,7 @@ func (b *tab) wait(expression string) {
 			return
 		}
 	}
-	b.Fatalf("this did not come true: %s", expression)
+	b.Fatalf("this did not come true: %.200s", expression)
 }
 
 // pixels are those of a canvas, as text.
