@@ -213,9 +213,12 @@ func makeMapping(s EncoderSpec, raw []byte, l *library) (*mapping, error) {
 	for _, p := range net.ports {
 		m.spec.Inputs = append(m.spec.Inputs, Input{Name: p.name, Shape: p.shape})
 	}
-	m.batch = cmp.Or(s.Batch, net.fixed, defaultBatch)
+	m.batch = cmp.Or(s.Batch, net.fixed, min(defaultBatch, max(1, maxValues/net.in)))
 	if net.fixed > 0 && m.batch != net.fixed {
 		return nil, net.wrongShape("batches of %d rows, the model takes %d", m.batch, net.fixed)
+	}
+	if m.batch > maxRun/net.in {
+		return nil, net.wrongShape("batches of %d rows of %d values, want %d values at most; set a smaller Options.Batch", m.batch, net.in, maxRun)
 	}
 	m.spec.Batch = m.batch
 	if l == nil {

@@ -54,6 +54,7 @@ func TestModelsThatDoNotFit(t *testing.T) {
 		{"an input without rows", scalar, Options{}, []error{bijector.ErrShape}, "rows"},
 		{"rows that influence each other", mean, Options{}, nil, "influence"},
 		{"scales that fit no row", plain, Options{Scale: []float64{1, 2, 3, 4}}, []error{bijector.ErrShape}, "4"},
+		{"batches beyond all bounds", open, Options{Inputs: []Input{{"x", []int{1 << 24}}}, Batch: 4096}, []error{bijector.ErrShape}, "4096"},
 		{"a batch of -1", plain, Options{Batch: -1}, nil, "-1"},
 	} {
 		_, err := OpenEncoder[float32](file(t, "m.onnx", c.model.bytes()), c.o)

@@ -44,8 +44,9 @@ type Options struct {
 	// one is for all values, three are for the channels of pictures (3, h, w).
 	Scale []float64 `json:"scale,omitempty"`
 	Shift []float64 `json:"shift,omitempty"`
-	// Batch is the number of rows of a run, which bounds memory; 0 means 32, or
-	// the model's own where that is fixed.
+	// Batch is the number of rows of a run, which bounds memory; 0 means 32, fewer
+	// where rows have more than half a million values, or the model's own where
+	// that is fixed.
 	Batch int `json:"batch,omitempty"`
 }
 
@@ -66,6 +67,7 @@ const (
 	defaultBatch = 32
 	maxBatch     = 4096
 	maxValues    = 1 << 24 // of a row, and of a result
+	maxRun       = 1 << 27 // values of a batch
 )
 
 // check says what is wrong with options whatever the model.
