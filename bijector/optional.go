@@ -22,12 +22,12 @@
 //	DomainChecker     Flow, Ensemble                               train.Fit
 //	Ranged            Bounds, Logit, Sigmoid, Softplus, Tanh,      Flow.CheckDomain
 //	                  Inverted; circular layers
-//	TargetChecker     autoencoder.Autoencoder, what vi.Fit trains  train.Fit
-//	MinBatcher        BatchNorm; Flow, Ensemble                    train.Fit
+//	TargetChecker     Autoencoder, Variational, what vi.Fit trains train.Fit
+//	MinBatcher        BatchNorm; Flow, Ensemble, Variational       train.Fit
 //	TrainableChecker  base distributions without a gradient,       Flow.Check, distributiontest,
 //	                  Inverted                                     CheckTrainable
 //	Specced           all that is saved                            checkpoints, registry
-//	Embedder          Autoencoder, PCA, Identity                   autoencoder.NewLatent
+//	Embedder          Autoencoder, PCA, Identity, Chain            autoencoder.NewLatent
 //	WorkEstimator     convolutional networks                       couplings, autoregressive layers
 //
 // These stand beside what they extend: Triangular and FeaturePass in

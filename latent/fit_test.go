@@ -66,7 +66,7 @@ func TestFit(t *testing.T) {
 	x := sphere(600, 0, 3)
 	var heard [][2]int
 	o := quick()
-	o.Batch, o.Alarm = 250, 0.05
+	o.Batch, o.Alarm, o.Share = 250, 0.05, 0.95
 	o.Progress = func(done, rows int) { heard = append(heard, [2]int{done, rows}) }
 	m, r, err := Fit(context.Background(), identity(t, 48), train.Tensor(x), o)
 	if err != nil {

@@ -17,7 +17,7 @@ var ErrOptions = errors.New("invalid options")
 type Options struct {
 	// Share is the share of the embeddings' variance that principal components are
 	// to keep, of embeddings of more than 32 values and of those with directions that
-	// do not vary; 0 means 0.95. 1 keeps all directions that vary, as far as the rows
+	// do not vary; 0 means 0.99. 1 keeps all directions that vary, as far as the rows
 	// determine them.
 	Share float64
 	// Calibration is the share of rows that are held out to say what log-densities
@@ -43,7 +43,7 @@ type Options struct {
 }
 
 const (
-	defaultShare    = 0.95
+	defaultShare    = 0.99
 	defaultBatch    = 256
 	defaultSteps    = 600
 	defaultAlarm    = 0.01
