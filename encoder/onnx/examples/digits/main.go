@@ -31,6 +31,7 @@ func main() {
 	flag.IntVar(&o.digits, "digits", 10_000, "`digits` to learn")
 	flag.IntVar(&o.epochs, "epochs", 5, "`epochs` of the autoencoder")
 	flag.IntVar(&o.steps, "steps", 1500, "`steps` of the flow's optimiser")
+	flag.DurationVar(&o.limit, "time", 0, "`time` of each flow at most; 0: no limit")
 	flag.Parse()
 	if err := run(o); err != nil {
 		log.Fatal(err)
@@ -40,6 +41,7 @@ func main() {
 type options struct {
 	pictures              string
 	digits, epochs, steps int
+	limit                 time.Duration
 }
 
 // held is the number of digits that are held out, and of those that are turned.
@@ -72,7 +74,7 @@ func run(o options) error {
 			embedded = append(embedded, z)
 		}
 		took := time.Since(start).Round(100 * time.Millisecond)
-		scores, note, err := unlike.Scores(context.Background(), embedded[0], unlike.Options{Share: 0.999, Steps: o.steps, Seed: seed})
+		scores, note, err := unlike.Scores(context.Background(), embedded[0], unlike.Options{Share: 0.999, Steps: o.steps, Time: o.limit, Seed: seed})
 		if err != nil {
 			return err
 		}

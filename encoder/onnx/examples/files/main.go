@@ -35,15 +35,17 @@ func main() {
 	model := flag.String("model", "", "`file` of Magika")
 	output := flag.String("output", layer, "`tensor` that is the embedding")
 	runtime := flag.String("onnxruntime", "", "`file` of ONNX Runtime's shared library; empty: Go alone, which takes ten times as long")
-	each := flag.Int("each", 1000, "`files` of each usual kind at most, a fifth of it of the others")
+	each := flag.Int("each", 1000, "`files` of each usual kind at most, a tenth of it of the others")
 	steps := flag.Int("steps", 1500, "`steps` of the optimiser")
+	share := flag.Float64("share", 0.95, "`share` of the variance that the components in front of the flow keep")
+	limit := flag.Duration("time", 0, "`time` of each fit at most; 0: no limit")
 	flag.Parse()
-	if err := run(usual, odd, *model, *output, *runtime, *each, *steps); err != nil {
+	if err := run(usual, odd, *model, *output, *runtime, *each, unlike.Options{Share: *share, Steps: *steps, Time: *limit}); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(usual, odd kinds, model, output, runtime string, each, steps int) error {
+func run(usual, odd kinds, model, output, runtime string, each int, o unlike.Options) error {
 	if err := bijouonnx.UseONNXRuntime(runtime); err != nil {
 		return err
 	}
@@ -59,7 +61,7 @@ func run(usual, odd kinds, model, output, runtime string, each, steps int) error
 	if err != nil {
 		return err
 	}
-	others, err := odd.read(each/5, rng)
+	others, err := odd.read(each/10, rng)
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func run(usual, odd kinds, model, output, runtime string, each, steps int) error
 		groups = append(groups, unlike.Group{Name: fmt.Sprintf("%s (%d)", k.name, len(k.files)), Rows: all[len(known)+i]})
 	}
 	for _, a := range alterations {
-		files := altered(known, each/5, a, rng)
+		files := altered(known, each/10, a, rng)
 		z, err := encoder.Encode(rowsOf(files))
 		if err != nil {
 			return err
@@ -91,7 +93,8 @@ func run(usual, odd kinds, model, output, runtime string, each, steps int) error
 	for seed := uint64(1); seed <= 2; seed++ {
 		order := rand.New(rand.NewPCG(seed, 0)).Perm(pool.Len())
 		cut := 2 * len(order) / 3
-		scores, note, err := unlike.Scores(context.Background(), unlike.Take(pool, order[:cut]), unlike.Options{Share: 0.95, Steps: steps, Seed: seed})
+		o.Seed = seed
+		scores, note, err := unlike.Scores(context.Background(), unlike.Take(pool, order[:cut]), o)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -27,6 +28,7 @@ type Score struct {
 type Options struct {
 	Share float64 // of the variance that the components in front of the flow keep
 	Steps int     // of the optimiser, see auto.Options
+	Time  time.Duration
 	Seed  uint64
 }
 
@@ -43,7 +45,7 @@ func Scores(ctx context.Context, usual *bijector.Rows[float32], o Options) (scor
 	if err != nil {
 		return nil, "", err
 	}
-	density, report, err := auto.Fit[float32](ctx, train.Tensor(z), auto.Options{Steps: o.Steps, Seed: o.Seed})
+	density, report, err := auto.Fit[float32](ctx, train.Tensor(z), auto.Options{Steps: o.Steps, Time: o.Time, Seed: o.Seed})
 	if err != nil {
 		return nil, "", err
 	}
