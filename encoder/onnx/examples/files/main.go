@@ -34,7 +34,7 @@ func main() {
 	flag.Var(&odd, "odd", "files of other kinds, as -usual")
 	model := flag.String("model", "", "`file` of Magika")
 	output := flag.String("output", layer, "`tensor` that is the embedding")
-	runtime := flag.String("onnxruntime", "", "`file` of ONNX Runtime's shared library; empty: Go alone, which takes ten times as long")
+	runtime := flag.String("onnxruntime", "", "`file` of ONNX Runtime's shared library; empty: Go alone, which takes many times as long")
 	each := flag.Int("each", 1000, "`files` of each usual kind at most, a tenth of it of the others")
 	steps := flag.Int("steps", 1500, "`steps` of the optimiser")
 	share := flag.Float64("share", 0.95, "`share` of the variance that the components in front of the flow keep")
