@@ -1,10 +1,11 @@
 """Compares draws with the reference posteriors of sbibm, by the accuracy of a
 classifier (C2ST; 0.5: not told apart).
 
-    python3 c2st.py TASKS DRAWS
+    python3 c2st.py TASKS DRAWS [OBSERVATIONS]
 
 TASKS is the folder sbibm/tasks of the package, DRAWS what
-"go run ./benchmarks/posteriors" wrote. It needs numpy and scikit-learn. The
+"go run ./benchmarks/posteriors" wrote, OBSERVATIONS how many of the ten to
+compare, from the first. It needs numpy and scikit-learn. The
 classifier is sbibm's (metrics/c2st.py): a perceptron with two layers of ten units
 a parameter, five folds, columns scaled by the reference. Prints a line for each
 task and number of simulations: the mean over the observations.
@@ -33,10 +34,12 @@ def c2st(reference, draws, seed=1):
     return cross_val_score(net, rows, labels, cv=folds, scoring="accuracy").mean()
 
 
-def main(tasks, folder):
+def main(tasks, folder, observations=10):
     groups = collections.defaultdict(list)
     for path in sorted(pathlib.Path(folder).glob("*.csv")):
         task, recipe, simulations, seed, observation = path.stem.split("-")
+        if int(observation) > int(observations):
+            continue
         groups[task, int(simulations), recipe, int(seed)].append((int(observation), path))
     print("| task | simulations | recipe | seed | observations | C2ST | least, most |")
     print("|---|--:|---|--:|--:|--:|--:|")
