@@ -244,13 +244,22 @@ func TestFitRefuses(t *testing.T) {
 	}
 }
 
-// A run of out of time gives what it has.
+// A run that is out of time gives what it has, the Gaussian above all.
 func TestFitTime(t *testing.T) {
-	m, report, err := auto.Fit[float64](context.Background(), source(bananas(300, 4)), auto.Options{Steps: 1e6, Time: 300e6})
+	first := ""
+	progress := func(e auto.Event) {
+		if e.Ended && first == "" {
+			first = e.Candidate
+		}
+	}
+	m, report, err := auto.Fit[float64](context.Background(), source(bananas(300, 4)), auto.Options{Steps: 1e6, Time: 300e6, Workers: 1, Progress: progress})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if report.Time.Seconds() > 30 || m.Dim() != 2 {
 		t.Errorf("took %v\n%v", report.Time, report)
+	}
+	if first != "Gaussian" {
+		t.Errorf("the first run was %q, want the Gaussian's", first)
 	}
 }

@@ -86,8 +86,15 @@ func (s *search[T]) runAll(ctx context.Context, trials []*trial[T], lo, hi int) 
 			jobs = append(jobs, job{t, f})
 		}
 	}
-	// The long ones first, so that no core is left with one of them at the end.
-	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(b.t.cost, a.t.cost) })
+	// The Gaussians first, which Options.Time must not cut; then the long ones, so that
+	// no core is left with one of them at the end.
+	rank := func(j job) float64 {
+		if j.t.cost == 0 {
+			return math.Inf(1)
+		}
+		return j.t.cost
+	}
+	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(rank(b), rank(a)) })
 	s.known += len(jobs)
 	next := make(chan job, len(jobs))
 	for _, j := range jobs {
