@@ -18,6 +18,7 @@ import (
 	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/atomicfile"
+	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
@@ -108,7 +109,7 @@ func addFloats[T bijector.Float](sum hash.Hash, values []T) {
 // readEmbeddings reads a file of the cache. One that is not there, or damaged, or
 // another's is as good as none, and is written anew.
 func readEmbeddings[T bijector.Float](path string, n int) *bijector.Rows[T] {
-	f, err := os.Open(path)
+	f, err := input.Open(path)
 	if err != nil {
 		return nil
 	}
@@ -122,7 +123,7 @@ func readEmbeddings[T bijector.Float](path string, n int) *bijector.Rows[T] {
 
 var errOtherFile = errors.New("no file of embeddings")
 
-func decodeEmbeddings[T bijector.Float](f *os.File, n int) (*bijector.Rows[T], error) {
+func decodeEmbeddings[T bijector.Float](f *input.File, n int) (*bijector.Rows[T], error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err

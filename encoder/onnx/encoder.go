@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -140,7 +139,8 @@ func (d *Decoder[T]) Buffers() []bijector.Buffer { return nil }
 
 // open reads a file and makes a mapping of it.
 func open(path string, o Options) (*mapping, error) {
-	raw, err := readModel(func() (fs.File, error) { return os.Open(path) })
+	place := os.DirFS(filepath.Dir(path))
+	raw, err := readModel(place, filepath.Base(path))
 	if err != nil {
 		return nil, fmt.Errorf("bijouonnx: %s: %w: %w: %w", path, err, ErrFile, bijector.ErrSpec)
 	}
@@ -148,7 +148,7 @@ func open(path string, o Options) (*mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	AddFS(os.DirFS(filepath.Dir(path)))
+	AddFS(place)
 	return m, nil
 }
 

@@ -61,19 +61,19 @@ func sum(raw []byte) string {
 }
 
 // readModel reads a file of bounded size.
-func readModel(open func() (fs.File, error)) ([]byte, error) {
-	f, err := open()
+func readModel(place fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(place, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile { // a pipe would be waited for
+		return nil, fmt.Errorf("%d bytes of mode %v, want a regular file of %d bytes at most", info.Size(), info.Mode(), maxFile)
+	}
+	f, err := place.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%d bytes of mode %v, want a regular file of %d bytes at most", info.Size(), info.Mode(), maxFile)
-	}
 	return io.ReadAll(io.LimitReader(f, maxFile))
 }
 
@@ -87,7 +87,7 @@ func find(s EncoderSpec) ([]byte, error) {
 	places.Unlock()
 	var looked, others []string
 	for _, place := range all {
-		raw, err := readModel(func() (fs.File, error) { return place.Open(s.File) })
+		raw, err := readModel(place, s.File)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			looked = append(looked, describe(place))
