@@ -55,7 +55,7 @@ func Main(run func(ctx context.Context, args []string, s Streams) int) {
 // interruptedText answers the first signal at once, as the end of the work may
 // take its time. A terminal has "^C" in the line.
 func interruptedText(terminal bool) string {
-	text := "interrupted: ending in good order, which saves what was trained; once more ends at once and saves nothing\n"
+	text := "interrupted: ending in good order, which saves what there is to save; once more ends at once and saves nothing\n"
 	if terminal {
 		text = "\n" + text
 	}
