@@ -43,6 +43,33 @@ func models[T bijector.Float]() map[string]*Autoencoder[T] {
 	}
 }
 
+// checkGradients compares gradients of a mean with central differences of the
+// step h, for every parameter.
+func checkGradients(t *testing.T, name string, grads [][]float64, params []bijector.Param[float64], h float64, mean func() float64) {
+	t.Helper()
+	if len(grads) != len(params) {
+		t.Fatalf("%s: %d gradients, %d parameters", name, len(grads), len(params))
+	}
+	for k, p := range params {
+		some := false
+		for i, old := range p.Data {
+			p.Data[i] = old + h
+			up := mean()
+			p.Data[i] = old - h
+			want := (up - mean()) / (2 * h)
+			p.Data[i] = old
+			got := grads[k][i]
+			some = some || got != 0
+			if math.Abs(got-want) > 1e-6*max(1e-2, math.Abs(want)) {
+				t.Fatalf("%s: %s[%d] has gradient %v, differences give %v", name, p.Name, i, got, want)
+			}
+		}
+		if !some {
+			t.Errorf("%s: the gradient of %s is zero", name, p.Name)
+		}
+	}
+}
+
 // TestGradient compares the gradient of the mean loss with central
 // differences, for every parameter.
 func TestGradient(t *testing.T) {
@@ -61,28 +88,7 @@ func TestGradient(t *testing.T) {
 			}
 			return m
 		}
-		grads, params := step.Grads(), a.Params()
-		if len(grads) != len(params) {
-			t.Fatalf("%s: %d gradients, %d parameters", name, len(grads), len(params))
-		}
-		for k, p := range params {
-			some := false
-			for i, old := range p.Data {
-				p.Data[i] = old + h
-				up := mean()
-				p.Data[i] = old - h
-				want := (up - mean()) / (2 * h)
-				p.Data[i] = old
-				got := grads[k][i]
-				some = some || got != 0
-				if math.Abs(got-want) > 1e-6*max(1e-2, math.Abs(want)) {
-					t.Fatalf("%s: %s[%d] has gradient %v, differences give %v", name, p.Name, i, got, want)
-				}
-			}
-			if !some {
-				t.Errorf("%s: the gradient of %s is zero", name, p.Name)
-			}
-		}
+		checkGradients(t, name, step.Grads(), a.Params(), h, mean)
 		eval.Loss(x, bijector.Mat[float64]{}, loss)
 		again := make([]float64, n)
 		step.Step(x, bijector.Mat[float64]{}, again)

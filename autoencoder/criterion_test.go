@@ -119,28 +119,7 @@ func TestCriterionGradient(t *testing.T) {
 				}
 				return sum
 			}
-			grads, params := step.Grads(), m.Params()
-			if len(grads) != len(params) {
-				t.Fatalf("%s: %d gradients, %d parameters", name, len(grads), len(params))
-			}
-			for k, p := range params {
-				some := false
-				for i, old := range p.Data {
-					p.Data[i] = old + h
-					up := mean()
-					p.Data[i] = old - h
-					want := (up - mean()) / (2 * h)
-					p.Data[i] = old
-					got := grads[k][i]
-					some = some || got != 0
-					if math.Abs(got-want) > 1e-6*max(1e-2, math.Abs(want)) {
-						t.Fatalf("%s: %s[%d] has gradient %v, differences give %v", name, p.Name, i, got, want)
-					}
-				}
-				if !some {
-					t.Errorf("%s: the gradient of %s is zero", name, p.Name)
-				}
-			}
+			checkGradients(t, name, step.Grads(), m.Params(), h, mean)
 		}
 	}
 }

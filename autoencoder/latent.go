@@ -189,10 +189,7 @@ func (l *Latent[T]) LogProb(x tensor.Tensor) ([]float64, error) {
 		return nil, checkEncoded(z, err)
 	}
 	logp, later := l.density.LogProb(z)
-	if err == nil {
-		err = later
-	}
-	return logp, err
+	return logp, firstOf(err, later)
 }
 
 // Posterior is the probability of each class for each row of x, shape (n, C),
@@ -203,10 +200,7 @@ func (l *Latent[T]) Posterior(x tensor.Tensor, c flow.Classes) (*bijector.Rows[T
 		return nil, checkEncoded(z, err)
 	}
 	p, later := l.density.Posterior(z, c)
-	if err == nil {
-		err = later
-	}
-	return p, err
+	return p, firstOf(err, later)
 }
 
 // checkEncoded is err, or what an encoder is to be blamed for that returns neither
@@ -253,8 +247,5 @@ func (l *Latent[T]) decodeDraws(z *bijector.Rows[T], err error) (*bijector.Rows[
 		return nil, err
 	}
 	x, later := l.decoder.Decode(z)
-	if err == nil {
-		err = later
-	}
-	return x, err
+	return x, firstOf(err, later)
 }

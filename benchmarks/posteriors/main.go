@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -205,26 +204,15 @@ const batch = 100
 
 // observation reads the one row of numbers under a line of names.
 func observation(path string, dim int) ([]float32, error) {
-	file, err := os.Open(path)
+	rows, err := command.ReadNumbers(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	lines, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(lines) != 2 || len(lines[1]) != dim {
+	if len(rows) != 1 || len(rows[0]) != dim {
 		return nil, fmt.Errorf("%s: want a line of names and one of %d numbers", path, dim)
 	}
 	x := make([]float32, dim)
-	for j, cell := range lines[1] {
-		v, err := strconv.ParseFloat(cell, 32)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		x[j] = float32(v)
-	}
+	round(x, rows[0])
 	return x, nil
 }
 

@@ -5,15 +5,12 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,33 +22,6 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// readNumbers reads a CSV of numbers under one line of names.
-func readNumbers(path string) ([][]float64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	lines, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(lines) < 50 {
-		return nil, fmt.Errorf("%s: %d lines, want a line of names and at least 49 rows", path, len(lines))
-	}
-	rows := make([][]float64, len(lines)-1)
-	for i, line := range lines[1:] {
-		for j, cell := range line {
-			v, err := strconv.ParseFloat(cell, 64)
-			if err != nil {
-				return nil, fmt.Errorf("%s: line %d, column %q: %q, want a number", path, i+2, lines[0][j], cell)
-			}
-			rows[i] = append(rows[i], v)
-		}
-	}
-	return rows, nil
-}
-
 // tables measures the files that -tables names: a fifth of the rows, at most
 // -rows in all, is for the test alone.
 func tables(ctx context.Context, a arguments, s command.Streams) error {
@@ -60,9 +30,12 @@ func tables(ctx context.Context, a arguments, s command.Streams) error {
 	}
 	fmt.Fprint(s.Out, "\ntables: nats a row on a fifth of the rows that nothing else saw; zero: train.Options{} on all other rows; documented: the options of the recipes' comments with the best epoch on a quarter of them; by validation: of the recipes and decays of 0.1 to 30, the best on that quarter\n\n| table | rows, columns | seed | zero: RealNVP, NSF, MAF | documented: RealNVP, NSF, MAF | by validation | Gaussian | auto.Fit | members | seconds |\n|---|--:|--:|---|---|--:|--:|--:|--:|--:|\n")
 	for _, path := range strings.Split(a.tables, ",") {
-		rows, err := readNumbers(path)
+		rows, err := command.ReadNumbers(path)
 		if err != nil {
 			return err
+		}
+		if len(rows) < 49 {
+			return fmt.Errorf("%s: %d lines, want a line of names and at least 49 rows", path, len(rows)+1)
 		}
 		for _, seed := range a.seeds {
 			if err := oneTable(ctx, strings.TrimSuffix(filepath.Base(path), ".csv"), rows, a, seed, s); err != nil {

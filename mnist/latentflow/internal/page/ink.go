@@ -22,10 +22,9 @@ type inkQuestion struct {
 type inkAnswer struct {
 	timed
 	reading
-	Pixels         []byte    `json:"pixels"`
-	Reconstruction []byte    `json:"reconstruction"`
-	Embedding      []float64 `json:"embedding"`
-	Label          *int      `json:"label,omitempty"` // of a test image
+	Pixels         []byte `json:"pixels"`
+	Reconstruction []byte `json:"reconstruction"`
+	Label          *int   `json:"label,omitempty"` // of a test image
 }
 
 // ink answers /api/ink.
@@ -55,9 +54,6 @@ func (e *engine) ink(_ context.Context, q inkQuestion) (*inkAnswer, error) {
 		return nil, err
 	}
 	if a.Reconstruction, err = e.gray(z); err != nil {
-		return nil, err
-	}
-	if a.Embedding, err = e.coordinates(z); err != nil {
 		return nil, err
 	}
 	a.reading, err = e.read(z)

@@ -112,6 +112,8 @@ type reading struct {
 	// Posterior are the probabilities of the classes, by Bayes' rule; absent for
 	// a model without.
 	Posterior []float64 `json:"posterior,omitempty"`
+	// Embedding is where it lies along the principal axes, in deviations.
+	Embedding []float64 `json:"embedding"`
 }
 
 func (e *engine) read(z *bijector.Rows[float32]) (reading, error) {
@@ -120,6 +122,9 @@ func (e *engine) read(z *bijector.Rows[float32]) (reading, error) {
 		return reading{}, err
 	}
 	r := reading{LogDensity: overall(densities, 0)}
+	if r.Embedding, err = e.coordinates(z); err != nil {
+		return reading{}, err
+	}
 	r.PValue = e.calibration.PValue(r.LogDensity)
 	if e.classes > 0 {
 		r.Posterior = posterior(densities, 0)
@@ -134,9 +139,8 @@ func (e *engine) read(z *bijector.Rows[float32]) (reading, error) {
 type digitAnswer struct {
 	timed
 	reading
-	Pixels    []byte    `json:"pixels"`
-	Latent    []float64 `json:"latent"`
-	Embedding []float64 `json:"embedding"`
+	Pixels []byte    `json:"pixels"`
+	Latent []float64 `json:"latent"`
 }
 
 // digit answers /api/digit.
@@ -146,9 +150,6 @@ func (e *engine) digit(_ context.Context, p point) (*digitAnswer, error) {
 		return nil, err
 	}
 	a := &digitAnswer{Latent: wide(u.Row(0))}
-	if a.Embedding, err = e.coordinates(z); err != nil {
-		return nil, err
-	}
 	if a.Pixels, err = e.gray(z); err != nil {
 		return nil, err
 	}
