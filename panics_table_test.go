@@ -236,6 +236,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"torch.NormFlows":                 torch.NormFlows[T],
 		"torch.Open":                      torch.Open,
 		"torch.Read":                      torch.Read,
+		"torch.SBI":                       torch.SBI[T],
 		"torch.Zuko":                      torch.Zuko[T],
 		"mnist.DrawValues":                mnist.DrawValues[T],
 		"mnist.ReadImages":                mnist.ReadImages,

@@ -70,6 +70,9 @@ type ResidualSpec struct {
 	// OutScale shrinks the initial last layer; 0 means 1. A small one starts
 	// a flow near the identity.
 	OutScale float64 `json:"out_scale,omitempty"`
+	// ContextDim is how many of the inputs, the first, gate the blocks too: those
+	// that a coupling's context is put in, or a part of them. 0 means no gates.
+	ContextDim int `json:"context_dim,omitempty"`
 }
 
 // Values is the number of values that are saved: see registry.Sizer.
@@ -82,13 +85,16 @@ func (s ResidualSpec) Values() float64 { return nn.ResidualSpec(s).Values() }
 //	h_k = h_{k-1} + V_k a(U_k a(h_{k-1}) + c_k) + d_k,  k = 1 ... Blocks,
 //	y   = W_f h_Blocks + b_f
 //
-// (He et al. 2016, arXiv 1603.05027, figure 4e). V and d start within 0.001 of
-// 0, so that the blocks are nearly the identity. Its Params are the weight
-// (out, in) and the bias (out) of "initial", "blocks.0.0", "blocks.0.1" and so
-// on, and "final"; its Spec is the ResidualSpec with width and number of blocks
-// filled in. Every x is in the domain; the cost of a sample is (In + Out +
-// 2 Blocks Hidden) Hidden multiply-adds. It returns ErrSpec for a width or a
-// number of blocks below 1 and for an unknown activation.
+// (He et al. 2016, arXiv 1603.05027, figure 4e). With a ContextDim, block k adds
+// (V_k ... + d_k) * sigmoid(G_k c + g_k), for the context c in front of x: gated
+// linear units (Dauphin et al. 2017, arXiv 1612.08083), as nflows and sbi have
+// them. V and d start within 0.001 of 0, so that the blocks are nearly the
+// identity. Its Params are the weight (out, in) and the bias (out) of "initial",
+// "blocks.0.0", "blocks.0.1", with gates "blocks.0.gate", and so on, and "final";
+// its Spec is the ResidualSpec with width and number of blocks filled in. Every x
+// is in the domain; the cost of a sample is (In + Out + Blocks (2 Hidden +
+// ContextDim)) Hidden multiply-adds. It returns ErrSpec for a width or a number
+// of blocks below 1, for more context than inputs and for an unknown activation.
 func NewResidual[T bijector.Float](s ResidualSpec) (bijector.Network[T], error) {
 	r, err := nn.NewResidual[T](nn.ResidualSpec(s))
 	if err != nil {

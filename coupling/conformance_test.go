@@ -136,6 +136,17 @@ func TestResidual(t *testing.T) {
 				return coupling.NewAffineWith(s, coupling.Residual[float64](net))
 			})
 	})
+	t.Run("gated", func(t *testing.T) {
+		s, gated := coupling.SplineSpec{Dim: 5, ContextDim: 2, Bins: 4}, net
+		gated.ContextDim = 2
+		bijectortest.Run(t,
+			func() (*coupling.Spline[float32], error) {
+				return coupling.NewSplineWith(s, coupling.Residual[float32](gated))
+			},
+			func() (*coupling.Spline[float64], error) {
+				return coupling.NewSplineWith(s, coupling.Residual[float64](gated))
+			})
+	})
 	t.Run("additive", func(t *testing.T) {
 		s := coupling.AdditiveSpec{Dim: 5}
 		net.Activation, net.Blocks = "tanh", 1

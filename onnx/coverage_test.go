@@ -110,7 +110,7 @@ func TestEveryBase(t *testing.T) {
 func TestEveryMap(t *testing.T) {
 	maps := map[string]string{
 		"coupling.mlp":                `{"in":2,"out":2,"hidden":[3]}`,
-		"coupling.residual":           `{"in":2,"out":2,"hidden":3,"blocks":1}`,
+		"coupling.residual":           `{"in":2,"out":2,"hidden":3,"blocks":1,"context_dim":1}`,
 		"coupling.convnet":            `{"in_channels":1,"out_channels":1,"height":1,"width":2,"hidden":2,"blocks":1}`,
 		"bijector.standardizecontext": `{"dim":2}`,
 		"coupling.sequential":         `{"networks":[{"type":"bijector.standardizecontext","spec":{"dim":2}},{"type":"coupling.mlp","spec":{"in":2,"out":2}}]}`,

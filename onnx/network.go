@@ -72,14 +72,20 @@ func perceptron[T bijector.Float](g *Graph, m *nn.MLP[T], x Value) Value {
 	return x
 }
 
-// residual has the parameters of its first layer, of two layers a block, and of
-// its last.
+// residual has the parameters of its first layer, of two layers a block and the
+// gate's where there is a context, and of its last.
 func residual[T bijector.Float](g *Graph, m *nn.Residual[T], x Value) Value {
 	params, s := m.Params(), m.Spec().(nn.ResidualSpec)
-	h := linear(g, params, x)
-	for k := range s.Blocks {
-		u := linear(g, params[2+4*k:], activation(g, s.Activation, h))
-		h = g.Add(h, linear(g, params[4+4*k:], activation(g, s.Activation, u)))
+	h, block := linear(g, params, x), params[2:]
+	for range s.Blocks {
+		u := linear(g, block, activation(g, s.Activation, h))
+		u = linear(g, block[2:], activation(g, s.Activation, u))
+		block = block[4:]
+		if s.ContextDim > 0 {
+			u = g.Mul(u, g.Sigmoid(linear(g, block, g.Slice(x, 1, 0, s.ContextDim))))
+			block = block[2:]
+		}
+		h = g.Add(h, u)
 	}
 	return linear(g, params[len(params)-2:], h)
 }

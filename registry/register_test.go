@@ -230,6 +230,7 @@ func TestSizes(t *testing.T) {
 		{"coupling.convnet", `{"in_channels":2,"out_channels":4,"height":4,"width":5}`},
 		{"coupling.convnet", `{"in_channels":2,"out_channels":4,"height":4,"width":5,"context_dim":3,"hidden":5,"blocks":3,"checkerboard":"odd"}`},
 		{"coupling.residual", `{"in":3,"out":4,"hidden":5,"blocks":3}`},
+		{"coupling.residual", `{"in":3,"out":4,"hidden":5,"blocks":3,"context_dim":2}`},
 		{"distribution.normal", `{"dim":3,"learned":true}`},
 		{"distribution.logistic", `{"dim":3}`},
 		{"distribution.studentt", `{"dim":3}`},

@@ -32,6 +32,7 @@ func cases[T bijector.Float](t testing.TB) map[string]bijector.Network[T] {
 	for name, s := range map[string]ResidualSpec{
 		"residual relu": {In: 4, Out: 3, Hidden: 7, Blocks: 3, Seed: 1},
 		"residual tanh": {In: 4, Out: 3, Hidden: 7, Blocks: 1, Seed: 1, Activation: "tanh"},
+		"residual gate": {In: 5, Out: 3, Hidden: 7, Blocks: 2, Seed: 1, ContextDim: 2},
 	} {
 		r := must(NewResidual[T](s))
 		for _, p := range r.Params() { // away from the near-identity that blocks start from

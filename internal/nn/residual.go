@@ -19,6 +19,7 @@ type ResidualSpec struct {
 	Activation     string
 	Seed           uint64
 	OutScale       float64
+	ContextDim     int
 }
 
 const (
@@ -29,7 +30,11 @@ const (
 // Values is the number of values that are saved.
 func (s ResidualSpec) Values() float64 {
 	h, blocks := float64(cmp.Or(s.Hidden, defaultHidden)), float64(cmp.Or(s.Blocks, defaultBlocks))
-	return (float64(s.In)+1)*h + 2*blocks*(h+1)*h + (h+1)*float64(s.Out)
+	n := (float64(s.In)+1)*h + 2*blocks*(h+1)*h + (h+1)*float64(s.Out)
+	if s.ContextDim > 0 {
+		n += blocks * (float64(s.ContextDim) + 1) * h
+	}
+	return n
 }
 
 // Residual is a perceptron with connections around its blocks,
@@ -41,13 +46,15 @@ func (s ResidualSpec) Values() float64 {
 // with the activation a in front of a block's layers and none around the first
 // and the last layer (He et al. 2016, arXiv 1603.05027, figure 4e, without its
 // normalisation; the ResidualNet of nflows). A sample takes
-// (In + Out + 2 Blocks Hidden) Hidden multiply-adds.
+// (In + Out + 2 Blocks Hidden) Hidden multiply-adds. With a ContextDim a block's
+// sum is multiplied by the gate sigmoid(G_k c + g_k) of the context c, the first
+// ContextDim values of x.
 //
 // V and d start within 0.001 of 0, so that the blocks are nearly the identity
 // at first.
 type Residual[T bijector.Float] struct {
 	spec   ResidualSpec
-	layers []*Linear[T] // initial, the two of each block, final
+	layers []*Linear[T] // initial, the two of each block and its gate's where there is one, final
 	tanh   bool
 }
 
@@ -63,6 +70,9 @@ func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
 	if err := checkSizes(s.In, s.Hidden, s.Out); err != nil {
 		return nil, err
 	}
+	if s.ContextDim < 0 || s.ContextDim > s.In {
+		return nil, fmt.Errorf("nn: a residual perceptron of %d inputs with %d of context, want 0 to %d: %w", s.In, s.ContextDim, s.In, bijector.ErrSpec)
+	}
 	if s.Blocks < 1 || s.Blocks > maxBlocks {
 		return nil, fmt.Errorf("nn: a residual perceptron of %d blocks, want 1 to %d: %w", s.Blocks, maxBlocks, bijector.ErrSpec)
 	}
@@ -77,6 +87,9 @@ func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
 		second := NewLinear[T](s.Hidden, s.Hidden, rng)
 		startNearZero(second, rng)
 		r.layers = append(r.layers, NewLinear[T](s.Hidden, s.Hidden, rng), second)
+		if s.ContextDim > 0 {
+			r.layers = append(r.layers, NewLinear[T](s.ContextDim, s.Hidden, rng))
+		}
 	}
 	last := NewLinear[T](s.Hidden, s.Out, rng)
 	if s.OutScale != 0 {
@@ -87,9 +100,13 @@ func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
 	return r, nil
 }
 
-// block returns the two layers of block k and where the first stands.
+// block returns the two layers of block k and where the first stands. A gate's
+// follows them.
 func (r *Residual[T]) block(k int) (first, second *Linear[T], at int) {
 	at = 1 + 2*k
+	if r.gated() {
+		at = 1 + 3*k
+	}
 	return r.layers[at], r.layers[at+1], at
 }
 
@@ -99,14 +116,17 @@ func (r *Residual[T]) In() int { return r.spec.In }
 // Out is the number of output features.
 func (r *Residual[T]) Out() int { return r.spec.Out }
 
-// Params are the weight and bias of "initial", "blocks.0.0", "blocks.0.1" and
-// so on, and "final".
+// Params are the weight and bias of "initial", "blocks.0.0", "blocks.0.1",
+// "blocks.0.gate" where there is a context and so on, and "final".
 func (r *Residual[T]) Params() []bijector.Param[T] {
 	ps := r.layers[0].Params("initial.")
 	for k := range r.spec.Blocks {
-		first, second, _ := r.block(k)
+		first, second, at := r.block(k)
 		ps = append(ps, first.Params(fmt.Sprintf("blocks.%d.0.", k))...)
 		ps = append(ps, second.Params(fmt.Sprintf("blocks.%d.1.", k))...)
+		if r.gated() {
+			ps = append(ps, r.layers[at+2].Params(fmt.Sprintf("blocks.%d.gate.", k))...)
+		}
 	}
 	return append(ps, r.layers[len(r.layers)-1].Params("final.")...)
 }
@@ -124,6 +144,7 @@ func (r *Residual[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPas
 	for range r.spec.Blocks { // nothing is kept: all blocks write to the same place
 		p.a, p.m = append(p.a, a), append(p.m, m)
 	}
+	p.newGates(o, false)
 	return p
 }
 
@@ -135,6 +156,8 @@ func (r *Residual[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.Networ
 		p.dh, p.dm = append(p.dh, p.batch(o)), append(p.dm, p.batch(o))
 	}
 	p.dh = append(p.dh, p.batch(o))
+	p.newGates(o, true)
+	p.newGateGradients(o)
 	return p
 }
 
@@ -143,6 +166,7 @@ type residualPass[T bijector.Float] struct {
 	h   bijector.Mat[T]   // the sum so far; after Forward, what the last layer read
 	a   []bijector.Mat[T] // by block: the activation of its input
 	m   []bijector.Mat[T] // and that between its layers
+	gates[T]
 }
 
 func newResidualPass[T bijector.Float](r *Residual[T], o bijector.PassOptions) *residualPass[T] {
@@ -156,7 +180,7 @@ func (p *residualPass[T]) batch(o bijector.PassOptions) bijector.Mat[T] {
 }
 
 func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
-	n := x.N
+	n, gated := x.N, p.net.gated()
 	h := p.h.Resize(n).Samples(lo, hi)
 	p.net.layers[0].Forward(h, x.Samples(lo, hi), false)
 	for k := range p.net.spec.Blocks {
@@ -164,13 +188,19 @@ func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 		a, m := p.a[k].Resize(n).Samples(lo, hi), p.m[k].Resize(n).Samples(lo, hi)
 		for j, d := range second.B {
 			activate(p.net.tanh, a.Feature(j), h.Feature(j))
-			kernel.Affine(h.Feature(j), h.Feature(j), 1, d)
+			if !gated {
+				kernel.Affine(h.Feature(j), h.Feature(j), 1, d)
+			}
 		}
 		first.Forward(m, a, !p.net.tanh)
 		if p.net.tanh {
 			for j := range m.D {
 				kernel.Tanh(m.Feature(j), m.Feature(j))
 			}
+		}
+		if gated {
+			p.addGated(h, m, x, k, lo, hi)
+			continue
 		}
 		kernel.Gemm(second.Out, hi-lo, second.In, second.W, second.In, 1, m.Data, m.Stride, h.Data, h.Stride,
 			kernel.Epilogue[T]{Mode: kernel.Add})
@@ -183,6 +213,7 @@ type residualGradPass[T bijector.Float] struct {
 	dh []bijector.Mat[T] // gradients of h before each block and after the last
 	dm []bijector.Mat[T] // and by block of what its first layer gives
 	g  *gradients[T]
+	gateGradients[T]
 }
 
 // Backward runs the chain rule from the last layer down. A block's input
@@ -192,7 +223,8 @@ type residualGradPass[T bijector.Float] struct {
 //	dm = V' dh_k * a'(m),
 //	dh_{k-1} = dh_k + U' dm * a'(h_{k-1}),
 //
-// where a' comes from the activation itself: [a > 0] or 1 - a^2.
+// where a' comes from the activation itself: [a > 0] or 1 - a^2. With gates V' dh_k
+// is V' dt_k: see throughGate.
 func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 	n := x.N
 	samples := func(m bijector.Mat[T]) bijector.Mat[T] { return m.Resize(n).Samples(lo, hi) }
@@ -205,7 +237,12 @@ func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int)
 		a, m, dm, below := samples(p.a[k]), samples(p.m[k]), samples(p.dm[k]), samples(p.dh[k])
 		p.g.storeInput(at, a, lo)
 		p.g.storeInput(at+1, m, lo)
-		second.backwardThrough(dm, d, m, p.net.tanh)
+		dsum := d
+		if p.net.gated() {
+			p.g.storeInput(at+2, x.Samples(lo, hi).Features(0, p.net.spec.ContextDim), lo)
+			dsum = p.throughGate(p.gates, d, k, n, lo, hi)
+		}
+		second.backwardThrough(dm, dsum, m, p.net.tanh)
 		first.backwardThrough(below, dm, a, p.net.tanh)
 		for j := range d.D {
 			kernel.AddTo(below.Feature(j), d.Feature(j))
@@ -216,6 +253,7 @@ func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int)
 	p.g.storeInput(0, in, lo)
 	if !dx.Empty() {
 		p.net.layers[0].Backward(dx.Samples(lo, hi), d, bijector.Mat[T]{})
+		p.addContextGradient(dx, n, lo, hi)
 	}
 }
 
@@ -226,6 +264,9 @@ func (p *residualGradPass[T]) Accumulate(dy, _, _ bijector.Mat[T]) {
 	for k, dm := range p.dm {
 		_, _, at := p.net.block(k)
 		p.g.dy[at], p.g.dy[at+1] = dm.Resize(n), p.dh[k+1].Resize(n)
+		if p.net.gated() {
+			p.g.dy[at+1], p.g.dy[at+2] = p.dt[k].Resize(n), p.dgate[k].Resize(n)
+		}
 	}
 	p.g.dy[len(p.g.dy)-1] = dy
 	p.g.accumulate()

@@ -13,7 +13,8 @@ import (
 // TestResidualFormula computes the network again, value by value, from the
 // parameters by their names.
 func TestResidualFormula(t *testing.T) {
-	for name, a := range map[string]func(float64) float64{"relu": func(v float64) float64 { return max(v, 0) }, "tanh": math.Tanh} {
+	relu := func(v float64) float64 { return max(v, 0) }
+	for name, a := range map[string]func(float64) float64{"relu": relu, "tanh": math.Tanh, "gate": relu} {
 		r := cases[float64](t)["residual "+name].(*Residual[float64])
 		params := map[string]bijector.Param[float64]{}
 		for _, p := range r.Params() {
@@ -50,8 +51,19 @@ func TestResidualFormula(t *testing.T) {
 			h := affine("initial", row)
 			for k := range r.Spec().(ResidualSpec).Blocks {
 				u := affine(fmt.Sprintf("blocks.%d.0", k), activate(h))
+				gate := make([]float64, len(h))
+				if c := r.Spec().(ResidualSpec).ContextDim; c > 0 {
+					gate = affine(fmt.Sprintf("blocks.%d.gate", k), row[:c])
+					for j, v := range gate {
+						gate[j] = 1 / (1 + math.Exp(-v))
+					}
+				} else {
+					for j := range gate {
+						gate[j] = 1
+					}
+				}
 				for j, v := range affine(fmt.Sprintf("blocks.%d.1", k), activate(u)) {
-					h[j] += v
+					h[j] += v * gate[j]
 				}
 			}
 			for j, want := range affine("final", h) {
@@ -94,6 +106,8 @@ func TestResidualSpec(t *testing.T) {
 		{In: 2, Out: 2, Blocks: -1},
 		{In: 2, Out: 2, Hidden: 1, Blocks: 1 << 13},
 		{In: 2, Out: 2, Activation: "gelu"},
+		{In: 2, Out: 2, ContextDim: 3},
+		{In: 2, Out: 2, ContextDim: -1},
 	} {
 		if _, err := NewResidual[float32](s); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("%+v: %v, want ErrSpec", s, err)

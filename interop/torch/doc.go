@@ -32,6 +32,8 @@
 //     norm: SimpleRealNVP among them.
 //   - [NormFlows]: normflows.NormalizingFlow of AffineCouplingBlocks,
 //     MaskedAffineFlows and AutoregressiveRationalQuadraticSplines.
+//   - [SBI]: the density estimators of sbi, by NPE and NLE: maf, nsf, maf_rqs,
+//     zuko_maf and zuko_nsf, with their standardisation and embedding.
 //
 // Weights are put in the order that couplings here have: context before kept
 // features, scales before shifts, nothing for what a mask makes zero.

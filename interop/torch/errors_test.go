@@ -77,6 +77,20 @@ func isMask(name string) bool {
 	return strings.HasSuffix(name, ".mask") || strings.HasPrefix(name, "flows.") && strings.HasSuffix(name, ".b")
 }
 
+// lastPermutation is the index of the permutation that a flow of nflows ends in, or -1.
+func lastPermutation(items []safetensors.Item) int {
+	at, last := -1, ""
+	for i, it := range items {
+		if strings.Contains(it.Name, "_transform.") && it.Name > last {
+			at, last = i, it.Name
+		}
+	}
+	if !strings.HasSuffix(last, "._permutation") {
+		return -1
+	}
+	return at
+}
+
 // TestEveryTensorMatters spoils every tensor of every case in every way: the
 // error has its name and says what is wrong.
 func TestEveryTensorMatters(t *testing.T) {
@@ -123,6 +137,9 @@ func TestEveryTensorMatters(t *testing.T) {
 					it.Data = d
 				}
 			case []int64:
+				if len(d) == 0 {
+					break
+				}
 				if !strings.HasSuffix(name, ".mask") {
 					it.Data = make([]float64, len(d))
 					check("floats", items, name, bijector.ErrDType)
@@ -136,7 +153,9 @@ func TestEveryTensorMatters(t *testing.T) {
 				d[0] = old
 			}
 
-			check("missing", append(items[:i:i], items[i+1:]...), "", nil)
+			if i != lastPermutation(items) { // without it the flow is whole
+				check("missing", append(items[:i:i], items[i+1:]...), "", nil)
+			}
 			it.Name = "other"
 			check("renamed", items, "", nil)
 			it.Name = name

@@ -13,6 +13,12 @@ import (
 
 // newFlow makes a flow of the layers, once every tensor is accounted for.
 func newFlow[T bijector.Float](r *reader, layers []bijector.Layer[T], base distribution.Base[T]) (*flow.Flow[T], error) {
+	return newFlowWithEmbedding(r, layers, base, nil)
+}
+
+// newFlowWithEmbedding is newFlow under contexts that pass through a network, nil for
+// none.
+func newFlowWithEmbedding[T bijector.Float](r *reader, layers []bijector.Layer[T], base distribution.Base[T], embedding bijector.Network[T]) (*flow.Flow[T], error) {
 	if err := r.checkAllTaken(); err != nil {
 		return nil, err
 	}
@@ -24,7 +30,12 @@ func newFlow[T bijector.Float](r *reader, layers []bijector.Layer[T], base distr
 	if err := chain.Validate(); err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
-	f, err := flow.New[T](chain, base)
+	if v, ok := embedding.(bijector.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return nil, fmt.Errorf("torch: %w", err)
+		}
+	}
+	f, err := flow.NewWithEmbedding[T](chain, base, embedding)
 	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}

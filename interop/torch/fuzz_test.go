@@ -37,6 +37,9 @@ func FuzzRead(f *testing.F) {
 		if m, err := torch.NormFlows[float32](s, torch.NormFlowsOptions{Activation: "relu"}); (m == nil) == (err == nil) {
 			t.Errorf("NormFlows: %v, error %v", m, err)
 		}
+		if m, err := torch.SBI[float32](s, torch.SBIOptions{Activation: "relu", EmbeddingActivation: "relu"}); (m == nil) == (err == nil) {
+			t.Errorf("SBI: %v, error %v", m, err)
+		}
 		if m, err := torch.Demo[float32](s, torch.DemoOptions{}); (m == nil) == (err == nil) {
 			t.Errorf("Demo: %v, error %v", m, err)
 		}

@@ -142,11 +142,16 @@ func mlpFrom[T bijector.Float](net []linearLayer, activation string) func(in, ou
 }
 
 // residualFrom returns the constructor of a residual perceptron with the weights
-// of net: the first layer, two for each block, the last one.
-func residualFrom[T bijector.Float](net []linearLayer, activation string) func(in, out int) (bijector.Network[T], error) {
+// of net: the first layer, two for each block and with a context its gate, the last
+// one.
+func residualFrom[T bijector.Float](net []linearLayer, context int, activation string) func(in, out int) (bijector.Network[T], error) {
 	return func(in, out int) (bijector.Network[T], error) {
+		of := 2
+		if context > 0 {
+			of = 3
+		}
 		m, err := coupling.NewResidual[T](coupling.ResidualSpec{
-			In: in, Out: out, Hidden: net[0].out, Blocks: len(net)/2 - 1, Activation: activation,
+			In: in, Out: out, Hidden: net[0].out, Blocks: (len(net) - 2) / of, Activation: activation, ContextDim: context,
 		})
 		if err != nil {
 			return nil, err

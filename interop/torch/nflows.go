@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
 )
 
@@ -36,7 +37,8 @@ const nflowsFloor = 1e-3
 //     indices of those kept, and "transform_features", of the m moved, and the
 //     residual network "transform_net", with "initial_layer",
 //     "blocks.<i>.linear_layers.<0, 1>" and "final_layer": see
-//     coupling.Residual. That sees the kept features. With 2m values it is
+//     coupling.Residual. That sees the kept features and then the context, which gates
+//     its blocks by "blocks.<i>.context_layer". With 2m values it is
 //     AffineCouplingTransform, m shifts t and then m values u, for
 //     z = x*(sigmoid(u+2) + 1e-3) + t: the scale "sigmoid" here. With m values, it
 //     is AdditiveCouplingTransform, z = x + t. With (3K-1) m values, it is
@@ -52,6 +54,8 @@ const nflowsFloor = 1e-3
 //     hidden units are sorted and widened as Zuko's are.
 //   - LULinear has "lower_entries", "upper_entries", "unconstrained_upper_diag"
 //     and "bias", for z = L U x + bias, with softplus(v) + 1e-3 on U's diagonal.
+//   - PointwiseAffineTransform has "_shift" and "_scale" (d, or one for all), for
+//     z = x*scale + shift.
 //   - RandomPermutation and ReversePermutation have "_permutation", for z = x[p].
 //   - Batch norm has "unconstrained_weight", "bias", "running_mean" and
 //     "running_var" (d each), for
@@ -67,20 +71,27 @@ func NFlows[T bijector.Float](s *State, o NFlowsOptions) (*flow.Flow[T], error) 
 	if err != nil {
 		return nil, err
 	}
-	if o.Activation, err = r.activation(o.Activation); err != nil {
-		return nil, err
-	}
-	dim := nflowsDim(r, "_transform.")
-	layers, err := nflowsTransform[T](r, "_transform.", dim, o)
-	if err != nil {
-		return nil, err
-	}
-	r.ignore("_distribution._log_z") // d/2 log(2 pi), in the files of some versions
-	base, err := newNormal[T](dim, nil, nil)
+	layers, base, err := nflowsParts[T](r, "", o)
 	if err != nil {
 		return nil, err
 	}
 	return newFlow(r, layers, base)
+}
+
+// nflowsParts reads the flow whose names begin with at.
+func nflowsParts[T bijector.Float](r *reader, at string, o NFlowsOptions) ([]bijector.Layer[T], distribution.Base[T], error) {
+	var err error
+	if o.Activation, err = r.activation(o.Activation); err != nil {
+		return nil, nil, err
+	}
+	dim := nflowsDim(r, at+"_transform.")
+	layers, err := nflowsTransform[T](r, at+"_transform.", dim, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.ignore(at + "_distribution._log_z") // d/2 log(2 pi), in the files of some versions
+	base, err := newNormal[T](dim, nil, nil)
+	return layers, base, err
 }
 
 // nflowsDim is the number of features of the first transform below at that says
@@ -118,13 +129,17 @@ func nflowsTransform[T bijector.Float](r *reader, at string, dim int, o NFlowsOp
 		return layers, nil
 	case r.hasPrefix(at + "autoregressive_net."):
 		l, err = nflowsAutoregressive[T](r, at, dim, o)
+	case r.has(at+"_scale") || r.has(at+"_shift"):
+		l, err = standardize[T](r, at+"_shift", at+"_scale", dim)
+	case r.hasPrefix(at + "transform_net.spline_predictor."):
+		l, err = nflowsLoneSpline[T](r, at, o)
 	case r.has(at + "unconstrained_weight"):
 		l, err = nflowsBatchNorm[T](r, at, dim)
 	case r.has(at + "_permutation"):
 		l, err = nflowsPermutation[T](r, at, dim)
 	case r.has(at+"lower_entries") || r.has(at+"unconstrained_upper_diag"):
 		l, err = nflowsLU[T](r, at, dim)
-	case at == "_transform." && !r.hasPrefix(at): // without any, say which is missing
+	case !r.hasPrefix(at): // without any, say which is missing
 		l, err = nflowsCoupling[T](r, at+"_transforms.0.", dim, o)
 	default:
 		l, err = nflowsCoupling[T](r, at, dim, o)

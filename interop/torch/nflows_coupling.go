@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/bijou-flow/bijou/autoregressive"
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
 )
@@ -30,24 +31,25 @@ func nflowsCoupling[T bijector.Float](r *reader, at string, d int, o NFlowsOptio
 		}
 	}
 	n, m := len(kept), len(moved)
-	net, err := r.residualNet(at+"transform_net.", n)
+	net, c, err := r.residualNet(at+"transform_net.", n)
 	if err != nil {
 		return nil, err
 	}
+	conditioner := residualFrom[T](net, c, o.Activation)
 	// The network may have its features in any order, a coupling here has them
 	// ascending.
-	columns, places := argsort(kept), argsort(moved)
+	columns, places := append(intRange(n, n+c), argsort(kept)...), argsort(moved)
 	switch last := net[len(net)-1]; last.out {
 	case m:
 		reorderNet(net, columns, places)
-		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, Mask: mask}, residualFrom[T](net, o.Activation))
+		return coupling.NewAdditiveWith(coupling.AdditiveSpec{Dim: d, ContextDim: c, Mask: mask}, conditioner)
 	case 2 * m:
 		rows := make([]int, 0, 2*m)
 		for _, j := range places {
 			rows = append(rows, m+j)
 		}
 		reorderNet(net, columns, append(rows, places...))
-		return coupling.NewAffineWith(coupling.AffineSpec{Dim: d, Mask: mask, Scale: "sigmoid"}, residualFrom[T](net, o.Activation))
+		return coupling.NewAffineWith(coupling.AffineSpec{Dim: d, ContextDim: c, Mask: mask, Scale: "sigmoid"}, conditioner)
 	default:
 		bins := (last.out/m + 1) / 3
 		if last.out != (3*bins-1)*m || bins < 2 {
@@ -55,7 +57,7 @@ func nflowsCoupling[T bijector.Float](r *reader, at string, d int, o NFlowsOptio
 		}
 		reorderNet(net, columns, parametersOf(places, 3*bins-1, intRange(0, 3*bins-1)))
 		nflowsKnots(&net[len(net)-1], bins, m, math.Sqrt(float64(net[0].out)))
-		return coupling.NewSplineWith(coupling.SplineSpec{Dim: d, Mask: mask, Bins: bins, Bound: o.TailBound}, residualFrom[T](net, o.Activation))
+		return coupling.NewSplineWith(coupling.SplineSpec{Dim: d, ContextDim: c, Mask: mask, Bins: bins, Bound: o.TailBound}, conditioner)
 	}
 }
 
@@ -86,22 +88,66 @@ func argsort(indices []int) []int {
 	return places
 }
 
-// residualNet takes a ResidualNet with n inputs.
-func (r *reader) residualNet(at string, n int) ([]linearLayer, error) {
-	first, err := r.linear(at+"initial_layer", n, anySize, true)
-	if err != nil {
-		return nil, err
+// residualNet takes a ResidualNet with n inputs and the context, of which there are c
+// where its blocks have gates: the first layer, two of each block and its gate, the
+// last.
+func (r *reader) residualNet(at string, n int) (net []linearLayer, c int, err error) {
+	gate := r.lastAxisLen(at + "blocks.0.context_layer.weight")
+	if gate != anySize {
+		c = gate
 	}
-	net, h := []linearLayer{first}, first.out
+	first, err := r.linear(at+"initial_layer", n+c, anySize, true)
+	if err != nil {
+		return nil, 0, err
+	}
+	h := first.out
+	net = append(net, first)
 	for i := 0; i == 0 || r.hasPrefix(fmt.Sprint(at, "blocks.", i, ".")); i++ {
 		for j := range 2 {
 			l, err := r.linear(fmt.Sprint(at, "blocks.", i, ".linear_layers.", j), h, h, true)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
+			}
+			net = append(net, l)
+		}
+		if c > 0 {
+			l, err := r.linear(fmt.Sprint(at, "blocks.", i, ".context_layer"), c, h, true)
+			if err != nil {
+				return nil, 0, err
 			}
 			net = append(net, l)
 		}
 	}
 	last, err := r.linear(at+"final_layer", h, anySize, true)
-	return append(net, last), err
+	return append(net, last), c, err
+}
+
+// nflowsLoneSpline reads the coupling that sbi has for a lone feature, whose
+// conditioner sees the context alone: here a masked network, of which the feature
+// sees nothing.
+func nflowsLoneSpline[T bijector.Float](r *reader, at string, o NFlowsOptions) (bijector.Layer[T], error) {
+	if _, err := r.integers(at+"identity_features", 0, 0, 0); err != nil {
+		return nil, err
+	}
+	if _, err := r.indices(at+"transform_features", 1, 1); err != nil {
+		return nil, err
+	}
+	net, err := r.perceptron(at+"transform_net.spline_predictor.", true)
+	if err != nil {
+		return nil, err
+	}
+	last, c := &net[len(net)-1], net[0].in
+	bins := (last.out + 1) / 3
+	if len(net) < 2 || last.out != 3*bins-1 || bins < 2 {
+		return nil, r.widthError(*last, "3K-1 outputs, a spline of K bins with tails=\"linear\"")
+	}
+	nflowsKnots(last, bins, 1, math.Sqrt(float64(net[0].out)))
+	net[0] = net[0].columns(append(intRange(0, c), -1))
+	l, err := autoregressive.NewSpline[T](autoregressive.SplineSpec{
+		Dim: 1, ContextDim: c, Hidden: hiddenOf(net), Activation: o.Activation, Bins: bins, Bound: o.TailBound,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, copyMADE(l.Params(), net, c, 1)
 }

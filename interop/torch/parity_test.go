@@ -30,6 +30,8 @@ type parity struct {
 		TailBound  float64 `json:"tail_bound"`
 		Class      string  `json:"class"`
 		Slope      float64 `json:"slope"`
+
+		EmbeddingActivation string `json:"embedding_activation"`
 	} `json:"options"`
 	Inputs map[string]struct {
 		Shape []int     `json:"shape"`
@@ -79,6 +81,11 @@ func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
 		return torch.Zuko[T](s, torch.ZukoOptions{Activation: o.Activation, Class: o.Class, Slope: o.Slope})
 	case "nflows":
 		return torch.NFlows[T](s, torch.NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
+	case "sbi": // the conditioners' activation is that of its builders
+		return torch.SBI[T](s, torch.SBIOptions{
+			Activation: p.Options.Activation, EmbeddingActivation: cmp.Or(p.Options.EmbeddingActivation, "relu"),
+			TailBound: o.TailBound, Class: o.Class, Slope: o.Slope,
+		})
 	case "normflows":
 		return torch.NormFlows[T](s, torch.NormFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	}
@@ -96,8 +103,9 @@ func results[T bijector.Float](t testing.TB, p parity, s *torch.State) map[strin
 }
 
 func flowResults[T bijector.Float](p parity, f *flow.Flow[T]) map[string][]float64 {
-	f = f.Given(input[T](p, "context"))
-	layer := bijector.Given(f.Layer(), input[T](p, "context"))
+	context := input[T](p, "context")
+	f = f.Given(context)
+	layer := bijector.Given(f.Layer(), embedded(f, context))
 	x := input[T](p, "x")
 	return map[string][]float64{
 		"z":        float64s[T](must(f.Forward(x))),
@@ -105,6 +113,24 @@ func flowResults[T bijector.Float](p parity, f *flow.Flow[T]) map[string][]float
 		"log_prob": must(f.LogProb(x)),
 		"inverse":  float64s[T](must(f.Inverse(input[T](p, "u")))),
 	}
+}
+
+// embedded is what the layers see of a context.
+func embedded[T bijector.Float](f *flow.Flow[T], context *tensor.Dense) *tensor.Dense {
+	e := f.Embedding()
+	if e == nil {
+		return context
+	}
+	c := must(bijector.MatOf[T](context, e.In()))
+	h := bijector.NewMat[T](e.Out(), c.N)
+	e.NewNetworkPass(bijector.PassOptions{MaxBatch: c.N}).Forward(h, c, 0, c.N)
+	rows := make([]T, 0, e.Out()*c.N)
+	for i := range c.N {
+		for j := range h.D {
+			rows = append(rows, h.Feature(j)[i])
+		}
+	}
+	return tensor.New(tensor.WithShape(c.N, e.Out()), tensor.WithBacking(rows))
 }
 
 func coderResults[T bijector.Float](p parity, a *autoencoder.Autoencoder[T]) map[string][]float64 {
@@ -145,7 +171,7 @@ func TestParity(t *testing.T) {
 			compareParity[float64](t, name, p, s, 1e-10),
 			compareParity[float32](t, name, p, s, 1e-5))
 	}
-	for _, source := range []string{"demo", "autoencoder", "zuko", "nflows", "normflows"} {
+	for _, source := range []string{"demo", "autoencoder", "zuko", "nflows", "normflows", "sbi"} {
 		if sources[source] < 2 {
 			t.Errorf("%d cases of %s, want 2 at least", sources[source], source)
 		}

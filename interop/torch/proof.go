@@ -29,6 +29,10 @@ type exported struct {
 		Slope      float64 `json:"slope"`
 		TailBound  float64 `json:"tail_bound"`
 		Flows      int     `json:"flows"`
+		// Of sbi's, the activation of the embedding network and, where it is one of
+		// zuko, the class of the flow.
+		EmbeddingActivation string `json:"embedding_activation"`
+		Class               string `json:"class"`
 	}
 	proof *proofRows
 }
@@ -65,7 +69,7 @@ func readExported(pairs []safetensors.Pair) (e exported, err error) {
 // is for by calling that. So is a class without a mapping.
 func Load[T bijector.Float](s *State) (*flow.Flow[T], error) {
 	if s == nil || s.exported.class == "" {
-		return nil, fmt.Errorf("torch: the state does not say what class it is of; call Zuko, NFlows, NormFlows or Demo, or write the file with export.py: %w", bijector.ErrSpec)
+		return nil, fmt.Errorf("torch: the state does not say what class it is of; call Zuko, NFlows, NormFlows, SBI or Demo, or write the file with export.py: %w", bijector.ErrSpec)
 	}
 	class, o := s.exported.class, s.exported.options
 	source, _, _ := strings.Cut(class, ".")
@@ -76,8 +80,10 @@ func Load[T bijector.Float](s *State) (*flow.Flow[T], error) {
 		return NFlows[T](s, NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	case "normflows":
 		return NormFlows[T](s, NormFlowsOptions{Activation: o.Activation, Flows: o.Flows, TailBound: o.TailBound})
+	case "sbi":
+		return SBI[T](s, SBIOptions{Activation: o.Activation, EmbeddingActivation: o.EmbeddingActivation, TailBound: o.TailBound, Class: o.Class, Slope: o.Slope})
 	}
-	return nil, fmt.Errorf("torch: a state of the class %q, want one of zuko, nflows or normflows: %w", class, bijector.ErrSpec)
+	return nil, fmt.Errorf("torch: a state of the class %q, want one of zuko, nflows, normflows or sbi: %w", class, bijector.ErrSpec)
 }
 
 // activation is the one given, or the file's. Where neither says it, proof rows tell

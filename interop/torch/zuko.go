@@ -53,48 +53,61 @@ func (o ZukoOptions) splines() bool { return o.Class == "NSF" || o.Class == "NCS
 //   - The base distribution has mean "base.loc" and deviation "base.scale"
 //     (before zuko 1.3 "base._0" and "base._1").
 func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
-	if o.Slope == 0 {
-		o.Slope = 1e-3
-	}
-	if !(o.Slope > 0 && o.Slope < 1) {
-		return nil, fmt.Errorf("torch: slope %v, want one between 0 and 1: %w", o.Slope, bijector.ErrSpec)
-	}
 	r, err := newReader[T](s)
 	if err != nil {
 		return nil, err
 	}
-	if o.Activation, err = r.activation(o.Activation); err != nil {
-		return nil, err
-	}
-	const prefix = "transform.transforms."
-	dim, context := r.lastAxisLen(prefix+"0.mask", prefix+"0.order"), anySize
-	var layers []bijector.Layer[T]
-	for k := 0; k == 0 || r.hasPrefix(fmt.Sprint(prefix, k, ".")); k++ {
-		read := zukoCoupling[T]
-		if at := fmt.Sprint(prefix, k, "."); r.has(at+"order") || r.has(at+"hyper.0.mask") {
-			read = zukoMasked[T]
-		}
-		l, c, err := read(r, fmt.Sprint(prefix, k, "."), dim, context, o)
-		if err != nil {
-			return nil, err
-		}
-		layers, context = append(layers, l), c
-	}
-	base, err := zukoBase[T](r, dim, o)
+	layers, base, err := zukoParts[T](r, "", o)
 	if err != nil {
 		return nil, err
 	}
 	return newFlow(r, layers, base)
 }
 
-// zukoBase takes the base distribution.
-func zukoBase[T bijector.Float](r *reader, dim int, o ZukoOptions) (distribution.Base[T], error) {
-	if o.Class == "NCSF" {
-		return zukoBox[T](r, dim)
+// zukoParts reads the flow whose names begin with at.
+func zukoParts[T bijector.Float](r *reader, at string, o ZukoOptions) (layers []bijector.Layer[T], base distribution.Base[T], err error) {
+	if o.Slope == 0 {
+		o.Slope = 1e-3
 	}
-	names := [2]string{"base.loc", "base.scale"}
-	if r.has("base._0") {
-		names = [2]string{"base._0", "base._1"}
+	if !(o.Slope > 0 && o.Slope < 1) {
+		return nil, nil, fmt.Errorf("torch: slope %v, want one between 0 and 1: %w", o.Slope, bijector.ErrSpec)
+	}
+	if o.Activation, err = r.activation(o.Activation); err != nil {
+		return nil, nil, err
+	}
+	prefix := at + "transform.transforms."
+	dim, context := r.lastAxisLen(prefix+"0.mask", prefix+"0.order", prefix+"1.mask", prefix+"1.order"), anySize
+	for k := 0; k == 0 || r.hasPrefix(fmt.Sprint(prefix, k, ".")); k++ {
+		if affine := fmt.Sprint(prefix, k, "."); r.has(affine+"loc") || r.has(affine+"scale") {
+			l, err := standardize[T](r, affine+"loc", affine+"scale", dim)
+			if err != nil {
+				return nil, nil, err
+			}
+			layers = append(layers, l)
+			continue
+		}
+		read := zukoCoupling[T]
+		if at := fmt.Sprint(prefix, k, "."); r.has(at+"order") || r.has(at+"hyper.0.mask") {
+			read = zukoMasked[T]
+		}
+		l, c, err := read(r, fmt.Sprint(prefix, k, "."), dim, context, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		layers, context = append(layers, l), c
+	}
+	base, err = zukoBase[T](r, at+"base.", dim, o)
+	return layers, base, err
+}
+
+// zukoBase takes the base distribution.
+func zukoBase[T bijector.Float](r *reader, at string, dim int, o ZukoOptions) (distribution.Base[T], error) {
+	if o.Class == "NCSF" {
+		return zukoBox[T](r, at, dim)
+	}
+	names := [2]string{at + "loc", at + "scale"}
+	if r.has(at + "_0") {
+		names = [2]string{at + "_0", at + "_1"}
 	}
 	loc, err := r.floats(names[0], dim)
 	if err != nil {

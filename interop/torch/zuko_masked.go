@@ -82,12 +82,12 @@ func zukoLayer[T bijector.Float](d, context int, order, hidden []int, params int
 }
 
 // zukoBox takes the base of an NCSF, uniform and a little wider than the circle.
-func zukoBox[T bijector.Float](r *reader, dim int) (distribution.Base[T], error) {
-	lo, err := r.floats("base.lower", dim)
+func zukoBox[T bijector.Float](r *reader, at string, dim int) (distribution.Base[T], error) {
+	lo, err := r.floats(at+"lower", dim)
 	if err != nil {
 		return nil, err
 	}
-	hi, err := r.floats("base.upper", dim)
+	hi, err := r.floats(at+"upper", dim)
 	if err != nil {
 		return nil, err
 	}

@@ -146,6 +146,9 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: dim, Scale: "exp", Reverse: true}, net))
 		all = append(all, namedFlow[T]{"residual-reverse-" + activation, over(c, standard)})
 	}
+	gated := coupling.Residual[T](coupling.ResidualSpec{Hidden: 8, ContextDim: classes, Seed: 5})
+	c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: dim, ContextDim: classes}, gated))
+	all = append(all, namedFlow[T]{"residual-gated", over(c, standard)})
 	return all
 }
 

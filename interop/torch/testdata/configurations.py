@@ -50,6 +50,13 @@ def nflows_spline(g):
     return "nflows", lambda: parity.nflows_spline(dim, *args), parity.run_nflows, lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound}
 
 
+def nflows_gated(g):
+    dim, context, bound, activation = g.randint(2, 7), g.randint(1, 4), g.choice((2.0, 3.0)), g.choice(sorted(FUNCTIONS))
+    args = g.randint(1, 3), g.randint(3, 12), g.choice((0, 1, 2, 5, 9)), bound, g.randint(1, 3), FUNCTIONS[activation], context
+    return ("nflows", lambda: parity.nflows_spline(dim, *args), parity.run_nflows,
+            lambda seed: parity.rows(dim, context, seed), {"activation": activation, "tail_bound": bound})
+
+
 def nflows_masked(g, bins):
     dim, context, activation, bound = g.randint(1, 6), g.choice((0, 0, 1, 3)), g.choice(sorted(FUNCTIONS)), g.choice((2.0, 3.0))
     args = g.randint(1, 3), g.randint(2, 14), g.randint(1, 3), g.random() < 0.6, bins, bound, FUNCTIONS[activation]
@@ -78,7 +85,43 @@ def normflows_splines(g):
             lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound})
 
 
-CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_maf, nflows_masked_spline, normflows_masked, normflows_splines)}
+def sbi(g, build, least=2, options={}, **more):
+    dim, context, embedded, activation = g.randint(least, 6), g.randint(2, 5), g.choice(("", "fc", "sequential")), g.choice(sorted(ACTIVATIONS))
+    module, out = ACTIVATIONS[activation], g.randint(1, 5)
+    embedding = {
+        "": None, "fc": parity.fc(context, out, g.randint(2, 4), g.randint(2, 9), activation=module),
+        "sequential": lambda: torch.nn.Sequential(torch.nn.Linear(context, 7), module(), torch.nn.Linear(7, out))}[embedded]
+    scores = ("independent", "none", "structured")
+    args = dict(num_transforms=g.randint(1, 4), hidden_features=g.randint(3, 14), z_score_x=g.choice(scores[:3 if dim > 1 else 2]), z_score_y=g.choice(scores))
+    return ("sbi", lambda: parity.sbi_estimator(build, dim, context, embedding, **args, **more), parity.run_sbi,
+            lambda seed: parity.rows(dim, context, seed), {"embedding_activation": activation, **options})
+
+
+def sbi_maf(g):
+    return sbi(g, "maf", 1, num_blocks=g.randint(1, 3))
+
+
+def sbi_nsf(g):
+    bound = g.choice((2.0, 3.0))
+    return sbi(g, "nsf", 1, {"tail_bound": bound}, num_blocks=g.randint(1, 3), num_bins=g.randint(2, 10), tail_bound=bound,
+               hidden_layers_spline_context=g.randint(0, 2))
+
+
+def sbi_maf_rqs(g):
+    bound = g.choice((2.0, 3.0))
+    return sbi(g, "maf_rqs", 1, {"tail_bound": bound}, num_blocks=g.randint(1, 3), num_bins=g.randint(2, 10), tail_bound=bound)
+
+
+def sbi_zuko_maf(g):
+    return sbi(g, "zuko_maf", 2, {"activation": "relu"}, randperm=g.random() < 0.5)
+
+
+def sbi_zuko_nsf(g):
+    return sbi(g, "zuko_nsf", 2, {"activation": "relu", "class": "NSF"}, bins=g.randint(2, 9), randperm=g.random() < 0.5)
+
+
+CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_gated, nflows_maf, nflows_masked_spline,
+                               normflows_masked, normflows_splines, sbi_maf, sbi_nsf, sbi_maf_rqs, sbi_zuko_maf, sbi_zuko_nsf)}
 
 
 def main(directory, names):

@@ -17,6 +17,8 @@ import nflows.flows
 import nflows.nn.nets
 import nflows.transforms
 import normflows as nf
+import sbi.neural_nets.embedding_nets
+import sbi.neural_nets.net_builders.flow as sbi_flow
 import torch
 import zuko
 from safetensors.torch import save_file
@@ -36,7 +38,7 @@ def perturb(model, g):
                 continue
             if leaf in ("lower", "upper"):
                 continue
-            if leaf in ("running_var", "prior_var", "scale"):
+            if leaf in ("running_var", "prior_var", "scale", "_scale", "_std"):
                 v.copy_(0.5 + normal(v).abs())
             elif v.ndim >= 2 and leaf == "weight":
                 v.copy_(normal(v) / math.sqrt(v[0].numel()))
@@ -63,16 +65,24 @@ def write(name, source, make, run, inputs, options=None, directory=HERE, only=()
     model = make().eval()
     perturb(model, torch.Generator().manual_seed(2))
     torch.set_default_dtype(torch.float32)
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, os.path.join(directory, name + ".safetensors"))
+    save_file({k: v.contiguous().clone() for k, v in model.state_dict().items()}, os.path.join(directory, name + ".safetensors"))
     out = {"source": source, "options": options or {},
            "inputs": {k: {"shape": list(v.shape), "data": v.double().flatten().tolist()} for k, v in inputs.items()}}
     for dtype, key in ((torch.float64, "float64"), (torch.float32, "float32")):
         model.to(dtype)
+        constants(model, dtype)
         cast = {k: v.to(dtype) for k, v in inputs.items()}
         out[key] = in_dtype(dtype, lambda: run(model, cast))
     with open(os.path.join(directory, name + ".json"), "w") as f:
         json.dump(out, f, separators=(",", ":"))
         f.write("\n")
+
+
+def constants(model, dtype):
+    """sbi rounds d/2 log(2 pi) to float32."""
+    for m in model.modules():
+        if isinstance(m, nflows.distributions.StandardNormal):
+            m._log_z = torch.tensor(0.5 * math.prod(m._shape) * math.log(2 * math.pi), dtype=dtype)
 
 
 def rows(dim, context=0, seed=3):
@@ -117,6 +127,30 @@ def run_normflows(m, v):
     return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"]), "inverse": m.forward(v["u"])}
 
 
+def run_sbi(m, v):
+    x, c, u = v["x"], v["context"], v["u"]
+    log_prob = m.log_prob(x, c)[0]
+    if isinstance(m.net, nflows.flows.Flow):
+        e = m.embedding_net(c)
+        z, log_det = m.net._transform(x, e)
+        return {"z": z, "log_det": log_det, "log_prob": log_prob, "inverse": m.net._transform.inverse(u, e)[0]}
+    flow = m.net(m.embedding_net(c))
+    z, log_det = flow.transform.call_and_ladj(x)
+    return {"z": z, "log_det": log_det, "log_prob": log_prob, "inverse": flow.transform.inv(u)}
+
+
+def sbi_estimator(build, dim, context, embedding=None, **more):
+    """A density estimator of sbi's builders, of parameters under data or the other way
+    around."""
+    g = torch.Generator().manual_seed(4)
+    x, c = (torch.randn(50, n, generator=g, dtype=torch.get_default_dtype()) for n in (dim, context))
+    return getattr(sbi_flow, "build_" + build)(x, c, embedding_net=embedding() if embedding else torch.nn.Identity(), **more)
+
+
+def fc(*args, **more):
+    return lambda: sbi.neural_nets.embedding_nets.FCEmbedding(*args, **more)
+
+
 def normflows_stack(dim, layers, scale=True, between="swap", target=None):
     kept = (dim + 1) // 2
     flows = []
@@ -130,16 +164,18 @@ def normflows_stack(dim, layers, scale=True, between="swap", target=None):
     return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows, target)
 
 
-def nflows_spline(dim, steps, hidden, bins, bound, blocks=2, activation=torch.nn.functional.relu):
+def nflows_spline(dim, steps, hidden, bins, bound, blocks=2, activation=torch.nn.functional.relu, context=0):
     """The coupling flow of Durkan et al. (2019): a permutation, an LU map and a
-    coupling of splines in each step."""
+    coupling of splines in each step, or of 0 bins an affine one and of 1 an additive one."""
     t, flow = nflows.transforms, []
     for k in range(steps):
         mask = nflows.utils.create_alternating_binary_mask(dim, even=k % 2 == 0)
-        net = lambda i, o: nflows.nn.nets.ResidualNet(i, o, hidden, num_blocks=blocks, activation=activation)
-        flow.append(t.CompositeTransform([
-            t.RandomPermutation(dim), t.LULinear(dim),
-            t.PiecewiseRationalQuadraticCouplingTransform(mask, net, num_bins=bins, tails="linear", tail_bound=bound)]))
+        net = lambda i, o: nflows.nn.nets.ResidualNet(i, o, hidden, context or None, num_blocks=blocks, activation=activation)
+        if bins > 1:
+            coupling = t.PiecewiseRationalQuadraticCouplingTransform(mask, net, num_bins=bins, tails="linear", tail_bound=bound)
+        else:
+            coupling = (t.AdditiveCouplingTransform if bins else t.AffineCouplingTransform)(mask, net)
+        flow.append(t.CompositeTransform([t.RandomPermutation(dim), t.LULinear(dim), coupling]))
     return nflows.flows.Flow(t.CompositeTransform(flow), nflows.distributions.StandardNormal([dim]))
 
 
@@ -215,6 +251,16 @@ def main(only):
     write("normflows_masked_64", "normflows", lambda: normflows_masked(4, 2, 6), run_normflows, rows(4))
     write("normflows_masked_additive", "normflows", lambda: normflows_masked(3, 2, 6, scale=False), run_normflows, rows(3))
     write("normflows_splines", "normflows", lambda: normflows_splines(3, 1, 6, 4, blocks=1), run_normflows, rows(3))
+    write("sbi_maf", "sbi", lambda: sbi_estimator("maf", 3, 2, num_transforms=2, hidden_features=5), run_sbi, rows(3, 2))
+    write("sbi_nsf", "sbi", lambda: sbi_estimator(
+        "nsf", 3, 2, fc(2, 3, num_hiddens=4), num_transforms=2, hidden_features=4, num_bins=3), run_sbi, rows(3, 2))
+    write("sbi_nsf_lone_64", "sbi", lambda: sbi_estimator(
+        "nsf", 1, 2, num_transforms=1, hidden_features=4, num_bins=3), run_sbi, rows(1, 2))
+    write("sbi_maf_rqs_64", "sbi", lambda: sbi_estimator(
+        "maf_rqs", 2, 3, num_transforms=1, hidden_features=4, num_bins=3, z_score_x="structured", z_score_y="none"), run_sbi, rows(2, 3))
+    write("sbi_zuko_maf", "sbi", lambda: sbi_estimator("zuko_maf", 3, 2, num_transforms=1, hidden_features=4), run_sbi, rows(3, 2), {"activation": "relu"})
+    write("sbi_zuko_nsf", "sbi", lambda: sbi_estimator("zuko_nsf", 2, 2, num_transforms=1, hidden_features=4, num_bins=4), run_sbi, rows(2, 2),
+          {"activation": "relu", "class": "NSF"})
 
 
 if __name__ == "__main__":
