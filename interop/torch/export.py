@@ -1,4 +1,4 @@
-"""Writes a flow of zuko, nflows or normflows as a safetensors file that says what
+"""Writes a flow of zuko, nflows or normflows, or a posterior of sbi, as a safetensors file that says what
 it is: its state_dict, and as metadata its class, the activation of its networks,
 settings that leave no trace in a state, and a few rows with their log-densities,
 which the reader must come to as well.
@@ -14,9 +14,15 @@ and in Go
 It needs the standard library and PyTorch alone. x are a handful of typical rows, and
 context as many, for a flow that has one. What it cannot find in the model it asks
 for: activation="relu".
+
+Of sbi it takes a DirectPosterior, with its prior's bounds where that is uniform in a
+box, or a density estimator by itself, which NLE has too. x are rows of what the density
+is of, and context of what it is given: parameters and data by NPE, the other way around
+by NLE.
 """
 import copy
 import json
+import math
 import struct
 
 import torch
@@ -24,10 +30,17 @@ import torch
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
 
 
-def activations(model):
-    """The names of the activations in a model's networks."""
+SPLINES = {"MonotonicRQSTransform": "NSF", "CircularRQSTransform": "NCSF"}
+
+
+def is_from(model, source):
+    return type(model).__module__.startswith(source + ".")
+
+
+def activations(modules):
+    """The names of the activations among the modules of a model's networks."""
     found = set()
-    for m in model.modules():
+    for m in modules:
         f = getattr(m, "activation", None)
         if callable(f) and not isinstance(f, torch.nn.Module):  # nflows' are functions
             found.add(f.__name__)
@@ -41,18 +54,28 @@ def activations(model):
 
 def options(model, activation=None):
     """The settings of a model that its state does not have."""
-    found = {activation} if activation else activations(model)
+    embedding = list(model.embedding_net.modules()) if is_from(model, "sbi") else []
+    modules = [m for m in model.modules() if not any(m is e for e in embedding)]
+    found = {activation} if activation else activations(modules)
     if len(found) != 1:
         raise ValueError(f"activations {sorted(found)}, want one: name it, activation='relu'")
     out = {"activation": found.pop()}
-    for m in model.modules():
+    found = activations(embedding)
+    if len(found) > 1:
+        raise ValueError(f"activations {sorted(found)} in the embedding, want one")
+    if found:
+        out["embedding_activation"] = found.pop()
+    for m in modules:
+        if is_from(model, "sbi") and hasattr(m, "univariate"):
+            name = getattr(m.univariate, "func", m.univariate).__name__
+            out["class"] = SPLINES.get(name, name)
         for name, v in (("slope", getattr(getattr(m, "univariate", None), "keywords", {}).get("slope")),
                         ("tail_bound", getattr(m, "tail_bound", None))):
             if v is None:
                 continue
             if out.setdefault(name, float(v)) != float(v):
                 raise ValueError(f"{name} is {out[name]} in one transform and {v} in another")
-    if type(model).__module__.startswith("normflows."):
+    if is_from(model, "normflows"):
         out["flows"] = len(model.flows)
     return out
 
@@ -64,15 +87,36 @@ def log_prob(model, x, context):
     torch.set_default_dtype(torch.float64)
     try:
         with torch.no_grad():
-            if type(model).__module__.startswith("zuko."):
+            if is_from(model, "sbi"):
+                for m in model.modules():
+                    if hasattr(m, "_log_z"):  # of a normal, which sbi rounds to float32
+                        m._log_z = torch.tensor(math.prod(m._shape) * math.log(2 * math.pi) / 2)
+                return model.log_prob(x[None], context)[0]
+            if is_from(model, "zuko"):
                 return model(context).log_prob(x)
             return model.log_prob(x) if context is None else model.log_prob(x, context)
     finally:
         torch.set_default_dtype(default)
 
 
+def bounds(prior):
+    """Those of a prior that is uniform in a box, None of one without bounds."""
+    support = prior.support
+    while hasattr(support, "base_constraint"):
+        support = support.base_constraint
+    if support is torch.distributions.constraints.real:
+        return None
+    if not hasattr(support, "lower_bound") or not hasattr(support, "upper_bound"):
+        raise ValueError(f"the prior has the support {support}, want a box, such as BoxUniform's: save the density estimator alone")
+    lo, hi = (torch.as_tensor(b).double().reshape(-1).tolist() for b in (support.lower_bound, support.upper_bound))
+    return {"lo": lo, "hi": hi}
+
+
 def save(model, path, x, context=None, activation=None):
     """Writes the file. x are rows of data, and context as many contexts."""
+    prior = None
+    if hasattr(model, "posterior_estimator"):
+        model, prior = model.posterior_estimator, bounds(model.prior)
     x = x.double()
     context = None if context is None else context.double()
     p = log_prob(model, x, context)
@@ -84,6 +128,8 @@ def save(model, path, x, context=None, activation=None):
         "bijou.options": json.dumps(options(model, activation)),
         "bijou.proof": json.dumps(proof),
     }}
+    if prior:
+        header["__metadata__"]["bijou.prior"] = json.dumps(prior)
     data, at = [], 0
     for name, v in model.state_dict().items():
         v = v.detach().cpu().contiguous()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -34,6 +35,10 @@ type exported struct {
 		EmbeddingActivation string `json:"embedding_activation"`
 		Class               string `json:"class"`
 	}
+	prior struct {
+		Lo []float64 `json:"lo"`
+		Hi []float64 `json:"hi"`
+	}
 	proof *proofRows
 }
 
@@ -52,6 +57,8 @@ func readExported(pairs []safetensors.Pair) (e exported, err error) {
 			e.class = p.Value
 		case "bijou.options":
 			err = json.Unmarshal([]byte(p.Value), &e.options)
+		case "bijou.prior":
+			err = json.Unmarshal([]byte(p.Value), &e.prior)
 		case "bijou.proof":
 			e.proof = &proofRows{}
 			err = json.Unmarshal([]byte(p.Value), e.proof)
@@ -61,6 +68,20 @@ func readExported(pairs []safetensors.Pair) (e exported, err error) {
 		}
 	}
 	return e, nil
+}
+
+// PriorBounds are the bounds of the parameters that a posterior of sbi was trained
+// under, where export.py wrote them: its prior is uniform between them. Both are nil for
+// a prior without bounds, and for other states. The posterior is the flow of Load within
+// them:
+//
+//	lo, hi := state.PriorBounds()
+//	p, err := posterior.NewTruncated[float32](flow, lo, hi)
+func (s *State) PriorBounds() (lo, hi []float64) {
+	if s == nil {
+		return nil, nil
+	}
+	return slices.Clone(s.exported.prior.Lo), slices.Clone(s.exported.prior.Hi)
 }
 
 // Load makes the flow of a state by the mapping of its class, which export.py

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func openExported(name string) *torch.State {
 }
 
 func TestLoad(t *testing.T) {
-	for name, dim := range map[string]int{"zuko_nsf": 3, "nflows_spline": 3, "normflows": 3} {
+	for name, dim := range map[string]int{"zuko_nsf": 3, "nflows_spline": 3, "normflows": 3, "sbi_nsf": 2, "sbi_zuko_nsf": 2} {
 		f, err := torch.Load[float32](openExported(name))
 		if err != nil || f.Dim() != dim {
 			t.Errorf("%s: %v", name, err)
@@ -32,6 +33,18 @@ func TestLoad(t *testing.T) {
 	for name, s := range map[string]*torch.State{"nil": nil, "bare": testkit.Must(torch.Open("testdata/zuko.safetensors"))} {
 		if _, err := torch.Load[float32](s); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("a %s state: %v, want ErrSpec", name, err)
+		}
+	}
+}
+
+// TestPriorBounds: those of a posterior's file, and of no other.
+func TestPriorBounds(t *testing.T) {
+	if lo, hi := openExported("sbi_nsf").PriorBounds(); !slices.Equal(lo, []float64{0, 0}) || !slices.Equal(hi, []float64{2, 3}) {
+		t.Errorf("bounds %v and %v, want 0 to 2 and 3", lo, hi)
+	}
+	for _, s := range []*torch.State{nil, openExported("sbi_zuko_nsf"), openExported("normflows")} {
+		if lo, hi := s.PriorBounds(); lo != nil || hi != nil {
+			t.Errorf("bounds %v and %v of a file without any", lo, hi)
 		}
 	}
 }
@@ -51,6 +64,9 @@ func TestActivation(t *testing.T) {
 	}
 	if _, err := torch.Zuko[float32](openExported("zuko_nsf"), torch.ZukoOptions{Class: "NSF"}); !errors.Is(err, torch.ErrProof) {
 		t.Errorf("another slope: %v, want ErrProof", err)
+	}
+	if _, err := torch.SBI[float32](openExported("sbi_nsf"), torch.SBIOptions{EmbeddingActivation: "relu"}); !errors.Is(err, torch.ErrProof) {
+		t.Errorf("another activation of the embedding: %v, want ErrProof", err)
 	}
 	bare := func(name string) *torch.State { return testkit.Must(torch.Open("testdata/" + name + ".safetensors")) }
 	_, zuko := torch.Zuko[float32](bare("zuko"), torch.ZukoOptions{})

@@ -69,6 +69,7 @@ func SBI[T bijector.Float](s *State, o SBIOptions) (*flow.Flow[T], error) {
 		embedding = "_embedding_net."
 		layers, base, err = zukoParts[T](r, at, ZukoOptions{Activation: o.Activation, Class: o.Class, Slope: o.Slope})
 	} else {
+		o.Activation = cmp.Or(o.Activation, s.exported.options.Activation)
 		if o.Activation == "" && (r.hasPrefix(at+"_transform._transforms.0.autoregressive_net.") || r.hasPrefix(at+"_transform._transforms.1.autoregressive_net.")) {
 			o.Activation = "tanh"
 		}
