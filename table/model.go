@@ -35,7 +35,7 @@ type Model[T bijector.Float] struct {
 	logScales   []float64
 	scores      []float64         // of the calibration rows, rising
 	calibration *flow.Calibration // nil: none
-	usual       []float64         // of each column, its mean term; nil: not known
+	usual       []float64         // terms of the columns' atoms, and of their continuous parts; nil: not known
 	surprises   []float64         // of the calibration rows, negative and rising
 	surprising  *flow.Calibration // nil: none
 	buffers     *sync.Pool        // of *[]T
@@ -137,8 +137,8 @@ type ModelSpec struct {
 	Density flow.EnsembleSpec `json:"density"`
 	// Scores is the number of calibration scores that are saved.
 	Scores int `json:"scores,omitempty"`
-	// Usual says that the mean terms of the columns are saved, and as many surprises
-	// as scores: see Model.Surprise.
+	// Usual says that the usual terms of the columns are saved, two for each, and as
+	// many surprises as scores: see Model.Surprise.
 	Usual bool `json:"usual,omitempty"`
 }
 
@@ -146,7 +146,7 @@ type ModelSpec struct {
 // registry.Sizer.
 func (s ModelSpec) Values() float64 {
 	if s.Usual && s.Schema != nil {
-		return 2*float64(s.Scores) + float64(len(s.Schema.Columns))
+		return 2 * (float64(s.Scores) + float64(len(s.Schema.Columns)))
 	}
 	return float64(s.Scores)
 }
@@ -166,7 +166,7 @@ func BuildModel[T bijector.Float](s ModelSpec, b flow.EnsembleBuilder[T]) (*Mode
 	m, err := NewModel(s.Schema, density, make([]float64, s.Scores))
 	if err == nil && s.Usual {
 		if err = m.checkMixed(); err == nil {
-			m.usual, m.surprises = make([]float64, m.Dim()), make([]float64, s.Scores)
+			m.usual, m.surprises = make([]float64, 2*m.Dim()), make([]float64, s.Scores)
 			err = m.calibrateSurprises()
 		}
 	}
@@ -191,7 +191,7 @@ func (m *Model[T]) Buffers() []bijector.Buffer {
 		all = append(all, bijector.Buffer{Name: "scores", Shape: []int{len(m.scores)}, Data: m.scores})
 	}
 	if len(m.usual) > 0 {
-		all = append(all, bijector.Buffer{Name: "usual", Shape: []int{len(m.usual)}, Data: m.usual})
+		all = append(all, bijector.Buffer{Name: "usual", Shape: []int{2, m.Dim()}, Data: m.usual})
 	}
 	if len(m.surprises) > 0 {
 		all = append(all, bijector.Buffer{Name: "surprises", Shape: []int{len(m.surprises)}, Data: m.surprises})

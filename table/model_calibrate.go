@@ -22,7 +22,8 @@ func (f *fitting[T]) calibrate(m *Model[T]) error {
 	if err != nil {
 		return err
 	}
-	terms, err := m.Contributions(codes)
+	tails := make([]float64, len(codes))
+	terms, err := m.contributions(codes, tails)
 	if err != nil {
 		return err
 	}
@@ -41,22 +42,25 @@ func (f *fitting[T]) calibrate(m *Model[T]) error {
 	if err := m.calibrate(); err != nil {
 		return err
 	}
-	return f.surprises(m, terms)
+	if err := f.usual(m, codes, terms); err != nil {
+		return err
+	}
+	return m.setSurprises(codes, terms, tails)
 }
 
-// surprises sets what is usual, by the validation rows where there are any, and by the
-// terms of the rows that are held out where there are none.
-func (f *fitting[T]) surprises(m *Model[T], held []float64) error {
-	some := held
+// usual sets what is usual by the validation rows where there are any, and by those
+// that are held out where there are none.
+func (f *fitting[T]) usual(m *Model[T], codes, terms []float64) error {
 	if len(f.valid) > 0 {
-		codes := make([]float64, len(f.valid)*len(f.columns))
+		codes = make([]float64, len(f.valid)*len(f.columns))
 		if err := f.rows.Codes(codes, f.valid); err != nil {
 			return err
 		}
 		var err error
-		if some, err = m.Contributions(codes); err != nil {
+		if terms, err = m.Contributions(codes); err != nil {
 			return err
 		}
 	}
-	return m.setSurprises(some, held)
+	m.setUsual(codes, terms)
+	return nil
 }

@@ -45,6 +45,12 @@ type FitOptions struct {
 	// 20,000 rows, below 0 none.
 	Validation, Calibration float64
 
+	// Trim is the share of the rows, the least likely ones, that are left out: a first
+	// fit ranks the rows, a second is fitted to the others. It is for rows that hold
+	// anomalies which the density should not follow; below 0.5. P-values then
+	// compare with rows that are left.
+	Trim float64
+
 	Seed       uint64           // of all that is drawn
 	Workers    int              // cores; 0: all. The result does not depend on it
 	Observer   train.Observer   // nil: none
@@ -59,6 +65,8 @@ type FitReport struct {
 	// units of the data, and Contributions is by column; NaN without such rows.
 	Held          float64
 	Contributions []float64
+	// Trimmed are the rows that FitOptions.Trim left out.
+	Trimmed []int
 }
 
 const (
@@ -90,6 +98,12 @@ func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptio
 	}
 	if o.Members < 0 || o.Epochs < 0 || o.Batch < 0 || o.Patience < 0 || o.Validation >= 1 || o.Calibration >= 1 || o.Validation+o.Calibration >= 1 || math.IsNaN(o.Rate+o.WeightDecay+o.Validation+o.Calibration) {
 		return nil, nil, fmt.Errorf("table: a fit with %+v, want numbers that are not negative, and shares below 1: %w", o, bijector.ErrSpec)
+	}
+	if !(o.Trim >= 0 && o.Trim < 0.5) {
+		return nil, nil, fmt.Errorf("table: a share of %v to trim, want 0 to below 0.5: %w", o.Trim, bijector.ErrSpec)
+	}
+	if o.Trim > 0 {
+		return fitTrimmed[T](ctx, s, rows, o)
 	}
 	f := &fitting[T]{schema: s.clone(), rows: rows, o: o, report: &FitReport{Held: math.NaN()}}
 	if err := f.split(n); err != nil {

@@ -37,11 +37,15 @@ func (r memoryRows) Codes(dst []float64, rows []int) error {
 	}
 	for i, row := range rows {
 		if row < 0 || row >= r.Len() {
-			return fmt.Errorf("table: row %d of %d: %w", row, r.Len(), bijector.ErrShape)
+			return rowError(row, r.Len())
 		}
 		copy(dst[i*r.d:(i+1)*r.d], r.codes[row*r.d:])
 	}
 	return nil
+}
+
+func rowError(row, n int) error {
+	return fmt.Errorf("table: row %d of %d: %w", row, n, bijector.ErrShape)
 }
 
 // source are some of the rows, for training.

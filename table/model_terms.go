@@ -20,6 +20,12 @@ const pieceRows = 256
 // row, and what the mixture's log-density differs by is shared evenly. The density is
 // one of Mixed distributions, otherwise the error is ErrSpec.
 func (m *Model[T]) Contributions(codes []float64) ([]float64, error) {
+	return m.contributions(codes, nil)
+}
+
+// contributions adds the columns' tails to tails besides, unless that is nil: see
+// autoregressive.MixedPass.Tails; of several flows, their mean by the flows' weights.
+func (m *Model[T]) contributions(codes, tails []float64) ([]float64, error) {
 	n, err := m.check(codes)
 	if err != nil {
 		return nil, err
@@ -35,7 +41,7 @@ func (m *Model[T]) Contributions(codes []float64) ([]float64, error) {
 	sum, terms := make([]float64, n*d), make([][]float64, len(m.mixed))
 	logWeights := m.density.Weights()
 	for k := range m.mixed {
-		terms[k] = m.memberTerms(k, codes)
+		terms[k] = m.memberTerms(k, codes, tails, logWeights[k])
 		logWeights[k] = math.Log(logWeights[k])
 	}
 	share := make([]float64, len(m.mixed))
@@ -85,18 +91,30 @@ func (m *Model[T]) responsibilities(share []float64, terms [][]float64, logWeigh
 	}
 }
 
-// memberTerms are the terms of one flow, in the units of the data.
-func (m *Model[T]) memberTerms(k int, codes []float64) []float64 {
+// memberTerms are the terms of one flow, in the units of the data. Its tails are
+// added to tails with a weight, unless that is nil.
+func (m *Model[T]) memberTerms(k int, codes, tails []float64, weight float64) []float64 {
 	d := m.Dim()
 	n := len(codes) / d
 	size := min(n, pieceRows)
 	pass := m.mixed[k].NewMixedPass(bijector.PassOptions{MaxBatch: size})
 	z, terms, out := bijector.NewMat[T](d, size), bijector.NewMat[float64](d, size), make([]float64, n*d)
+	far := bijector.NewMat[float64](d, size)
 	for lo := 0; lo < n; lo += size {
 		c := min(size, n-lo)
 		z, terms = z.Resize(c), terms.Resize(c)
 		fill(z, codes[lo*d:])
-		pass.Terms(terms, z, bijector.Mat[T]{})
+		if tails == nil {
+			pass.Terms(terms, z, bijector.Mat[T]{})
+		} else {
+			far = far.Resize(c)
+			pass.Tails(terms, far, z, bijector.Mat[T]{})
+			for j := range d {
+				for i, v := range far.Feature(j) {
+					tails[(lo+i)*d+j] += weight * v
+				}
+			}
+		}
 		for j := range d {
 			for i, v := range terms.Feature(j) {
 				out[(lo+i)*d+j] = v - m.scale(j, z.Feature(j)[i])

@@ -122,40 +122,6 @@ func TestFitIsCloseToTheTruth(t *testing.T) {
 	}
 }
 
-// A surprise counts what falls short alone: no other column makes up for it, and an
-// impossible cell is 50 nats.
-func TestSurprise(t *testing.T) {
-	m, codes := fitShop[float32](t, table.FitOptions{})
-	s := testkit.Must(m.Surprise(codes))
-	p, below := m.SurprisePValues(s), 0
-	for i, v := range s {
-		if v < 0 || v > 200 {
-			t.Fatalf("row %d: surprise %v", i, v)
-		}
-		if p[i] <= 0.1 {
-			below++
-		}
-	}
-	if share := float64(below) / float64(len(p)); math.Abs(share-0.1) > 0.05 {
-		t.Errorf("%v of the rows have a p-value up to 0.1", share)
-	}
-	odd := slices.Clone(codes[:8])
-	for j := range 4 {
-		odd[4+j] = odd[j]
-	}
-	odd[4] = 7 // a category that there is not
-	if s := testkit.Must(m.Surprise(odd)); !(s[1] >= 50 && s[1] < 200 && s[0] < 30) || m.SurprisePValues(s)[1] > 0.01 {
-		t.Errorf("surprises %v of a row, and of one with an impossible cell", s)
-	}
-	none, err := table.NewModel(m.Schema(), m.Density(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := none.Surprise(codes); !errors.Is(err, bijector.ErrSpec) || !math.IsNaN(none.SurprisePValues(s)[0]) {
-		t.Errorf("without held-out rows: %v, want ErrSpec", err)
-	}
-}
-
 func TestModelIsSavedAndLoaded(t *testing.T) {
 	m, codes := fitShop[float32](t, table.FitOptions{Members: 2, Hidden: 8, Epochs: 2})
 	file := filepath.Join(t.TempDir(), "model.safetensors")

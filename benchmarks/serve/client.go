@@ -37,6 +37,18 @@ func object(rng *rand.Rand, columns int) []byte {
 	return append(b, '}')
 }
 
+// array is a random row of numbers in JSON.
+func array(rng *rand.Rand, columns int) []byte {
+	b := []byte{'['}
+	for j := range columns {
+		if j > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendFloat(b, rng.NormFloat64(), 'f', 6, 64)
+	}
+	return append(b, ']')
+}
+
 // memory is what the service has of the system, in MB; 0 where it does not say.
 func memory(host string) float64 {
 	r, err := http.Get("http://" + host + "/metrics")
@@ -52,7 +64,7 @@ func memory(host string) float64 {
 }
 
 // singles asks for single rows, on each connection one after the other.
-func singles(ctx context.Context, host string, columns, connections int, long time.Duration, w io.Writer) error {
+func singles(ctx context.Context, host string, row func(*rand.Rand, int) []byte, columns, connections int, long time.Duration, w io.Writer) error {
 	before := memory(host)
 	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
@@ -63,7 +75,7 @@ func singles(ctx context.Context, host string, columns, connections int, long ti
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			times[k], errs[k] = askOn(ctx, host, columns, uint64(k))
+			times[k], errs[k] = askOn(ctx, host, row, columns, uint64(k))
 		}()
 	}
 	all.Wait()
@@ -85,7 +97,7 @@ func singles(ctx context.Context, host string, columns, connections int, long ti
 }
 
 // askOn asks on one connection until ctx ends.
-func askOn(ctx context.Context, host string, columns int, seed uint64) (times []time.Duration, err error) {
+func askOn(ctx context.Context, host string, row func(*rand.Rand, int) []byte, columns int, seed uint64) (times []time.Duration, err error) {
 	c, err := net.Dial("tcp", host)
 	if err != nil {
 		return nil, err
@@ -94,8 +106,8 @@ func askOn(ctx context.Context, host string, columns int, seed uint64) (times []
 	rng := rand.New(rand.NewPCG(seed, 3))
 	requests := make([][]byte, 64)
 	for i := range requests {
-		row := object(rng, columns)
-		requests[i] = fmt.Appendf(nil, "POST /v1/score HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(row), row)
+		body := row(rng, columns)
+		requests[i] = fmt.Appendf(nil, "POST /v1/score HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body)
 	}
 	in := bufio.NewReader(c)
 	for i := 0; ctx.Err() == nil; i++ {
@@ -143,12 +155,12 @@ func answer(in *bufio.Reader) error {
 }
 
 // stream sends rows of NDJSON in one request, and counts the answers.
-func stream(ctx context.Context, host string, columns, rows int, w io.Writer) error {
+func stream(ctx context.Context, host string, row func(*rand.Rand, int) []byte, columns, rows int, w io.Writer) error {
 	before := memory(host)
 	rng := rand.New(rand.NewPCG(9, 3))
 	lines := make([][]byte, 1000)
 	for i := range lines {
-		lines[i] = append(object(rng, columns), '\n')
+		lines[i] = append(row(rng, columns), '\n')
 	}
 	r, body := io.Pipe()
 	go func() {

@@ -49,6 +49,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Float(&o.Rate, "rate", 0, 0, 1, "learning rate; 0: the model's default")
 	f.Float(&o.Validation, "validation", 0, 0, 0.9, "share of the rows that is held out for early stopping; 0: the model's default")
 	f.Float(&o.Calibration, "calibration", 0, 0, 0.9, "share of the rows that is held out for p-values; 0: the model's default")
+	f.Float(&o.Trim, "trim", 0, 0, 0.49, "share of the rows, the least likely by a first fit, that a second one leaves out: for rows that hold anomalies")
 	f.Seed(&o.Seed, "seed", 1, "seed")
 	f.Int(&memory, "memory", 512, 1, 1_000_000, "megabytes of rows in memory; more are in a temporary file")
 	f.Bool(&asJSON, "json", "write the report as JSON to standard output")
@@ -58,6 +59,9 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	log := hush(s)
+	if recipe != "" && o.Trim > 0 {
+		return command.Usagef("-recipe %s -trim %v: rows are trimmed for the density of mixed columns alone", recipe, o.Trim)
+	}
 	t := &twice{path: list.List[0]}
 	defer t.close()
 	schema, facts, options, err := known.infer(ctx, t, options, log)

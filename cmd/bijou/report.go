@@ -71,6 +71,7 @@ type summary struct {
 	Model      string         `json:"model"`
 	Rows       int            `json:"rows"`
 	Skipped    int            `json:"rows_left_out"`
+	Trimmed    int            `json:"rows_trimmed"` // by -trim
 	Trained    int            `json:"rows_trained_on"`
 	Validated  int            `json:"rows_for_stopping"`
 	Calibrated int            `json:"rows_for_p_values"`
@@ -92,7 +93,7 @@ type columnNats struct {
 // summarise sums up a report.
 func summarise(schema *table.Schema, r *table.FitReport, rows, skipped int, took time.Duration) *summary {
 	s := &summary{
-		Rows: rows, Skipped: skipped, Trained: r.Train, Validated: r.Validation, Calibrated: r.Calibrated,
+		Rows: rows, Skipped: skipped, Trimmed: len(r.Trimmed), Trained: r.Train, Validated: r.Validation, Calibrated: r.Calibrated,
 		Seconds: took.Seconds(), Nats: command.Number(-r.Held), Bits: command.Number(-r.Held / math.Ln2),
 	}
 	for _, member := range r.Members {
@@ -114,6 +115,9 @@ func (s *summary) print(w io.Writer) {
 	}
 	fmt.Fprintf(t, "a row\t%.3f\t%.3f\t\n", float64(s.Nats), float64(s.Bits))
 	t.Flush()
+	if s.Trimmed > 0 {
+		fmt.Fprintf(w, "%s rows are left out, as the least likely ones\n", grouped(s.Trimmed))
+	}
 	what := "trained on"
 	if s.Stopped {
 		what = "interrupted while training on"

@@ -6,8 +6,8 @@ DATA holds tables as ADBench has them: .npz files with X (rows, columns) and y
 -rows, and split 70/30, stratified by y. Every method learns from all training
 rows ("all"), and from those with y = 0 ("normal"), and scores the test rows:
 AUROC and average precision. bijou is the command itself, fit and score
--by surprise, on the rows as CSV; its log-density is listed, too. PyOD's detectors have their default options, on standardised
-columns; without PyOD scikit-learn's IsolationForest, LocalOutlierFactor and
+-by surprise, on the rows as CSV; its log-density is listed, too. PyOD's detectors have
+their default options, on standardised columns; without PyOD scikit-learn's IsolationForest, LocalOutlierFactor and
 NearestNeighbors take their place, and ECOD is left out. The Gaussian mixture
 has full covariances and 1, 4 or 16 components, by the density of a fifth of the
 rows.
@@ -60,6 +60,7 @@ def arguments():
     p.add_argument("-only", default="", help="regular expression of tables")
     p.add_argument("-half", choices=("choose", "report", "both"), default="both", help="which half of the tables")
     p.add_argument("-methods", default="bijou,IForest,ECOD,KNN,LOF,GMM", help="with commas between (default all)")
+    p.add_argument("-settings", default="all,normal", help="rows to learn from, with a comma between (default all,normal)")
     p.add_argument("-name", default="bijou", help="what bijou is called in the results, to compare its flags")
     p.add_argument("-flags", default="", help="further flags of bijou fit")
     return p.parse_args()
@@ -189,7 +190,7 @@ def main():
                 if len(set(y[test])) < 2:
                     print(f"{name}: no anomaly among the test rows of seed {seed}, left out", file=sys.stderr)
                     continue
-                for setting in SETTINGS:
+                for setting in o.settings.split(","):
                     for method in methods:
                         called = o.name if method == "bijou" else method
                         if (name, seed, setting, called) in done:
