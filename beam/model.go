@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 
@@ -37,6 +38,10 @@ type Model struct {
 	Alpha float64
 	// AllowExtra passes over columns and keys that a table's schema does not know.
 	AllowExtra bool
+	// Unknown is what becomes of a cell that its column does not take, in the place of
+	// what a table's schema says; "": that. Rows by the policies Refuse and SkipRow are
+	// rejected.
+	Unknown table.Policy
 }
 
 // Open reads a model's file, checks that it is one, and returns it with its
@@ -75,6 +80,9 @@ func (m Model) check() error {
 	}
 	if !(m.Alpha >= 0 && m.Alpha < 1) {
 		return fmt.Errorf("bijoubeam: rows flagged up to a p-value of %v, want one of [0, 1): %w", m.Alpha, bijector.ErrSpec)
+	}
+	if !slices.Contains([]table.Policy{"", table.Refuse, table.TakeMissing, table.SkipRow}, m.Unknown) {
+		return fmt.Errorf("bijoubeam: the policy %q for cells that a column does not take, want error, missing or skip: %w", m.Unknown, table.ErrSchema)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/tables"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -35,6 +36,7 @@ func (r Record) Place() string {
 // encoder makes the numbers of a model out of elements, for one goroutine.
 type encoder struct {
 	model   *loaded
+	schema  *table.Schema // nil for rows without names
 	objects *table.Objects
 	extra   bool
 	names   []string // that bound is for
@@ -45,7 +47,8 @@ func (m Model) encoder(l *loaded) (*encoder, error) {
 	e := &encoder{model: l, extra: m.AllowExtra}
 	var err error
 	if l.table != nil {
-		e.objects, err = l.table.Schema().Objects(table.ObjectOptions{AllowExtra: m.AllowExtra})
+		e.schema = tables.WithPolicy(l.table.Schema(), m.Unknown)
+		e.objects, err = e.schema.Objects(table.ObjectOptions{AllowExtra: m.AllowExtra})
 	}
 	return e, err
 }
@@ -106,12 +109,11 @@ func (e *encoder) object(text []byte, dst []float64) error {
 // cells encodes cells by their names, which are bound once for as long as they
 // stay the same.
 func (e *encoder) cells(r Record, dst []float64) error {
-	if e.model.table == nil {
+	if e.schema == nil {
 		return noNames(len(dst))
 	}
-	s := e.model.table.Schema()
 	if e.bound == nil || !slices.Equal(e.names, r.Names) {
-		bound, err := s.Bind(r.Names, e.extra)
+		bound, err := e.schema.Bind(r.Names, e.extra)
 		if err != nil {
 			return err
 		}
@@ -121,7 +123,7 @@ func (e *encoder) cells(r Record, dst []float64) error {
 	if err != nil {
 		return err
 	}
-	return s.Encode(cells, dst)
+	return e.schema.Encode(cells, dst)
 }
 
 func noNames(width int) error {

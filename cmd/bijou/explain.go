@@ -16,6 +16,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/internal/tables"
 	"github.com/bijou-flow/bijou/table"
 )
@@ -166,7 +167,7 @@ func pick(ctx context.Context, m *table.Model[float32], b *table.Binding, r *tab
 		return nil, err
 	}
 	if len(picked) < len(wanted) {
-		return nil, fmt.Errorf("%d of the rows of -rows are not there, or are left out; the input has %s rows", len(wanted)-len(picked), grouped(r.Row()))
+		return nil, fmt.Errorf("%d of the rows of -rows are not there, or are left out; the input has %s rows", len(wanted)-len(picked), tablecommand.Grouped(r.Row()))
 	}
 	return picked, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/internal/testkit"
 	"github.com/bijou-flow/bijou/registry"
 )
@@ -77,7 +78,7 @@ func TestInfo(t *testing.T) {
 		n += len(p.Data)
 	}
 	r := do("info", path)
-	for _, want := range []string{"flow in float32, version 1", grouped(n) + " parameters", "3 x coupling.affine", "distribution.normal", "checksum  right"} {
+	for _, want := range []string{"flow in float32, version 1", tablecommand.Grouped(n) + " parameters", "3 x coupling.affine", "distribution.normal", "checksum  right"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("%q is missing in %s%s", want, r.out, r.log)
 		}

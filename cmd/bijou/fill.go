@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -36,7 +37,7 @@ func fillCommand(ctx context.Context, args []string, s command.Streams) error {
 	var seed uint64
 	f := newFlags("fill", fillAbout)
 	in.declare(f)
-	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
+	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tablecommand.Files...)
 	f.Bool(&draw, "draw", "fill with draws in place of what is expected")
 	candidatesFlag(f, &candidates)
 	f.Seed(&seed, "seed", 1, "seed")
@@ -55,12 +56,12 @@ func fillCommand(ctx context.Context, args []string, s command.Streams) error {
 	return in.open(schema, func(r *table.Reader, b *table.Binding) error {
 		c := &filler{model: m, schema: schema, in: r, bound: b, draw: draw, candidates: candidates, seed: seed}
 		err := writeOut(out, s, log, func(w io.Writer) error {
-			return packed(out.Path, w, func(w io.Writer) error { return c.run(ctx, w, outputFormat(out.Path, r.Options()), log) })
+			return tablecommand.Packed(out.Path, w, func(w io.Writer) error { return c.run(ctx, w, tablecommand.OutputFormat(out.Path, r.Options()), log) })
 		})
 		if err != nil {
 			return at(in.path(), err)
 		}
-		fmt.Fprintf(log.Log, "%s cells filled in %s of %s rows\n", grouped(c.cells), grouped(c.filled), grouped(c.rows))
+		fmt.Fprintf(log.Log, "%s cells filled in %s of %s rows\n", tablecommand.Grouped(c.cells), tablecommand.Grouped(c.filled), tablecommand.Grouped(c.rows))
 		return nil
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/table"
 )
@@ -28,8 +29,8 @@ Example: go run ./cmd/bijou fit data.csv -out model.safetensors
 `
 
 func fitCommand(ctx context.Context, args []string, s command.Streams) error {
-	var in inputFlags
-	var known schemaFlags
+	var in tablecommand.InputFlags
+	var known tablecommand.SchemaFlags
 	var o table.FitOptions
 	var asJSON bool
 	var memory int
@@ -37,8 +38,8 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f := newFlags("fit", fitAbout)
 	list := f.Args("FILE", 1, 1)
 	out := f.File("out", "model.safetensors", "`file` of the model", ".safetensors")
-	in.declare(f)
-	known.declare(f)
+	in.Declare(f)
+	known.Declare(f)
 	f.String(&first, "first", "", "`columns` to come first in the model's order, with commas between: \"sample -given\" is exact for those")
 	f.Choice(&recipe, "recipe", "", "a `flow` of the library in place of the density of mixed columns, for numbers without missing cells: maf, nsf, realnvp, glow, coupling-nsf; all their values have a density, without steps and atoms", recipes...)
 	f.Int(&o.Epochs, "epochs", 0, 0, command.Most, "most passes over the rows; 0: by the number of rows")
@@ -54,7 +55,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Int(&memory, "memory", 512, 1, 1_000_000, "megabytes of rows in memory; more are in a temporary file")
 	f.Bool(&asJSON, "json", "write the report as JSON to standard output")
 	hush := quietFlag(f)
-	options, err := in.parse(f, args, s)
+	options, err := in.Parse(f, args, s)
 	if err != nil {
 		return err
 	}
@@ -64,11 +65,11 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	t := &twice{path: list.List[0]}
 	defer t.close()
-	schema, facts, options, err := known.infer(ctx, t, options, log)
+	schema, facts, options, err := inferSchema(ctx, &known, t, options, log)
 	if err != nil {
 		return err
 	}
-	describe(log.Log, schema, facts)
+	tablecommand.Describe(log.Log, schema, facts)
 	if o.First, err = firstColumns(first, schema); err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	defer rows.close()
 	if skipped > 0 {
-		fmt.Fprintf(log.Log, "%s rows are left out, for cells that do not fit their column\n", grouped(skipped))
+		fmt.Fprintf(log.Log, "%s rows are left out, for cells that do not fit their column\n", tablecommand.Grouped(skipped))
 	}
 	shown := &progress{log: log, name: "training"}
 	o.Observer = shown
@@ -101,7 +102,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	sum := summarise(schema, report, rows.Len(), skipped, time.Since(start))
 	sum.Model, sum.Stopped = out.Path, stopped != nil
 	if sum.print(log.Log); asJSON {
-		if err := writeJSON(s.Out, sum); err != nil {
+		if err := tablecommand.WriteJSON(s.Out, sum); err != nil {
 			return err
 		}
 	}

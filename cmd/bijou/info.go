@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/internal/input"
 	"github.com/bijou-flow/bijou/internal/safetensors"
 )
@@ -68,7 +69,7 @@ func infoCommand(_ context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	if asJSON {
-		return errors.Join(writeJSON(s.Out, info), err)
+		return errors.Join(tablecommand.WriteJSON(s.Out, info), err)
 	}
 	info.print(s.Out, tensors)
 	return err
@@ -178,9 +179,9 @@ func counted(all []partInfo, name string) []partInfo {
 // print tells it in words.
 func (m *modelInfo) print(w io.Writer, tensors bool) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "file\t%s, %s bytes\n", m.File, grouped(int(m.Bytes)))
+	fmt.Fprintf(t, "file\t%s, %s bytes\n", m.File, tablecommand.Grouped(int(m.Bytes)))
 	fmt.Fprintf(t, "kind\t%s in %s, version %s of the format\n", m.Kind, m.DType, m.Version)
-	fmt.Fprintf(t, "values\t%s parameters and %s of buffers in %d tensors\n", grouped(int(m.Parameters)), grouped(int(m.Buffers)), len(m.Tensors))
+	fmt.Fprintf(t, "values\t%s parameters and %s of buffers in %d tensors\n", tablecommand.Grouped(int(m.Parameters)), tablecommand.Grouped(int(m.Buffers)), len(m.Tensors))
 	texts := make([]string, 0, len(m.Parts))
 	for _, p := range m.Parts {
 		text := p.Type

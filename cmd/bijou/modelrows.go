@@ -9,13 +9,14 @@ import (
 	"io"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/internal/tables"
 	"github.com/bijou-flow/bijou/table"
 )
 
 // modelRows are the flags of a command that reads a table for a model.
 type modelRows struct {
-	input   inputFlags
+	input   tablecommand.InputFlags
 	model   string
 	unknown string // a table.Policy; "": the schema's own
 	extra   bool
@@ -28,7 +29,7 @@ type modelRows struct {
 func (r *modelRows) declare(f *command.Flags) {
 	r.list = f.Args("FILE", 1, 1)
 	modelFlag(f, &r.model)
-	r.input.declare(f)
+	r.input.Declare(f)
 	f.Bool(&r.extra, "extra", "allow columns that the model does not know")
 	r.hush = quietFlag(f)
 }
@@ -41,7 +42,7 @@ func (r *modelRows) declareUnknown(f *command.Flags, missing string) {
 
 // parse reads all flags of the command.
 func (r *modelRows) parse(f *command.Flags, args []string, s command.Streams) (err error) {
-	r.options, err = r.input.parse(f, args, s)
+	r.options, err = r.input.Parse(f, args, s)
 	return err
 }
 

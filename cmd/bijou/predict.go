@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -36,7 +37,7 @@ func predictCommand(ctx context.Context, args []string, s command.Streams) error
 	f := newFlags("predict", predictAbout)
 	in.declare(f)
 	f.String(&column, "column", "", "`name` of the column to predict")
-	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
+	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tablecommand.Files...)
 	f.Int(&draws, "draws", 1024, 64, 1_000_000, "draws for a row where probabilities are not exact, and for numbers")
 	f.Seed(&seed, "seed", 1, "seed")
 	in.declareUnknown(f, "missing")
@@ -62,8 +63,8 @@ func predictCommand(ctx context.Context, args []string, s command.Streams) error
 			return at(in.path(), err)
 		}
 		err := writeOut(out, s, log, func(w io.Writer) error {
-			return packed(out.Path, w, func(w io.Writer) error {
-				return p.run(ctx, w, outputFormat(out.Path, r.Options()), schema, log)
+			return tablecommand.Packed(out.Path, w, func(w io.Writer) error {
+				return p.run(ctx, w, tablecommand.OutputFormat(out.Path, r.Options()), schema, log)
 			})
 		})
 		return at(in.path(), err)
@@ -126,7 +127,7 @@ func (p *predictor) run(ctx context.Context, w io.Writer, form table.ReaderOptio
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log.Log, "%s rows\n", grouped(rows))
+	fmt.Fprintf(log.Log, "%s rows\n", tablecommand.Grouped(rows))
 	return out.Close()
 }
 

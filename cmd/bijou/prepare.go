@@ -7,75 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/bijou-flow/bijou/internal/command"
-	"github.com/bijou-flow/bijou/internal/input"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/table"
 )
 
-// schemaFlags say what is known of the columns.
-type schemaFlags struct {
-	file, leaveOut, unknown string
-	maxCategories           int
-}
-
-func (k *schemaFlags) declare(f *command.Flags) {
-	f.String(&k.file, "schema", "", "`file` of JSON with what is known of columns, as \"bijou schema\" writes it, whole or in part; the rest is inferred")
-	f.String(&k.leaveOut, "leave-out", "", "`columns` that are left out, with commas between")
-	f.Choice(&k.unknown, "unknown", "", "what becomes of a cell that its column does not take: error, missing (it counts as missing), skip (the row is left out)", "error", "missing", "skip")
-	f.Int(&k.maxCategories, "max-categories", 1000, 1, 1_000_000, "the most `values` that a category may have; a column of more is left out")
-}
-
-// given is what is known of the columns of the given names.
-func (k *schemaFlags) given(names []string) (*table.Schema, error) {
-	given := new(table.Schema)
-	if k.file != "" {
-		f, err := input.Open(k.file) // which waits for no pipe's other end
-		if errors.Is(err, input.ErrNotRegular) {
-			return nil, fmt.Errorf("-schema %s: %w, want a file of JSON", k.file, err)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("-schema: %w", err)
-		}
-		defer f.Close()
-		if given, err = table.ParseSchema(f); err != nil {
-			return nil, fmt.Errorf("-schema %s: %w", k.file, err)
-		}
-	}
-	for _, name := range strings.Split(k.leaveOut, ",") {
-		if name = strings.TrimSpace(name); name == "" {
-			continue
-		}
-		if !slices.Contains(names, name) {
-			return nil, command.Usagef("-leave-out %q: want columns of the table: %s", name, strings.Join(names, ", "))
-		}
-		given.Columns = slices.DeleteFunc(given.Columns, func(c table.Column) bool { return c.Name == name })
-		given.LeftOut = append(given.LeftOut, table.LeftOut{Name: name, Reason: "-leave-out"})
-	}
-	if k.unknown == "" {
-		return given, nil
-	}
-	for _, name := range names {
-		if slices.ContainsFunc(given.LeftOut, func(l table.LeftOut) bool { return l.Name == name }) {
-			continue
-		}
-		i := given.Index(name)
-		if i < 0 {
-			given.Columns = append(given.Columns, table.Column{Name: name})
-			i = len(given.Columns) - 1
-		}
-		if given.Columns[i].OnUnknown == "" {
-			given.Columns[i].OnUnknown = table.Policy(k.unknown)
-		}
-	}
-	return given, nil
-}
-
-// infer reads a table for the first time. It returns how to read it again, too.
-func (k *schemaFlags) infer(ctx context.Context, t *twice, o table.ReaderOptions, s command.Streams) (*table.Schema, *table.Inference, table.ReaderOptions, error) {
+// inferSchema reads a table for the first time. It returns how to read it again, too.
+func inferSchema(ctx context.Context, k *tablecommand.SchemaFlags, t *twice, o table.ReaderOptions, s command.Streams) (*table.Schema, *table.Inference, table.ReaderOptions, error) {
 	in, done, err := t.first()
 	if err != nil {
 		return nil, nil, o, err
@@ -84,11 +24,11 @@ func (k *schemaFlags) infer(ctx context.Context, t *twice, o table.ReaderOptions
 	if err != nil {
 		return nil, nil, o, errors.Join(err, done())
 	}
-	given, err := k.given(r.Columns())
+	given, err := k.Given(r.Columns())
 	if err != nil {
 		return nil, nil, o, errors.Join(err, done())
 	}
-	i, err := table.NewInference(r.Columns(), table.InferOptions{MaxCategories: k.maxCategories, Given: given})
+	i, err := table.NewInference(r.Columns(), table.InferOptions{MaxCategories: k.MaxCategories, Given: given})
 	if err != nil {
 		return nil, nil, o, errors.Join(at(t.path, err), done())
 	}
@@ -182,14 +122,5 @@ func (c *counter) at(rows int) {
 		return
 	}
 	c.last = now
-	fmt.Fprintf(c.log, "%s: %s rows, %.0f rows/s\n", c.doing, grouped(rows), float64(rows)/now.Sub(c.start).Seconds())
-}
-
-// grouped writes a number with commas between its thousands.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+	fmt.Fprintf(c.log, "%s: %s rows, %.0f rows/s\n", c.doing, tablecommand.Grouped(rows), float64(rows)/now.Sub(c.start).Seconds())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/table"
 	"github.com/bijou-flow/bijou/train"
 )
@@ -107,7 +108,7 @@ func summarise(schema *table.Schema, r *table.FitReport, rows, skipped int, took
 
 // print tells it in words.
 func (s *summary) print(w io.Writer) {
-	fmt.Fprintf(w, "negative log-density of %s rows that were held out:\n", grouped(s.Calibrated))
+	fmt.Fprintf(w, "negative log-density of %s rows that were held out:\n", tablecommand.Grouped(s.Calibrated))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "\tnats\tbits\t\n")
 	for _, c := range s.Columns {
@@ -116,11 +117,11 @@ func (s *summary) print(w io.Writer) {
 	fmt.Fprintf(t, "a row\t%.3f\t%.3f\t\n", float64(s.Nats), float64(s.Bits))
 	t.Flush()
 	if s.Trimmed > 0 {
-		fmt.Fprintf(w, "%s rows are left out, as the least likely ones\n", grouped(s.Trimmed))
+		fmt.Fprintf(w, "%s rows are left out, as the least likely ones\n", tablecommand.Grouped(s.Trimmed))
 	}
 	what := "trained on"
 	if s.Stopped {
 		what = "interrupted while training on"
 	}
-	fmt.Fprintf(w, "%s %s of %s rows in %v\n", what, grouped(s.Trained), grouped(s.Rows), time.Duration(s.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+	fmt.Fprintf(w, "%s %s of %s rows in %v\n", what, tablecommand.Grouped(s.Trained), tablecommand.Grouped(s.Rows), time.Duration(s.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -31,7 +32,7 @@ func sampleCommand(ctx context.Context, args []string, s command.Streams) error 
 	f.Int(&n, "n", 1000, 1, command.Most, "how many rows")
 	f.Seed(&seed, "seed", 1, "seed")
 	f.String(&given, "given", "", "`cells` that the rows have, such as species=Adelie,sex=MALE; an empty one, as in sex=, is missing")
-	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
+	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tablecommand.Files...)
 	f.Choice(&format, "format", "csv", "form of standard output: csv or ndjson", "csv", "ndjson")
 	f.Bool(&bare, "no-header", "write CSV without a first line of names")
 	hush := quietFlag(f)
@@ -52,15 +53,15 @@ func sampleCommand(ctx context.Context, args []string, s command.Streams) error 
 		form.Header = table.WithoutHeader
 	}
 	if out.Path != "" {
-		form = outputFormat(out.Path, table.ReaderOptions{Format: table.CSV, Header: form.Header})
+		form = tablecommand.OutputFormat(out.Path, table.ReaderOptions{Format: table.CSV, Header: form.Header})
 	}
 	log := hush(s)
 	d := &drawer{model: m, rng: rand.New(rand.NewPCG(seed, 0x64726177)), row: row, known: known}
 	err = writeOut(out, s, log, func(w io.Writer) error {
-		return packed(out.Path, w, func(w io.Writer) error { return d.write(ctx, w, n, form) })
+		return tablecommand.Packed(out.Path, w, func(w io.Writer) error { return d.write(ctx, w, n, form) })
 	})
 	if err == nil && d.least < float64(d.asked) && known != nil {
-		fmt.Fprintf(log.Log, "what is given does not come first in the model's order: the %s rows are drawn again from weighted ones, which are worth %.0f\n", grouped(n), d.least)
+		fmt.Fprintf(log.Log, "what is given does not come first in the model's order: the %s rows are drawn again from weighted ones, which are worth %.0f\n", tablecommand.Grouped(n), d.least)
 	}
 	return err
 }

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/table"
 )
@@ -27,9 +26,6 @@ them with the reason.
 
 Example: go run ./cmd/bijou score -model model.safetensors new.csv -out scored.csv
 `
-
-// tableFiles are the extensions of tables.
-var tableFiles = []string{".csv", ".tsv", ".ndjson", ".jsonl", ".gz"}
 
 // scored are the columns that score appends.
 var scored = []string{"log_density", "p_value", "flag"}
@@ -53,11 +49,11 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	var alpha float64
 	f := newFlags("score", scoreAbout)
 	in.declare(f)
-	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tableFiles...)
+	out := f.File("out", "", "`file` to write, .gz for gzip; empty: standard output", tablecommand.Files...)
 	f.Choice(&by, "by", "log-density", "what p-values and flags go by: log-density, or surprise, by how much the columns of a row fall short of what is usual for them, which is appended, too", "log-density", "surprise")
 	f.Positive(&alpha, "flag", 0.01, 1, "flag rows with a p-value up to this one")
 	in.declareUnknown(f, "missing")
-	rejects := f.File("rejects", "", "`file` for rows that are left out, with the reason", tableFiles...)
+	rejects := f.File("rejects", "", "`file` for rows that are left out, with the reason", tablecommand.Files...)
 	if err := in.parse(f, args, s); err != nil {
 		return err
 	}
@@ -77,7 +73,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 		fmt.Fprintf(log.Log, "no row can be flagged: the smallest p-value of this model is %.3g, by the rows that its training held out; -flag takes a larger one\n", least)
 	}
 	return in.open(schema, func(r *table.Reader, b *table.Binding) error {
-		c := &scorer{model: m, schema: schema, in: r, bound: b, path: in.path(), alpha: alpha, names: names, log: log, to: outputFormat(out.Path, r.Options())}
+		c := &scorer{model: m, schema: schema, in: r, bound: b, path: in.path(), alpha: alpha, names: names, log: log, to: tablecommand.OutputFormat(out.Path, r.Options())}
 		if i := slices.IndexFunc(r.Columns(), func(n string) bool { return slices.Contains(names, n) }); i >= 0 {
 			return fmt.Errorf("%s: it has a column %q, which score appends; take it out or rename it", c.path, r.Columns()[i])
 		}
@@ -86,33 +82,16 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 		}
 		defer c.closeRejects()
 		err := writeOut(out, s, log, func(w io.Writer) error {
-			return packed(out.Path, w, func(w io.Writer) error { return c.run(ctx, w) })
+			return tablecommand.Packed(out.Path, w, func(w io.Writer) error { return c.run(ctx, w) })
 		})
 		if err != nil {
 			return err
 		}
 		left := ""
 		if c.skipped > 0 {
-			left = fmt.Sprintf("; %s left out", grouped(c.skipped))
+			left = fmt.Sprintf("; %s left out", tablecommand.Grouped(c.skipped))
 		}
-		fmt.Fprintf(log.Log, "%s rows, %s of them flagged at a p-value of %g%s\n", grouped(c.rows), grouped(c.flagged), alpha, left)
+		fmt.Fprintf(log.Log, "%s rows, %s of them flagged at a p-value of %g%s\n", tablecommand.Grouped(c.rows), tablecommand.Grouped(c.flagged), alpha, left)
 		return c.writeRejects(rejects, s, log)
 	})
-}
-
-// outputFormat is the format of an output by its name: that of the input, if
-// the name says nothing.
-func outputFormat(path string, in table.ReaderOptions) table.ReaderOptions {
-	name := strings.TrimSuffix(strings.ToLower(path), ".gz")
-	switch filepath.Ext(name) {
-	case ".csv":
-		if in.Format != table.CSV || in.Comma == '\t' {
-			return table.ReaderOptions{Format: table.CSV, Comma: ','}
-		}
-	case ".tsv":
-		return table.ReaderOptions{Format: table.CSV, Comma: '\t', Header: in.Header}
-	case ".ndjson", ".jsonl":
-		return table.ReaderOptions{Format: table.NDJSON}
-	}
-	return in
 }

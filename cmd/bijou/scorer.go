@@ -4,17 +4,17 @@ package main
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/internal/command/tablecommand"
+	"github.com/bijou-flow/bijou/internal/tables"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -107,11 +107,11 @@ func (c *scorer) flush(n int) error {
 		if c.rows++; flag {
 			c.flagged++
 		}
-		more := []string{density(v, c.to.Format)}
+		more := []string{tables.Density(v, c.to.Format)}
 		if surprises != nil {
-			more = append(more, density(surprises[i], c.to.Format))
+			more = append(more, tables.Density(surprises[i], c.to.Format))
 		}
-		more = append(more, pValue(p[i]), strconv.FormatBool(flag))
+		more = append(more, tables.PValue(p[i]), strconv.FormatBool(flag))
 		if err := c.write(c.cells[i*width:(i+1)*width], more); err != nil {
 			return err
 		}
@@ -120,41 +120,12 @@ func (c *scorer) flush(n int) error {
 	return nil
 }
 
-// density is a log-density as text. JSON has no infinities: null.
-func density(v float64, f table.Format) string {
-	if f == table.NDJSON && math.IsInf(v, 0) {
-		return ""
-	}
-	return strconv.FormatFloat(v, 'f', 4, 64)
-}
-
-// pValue is a p-value as text, "" for a model without calibration.
-func pValue(p float64) string {
-	if math.IsNaN(p) {
-		return ""
-	}
-	return strconv.FormatFloat(p, 'g', 4, 64)
-}
-
 // write writes a row with its score.
 func (c *scorer) write(cells, more []string) error {
 	if c.lines == nil {
 		return c.out.Write(append(slices.Clone(cells), more...))
 	}
-	line := strings.TrimSpace(strings.TrimSuffix(cells[0], "}"))
-	if !strings.HasSuffix(line, "{") {
-		line += ","
-	}
-	for i, name := range c.names {
-		if more[i] == "" {
-			more[i] = "null"
-		}
-		line += strconv.Quote(name) + ":" + more[i]
-		if i < len(c.names)-1 {
-			line += ","
-		}
-	}
-	_, err := c.lines.WriteString(line + "}\n")
+	_, err := c.lines.WriteString(tables.AppendJSON(cells[0], c.names, more) + "\n")
 	return err
 }
 
@@ -173,7 +144,7 @@ func (c *scorer) startRejects(path string) (err error) {
 	if c.rejectFile, err = temporary(); err != nil {
 		return err
 	}
-	c.rejects, err = table.NewWriter(c.rejectFile, append(c.in.Columns(), "reason"), c.schema, outputFormat(path, c.in.Options()))
+	c.rejects, err = table.NewWriter(c.rejectFile, append(c.in.Columns(), "reason"), c.schema, tablecommand.OutputFormat(path, c.in.Options()))
 	return err
 }
 
@@ -202,7 +173,7 @@ func (c *scorer) writeRejects(out *command.File, s, log command.Streams) error {
 		return err
 	}
 	return writeOut(out, s, log, func(w io.Writer) error {
-		return packed(out.Path, w, func(w io.Writer) error {
+		return tablecommand.Packed(out.Path, w, func(w io.Writer) error {
 			_, err := io.Copy(w, c.rejectFile)
 			return err
 		})
@@ -213,16 +184,4 @@ func (c *scorer) closeRejects() {
 	if c.rejectFile != nil {
 		discard(c.rejectFile)
 	}
-}
-
-// packed writes through gzip where the name ends in .gz.
-func packed(path string, w io.Writer, write func(io.Writer) error) error {
-	if !strings.HasSuffix(strings.ToLower(path), ".gz") {
-		return write(w)
-	}
-	z := gzip.NewWriter(w)
-	if err := write(z); err != nil {
-		return err
-	}
-	return z.Close()
 }
