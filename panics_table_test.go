@@ -232,6 +232,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"torch.WriteDemoAutoencoder":      torch.WriteDemoAutoencoder[T],
 		"torch.SaveDemo":                  torch.SaveDemo[T],
 		"torch.WriteDemo":                 torch.WriteDemo[T],
+		"torch.FlowJAX":                   torch.FlowJAX[T],
 		"torch.Load":                      torch.Load[T],
 		"torch.NFlows":                    torch.NFlows[T],
 		"torch.NormFlows":                 torch.NormFlows[T],

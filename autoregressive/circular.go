@@ -10,6 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/nn"
 )
 
@@ -64,7 +65,7 @@ type CircularSpec struct {
 // Values is the number of values that are saved, without those for the second
 // input of a circle: see registry.Sizer.
 func (s CircularSpec) Values() float64 {
-	return layerValues(s.Dim, s.ContextDim, s.Hidden, nil, 3*float64(cmp.Or(s.Bins, defaultBins))+1)
+	return layerValues(s.Dim, s.ContextDim, s.Hidden, nil, 3*float64(cmp.Or(s.Bins, conditioned.DefaultBins))+1)
 }
 
 func (s CircularSpec) clone() CircularSpec {

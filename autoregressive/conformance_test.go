@@ -77,6 +77,8 @@ func TestSplineKnots(t *testing.T) {
 		"line":   {Dim: 4, ContextDim: 2, Bins: 4, Bound: 3, Knots: "exponential", Hidden: []int{7, 6}},
 		"steep":  {Dim: 2, Bins: 3, Bound: 3, MinSlope: 0.2, Knots: "exponential", Hidden: []int{7}},
 		"circle": {Dim: 3, Bins: 5, Bound: math.Pi, Knots: "exponential", HalfTurn: true, Hidden: []int{7}},
+		"free":   {Dim: 3, ContextDim: 2, Bins: 4, Bound: 2, FreeEnds: true, Hidden: []int{7}},
+		"both":   {Dim: 2, Bins: 3, Bound: 3, FreeEnds: true, Knots: "exponential", Hidden: []int{7}},
 		"turned": {Dim: 3, Bins: 5, Bound: 2, HalfTurn: true, Hidden: []int{7}},
 	} {
 		o := bijectortest.Options{Seed: 5}

@@ -3,12 +3,12 @@
 package autoregressive
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 )
 
 // Spline is the layer of the autoregressive neural spline flow,
@@ -20,7 +20,7 @@ import (
 // with g the monotonic rational-quadratic spline of coupling.Spline within
 // [-B, B] and the identity outside it (Durkan et al. 2019, arXiv 1906.04032,
 // eq. 4 to 8). Every x is in the domain. Forward costs one evaluation of the
-// net, whose outputs are 3*Bins-1 a feature; Inverse D steps that together are
+// net, whose outputs are 3*Bins-1 a feature, 3*Bins+1 with FreeEnds; Inverse D steps that together are
 // no more work: see Autoregressive.
 type Spline[T bijector.Float] struct {
 	*Autoregressive[T]
@@ -32,7 +32,7 @@ type SplineSpec struct {
 	Dim        int       `json:"dim"`                   // features, at least 1
 	ContextDim int       `json:"context_dim,omitempty"` // features of the context; 0: unconditional
 	Order      OrderSpec `json:"order"`                 // of the features; the zero value is 0, 1, 2, ...
-	// Bins, Bound, MinWidth, MinHeight, MinSlope, Knots and HalfTurn of the splines:
+	// Bins, Bound, MinWidth, MinHeight, MinSlope, Knots, HalfTurn and FreeEnds of the splines:
 	// see coupling.SplineSpec, which has the same defaults.
 	Bins      int     `json:"bins,omitempty"`
 	Bound     float64 `json:"bound,omitempty"`
@@ -41,6 +41,7 @@ type SplineSpec struct {
 	MinSlope  float64 `json:"min_slope,omitempty"`
 	Knots     string  `json:"knots,omitempty"`
 	HalfTurn  bool    `json:"half_turn,omitempty"`
+	FreeEnds  bool    `json:"free_ends,omitempty"`
 	// Hidden are the widths of the net's hidden layers; none means 100 and
 	// 100. See MADESpec for widths below Dim.
 	Hidden []int `json:"hidden,omitempty"`
@@ -55,12 +56,9 @@ type SplineSpec struct {
 	OutScale float64 `json:"out_scale,omitempty"`
 }
 
-// defaultBins are those of coupling.SplineSpec.
-const defaultBins = 8
-
 // Values is the number of values that are saved: see registry.Sizer.
 func (s SplineSpec) Values() float64 {
-	return layerValues(s.Dim, s.ContextDim, s.Hidden, s.Blocks, 3*float64(cmp.Or(s.Bins, defaultBins))-1)
+	return layerValues(s.Dim, s.ContextDim, s.Hidden, s.Blocks, conditioned.SplineParams(s.Bins, s.FreeEnds))
 }
 
 // NewSpline makes a Spline. It returns ErrSpec for a field out of its range,
@@ -85,7 +83,7 @@ func NewSpline[T bijector.Float](s SplineSpec) (*Spline[T], error) {
 func (s SplineSpec) Spline() coupling.SplineSpec {
 	return coupling.SplineSpec{
 		Bins: s.Bins, Bound: s.Bound, MinWidth: s.MinWidth, MinHeight: s.MinHeight, MinSlope: s.MinSlope,
-		Knots: s.Knots, HalfTurn: s.HalfTurn,
+		Knots: s.Knots, HalfTurn: s.HalfTurn, FreeEnds: s.FreeEnds,
 	}
 }
 

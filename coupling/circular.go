@@ -10,6 +10,7 @@ import (
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/nn"
 )
 
@@ -188,7 +189,7 @@ type CircularSpec struct {
 // Values is the number of values that are saved, without those for the second
 // input of a kept circle: see registry.Sizer.
 func (s CircularSpec) Values() float64 {
-	return couplingValues(s.Dim, s.ContextDim, s.Mask, s.Hidden, 3*float64(cmp.Or(s.Bins, defaultBins))+1, nil)
+	return couplingValues(s.Dim, s.ContextDim, s.Mask, s.Hidden, 3*float64(cmp.Or(s.Bins, conditioned.DefaultBins))+1, nil)
 }
 
 // NewCircular makes a Circular. It returns ErrSpec for a field out of its range.

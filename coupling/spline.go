@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/conditioned"
 )
 
 // Spline is the rational-quadratic spline coupling
@@ -25,7 +26,7 @@ import (
 //	g'(x) = s^2 (d_(k+1) q^2 + 2s q(1-q) + d_k (1-q)^2) / D^2           (eq. 5)
 //
 // g and its slope are continuous everywhere, also at -B and B, where the slope
-// is 1; log|det dz/dx| = sum log g', and the inverse is the root of a quadratic
+// is 1 without SplineSpec.FreeEnds; log|det dz/dx| = sum log g', and the inverse is the root of a quadratic
 // (eq. 6 to 8). Rounding respects the box: -B and B stay where they are, and
 // what is between them stays between them, either way.
 //
@@ -77,6 +78,10 @@ type SplineSpec struct {
 	// beyond the circle is taken modulo it. This is the circular spline of zuko's
 	// NCSF, whose seam is at 0 and at the bounds; Circular has none.
 	HalfTurn bool `json:"half_turn,omitempty"`
+	// FreeEnds has the conditioner say the slopes at -Bound and Bound too, K+1 in
+	// place of K-1, where they are 1 otherwise: within the box a spline is free, and
+	// its slope jumps at the ends, where values outside stay as they are. FlowJAX's.
+	FreeEnds bool `json:"free_ends,omitempty"`
 	// Hidden are the widths of the conditioner's hidden layers; none means
 	// 100 and 100.
 	Hidden []int `json:"hidden,omitempty"`
@@ -93,7 +98,7 @@ type SplineSpec struct {
 
 // Values is the number of values that are saved: see registry.Sizer.
 func (s SplineSpec) Values() float64 {
-	return couplingValues(s.Dim, s.ContextDim, s.Mask, s.Hidden, 3*float64(cmp.Or(s.Bins, defaultBins))-1, s.Conditioner)
+	return couplingValues(s.Dim, s.ContextDim, s.Mask, s.Hidden, conditioned.SplineParams(s.Bins, s.FreeEnds), s.Conditioner)
 }
 
 // NewSpline makes a Spline with a perceptron for a conditioner. It returns
@@ -112,8 +117,8 @@ func BuildSpline[T bijector.Float](s SplineSpec, b bijector.Builder[T]) (*Spline
 }
 
 // NewSplineWith makes a Spline with the conditioner that the function returns,
-// for in = context and kept features and out = 3*Bins-1 for each moved
-// feature: widths, heights, then slopes. The spec's fields about the
+// for in = context and kept features and out = 3*Bins-1, or 3*Bins+1 with FreeEnds,
+// for each moved feature: widths, heights, then slopes. The spec's fields about the
 // perceptron are not used.
 func NewSplineWith[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bijector.Network[T], error)) (*Spline[T], error) {
 	a, err := newSpline(s, conditioner)
@@ -138,8 +143,8 @@ func newSpline[T bijector.Float](s SplineSpec, conditioner func(in, out int) (bi
 }
 
 // RationalQuadratic is the transform of Spline for layers of other kinds:
-// 3*Bins-1 parameters, widths, heights, then slopes. Of the spec it reads Bins,
-// Bound, MinWidth, MinHeight, MinSlope, Knots and HalfTurn. It returns ErrSpec for
+// 3*Bins-1 parameters, or 3*Bins+1 with FreeEnds: widths, heights, then slopes. Of the spec it reads Bins,
+// Bound, MinWidth, MinHeight, MinSlope, Knots, HalfTurn and FreeEnds. It returns ErrSpec for
 // numbers that make no spline.
 func RationalQuadratic[T bijector.Float](s SplineSpec) (Elementwise[T], error) {
 	q, err := newSplineShape(s)
@@ -151,7 +156,6 @@ func (a *Spline[T]) Spec() any { return a.spec }
 
 // Defaults and bounds of a SplineSpec.
 const (
-	defaultBins    = 8
 	defaultBound   = 5
 	defaultMinBin  = 1e-3
 	maxBins        = 1 << 10
@@ -162,7 +166,7 @@ const (
 // newSplineShape reads a spec's numbers.
 func newSplineShape(s SplineSpec) (splineShape, error) {
 	var q splineShape
-	q.bins = cmp.Or(s.Bins, defaultBins)
+	q.bins = cmp.Or(s.Bins, conditioned.DefaultBins)
 	if q.bins < 2 || q.bins > maxBins {
 		return q, fmt.Errorf("coupling: a spline of %d bins, want 2 to %d: %w", s.Bins, maxBins, bijector.ErrSpec)
 	}
@@ -196,7 +200,13 @@ func newSplineShape(s SplineSpec) (splineShape, error) {
 	if q.minSlope, err = least("min_slope", s.MinSlope, 1); err != nil {
 		return q, err
 	}
-	if q.turned = s.HalfTurn; exponential {
+	if q.turned = s.HalfTurn; q.turned && s.FreeEnds {
+		return q, fmt.Errorf("coupling: a spline with half_turn and free_ends, want one of them: a circle has no ends: %w", bijector.ErrSpec)
+	}
+	if s.FreeEnds {
+		q.ends = 1
+	}
+	if exponential {
 		q.clip, width, height = -math.Log(q.minSlope), 0, 0
 	}
 	q.x, q.y = q.newAxis(width), q.newAxis(height)

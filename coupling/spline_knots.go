@@ -38,8 +38,22 @@ func (r rationalQuadratic[T]) shares(s splineScratch, theta bijector.Mat[T]) {
 	}
 }
 
+// slopeRows are the rows of theta with the raw slopes at the start and at the end of
+// a bin, or -1 at an end of the box where the slope is 1.
+func (q *splineShape) slopeRows(bin int) (start, end int) {
+	start = 2*q.bins + bin - 1 + q.ends
+	end = start + 1
+	if q.ends == 0 && bin == 0 {
+		start = -1
+	}
+	if q.ends == 0 && bin == q.bins-1 {
+		end = -1
+	}
+	return start, end
+}
+
 // slopes sets the slopes at both knots of each value's bin. Those at the ends of
-// the box are 1.
+// the box are 1, if they are no parameters.
 func (r rationalQuadratic[T]) slopes(s splineScratch, theta bijector.Mat[T]) {
 	if r.clip > 0 {
 		r.exponents(s.start, s.end, s.bin, theta, softClip)
@@ -53,10 +67,11 @@ func (r rationalQuadratic[T]) slopes(s splineScratch, theta bijector.Mat[T]) {
 	for i, b := range s.bin {
 		s.start[i] += r.minSlope
 		s.end[i] += r.minSlope
-		if b == 0 {
+		start, end := r.slopeRows(int(b))
+		if start < 0 {
 			s.start[i] = 1
 		}
-		if int(b) == r.bins-1 {
+		if end < 0 {
 			s.end[i] = 1
 		}
 	}
@@ -76,32 +91,32 @@ func (r rationalQuadratic[T]) slopeFactors(s splineScratch, theta bijector.Mat[T
 	kernel.Sigmoid(s.endWork, s.endWork)
 }
 
-// exponents gathers f of the raw slopes at both knots of each bin, and 0 at the
-// outermost knots.
+// exponents gathers f of the raw slopes at both knots of each bin, and 0 where there
+// is no parameter.
 func (r rationalQuadratic[T]) exponents(start, end, bins []float64, theta bijector.Mat[T], f func(v, bound float64) float64) {
 	for i, b := range bins {
 		start[i], end[i] = 0, 0
-		k := 2*r.bins + int(b) // of the slope at the bin's end
-		if b > 0 {
-			start[i] = f(float64(theta.Data[(k-1)*theta.Stride+i]), r.clip)
+		first, second := r.slopeRows(int(b))
+		if first >= 0 {
+			start[i] = f(float64(theta.Data[first*theta.Stride+i]), r.clip)
 		}
-		if int(b) < r.bins-1 {
-			end[i] = f(float64(theta.Data[k*theta.Stride+i]), r.clip)
+		if second >= 0 {
+			end[i] = f(float64(theta.Data[second*theta.Stride+i]), r.clip)
 		}
 	}
 }
 
 // rawSlopes gathers what softplus makes the slopes at both knots of each bin from.
-// The outermost knots have none, and get a number that is as good as any.
+// A knot without a parameter gets a number that is as good as any.
 func (r rationalQuadratic[T]) rawSlopes(start, end, bins []float64, theta bijector.Mat[T]) {
 	for i, b := range bins {
 		start[i], end[i] = r.slopeOffset, r.slopeOffset
-		k := 2*r.bins + int(b) // of the slope at the bin's end
-		if b > 0 {
-			start[i] += min(float64(theta.Data[(k-1)*theta.Stride+i]), r.maxRawSlope)
+		first, second := r.slopeRows(int(b))
+		if first >= 0 {
+			start[i] += min(float64(theta.Data[first*theta.Stride+i]), r.maxRawSlope)
 		}
-		if int(b) < r.bins-1 {
-			end[i] += min(float64(theta.Data[k*theta.Stride+i]), r.maxRawSlope)
+		if second >= 0 {
+			end[i] += min(float64(theta.Data[second*theta.Stride+i]), r.maxRawSlope)
 		}
 	}
 }

@@ -44,3 +44,25 @@ func TestKnotsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestFreeEnds: a spline of two equal bins whose slopes are 2, 1/2 and 3.
+func TestFreeEnds(t *testing.T) {
+	s := coupling.SplineSpec{Dim: 5, ContextDim: 2, FreeEnds: true, Bins: 4, Bound: 2, Hidden: hidden, Seed: 3}
+	bijectortest.RunSpec(t, s, coupling.NewSpline[float32], coupling.NewSpline[float64], bijectortest.Options{Seed: 3})
+
+	raw := func(slope float64) float64 { // of 0.001 + softplus(r + c)
+		unplus := func(v float64) float64 { return math.Log(math.Expm1(v)) }
+		return unplus(slope-1e-3) - unplus(1-1e-3)
+	}
+	q := splineOf(coupling.SplineSpec{Bins: 2, Bound: 2, FreeEnds: true}, []float64{0, 0, 0, 0, raw(2), raw(0.5), raw(3)})
+	x := []float64{-2, -1, 0, 1, 2, 2.5}
+	y, logDet := applySpline(q, x, false)
+	// In the middle of a bin of mean slope 1: 2(1/2)/(1 + (d0+d1-2)/4) times (1 + d0)/2 from its start.
+	compareSlices(t, "y", y, []float64{-2, -2 + 2*(0.25+0.5)/(1+0.125), 0, 2 * (0.25 + 0.125) / (1 + 0.375), 2, 2.5}, 1e-14)
+	compareSlices(t, "log-det", logDet, []float64{math.Log(2), math.Log(1.125 / (1.125 * 1.125)), math.Log(0.5), math.Log(1.375 / (1.375 * 1.375)), math.Log(3), 0}, 1e-13)
+	back, _ := applySpline(q, y, true)
+	compareSlices(t, "x", back, x, 1e-13)
+	if _, err := coupling.RationalQuadratic[float64](coupling.SplineSpec{HalfTurn: true, FreeEnds: true}); !errors.Is(err, bijector.ErrSpec) {
+		t.Errorf("free ends of a circle: %v, want ErrSpec", err)
+	}
+}

@@ -18,6 +18,7 @@ type splineShape struct {
 	maxRawSlope float64 // raw slopes are clipped to it
 	clip        float64 // exponential knots: the bound of a slope's logarithm; 0: the others
 	turned      bool    // the box is a circle, turned by half before the spline
+	ends        int     // 1: the slopes at the box's ends are parameters too
 }
 
 // binAxis makes a bin's size from its share p of a softmax: least + spread*p.
@@ -40,7 +41,7 @@ const (
 	splineRows   = rowWorkspace + 2
 )
 
-func (r rationalQuadratic[T]) Params() int     { return 3*r.bins - 1 }
+func (r rationalQuadratic[T]) Params() int     { return 3*r.bins - 1 + 2*r.ends }
 func (rationalQuadratic[T]) Shared() []float64 { return nil }
 func (r rationalQuadratic[T]) Scratch() int    { return 2*r.bins + splineRows }
 
@@ -223,12 +224,12 @@ func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T
 		bin := int(s.bin[i])
 		r.backwardBin(r.x, dtheta, s.shares[0], i, bin, 0, s.left[i], w, -dq/w, -(q*dq+p.s*ds)/w)
 		r.backwardBin(r.y, dtheta, s.shares[1], i, bin, r.bins, s.bottom[i], h, g, g*n+ds/w)
-		k := 2*r.bins + bin
-		if bin > 0 && !(float64(f.Theta.Data[(k-1)*f.Theta.Stride+i]) > r.maxRawSlope) {
-			dtheta.Data[(k-1)*dtheta.Stride+i] = T(dd0 * s.startWork[i])
+		start, end := r.slopeRows(bin)
+		if start >= 0 && !(float64(f.Theta.Data[start*f.Theta.Stride+i]) > r.maxRawSlope) {
+			dtheta.Data[start*dtheta.Stride+i] = T(dd0 * s.startWork[i])
 		}
-		if bin < r.bins-1 && !(float64(f.Theta.Data[k*f.Theta.Stride+i]) > r.maxRawSlope) {
-			dtheta.Data[k*dtheta.Stride+i] = T(dd1 * s.endWork[i])
+		if end >= 0 && !(float64(f.Theta.Data[end*f.Theta.Stride+i]) > r.maxRawSlope) {
+			dtheta.Data[end*dtheta.Stride+i] = T(dd1 * s.endWork[i])
 		}
 	}
 	r.clipGradients(dtheta, f.Theta)

@@ -17,6 +17,7 @@ type spline struct {
 	minWidth, minHeight, minSlope float64
 	clip                          float64 // of exponential knots; 0: softplus
 	turned                        bool    // the box is a circle
+	free                          bool    // slopes at the ends of the box too
 }
 
 func newSpline(s coupling.SplineSpec, m int) elementwiseTransform {
@@ -30,7 +31,7 @@ func newSpline(s coupling.SplineSpec, m int) elementwiseTransform {
 		bins: int(or(float64(s.Bins), 8)), m: m, bound: or(s.Bound, 5),
 		minWidth: or(s.MinWidth, 1e-3), minHeight: or(s.MinHeight, 1e-3), minSlope: or(s.MinSlope, 1e-3),
 	}
-	if q.turned = s.HalfTurn; s.Knots == "exponential" {
+	if q.turned, q.free = s.HalfTurn, s.FreeEnds; s.Knots == "exponential" {
 		q.clip, q.minWidth, q.minHeight = -math.Log(q.minSlope), 0, 0
 	}
 	return elementwiseTransform{q.forward, q.inverse}
@@ -41,7 +42,7 @@ func (q spline) softClip(g *Graph, v Value, bound float64) Value {
 	return g.Div(v, g.plus3D(g.times3D(g.Abs(v), 1/bound), 1))
 }
 
-// slopes are those at the inner knots.
+// slopes are those at the knots that have parameters: the inner ones, or all.
 func (q spline) slopes(g *Graph, raw Value) Value {
 	if q.clip > 0 {
 		return g.Exp(q.softClip(g, raw, q.clip))
@@ -69,7 +70,11 @@ type bin struct{ left, width, bottom, height, start, end Value }
 // the heights.
 func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 	k := q.bins
-	theta = g.Reshape(theta, 3*k-1, q.m)
+	params := 3*k - 1
+	if q.free {
+		params += 2
+	}
+	theta = g.Reshape(theta, params, q.m)
 	left, right, widths := q.knots(g, g.Slice(theta, 1, 0, k), q.minWidth)
 	bottom, top, heights := q.knots(g, g.Slice(theta, 1, k, 2*k), q.minHeight)
 	lo, hi := left, right
@@ -91,12 +96,15 @@ func (q spline) locate(g *Graph, v, theta Value, onHeights bool) bin {
 	pick := func(all Value) Value {
 		return g.times3D(g.Op("ReduceMean", []Attr{{"axes", []int{1}}, {"keepdims", 1}}, g.Mul(chosen, all)), float64(k))
 	}
-	slopes := q.slopes(g, g.Slice(theta, 1, 2*k, 3*k-1))
-	one := g.plus3D(g.times3D(g.Slice(theta, 1, 0, 1), 0), 1)
+	slopes := q.slopes(g, g.Slice(theta, 1, 2*k, params))
+	if !q.free {
+		one := g.plus3D(g.times3D(g.Slice(theta, 1, 0, 1), 0), 1)
+		slopes = g.Concat(1, one, slopes, one)
+	}
 	var b bin
 	b.left, b.bottom = pick(left), pick(bottom)
 	b.width, b.height = pick(widths), pick(heights)
-	b.start, b.end = pick(g.Concat(1, one, slopes)), pick(g.Concat(1, slopes, one))
+	b.start, b.end = pick(g.Slice(slopes, 1, 0, k)), pick(g.Slice(slopes, 1, 1, k+1))
 	return b
 }
 

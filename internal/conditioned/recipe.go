@@ -4,6 +4,7 @@
 package conditioned
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 
@@ -20,6 +21,19 @@ func Hidden(widths []int) []int {
 		return []int{100, 100}
 	}
 	return widths
+}
+
+// DefaultBins are a spline's, where a spec has none.
+const DefaultBins = 8
+
+// SplineParams is the number of a spline's parameters: widths, heights and slopes,
+// at the ends of the box too where those are free.
+func SplineParams(bins int, freeEnds bool) float64 {
+	n := 3*float64(cmp.Or(bins, DefaultBins)) - 1
+	if freeEnds {
+		n += 2
+	}
+	return n
 }
 
 // Seed draws a seed of 53 bits, which every reader of JSON keeps exactly.

@@ -1,5 +1,5 @@
-// Package torch reads flows that were trained in PyTorch, number for number,
-// and writes flows that PyTorch reads. It needs no PyTorch: what travels is a
+// Package torch reads flows that were trained in PyTorch, and FlowJAX's, number for
+// number, and writes flows that PyTorch reads. It needs no PyTorch: what travels is a
 // safetensors file of a model's state_dict,
 //
 //	safetensors.torch.save_file(model.state_dict(), "model.safetensors")
@@ -34,6 +34,8 @@
 //     MaskedAffineFlows and AutoregressiveRationalQuadraticSplines.
 //   - [SBI]: the density estimators of sbi, by NPE and NLE: maf, nsf, maf_rqs,
 //     zuko_maf and zuko_nsf, with their standardisation and embedding.
+//   - [FlowJAX]: flowjax.flows.coupling_flow and masked_autoregressive_flow, affine
+//     and of splines, from a file of export_flowjax.py.
 //
 // Weights are put in the order that couplings here have: context before kept
 // features, scales before shifts, nothing for what a mask makes zero.

@@ -74,7 +74,7 @@ func mapError(p parity, s *torch.State) (err error) {
 
 // isMask says whether a tensor is one of zeros and ones.
 func isMask(name string) bool {
-	return strings.HasSuffix(name, ".mask") || strings.HasPrefix(name, "flows.") && strings.HasSuffix(name, ".b")
+	return strings.HasSuffix(name, ".mask") || strings.HasSuffix(name, ".weight.args[0]") || strings.HasPrefix(name, "flows.") && strings.HasSuffix(name, ".b")
 }
 
 // lastPermutation is the index of the permutation that a flow of nflows ends in, or -1.
@@ -140,7 +140,7 @@ func TestEveryTensorMatters(t *testing.T) {
 				if len(d) == 0 {
 					break
 				}
-				if !strings.HasSuffix(name, ".mask") {
+				if !isMask(name) {
 					it.Data = make([]float64, len(d))
 					check("floats", items, name, bijector.ErrDType)
 					it.Data = d
@@ -197,6 +197,10 @@ func TestFaults(t *testing.T) {
 		{"nflows_spline", "_transform._transforms.0._transforms.2.transform_net.final_layer.weight", resize(22, 7), bijector.ErrShape},
 		{"nflows_spline", "_transform._transforms.0._transforms.1.upper_entries", resize(5), bijector.ErrShape},
 		{"nflows_maf", "_transform._transforms.1.autoregressive_net.blocks.1.context_layer.weight", resize(6, 3), bijector.ErrShape},
+		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[0].conditioner.layers[1].bias", resize(4), bijector.ErrShape},
+		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[0].conditioner.layers[0].weight", resize(2, 6, 1), bijector.ErrShape},
+		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[1].inverse_permutation[0]", func(it *safetensors.Item) { swap(it.Data.([]int64)) }, bijector.ErrSpec},
+		{"flowjax_coupling_spline_64", ".bijection.bijection.bijection.bijections[0].transformer_constructor.derivatives.args[0]", resize(4), bijector.ErrShape},
 		{"nflows_maf", "_transform._transforms.1.autoregressive_net.blocks.0.linear_layers.1.mask", resize(6, 6), bijector.ErrSpec},
 		{"nflows_maf", "_transform._transforms.1.autoregressive_net.final_layer.weight", resize(6, 7), bijector.ErrShape},
 		{"zuko_maf", "transform.transforms.1.hyper.0.mask", resize(10, 3), bijector.ErrShape},
@@ -305,6 +309,8 @@ func TestOptions(t *testing.T) {
 	refused("an activation that there is not", err)
 	_, err = torch.NFlows[float32](open("nflows"), torch.NFlowsOptions{Activation: "elu"})
 	refused("an activation that there is not", err)
+	_, err = torch.FlowJAX[float32](open("flowjax_coupling_spline_64"), torch.FlowJAXOptions{Activation: "tanh"})
+	refused("splines without an interval", err)
 	_, err = torch.NormFlows[float32](open("normflows"), torch.NormFlowsOptions{Activation: "relu", Flows: -1})
 	refused("-1 flows", err)
 	_, err = torch.Demo[float32](open("demo"), torch.DemoOptions{Eps: -1})

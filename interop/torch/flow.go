@@ -39,9 +39,6 @@ func newFlowWithEmbedding[T bijector.Float](r *reader, layers []bijector.Layer[T
 	if err != nil {
 		return nil, fmt.Errorf("torch: %w", err)
 	}
-	if err := f.Check(); err != nil {
-		return nil, fmt.Errorf("torch: %w", err)
-	}
 	if err := checkProof(r.state.exported.proof, f); err != nil {
 		return nil, err
 	}

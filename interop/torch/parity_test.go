@@ -31,7 +31,11 @@ type parity struct {
 		Class      string  `json:"class"`
 		Slope      float64 `json:"slope"`
 
-		EmbeddingActivation string `json:"embedding_activation"`
+		EmbeddingActivation string  `json:"embedding_activation"`
+		Interval            float64 `json:"interval"`
+		MinWidth            float64 `json:"min_width"`
+		MinDerivative       float64 `json:"min_derivative"`
+		MinScale            float64 `json:"min_scale"`
 	} `json:"options"`
 	Inputs map[string]struct {
 		Shape []int     `json:"shape"`
@@ -88,6 +92,10 @@ func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
 		})
 	case "normflows":
 		return torch.NormFlows[T](s, torch.NormFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
+	case "flowjax":
+		return torch.FlowJAX[T](s, torch.FlowJAXOptions{
+			Activation: o.Activation, Interval: o.Interval, MinWidth: o.MinWidth, MinDerivative: o.MinDerivative, MinScale: o.MinScale,
+		})
 	}
 	return nil, fmt.Errorf("source %q", p.Source)
 }
@@ -171,7 +179,7 @@ func TestParity(t *testing.T) {
 			compareParity[float64](t, name, p, s, 1e-10),
 			compareParity[float32](t, name, p, s, 1e-5))
 	}
-	for _, source := range []string{"demo", "autoencoder", "zuko", "nflows", "normflows", "sbi"} {
+	for _, source := range []string{"demo", "autoencoder", "zuko", "nflows", "normflows", "sbi", "flowjax"} {
 		if sources[source] < 2 {
 			t.Errorf("%d cases of %s, want 2 at least", sources[source], source)
 		}

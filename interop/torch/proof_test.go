@@ -30,6 +30,12 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for name, dim := range map[string]int{"flowjax_coupling": 4, "flowjax_coupling_spline_64": 3, "flowjax_masked_64": 3, "flowjax_masked_spline": 2} {
+		f, err := torch.Load[float64](testkit.Must(torch.Open("testdata/" + name + ".safetensors")))
+		if err != nil || f.Dim() != dim {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	for name, s := range map[string]*torch.State{"nil": nil, "bare": testkit.Must(torch.Open("testdata/zuko.safetensors"))} {
 		if _, err := torch.Load[float32](s); !errors.Is(err, bijector.ErrSpec) {
 			t.Errorf("a %s state: %v, want ErrSpec", name, err)

@@ -81,7 +81,7 @@ func (r *reader) take(name string, shape ...int) (values, error) {
 		return v, r.errorf(name, ErrMissing, "")
 	}
 	r.taken[name] = true
-	fits := len(shape) == len(v.shape)
+	fits := len(shape) == len(v.shape) && v.data != nil
 	for i := 0; fits && i < len(shape); i++ {
 		fits = shape[i] == v.shape[i] || shape[i] == anySize && v.shape[i] > 0
 	}

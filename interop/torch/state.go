@@ -22,7 +22,8 @@ type State struct {
 	exported exported // what the metadata say
 }
 
-// values are those of one tensor, in float64, int64 or bool.
+// values are those of one tensor, in float64, int64 or bool. Without data, it is of
+// another shape than a mapping can read.
 type values struct {
 	shape []int
 	data  any

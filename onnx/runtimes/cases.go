@@ -129,6 +129,7 @@ func flows[T bijector.Float]() []namedFlow[T] {
 	)
 	for name, s := range map[string]autoregressive.SplineSpec{
 		"exponential-knots": {Dim: dim, Bins: 4, Bound: 3, Knots: "exponential", Hidden: []int{8}, Seed: 3},
+		"free-ends":         {Dim: dim, Bins: 4, Bound: 3, FreeEnds: true, Hidden: []int{8}, Seed: 3},
 		"half-turn":         {Dim: dim, Bins: 4, Bound: 3, HalfTurn: true, Hidden: []int{8}, Seed: 3},
 	} {
 		all = append(all, namedFlow[T]{name, over(must(autoregressive.NewSpline[T](s)), standard)})
