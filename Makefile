@@ -6,4 +6,7 @@ test race lint:
 ci:
 	.ci/run
 
-.PHONY: test race lint ci
+site:
+	.ci/site/run
+
+.PHONY: test race lint ci site
