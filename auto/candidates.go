@@ -18,6 +18,8 @@ type candidate[T bijector.Float] struct {
 	name, kind string
 	// layers makes the untrained flow's; nil for a mixture of Gaussians.
 	layers func(seed uint64) (bijector.Layer[T], error)
+	// heavy tells that its base is a Student t, not a normal.
+	heavy bool
 	// trained tells that there are parameters; the others are calibrated alone.
 	trained bool
 	decay   float64
@@ -30,7 +32,23 @@ func (c candidate[T]) build(dim int, seed uint64) (*flow.Flow[T], error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.heavy {
+		base, err := distribution.NewStudentT[T](distribution.StudentTSpec{Dim: dim})
+		if err != nil {
+			return nil, err
+		}
+		return flow.New[T](l, base)
+	}
 	return flow.New[T](l, distribution.StandardNormal[T](dim))
+}
+
+// independent is the candidate of independent columns with heavy tails, which
+// stays in every mixture: see Fit.
+func independent[T bijector.Float](dim int) candidate[T] {
+	const name = "independent columns, Student t"
+	return candidate[T]{name: name, kind: name, heavy: true, layers: func(uint64) (bijector.Layer[T], error) {
+		return bijector.NewStandardize[T](bijector.StandardizeSpec{Dim: dim})
+	}}
 }
 
 // gaussian is the candidate without parameters, behind a Gaussianize or not.

@@ -15,6 +15,8 @@
 //
 //   - the Gaussian fit, a bijector.Whiten of shrunk correlations, on the columns
 //     as they are and behind a bijector.Gaussianize where that changes one;
+//   - independent columns with heavy tails, a distribution.StudentT behind a
+//     bijector.Standardize;
 //   - a mixture of Gaussians with full covariances, by expectation maximisation;
 //   - flows that begin as the Gaussian fit: coupling.NSF and coupling.RealNVP,
 //     autoregressive.NSF and autoregressive.MAF, with the weight decays that the
@@ -30,6 +32,10 @@
 // (Smyth and Wolpert 1999, "Linearly Combining Density Estimators via
 // Stacking"), by expectation maximisation. Members of a candidate, one a fold,
 // share its weight, as in bagging; candidates with less than 2 % are left out.
+// Independent columns keep a weight of 1/(2n + 2) at least, the share of an event
+// that n rows did not have (Krichevsky and Trofimov 1981): it costs a hundredth of
+// a nat from 50 rows on, and a row that breaks what held for all others, such as a
+// sum of columns, is unlikely by some dozens of nats and not by a million.
 // Since the Gaussian fit is a candidate, the choice is, on held-out rows, never
 // worse than a Gaussian.
 //

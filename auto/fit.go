@@ -156,6 +156,7 @@ func (s *search[T]) candidates() (closed, trained []*trial[T], err error) {
 	if margins {
 		add(&closed, gaussian[T](s.rows.dim, true))
 	}
+	add(&closed, independent[T](s.rows.dim))
 	if s.rows.dim <= maxMixtureColumns && len(mixtureSizes(s.rows.n, s.rows.dim)) > 0 {
 		add(&closed, candidate[T]{name: "mixture of Gaussians", kind: "mixture", cost: 1})
 	}
@@ -249,6 +250,11 @@ func (s *search[T]) choose(finalists []*trial[T], logp [][]float64, v []float64)
 		}
 	}
 	s.keepConditional(finalists, logp, v, weights)
+	for c, t := range finalists {
+		if t.heavy {
+			weights[c] = max(weights[c], 0.5/float64(s.rows.n+1))
+		}
+	}
 	total := floats.Sum(weights)
 	for c, t := range finalists {
 		t.weight = weights[c] / total

@@ -178,6 +178,29 @@ func TestFitTrims(t *testing.T) {
 	}
 }
 
+// Columns that differ by next to nothing, but for one new row: it is unlikely, and
+// does not outweigh all others.
+func TestFitOutlives(t *testing.T) {
+	near := func(n int, seed uint64) [][]float64 {
+		rows := normalRows(n, 2, seed)
+		for _, r := range rows {
+			r[1] = r[0] + 1e-4*r[1]
+		}
+		return rows
+	}
+	m, report, err := auto.Fit[float64](context.Background(), source(near(300, 3)), auto.Options{Steps: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := loss(t, m, near(1000, 4)); l > report.Gaussian+0.1 {
+		t.Errorf("%.3f nats on new rows, a Gaussian has %.3f", l, report.Gaussian)
+	}
+	logp := testkit.Must(m.LogProb(testkit.Must(bijector.RowsOfSlices([][]float64{{1, -1}, {40, 40}}))))
+	if !(logp[0] > -15 && logp[1] > -60) {
+		t.Errorf("log-densities %v of a row of columns that differ and of one far out, want more than -15 and -60", logp)
+	}
+}
+
 // Single asks for one flow or Gaussian.
 func TestFitSingle(t *testing.T) {
 	m, _, err := auto.Fit[float64](context.Background(), source(bananas(60, 8)), auto.Options{Steps: 30, Single: true})

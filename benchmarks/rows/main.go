@@ -42,6 +42,7 @@ type arguments struct {
 	only   string
 	tables string
 	zero   bool
+	auto   bool
 	rows   int
 	seeds  []uint64
 }
@@ -52,6 +53,7 @@ func rowsCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.String(&a.only, "only", "", "`words`, with commas between: the sections and data sets whose names contain one; empty: all")
 	f.String(&a.tables, "tables", "", "CSV `files` of numbers under a line of names, with commas between: tables to fit")
 	f.Bool(&a.zero, "zero", "of the tables, the zero train.Options and the Gaussian alone, which take seconds")
+	f.Bool(&a.auto, "auto", "of the tables, auto.Fit and the Gaussian alone")
 	f.Int(&a.rows, "rows", 20_000, 100, command.Most, "train on `n` rows")
 	f.Seeds(&a.seeds, "seeds", 1, "`seeds` of rows and weights, with commas between: a row of the table each")
 	if err := f.Parse(args, s); err != nil {

@@ -69,7 +69,7 @@ func oneTable(ctx context.Context, name string, rows [][]float64, a arguments, s
 	dim := len(rows[0])
 	zero, documented, best, bestLoss := "", "", math.NaN(), math.Inf(1)
 	for _, r := range recipes[float64]() {
-		if !slices.Contains([]string{"RealNVP", "NSF", "MAF"}, r.name) {
+		if a.auto || !slices.Contains([]string{"RealNVP", "NSF", "MAF"}, r.name) {
 			continue
 		}
 		_, loss := fitWith(ctx, r, fit, nil, test, train.Options{Seed: seed})
@@ -105,13 +105,16 @@ func oneTable(ctx context.Context, name string, rows [][]float64, a arguments, s
 		fmt.Fprintf(s.Out, "| %s | %d, %d | %d | %v |\n", name, n-held, dim, seed, err)
 		return ctx.Err()
 	}
-	took := time.Since(start).Seconds()
+	took, validated := time.Since(start).Seconds(), ""
+	if !a.auto {
+		validated = fmt.Sprintf("%.2f", best)
+	}
 	loss, err := train.Evaluate(ctx, model, train.Tensor(test))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "| %s | %d, %d | %d | %s | %s | %.2f | %.2f | %.2f | %d | %.0f |\n", name, n-held, dim, seed,
-		zero, documented, best, normal, loss, report.Members, took)
+	fmt.Fprintf(s.Out, "| %s | %d, %d | %d | %s | %s | %s | %.2f | %.2f | %d | %.0f |\n", name, n-held, dim, seed,
+		zero, documented, validated, normal, loss, report.Members, took)
 	return ctx.Err()
 }
 
