@@ -60,7 +60,7 @@
 //     (the README's), .../examples/density (in one call), .../examples/anomalies
 //     (by density), .../examples/quantiles and .../examples/classes (conditional),
 //     .../examples/layer and .../examples/encoder (of one's own), .../examples/server
-//     (of scores).
+//     (of scores), .../examples/posterior (one that sbi trained).
 //   - benchmarks: go test -bench . ./benchmarks
 //
 // # Conventions
