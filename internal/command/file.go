@@ -92,11 +92,35 @@ func (f *File) Write(s Streams, write func(io.Writer) error) error {
 	if err := f.free(); err != nil { // made while the command was at work
 		return err
 	}
-	if err := atomicfile.Write(f.Path, write); err != nil {
+	var other error // of what is written, not of the file
+	err := atomicfile.Write(f.Path, func(w io.Writer) error {
+		to := &watched{Writer: w}
+		err := write(to)
+		if !to.failed {
+			other = err
+		}
+		return err
+	})
+	switch {
+	case other != nil:
+		return fmt.Errorf("%w; %s is not written", other, f.Path)
+	case err != nil:
 		return fmt.Errorf("-%s: %w", f.flag, err)
 	}
 	fmt.Fprintln(s.Out, f.Path)
 	return nil
+}
+
+// watched remembers whether a write failed.
+type watched struct {
+	io.Writer
+	failed bool
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.failed = w.failed || err != nil
+	return n, err
 }
 
 // WritePNG writes a picture.

@@ -264,6 +264,22 @@ func TestFile(t *testing.T) {
 	}
 	wantTree(t, dir, "x.png=3")
 
+	// What is wrong with the rows is not blamed on the file.
+	broken := errors.New("data.csv: row 3 is broken")
+	f0 := NewFlags("./program", "")
+	other := f0.File("out", "out.png", "", ".png")
+	if err := f0.Parse([]string{"-out", filepath.Join(dir, "z.png")}, Streams{}); err != nil {
+		t.Fatal(err)
+	}
+	err := other.Write(Streams{Out: io.Discard}, func(w io.Writer) error {
+		fmt.Fprint(w, "some rows")
+		return broken
+	})
+	if want := broken.Error() + "; " + other.Path + " is not written"; !errors.Is(err, broken) || err.Error() != want {
+		t.Errorf("%v, want %q", err, want)
+	}
+	wantTree(t, dir, "x.png=3")
+
 	// One that appears while the command is at work stays as well.
 	f := NewFlags("./program", "")
 	file := f.File("out", "out.png", "", ".png")
