@@ -233,6 +233,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"torch.SaveDemo":                  torch.SaveDemo[T],
 		"torch.WriteDemo":                 torch.WriteDemo[T],
 		"torch.FlowJAX":                   torch.FlowJAX[T],
+		"torch.FrEIA":                     torch.FrEIA[T],
 		"torch.Load":                      torch.Load[T],
 		"torch.NFlows":                    torch.NFlows[T],
 		"torch.NormFlows":                 torch.NormFlows[T],

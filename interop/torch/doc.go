@@ -34,6 +34,8 @@
 //     MaskedAffineFlows and AutoregressiveRationalQuadraticSplines.
 //   - [SBI]: the density estimators of sbi, by NPE and NLE: maf, nsf, maf_rqs,
 //     zuko_maf and zuko_nsf, with their standardisation and embedding.
+//   - [FrEIA]: FrEIA.framework.SequenceINN of GLOWCouplingBlocks, RNVPCouplingBlocks and
+//     PermuteRandoms.
 //   - [FlowJAX]: flowjax.flows.coupling_flow and masked_autoregressive_flow, affine
 //     and of splines, from a file of export_flowjax.py.
 //

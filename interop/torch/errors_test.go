@@ -197,6 +197,8 @@ func TestFaults(t *testing.T) {
 		{"nflows_spline", "_transform._transforms.0._transforms.2.transform_net.final_layer.weight", resize(22, 7), bijector.ErrShape},
 		{"nflows_spline", "_transform._transforms.0._transforms.1.upper_entries", resize(5), bijector.ErrShape},
 		{"nflows_maf", "_transform._transforms.1.autoregressive_net.blocks.1.context_layer.weight", resize(6, 3), bijector.ErrShape},
+		{"freia_glow", "module_list.0.subnet2.0.weight", resize(6, 6), bijector.ErrShape},
+		{"freia_rnvp_64", "module_list.0.subnet_t2.0.weight", resize(5, 3), bijector.ErrShape},
 		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[0].conditioner.layers[1].bias", resize(4), bijector.ErrShape},
 		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[0].conditioner.layers[0].weight", resize(2, 6, 1), bijector.ErrShape},
 		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[1].inverse_permutation[0]", func(it *safetensors.Item) { swap(it.Data.([]int64)) }, bijector.ErrSpec},
@@ -311,6 +313,8 @@ func TestOptions(t *testing.T) {
 	refused("an activation that there is not", err)
 	_, err = torch.FlowJAX[float32](open("flowjax_coupling_spline_64"), torch.FlowJAXOptions{Activation: "tanh"})
 	refused("splines without an interval", err)
+	_, err = torch.FrEIA[float32](open("freia_glow"), torch.FrEIAOptions{Activation: "relu", Clamp: -1})
+	refused("a negative clamp", err)
 	_, err = torch.NormFlows[float32](open("normflows"), torch.NormFlowsOptions{Activation: "relu", Flows: -1})
 	refused("-1 flows", err)
 	_, err = torch.Demo[float32](open("demo"), torch.DemoOptions{Eps: -1})

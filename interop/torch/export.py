@@ -1,4 +1,4 @@
-"""Writes a flow of zuko, nflows or normflows, or a posterior of sbi, as a safetensors file that says what
+"""Writes a flow of zuko, nflows, normflows or FrEIA, or a posterior of sbi, as a safetensors file that says what
 it is: its state_dict, and as metadata its class, the activation of its networks,
 settings that leave no trace in a state, and a few rows with their log-densities,
 which the reader must come to as well.
@@ -75,6 +75,11 @@ def options(model, activation=None):
                 continue
             if out.setdefault(name, float(v)) != float(v):
                 raise ValueError(f"{name} is {out[name]} in one transform and {v} in another")
+        if is_from(m, "FrEIA") and hasattr(m, "f_clamp"):
+            if abs(float(m.f_clamp(torch.tensor(1.0))) - 0.636 * math.pi / 4) > 1e-6:
+                raise ValueError(f'a {type(m).__name__} with another clamp_activation than "ATAN"')
+            if out.setdefault("clamp", float(m.clamp)) != float(m.clamp):
+                raise ValueError(f"clamp is {out['clamp']} in one block and {m.clamp} in another")
     if is_from(model, "normflows"):
         out["flows"] = len(model.flows)
     return out
@@ -92,6 +97,9 @@ def log_prob(model, x, context):
                     if hasattr(m, "_log_z"):  # of a normal, which sbi rounds to float32
                         m._log_z = torch.tensor(math.prod(m._shape) * math.log(2 * math.pi) / 2)
                 return model.log_prob(x[None], context)[0]
+            if is_from(model, "FrEIA"):
+                z, log_det = model(x, c=None if context is None else [context])
+                return log_det - (z.square() + math.log(2 * math.pi)).sum(1) / 2
             if is_from(model, "zuko"):
                 return model(context).log_prob(x)
             return model.log_prob(x) if context is None else model.log_prob(x, context)

@@ -40,6 +40,9 @@ func FuzzRead(f *testing.F) {
 		if m, err := torch.SBI[float32](s, torch.SBIOptions{Activation: "relu", EmbeddingActivation: "relu"}); (m == nil) == (err == nil) {
 			t.Errorf("SBI: %v, error %v", m, err)
 		}
+		if m, err := torch.FrEIA[float32](s, torch.FrEIAOptions{Activation: "relu"}); (m == nil) == (err == nil) {
+			t.Errorf("FrEIA: %v, error %v", m, err)
+		}
 		if m, err := torch.FlowJAX[float32](s, torch.FlowJAXOptions{Activation: "relu", Interval: 3}); (m == nil) == (err == nil) {
 			t.Errorf("FlowJAX: %v, error %v", m, err)
 		}

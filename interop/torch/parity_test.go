@@ -36,6 +36,7 @@ type parity struct {
 		MinWidth            float64 `json:"min_width"`
 		MinDerivative       float64 `json:"min_derivative"`
 		MinScale            float64 `json:"min_scale"`
+		Clamp               float64 `json:"clamp"`
 	} `json:"options"`
 	Inputs map[string]struct {
 		Shape []int     `json:"shape"`
@@ -92,6 +93,8 @@ func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
 		})
 	case "normflows":
 		return torch.NormFlows[T](s, torch.NormFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
+	case "freia":
+		return torch.FrEIA[T](s, torch.FrEIAOptions{Activation: o.Activation, Clamp: o.Clamp})
 	case "flowjax":
 		return torch.FlowJAX[T](s, torch.FlowJAXOptions{
 			Activation: o.Activation, Interval: o.Interval, MinWidth: o.MinWidth, MinDerivative: o.MinDerivative, MinScale: o.MinScale,
@@ -179,7 +182,7 @@ func TestParity(t *testing.T) {
 			compareParity[float64](t, name, p, s, 1e-10),
 			compareParity[float32](t, name, p, s, 1e-5))
 	}
-	for _, source := range []string{"demo", "autoencoder", "zuko", "nflows", "normflows", "sbi", "flowjax"} {
+	for _, source := range []string{"demo", "autoencoder", "zuko", "nflows", "normflows", "sbi", "freia", "flowjax"} {
 		if sources[source] < 2 {
 			t.Errorf("%d cases of %s, want 2 at least", sources[source], source)
 		}

@@ -35,6 +35,8 @@ type exported struct {
 		EmbeddingActivation string `json:"embedding_activation"`
 		Class               string `json:"class"`
 
+		Clamp float64 `json:"clamp"` // of FrEIA
+
 		// Of FlowJAX.
 		Interval      float64 `json:"interval"`
 		MinWidth      float64 `json:"min_width"`
@@ -96,7 +98,7 @@ func (s *State) PriorBounds() (lo, hi []float64) {
 // is for by calling that. So is a class without a mapping.
 func Load[T bijector.Float](s *State) (*flow.Flow[T], error) {
 	if s == nil || s.exported.class == "" {
-		return nil, fmt.Errorf("torch: the state does not say what class it is of; call Zuko, NFlows, NormFlows, SBI, FlowJAX or Demo, or write the file with export.py: %w", bijector.ErrSpec)
+		return nil, fmt.Errorf("torch: the state does not say what class it is of; call Zuko, NFlows, NormFlows, SBI, FrEIA, FlowJAX or Demo, or write the file with export.py: %w", bijector.ErrSpec)
 	}
 	class, o := s.exported.class, s.exported.options
 	source, _, _ := strings.Cut(class, ".")
@@ -109,12 +111,14 @@ func Load[T bijector.Float](s *State) (*flow.Flow[T], error) {
 		return NormFlows[T](s, NormFlowsOptions{Activation: o.Activation, Flows: o.Flows, TailBound: o.TailBound})
 	case "sbi":
 		return SBI[T](s, SBIOptions{Activation: o.Activation, EmbeddingActivation: o.EmbeddingActivation, TailBound: o.TailBound, Class: o.Class, Slope: o.Slope})
+	case "FrEIA":
+		return FrEIA[T](s, FrEIAOptions{Activation: o.Activation, Clamp: o.Clamp})
 	case "flowjax":
 		return FlowJAX[T](s, FlowJAXOptions{
 			Activation: o.Activation, Interval: o.Interval, MinWidth: o.MinWidth, MinDerivative: o.MinDerivative, MinScale: o.MinScale,
 		})
 	}
-	return nil, fmt.Errorf("torch: a state of the class %q, want one of zuko, nflows, normflows, sbi or flowjax: %w", class, bijector.ErrSpec)
+	return nil, fmt.Errorf("torch: a state of the class %q, want one of zuko, nflows, normflows, sbi, FrEIA or flowjax: %w", class, bijector.ErrSpec)
 }
 
 // activation is the one given, or the file's. Where neither says it, proof rows tell

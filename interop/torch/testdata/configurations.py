@@ -85,6 +85,21 @@ def normflows_splines(g):
             lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound})
 
 
+def freia(g, block):
+    dim, context, activation, clamp = g.randint(2, 7), g.choice((0, 0, 1, 3)), g.choice(sorted(ACTIVATIONS)), g.choice((1.0, 1.5, 2.0))
+    args = dict(blocks=g.randint(1, 4), hidden=widths(g), clamp=clamp, activation=ACTIVATIONS[activation], split_len=g.randint(1, dim - 1))
+    return ("freia", lambda: parity.freia(block, dim, context, **args), parity.run_freia,
+            lambda seed: parity.rows(dim, context, seed), {"activation": activation, "clamp": clamp})
+
+
+def freia_glow(g):
+    return freia(g, "GLOW")
+
+
+def freia_rnvp(g):
+    return freia(g, "RNVP")
+
+
 def sbi(g, build, least=2, options={}, **more):
     dim, context, embedded, activation = g.randint(least, 6), g.randint(2, 5), g.choice(("", "fc", "sequential")), g.choice(sorted(ACTIVATIONS))
     module, out = ACTIVATIONS[activation], g.randint(1, 5)
@@ -121,7 +136,8 @@ def sbi_zuko_nsf(g):
 
 
 CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_gated, nflows_maf, nflows_masked_spline,
-                               normflows_masked, normflows_splines, sbi_maf, sbi_nsf, sbi_maf_rqs, sbi_zuko_maf, sbi_zuko_nsf)}
+                               normflows_masked, normflows_splines, sbi_maf, sbi_nsf, sbi_maf_rqs, sbi_zuko_maf, sbi_zuko_nsf,
+                               freia_glow, freia_rnvp)}
 
 
 def main(directory, names):

@@ -127,6 +127,33 @@ def run_normflows(m, v):
     return {"z": z, "log_det": log_det, "log_prob": m.log_prob(v["x"]), "inverse": m.forward(v["u"])}
 
 
+def run_freia(m, v):
+    c = [v["context"]] if "context" in v else None
+    z, log_det = m(v["x"], c=c)
+    log_prob = log_det - (z.square() + math.log(2 * math.pi)).sum(1) / 2
+    return {"z": z, "log_det": log_det, "log_prob": log_prob, "inverse": m(v["u"], c=c, rev=True)[0]}
+
+
+def freia(block, dim, context, blocks, hidden, clamp=2.0, activation=torch.nn.ReLU, **more):
+    """A SequenceINN of "GLOW" or "RNVP" blocks and permutations; of these packages, FrEIA
+    is needed here alone."""
+    import FrEIA.framework
+    import FrEIA.modules
+
+    def net(i, o):
+        widths = [i, *hidden, o]
+        layers = [m for k in range(len(hidden)) for m in (torch.nn.Linear(widths[k], widths[k + 1]), activation())]
+        return torch.nn.Sequential(*layers, torch.nn.Linear(widths[-2], o))
+
+    model = FrEIA.framework.SequenceINN(dim)
+    for k in range(blocks):
+        if k:
+            model.append(FrEIA.modules.PermuteRandom, seed=k)
+        condition = dict(cond=0, cond_shape=(context,)) if context else {}
+        model.append(getattr(FrEIA.modules, block + "CouplingBlock"), subnet_constructor=net, clamp=clamp, **condition, **more)
+    return model
+
+
 def run_sbi(m, v):
     x, c, u = v["x"], v["context"], v["u"]
     log_prob = m.log_prob(x, c)[0]
@@ -247,6 +274,9 @@ def main(only):
     write("normflows_shuffle_64", "normflows", lambda: normflows_stack(4, 2, between="shuffle"), run_normflows, rows(4))
     write("normflows_target", "normflows", lambda: normflows_stack(2, 2, target=nf.distributions.TwoMoons()), run_normflows, rows(2))
     write("normflows_additive", "normflows", lambda: normflows_stack(3, 2, scale=False), run_normflows, rows(3))
+
+    write("freia_glow", "freia", lambda: freia("GLOW", 5, 2, 2, [6]), run_freia, rows(5, 2), {"clamp": 2})
+    write("freia_rnvp_64", "freia", lambda: freia("RNVP", 3, 0, 1, [5, 4], 1.5, torch.nn.Tanh), run_freia, rows(3), {"clamp": 1.5, "activation": "tanh"})
 
     write("normflows_masked_64", "normflows", lambda: normflows_masked(4, 2, 6), run_normflows, rows(4))
     write("normflows_masked_additive", "normflows", lambda: normflows_masked(3, 2, 6, scale=False), run_normflows, rows(3))

@@ -2,7 +2,7 @@
 file of export_flowjax.py, and what the flow computes in float64 and in float32.
 
     pip install flowjax==19.1.2 && python3 parity_flowjax.py
-    python3 parity_flowjax.py DIR        # 30 configurations of each class at random
+    python3 parity_flowjax.py DIR [COUNT]    # configurations of each class at random, 30
 """
 import json
 import os
@@ -19,7 +19,7 @@ from flowjax.distributions import Normal, StandardNormal
 from flowjax.flows import coupling_flow, masked_autoregressive_flow
 from paramax import non_trainable, unwrap
 
-HERE, ROWS, COUNT = os.path.dirname(os.path.abspath(__file__)), 5, 30
+HERE, ROWS = os.path.dirname(os.path.abspath(__file__)), 5
 sys.path.insert(0, os.path.join(HERE, ".."))
 import export_flowjax  # noqa: E402
 
@@ -32,17 +32,20 @@ def perturb(flow, g):
     return jax.tree_util.tree_map(lambda v: jnp.asarray(normal(v), v.dtype) if eqx.is_inexact_array(v) else v, flow)
 
 
-def run(flow, inputs, dtype):
-    """What a flow computes in a type. The data's latent is the base's sample."""
-    jax.config.update("jax_enable_x64", dtype == jnp.float64)
-    flow = export_flowjax.cast(flow, dtype)
-    v = {k: jnp.asarray(x, dtype) for k, x in inputs.items()}
-    c = v.get("context")
-    each = lambda f, x: jax.vmap(f)(x) if c is None else jax.vmap(f)(x, c)
+@eqx.filter_jit
+def compute(flow, x, u, c):
+    each = lambda f, v: jax.vmap(f)(v) if c is None else jax.vmap(f)(v, c)
     bijection = unwrap(flow).bijection
-    z, log_det = each(bijection.inverse_and_log_det, v["x"])
-    out = {"z": z, "log_det": log_det, "log_prob": flow.log_prob(v["x"], c), "inverse": each(bijection.transform, v["u"])}
-    return {k: np.asarray(x, np.float64).ravel().tolist() for k, x in out.items()}
+    z, log_det = each(bijection.inverse_and_log_det, x)
+    return {"z": z, "log_det": log_det, "log_prob": flow.log_prob(x, c), "inverse": each(bijection.transform, u)}
+
+
+def run(flow, inputs, dtype):
+    """What a flow computes in a type."""
+    jax.config.update("jax_enable_x64", dtype == jnp.float64)
+    x, u, c = (jnp.asarray(inputs[k], dtype) if k in inputs else None for k in ("x", "u", "context"))
+    out = compute(export_flowjax.cast(flow, dtype), x, u, c)
+    return {k: np.asarray(v, np.float64).ravel().tolist() for k, v in out.items()}
 
 
 def write(name, make, dim, context=0, fixed=False, seed=3, directory=HERE):
@@ -51,7 +54,7 @@ def write(name, make, dim, context=0, fixed=False, seed=3, directory=HERE):
     g = np.random.default_rng(seed)
     jax.config.update("jax_enable_x64", dtype == jnp.float64)
     base = StandardNormal((dim,)) if fixed is None else Normal(jnp.zeros(dim))
-    flow = perturb(make(base), g)
+    flow = perturb(eqx.filter_jit(make)(base), g)
     if fixed:
         flow = eqx.tree_at(lambda f: f.base_dist, flow, replace_fn=non_trainable)
     inputs = {"x": 1.2 * g.normal(size=(ROWS, dim)) + 0.2, "u": g.normal(size=(ROWS, dim))}
@@ -87,12 +90,12 @@ def draw(kind, splines, i, directory):
           dim, context, g.choice((True, False, None)), 100 + i, directory)
 
 
-def main(directory=None):
+def main(directory=None, count=30):
     if directory:
         os.makedirs(directory, exist_ok=True)
-        for kind in ("coupling", "masked"):
-            for splines in (False, True):
-                for i in range(COUNT):
+        for i in range(int(count)):
+            for kind in ("coupling", "masked"):
+                for splines in (False, True):
                     draw(kind, splines, i, directory)
         return
     key = jr.key(1)
