@@ -68,17 +68,6 @@ func (c *columnFacts) values(times bool) valueCounts {
 	return v
 }
 
-// uniform stands for values of which the range alone is known.
-func uniform(lo, hi float64) valueCounts {
-	const n = 64
-	v := valueCounts{total: n}
-	for i := range n {
-		v.values = append(v.values, lo+(hi-lo)*(float64(i)+0.5)/n)
-		v.counts = append(v.counts, 1)
-	}
-	return v
-}
-
 // describe sets step, atoms, offset and scale, but those that are given.
 func (v valueCounts) describe(c *Column, step float64, given *Column) {
 	_, spread := v.moments(nil)

@@ -21,7 +21,7 @@ var words = [][2]string{{"false", "true"}, {"f", "t"}, {"no", "yes"}, {"n", "y"}
 
 // column is the column that the facts make, or why it is left out, or what is
 // wrong with its cells.
-func (c *columnFacts) column() (column Column, leftOut string, err error) {
+func (c *columnFacts) column(parts []partRows) (column Column, leftOut string, err error) {
 	if c.leftOut != "" {
 		return column, c.leftOut, nil
 	}
@@ -35,7 +35,7 @@ func (c *columnFacts) column() (column Column, leftOut string, err error) {
 		return column, "all its cells are missing", nil
 	}
 	if column.Kind == "" {
-		if column.Kind, leftOut, err = c.kind(); leftOut != "" || err != nil {
+		if column.Kind, leftOut, err = c.kind(parts); leftOut != "" || err != nil {
 			return column, leftOut, err
 		}
 	}
@@ -44,9 +44,9 @@ func (c *columnFacts) column() (column Column, leftOut string, err error) {
 	case Boolean, Category:
 		err = c.categories(&column)
 	case Time:
-		err = c.times(&column)
+		err = c.times(&column, parts)
 	default:
-		err = c.realOrInteger(&column)
+		err = c.realOrInteger(&column, parts)
 	}
 	return column, "", err
 }
@@ -65,7 +65,7 @@ func (c *Column) keepOwn() {
 }
 
 // kind is the column's kind by its cells.
-func (c *columnFacts) kind() (kind Kind, leftOut string, err error) {
+func (c *columnFacts) kind(parts []partRows) (kind Kind, leftOut string, err error) {
 	if c.given != nil && len(c.given.Categories) > 0 {
 		return Category, "", nil
 	}
@@ -76,7 +76,7 @@ func (c *columnFacts) kind() (kind Kind, leftOut string, err error) {
 		switch {
 		case c.wholes < c.cells:
 			return Real, "", nil
-		case c.counting && c.missing == 0 && c.cells >= fewRows:
+		case c.oneByOne() && c.missing == 0 && c.cells >= fewRows:
 			return "", "it counts the rows", nil
 		case !c.big:
 			return Integer, "", nil
@@ -86,7 +86,7 @@ func (c *columnFacts) kind() (kind Kind, leftOut string, err error) {
 		return Time, "", nil
 	}
 	if c.numbers < c.cells && c.numbers >= c.cells/10*9 && (c.counts == nil || len(c.counts) > fewValues) {
-		return "", "", c.notNumber()
+		return "", "", c.notNumber(parts)
 	}
 	switch n := len(c.counts); {
 	case c.counts == nil:
@@ -98,9 +98,9 @@ func (c *columnFacts) kind() (kind Kind, leftOut string, err error) {
 }
 
 // notNumber is the error of a text among numbers.
-func (c *columnFacts) notNumber() error {
+func (c *columnFacts) notNumber(parts []partRows) error {
 	return &CellError{
-		Row: c.other.row, Column: c.name, Found: c.other.what,
+		Row: c.other.rowOf(parts), Column: c.name, Found: c.other.what,
 		Want: fmt.Sprintf("a number, like %d of the %d cells of the column; if it marks a missing cell, name it as a marker, or give the column the kind category", c.numbers, c.cells),
 	}
 }
@@ -146,9 +146,9 @@ func (c *columnFacts) lax() bool {
 }
 
 // times fills in layout, decimals, step and the rest of a time.
-func (c *columnFacts) times(column *Column) error {
+func (c *columnFacts) times(column *Column, parts []partRows) error {
 	if len(c.layouts) == 0 || math.IsInf(c.layouts[0].min, 1) {
-		return &CellError{Row: c.other.row, Column: c.name, Found: c.other.what, Want: "a time; a layout in the schema says how it is written"}
+		return &CellError{Row: c.other.rowOf(parts), Column: c.name, Found: c.other.what, Want: "a time; a layout in the schema says how it is written"}
 	}
 	l := c.layouts[0]
 	column.Layout, column.Decimals = l.layout, max(column.Decimals, l.decimals)
@@ -157,26 +157,22 @@ func (c *columnFacts) times(column *Column) error {
 	if l.decimals > 3 {
 		step = 0
 	}
-	v := c.values(true)
-	if c.mixed && c.counts == nil { // the sample holds times as another layout has them
-		v = uniform(l.min, l.max)
-	}
-	v.describe(column, step, c.given)
+	c.values(true).describe(column, step, c.given)
 	column.Missing = column.Missing || column.OnUnknown == TakeMissing
 	return nil
 }
 
 // realOrInteger fills in decimals, step, bounds, atoms and the rest.
-func (c *columnFacts) realOrInteger(column *Column) error {
+func (c *columnFacts) realOrInteger(column *Column, parts []partRows) error {
 	if c.numbers == 0 || c.numbers < c.cells && !c.lax() {
-		return c.notNumber()
+		return c.notNumber(parts)
 	}
 	if column.Kind == Integer && c.wholes < c.numbers && !c.lax() {
 		return fmt.Errorf("table: column %s: the kind integer is given, and cells have a point or an exponent; give it the kind real: %w", quoted(c.name), ErrSchema)
 	}
 	column.Missing = column.Missing || column.OnUnknown == TakeMissing
 	column.Min, column.Max = c.min, c.max
-	if column.Kind == Real && !c.inexact {
+	if column.Kind == Real && c.exact() {
 		if column.Decimals == 0 {
 			column.Decimals = c.decimals
 		}
@@ -185,7 +181,7 @@ func (c *columnFacts) realOrInteger(column *Column) error {
 		}
 	}
 	step := 0.0
-	if !c.inexact {
+	if c.exact() {
 		step = tidy(float64(max(c.gcd, 1)) / math.Pow10(c.decimals))
 	}
 	if c.cells >= enoughCells {

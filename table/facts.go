@@ -4,6 +4,7 @@ package table
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -15,10 +16,8 @@ type columnFacts struct {
 	given   *Column
 	leftOut string // why the column is left out whatever its cells are
 
-	cells   int // that are not missing
-	missing int // that are
-	missed  int // the first row of those
-
+	cells    int            // that are not missing
+	missing  int            // that are
 	counts   map[string]int // of texts; nil: more than a category may have
 	numbers  int            // cells that are numbers
 	wholes   int            // of those, without point and exponent
@@ -26,12 +25,10 @@ type columnFacts struct {
 	inexact  bool           // a number with an exponent, or beyond int64
 	big      bool           // a whole number beyond 2^53
 	zeros    bool           // 007
-	counting bool           // each number is one more than the last
-	last     float64
+	counting bool           // each number of a part is one more than the last
+	runs     []run          // of numbers, one a part, while that holds
 
-	layouts []timeFacts // those that all cells fit so far
-	sampled string      // the layout behind the times in the sample
-	mixed   bool        // not of all of them
+	layouts []timeFacts // those that all cells fit so far; times in the sample are of the first
 	sample  []float64   // NaN: missing, or of another kind
 
 	min, max         float64
@@ -49,8 +46,14 @@ type timeFacts struct {
 
 // firstCell is where something was found first.
 type firstCell struct {
-	row  int
-	what string
+	part, row int // row counts from 1 within the part; 0: nowhere
+	what      string
+}
+
+// run are the first and the last number of a part.
+type run struct {
+	Part        int
+	First, Last float64
 }
 
 func newColumnFacts(name string, o InferOptions) *columnFacts {
@@ -72,13 +75,16 @@ func (c *columnFacts) useLayouts(layouts []string) {
 // give says what is known of the column.
 func (c *columnFacts) give(given *Column) {
 	c.given = given
+	if given.Kind != "" && given.Kind != Time {
+		c.layouts = nil
+	}
 	if given.Layout != "" {
 		c.useLayouts([]string{given.Layout})
 	}
 }
 
-// add takes the cell of a row, and keeps its number in a slot of the sample, if
-// there is such a slot.
+// add takes the cell of a row of the part, and keeps its number in a slot of the
+// sample; -1 is none.
 func (c *columnFacts) add(cell string, row, slot int) {
 	if c.leftOut != "" {
 		return
@@ -87,9 +93,7 @@ func (c *columnFacts) add(cell string, row, slot int) {
 	value := math.NaN()
 	switch {
 	case cell == "":
-		if c.missing++; c.missed == 0 {
-			c.missed = row
-		}
+		c.missing++
 	default:
 		c.cells++
 		c.count(cell)
@@ -98,7 +102,7 @@ func (c *columnFacts) add(cell string, row, slot int) {
 			c.number(v, form)
 			value = v
 		} else if c.other.row == 0 {
-			c.other = firstCell{row, why.of(cell)}
+			c.other = firstCell{c.options.Part, row, why.of(cell)}
 		}
 		if len(c.layouts) > 0 && (why != sound || c.givenKind() == Time) {
 			if seconds, ok := c.time(cell); ok {
@@ -109,10 +113,10 @@ func (c *columnFacts) add(cell string, row, slot int) {
 		}
 	}
 	switch {
-	case slot < len(c.sample):
-		c.sample[slot] = value
-	case slot < c.options.Sample:
+	case slot == len(c.sample):
 		c.sample = append(c.sample, value)
+	case slot >= 0:
+		c.sample[slot] = value
 	}
 }
 
@@ -141,10 +145,10 @@ func (c *columnFacts) count(cell string) {
 
 // number takes a number and its form.
 func (c *columnFacts) number(v float64, f numberForm) {
-	if c.numbers++; c.numbers > 1 && v != c.last+1 {
-		c.counting = false
+	c.numbers++
+	if c.counting {
+		c.follow(v)
 	}
-	c.last = v
 	c.min, c.max = min(c.min, v), max(c.max, v)
 	c.zeros = c.zeros || f.zeroFirst
 	if !f.point && !f.exponent {
@@ -165,6 +169,19 @@ func (c *columnFacts) number(v float64, f numberForm) {
 		units, c.inexact = times10(units)
 	}
 	c.gcd = gcd(c.gcd, units)
+}
+
+// follow takes a number behind the last one of the part.
+func (c *columnFacts) follow(v float64) {
+	at := slices.IndexFunc(c.runs, func(r run) bool { return r.Part == c.options.Part })
+	switch {
+	case at < 0:
+		c.runs = append(c.runs, run{c.options.Part, v, v})
+	case v != c.runs[at].Last+1:
+		c.counting, c.runs = false, nil
+	default:
+		c.runs[at].Last = v
+	}
 }
 
 // times10 is 10 v, unless int64 cannot hold it.
@@ -194,7 +211,7 @@ func (c *columnFacts) time(cell string) (seconds float64, ok bool) {
 		c.layouts = nil
 		return 0, false
 	}
-	kept := c.layouts[:0]
+	first, kept := c.layouts[0].layout, c.layouts[:0]
 	for _, l := range c.layouts {
 		s, d, fits := parseTime(l.layout, cell)
 		if !fits && isGiven {
@@ -215,7 +232,24 @@ func (c *columnFacts) time(cell string) (seconds float64, ok bool) {
 	if len(kept) == 0 {
 		return 0, false
 	}
-	c.mixed = c.mixed || c.sampled != "" && c.sampled != kept[0].layout
-	c.sampled = kept[0].layout
+	c.reread(first)
 	return seconds, true
+}
+
+// reread reads the times in the sample, which were of another layout, as those of the
+// first that is left. All of them fit both.
+func (c *columnFacts) reread(was string) {
+	is := c.layouts[0].layout
+	if was == is {
+		return
+	}
+	for i, seconds := range c.sample {
+		if math.IsNaN(seconds) {
+			continue
+		}
+		text := string(appendTime(nil, was, seconds, 6))
+		if again, _, ok := parseTime(is, text); ok {
+			c.sample[i] = again
+		}
+	}
 }

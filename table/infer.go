@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/bijou-flow/bijou/internal/nilcheck"
@@ -22,6 +21,8 @@ type InferOptions struct {
 	Sample int
 	// Seed draws them.
 	Seed uint64
+	// Part numbers the part of the data that is added, from 0 to 2^24 - 1, for Merge.
+	Part int
 	// Given is what is known: columns in any order, and of each the fields that
 	// are set. A Kind is kept whatever the cells look like, as are Categories,
 	// and Atoms that are empty but not nil. Columns that are LeftOut there are.
@@ -37,10 +38,14 @@ const (
 // Inference makes a schema of the rows that it is given.
 type Inference struct {
 	options InferOptions
-	rng     *rand.Rand
 	columns []*columnFacts
-	rows    int
+	rows    int // of all parts
+	parts   []partRows
+	sampled sampleHeap
 }
+
+// partRows is how many rows a part has.
+type partRows struct{ Part, Rows int }
 
 // NewInference starts one for columns of the given names. Options that are
 // negative or too large, and Given columns that the names have not, are ErrSchema
@@ -52,6 +57,9 @@ func NewInference(names []string, o InferOptions) (*Inference, error) {
 	if o.Sample == 0 {
 		o.Sample = defaultSample
 	}
+	if o.Part < 0 || o.Part >= mostParts {
+		return nil, fmt.Errorf("table: part %d of the data, want 0 to %d: %w", o.Part, mostParts-1, ErrSchema)
+	}
 	if o.MaxCategories < 0 || o.Sample < 0 || o.Sample > mostSample {
 		return nil, fmt.Errorf("table: at most %d categories and a sample of %d rows, want positive numbers, a sample of at most %d: %w", o.MaxCategories, o.Sample, mostSample, ErrSchema)
 	}
@@ -61,7 +69,7 @@ func NewInference(names []string, o InferOptions) (*Inference, error) {
 	if err := distinct(names); err != nil {
 		return nil, err
 	}
-	i := &Inference{options: o, rng: rand.New(rand.NewPCG(o.Seed, 0x7461626c65))}
+	i := &Inference{options: o, parts: []partRows{{Part: o.Part}}}
 	for _, name := range names {
 		i.columns = append(i.columns, newColumnFacts(name, o))
 	}
@@ -108,20 +116,18 @@ func distinct(names []string) error {
 // Add takes a row's cells; a missing one is "". Another number of cells than
 // columns is ErrColumns. The cells may be written over afterwards.
 func (i *Inference) Add(cells []string) error {
-	if i == nil || i.rng == nil {
+	if i == nil || len(i.parts) == 0 {
 		return fmt.Errorf("table: no inference, make one with NewInference: %w", ErrSchema)
 	}
 	if len(cells) != len(i.columns) {
 		return fmt.Errorf("table: row %d has %d cells, want %d: %w", i.rows+1, len(cells), len(i.columns), ErrColumns)
 	}
-	// Algorithm R (Vitter 1985): of all rows, each is kept equally often.
-	slot := i.rows
-	if slot >= i.options.Sample {
-		slot = i.rng.IntN(i.rows + 1)
-	}
+	own := i.own()
+	slot := i.sampled.take(priority(i.options.Seed, i.options.Part, own.Rows), i.options.Sample)
 	i.rows++
+	own.Rows++
 	for k, c := range i.columns {
-		c.add(cells[k], i.rows, slot)
+		c.add(cells[k], own.Rows, slot)
 	}
 	return nil
 }
@@ -144,7 +150,7 @@ func (i *Inference) Schema() (*Schema, error) {
 	s := new(Schema)
 	var errs []error
 	for _, c := range i.columns {
-		column, reason, err := c.column()
+		column, reason, err := c.column(i.parts)
 		switch {
 		case err != nil:
 			errs = append(errs, err)

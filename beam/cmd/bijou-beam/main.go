@@ -34,8 +34,9 @@ const usage = `Usage: go run ./cmd/bijou-beam COMMAND [flags] [FILES] [-- flags 
 Scores tables of many files by a model, and draws rows of it, on Apache Beam.
 
 Commands:
-  score    log-density, p-value and flag of rows
-  sample   draw rows
+  score     log-density, p-value and flag of rows
+  sample    draw rows
+  describe  what the columns of a table are taken for
 
 An example:
 
@@ -54,6 +55,7 @@ Exit codes: 0 done, 1 failed, 2 wrong flags, 130 interrupted.
 var commands = []command.Command{
 	{Name: "score", Run: scoreCommand},
 	{Name: "sample", Run: sampleCommand},
+	{Name: "describe", Run: describeCommand},
 }
 
 func main() {
@@ -88,11 +90,15 @@ type job struct {
 	force  bool
 }
 
-// declare declares them.
+// declare declares them, with -force for tables that are written.
 func (j *job) declare(f *command.Flags) {
+	j.declareRunner(f)
+	f.Bool(&j.force, "force", "replace files of an earlier run, once this run is finished")
+}
+
+func (j *job) declareRunner(f *command.Flags) {
 	f.Choice(&j.runner, "runner", "prism", "Beam's `runner`: prism, in this process; flink, spark or universal, by a job server", "prism", "flink", "spark", "universal")
 	f.Bool(&j.quiet, "quiet", "say nothing on the way: errors alone go to standard error")
-	f.Bool(&j.force, "force", "replace files of an earlier run, once this run is finished")
 }
 
 // hush are the streams without what is said on the way.

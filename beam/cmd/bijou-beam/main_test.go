@@ -151,3 +151,18 @@ func TestSample(t *testing.T) {
 	}
 	testkit.Equal(t, "the first rows", few, many[:4])
 }
+
+// TestDescribe: what a table is taken for, in words and as JSON.
+func TestDescribe(t *testing.T) {
+	dir := t.TempDir()
+	for k := range 3 {
+		write(t, filepath.Join(dir, fmt.Sprint("d-", k, ".csv")), "kind,size\n"+strings.Repeat("a,1\nb,2\n", 20)+fmt.Sprint("b,", k, "\n"))
+	}
+	code, out, log := start(t.Context(), "describe", "-temp", dir, filepath.Join(dir, "d-*.csv"))
+	if code != 0 || !strings.HasPrefix(log, "123 rows, 2 columns\n  kind  category  a, b\n  size  integer") {
+		t.Fatalf("code %d, log %q", code, log)
+	}
+	if s, err := table.ParseSchema(strings.NewReader(out)); err != nil || s.Validate() != nil || len(s.Columns) != 2 {
+		t.Errorf("schema %q: %v", out, err)
+	}
+}
