@@ -31,7 +31,8 @@
 //     couplings, masked autoregressive transforms, LU maps, permutations and batch
 //     norm: SimpleRealNVP among them.
 //   - [NormFlows]: normflows.NormalizingFlow of AffineCouplingBlocks,
-//     MaskedAffineFlows and AutoregressiveRationalQuadraticSplines.
+//     MaskedAffineFlows, CoupledRationalQuadraticSplines and
+//     AutoregressiveRationalQuadraticSplines.
 //   - [SBI]: the density estimators of sbi, by NPE and NLE: maf, nsf, maf_rqs,
 //     zuko_maf and zuko_nsf, with their standardisation and embedding.
 //   - [FrEIA]: FrEIA.framework.SequenceINN of GLOWCouplingBlocks, RNVPCouplingBlocks and

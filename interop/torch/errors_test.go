@@ -199,6 +199,7 @@ func TestFaults(t *testing.T) {
 		{"nflows_maf", "_transform._transforms.1.autoregressive_net.blocks.1.context_layer.weight", resize(6, 3), bijector.ErrShape},
 		{"freia_glow", "module_list.0.subnet2.0.weight", resize(6, 6), bijector.ErrShape},
 		{"freia_rnvp_64", "module_list.0.subnet_t2.0.weight", resize(5, 3), bijector.ErrShape},
+		{"normflows_coupled", "flows.0.prqct.unconditional_transform.unnormalized_derivatives", resize(2, 4), bijector.ErrShape},
 		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[0].conditioner.layers[1].bias", resize(4), bijector.ErrShape},
 		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[0].conditioner.layers[0].weight", resize(2, 6, 1), bijector.ErrShape},
 		{"flowjax_coupling", ".bijection.bijection.bijection.bijections[1].inverse_permutation[0]", func(it *safetensors.Item) { swap(it.Data.([]int64)) }, bijector.ErrSpec},
@@ -242,15 +243,15 @@ func TestMasks(t *testing.T) {
 	}
 }
 
-// TestNoLayer: a coupling whose kept features are moved too is refused by the name of
-// what moves them.
+// TestNoLayer: a spline coupling with contexts is refused by the name of what they enter
+// by.
 func TestNoLayer(t *testing.T) {
-	const spline = "flows.0.prqct.unconditional_transform.unnormalized_widths"
-	items := append(itemsOf(t, "testdata/normflows.safetensors"), safetensors.Item{Name: spline, Shape: []int{3, 4}, Data: make([]float64, 12)})
+	const gate = "flows.0.prqct.transform_net.blocks.0.context_layer.weight"
+	items := append(itemsOf(t, "testdata/normflows_coupled.safetensors"), safetensors.Item{Name: gate, Shape: []int{5, 2}, Data: make([]float64, 10)})
 	_, err := torch.NormFlows[float32](stateOf(t, items), torch.NormFlowsOptions{Activation: "relu"})
 	var e *torch.TensorError
-	if !errors.As(err, &e) || e.Tensor != spline || !errors.Is(err, torch.ErrUnexpected) {
-		t.Errorf("%v, want ErrUnexpected of %s", err, spline)
+	if !errors.As(err, &e) || e.Tensor != gate || !errors.Is(err, torch.ErrUnexpected) {
+		t.Errorf("%v, want ErrUnexpected of %s", err, gate)
 	}
 }
 

@@ -30,7 +30,7 @@ type NormFlowsOptions struct {
 }
 
 // NormFlows makes a flow of the state of a normflows.NormalizingFlow of
-// AffineCouplingBlocks, MaskedAffineFlows and
+// AffineCouplingBlocks, MaskedAffineFlows, CoupledRationalQuadraticSplines and
 // AutoregressiveRationalQuadraticSplines, with permutations, LULinearPermutes and
 // actnorms between, over a DiagGaussian. It runs from latent to data there; the first flow there is the
 // last layer here, backwards. The classes are unconditional.
@@ -44,6 +44,10 @@ type NormFlowsOptions struct {
 //     and the networks "flows.<k>.s.net.<0, 2 ...>" and "flows.<k>.t.net.<0, 2 ...>"
 //     of as many layers, from the features to a value for each; without s, it is
 //     the additive coupling.
+//   - CoupledRationalQuadraticSpline has "flows.<k>.prqct", a coupling as NFlows reads it
+//     and for each kept feature a spline, "unconditional_transform.unnormalized_widths",
+//     "unnormalized_heights" and "unnormalized_derivatives": a bijector.Part with
+//     autoregressive.Spline of the one feature, whose net sees nothing.
 //   - AutoregressiveRationalQuadraticSpline has "flows.<k>.mprqat.autoregressive_net",
 //     and LULinearPermute "flows.<k>.permutation" and "flows.<k>.linear": see NFlows.
 //   - Permute has "flows.<k>.perm" and its inverse "flows.<k>.inv_perm", data is
@@ -57,8 +61,7 @@ type NormFlowsOptions struct {
 //
 // Some settings leave no trace, and their state would be read as another flow:
 // the coupling's scale_map other than "exp" and split_mode other than "channel",
-// the MLP's output_fn, and its leaky other than 0. They have no mapping. Neither has
-// CoupledRationalQuadraticSpline, whose spline of the kept features is no layer here.
+// the MLP's output_fn, and its leaky other than 0. They have no mapping.
 func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], error) {
 	r, err := newReader[T](s)
 	if err != nil {
@@ -151,7 +154,7 @@ func normflowsLayers[T bijector.Float](r *reader, at string, d int, o NormFlowsO
 	case r.hasPrefix(at + "mprqat."):
 		l, err = normflowsSplines[T](r, at+"mprqat.", d, o)
 	case r.hasPrefix(at + "prqct."):
-		err = r.errorf(at+"prqct.unconditional_transform.unnormalized_widths", ErrUnexpected, "a spline of the kept features without a conditioner, for which there is no layer; AutoregressiveRationalQuadraticSpline is read")
+		return normflowsCoupled[T](r, at+"prqct.", d, o)
 	default:
 		l, err = normflowsLayer[T](r, at, d, o.Activation)
 	}

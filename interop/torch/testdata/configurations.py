@@ -85,6 +85,13 @@ def normflows_splines(g):
             lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound})
 
 
+def normflows_coupled(g):
+    dim, activation, bound = g.randint(2, 6), g.choice(sorted(ACTIVATIONS)), g.choice((2.0, 3.0))
+    args = g.randint(1, 3), g.randint(2, 12), g.randint(2, 9), g.randint(1, 3), bound, ACTIVATIONS[activation]
+    return ("normflows", lambda: parity.normflows_coupled(dim, *args), parity.run_normflows,
+            lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": bound})
+
+
 def freia(g, block):
     dim, context, activation, clamp = g.randint(2, 7), g.choice((0, 0, 1, 3)), g.choice(sorted(ACTIVATIONS)), g.choice((1.0, 1.5, 2.0))
     args = dict(blocks=g.randint(1, 4), hidden=widths(g), clamp=clamp, activation=ACTIVATIONS[activation], split_len=g.randint(1, dim - 1))
@@ -136,7 +143,7 @@ def sbi_zuko_nsf(g):
 
 
 CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_gated, nflows_maf, nflows_masked_spline,
-                               normflows_masked, normflows_splines, sbi_maf, sbi_nsf, sbi_maf_rqs, sbi_zuko_maf, sbi_zuko_nsf,
+                               normflows_masked, normflows_splines, normflows_coupled, sbi_maf, sbi_nsf, sbi_maf_rqs, sbi_zuko_maf, sbi_zuko_nsf,
                                freia_glow, freia_rnvp)}
 
 

@@ -134,6 +134,15 @@ def run_freia(m, v):
     return {"z": z, "log_det": log_det, "log_prob": log_prob, "inverse": m(v["u"], c=c, rev=True)[0]}
 
 
+def normflows_coupled(dim, layers, hidden, bins, blocks=1, bound=3, activation=torch.nn.ReLU):
+    flows = []
+    for k in range(layers):
+        flows.append(nf.flows.CoupledRationalQuadraticSpline(
+            dim, blocks, hidden, num_bins=bins, tail_bound=bound, activation=activation, reverse_mask=k % 2 == 1))
+        flows.append(nf.flows.LULinearPermute(dim))
+    return nf.NormalizingFlow(nf.distributions.DiagGaussian(dim), flows)
+
+
 def freia(block, dim, context, blocks, hidden, clamp=2.0, activation=torch.nn.ReLU, **more):
     """A SequenceINN of "GLOW" or "RNVP" blocks and permutations; of these packages, FrEIA
     is needed here alone."""
@@ -275,6 +284,7 @@ def main(only):
     write("normflows_target", "normflows", lambda: normflows_stack(2, 2, target=nf.distributions.TwoMoons()), run_normflows, rows(2))
     write("normflows_additive", "normflows", lambda: normflows_stack(3, 2, scale=False), run_normflows, rows(3))
 
+    write("normflows_coupled", "normflows", lambda: normflows_coupled(3, 1, 5, 4), run_normflows, rows(3))
     write("freia_glow", "freia", lambda: freia("GLOW", 5, 2, 2, [6]), run_freia, rows(5, 2), {"clamp": 2})
     write("freia_rnvp_64", "freia", lambda: freia("RNVP", 3, 0, 1, [5, 4], 1.5, torch.nn.Tanh), run_freia, rows(3), {"clamp": 1.5, "activation": "tanh"})
 

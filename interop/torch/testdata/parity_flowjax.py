@@ -54,7 +54,7 @@ def write(name, make, dim, context=0, fixed=False, seed=3, directory=HERE):
     g = np.random.default_rng(seed)
     jax.config.update("jax_enable_x64", dtype == jnp.float64)
     base = StandardNormal((dim,)) if fixed is None else Normal(jnp.zeros(dim))
-    flow = perturb(eqx.filter_jit(make)(base), g)
+    flow = perturb(make(base), g)
     if fixed:
         flow = eqx.tree_at(lambda f: f.base_dist, flow, replace_fn=non_trainable)
     inputs = {"x": 1.2 * g.normal(size=(ROWS, dim)) + 0.2, "u": g.normal(size=(ROWS, dim))}
