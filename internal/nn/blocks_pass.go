@@ -99,10 +99,10 @@ func (p *blocksPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 	ctx := x.Samples(lo, hi)
 	in := bijector.Mat[T]{Data: ctx.Data[net.spec.Context*ctx.Stride:], D: net.spec.Features, N: ctx.N, Stride: ctx.Stride}
 	h := samples(p.h[0])
-	forwardRows(net.initial, h, in, first, end, net.visible[0][end-1], kernel.Store)
+	net.initial.forwardRows(h, in, first, end, net.visible[0][end-1], kernel.Store)
 	if net.context != nil {
 		c := samples(p.c)
-		forwardRows(net.context, c, ctx, first, end, net.spec.Context, kernel.Store)
+		net.context.forwardRows(c, ctx, first, end, net.spec.Context, kernel.Store)
 		net.activate(c, first, end)
 		for j := first; j < end; j++ {
 			kernel.AddTo(h.Feature(j), c.Feature(j))
@@ -114,7 +114,7 @@ func (p *blocksPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 	for k, one := range net.blocks {
 		if net.spec.Plain {
 			next := samples(p.h[k+1])
-			forwardRows(one.first, next, h, first, end, end, kernel.Store)
+			one.first.forwardRows(next, h, first, end, end, kernel.Store)
 			net.activate(next, first, end)
 			h = next
 			continue
@@ -125,23 +125,13 @@ func (p *blocksPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 			kernel.Affine(h.Feature(j), h.Feature(j), 1, one.second.B[j])
 		}
 		net.activate(a, first, end)
-		forwardRows(one.first, m, a, first, end, end, kernel.Store)
+		one.first.forwardRows(m, a, first, end, end, kernel.Store)
 		if one.context != nil {
-			forwardRows(one.context, m, ctx, first, end, net.spec.Context, kernel.Add)
+			one.context.forwardRows(m, ctx, first, end, net.spec.Context, kernel.Add)
 		}
 		net.activate(m, first, end)
-		forwardRows(one.second, h, m, first, end, end, kernel.Add)
+		one.second.forwardRows(h, m, first, end, end, kernel.Add)
 	}
-}
-
-// forwardRows sets outputs first to end of a layer from its first inputs, with the bias,
-// or with kernel.Add adds them without.
-func forwardRows[T bijector.Float](l *Linear[T], y, x bijector.Mat[T], first, end, inputs int, mode kernel.Mode) {
-	e := kernel.Epilogue[T]{Mode: mode}
-	if mode == kernel.Store {
-		e.Bias = l.B[first:end]
-	}
-	kernel.Gemm(end-first, y.N, inputs, l.W[first*l.In:], l.In, 1, x.Data, x.Stride, y.Data[first*y.Stride:], y.Stride, e)
 }
 
 // activate puts the activation on units first to end.

@@ -38,7 +38,7 @@ func newGradients[T bijector.Float](layers []*Linear[T], o bijector.PassOptions)
 		g.db = append(g.db, kernel.Make[T](len(l.B)))
 		g.all = append(g.all, g.dw[i], g.db[i])
 		g.xt = append(g.xt, transposed[T]{data: bijector.Activations[T](o, padWidth(l.In)).Data, ld: padWidth(l.In)})
-		g.work += len(l.W)
+		g.work += l.work(l.Out)
 	}
 	g.accumulateFn = g.accumulateRows
 	return g
@@ -58,11 +58,10 @@ func (g *gradients[T]) accumulate() { g.workers.For(g.work, 1, g.accumulateFn) }
 func (g *gradients[T]) accumulateRows(lo, hi int) {
 	start := 0
 	for i, l := range g.layers {
-		first := min(max(0, (lo-start+l.In-1)/l.In), l.Out)
-		end := min(max(0, (hi-start+l.In-1)/l.In), l.Out)
+		first, end := l.rowAt(lo-start), l.rowAt(hi-start)
 		if first < end {
 			l.Accumulate(g.dw[i], g.db[i], g.dy[i], g.xt[i].data, g.xt[i].ld, first, end)
 		}
-		start += len(l.W)
+		start += l.work(l.Out)
 	}
 }

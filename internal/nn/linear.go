@@ -16,6 +16,8 @@ type Linear[T bijector.Float] struct {
 	In, Out int
 	W       []T // (Out, In)
 	B       []T // (Out)
+
+	rows, columns []span // of a masked layer; nil: of none, or not worth it
 }
 
 // NewLinear draws weights and biases from U(-1/sqrt(in), 1/sqrt(in)), the
@@ -41,11 +43,11 @@ func (l *Linear[T]) Params(prefix string) []bijector.Param[T] {
 
 // Forward sets y = W x + b, or its positive part with relu.
 func (l *Linear[T]) Forward(y, x bijector.Mat[T], relu bool) {
-	e := kernel.Epilogue[T]{Mode: kernel.Store, Bias: l.B}
+	mode := kernel.Store
 	if relu {
-		e.Mode = kernel.ReLU
+		mode = kernel.ReLU
 	}
-	kernel.Gemm(l.Out, y.N, l.In, l.W, l.In, 1, x.Data, x.Stride, y.Data, y.Stride, e)
+	l.forwardRows(y, x, 0, l.Out, l.In, mode)
 }
 
 // Backward sets dx = W' dy. With gate, the output of a ReLU that fed x, the
@@ -58,7 +60,7 @@ func (l *Linear[T]) Backward(dx, dy, gate bijector.Mat[T]) {
 		}
 		e = kernel.Epilogue[T]{Mode: kernel.Gate, Aux: gate.Data}
 	}
-	kernel.Gemm(l.In, dx.N, l.Out, l.W, 1, l.In, dy.Data, dy.Stride, dx.Data, dx.Stride, e)
+	l.backwardColumns(dx, dy, e)
 }
 
 // backwardThrough sets dx = W' dy * a'(h), for x = a(h) with the activation
@@ -83,8 +85,7 @@ func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, 
 	if lo == hi || dy.N == 0 {
 		return
 	}
-	kernel.Gemm(hi-lo, l.In, dy.N, dy.Data[lo*dy.Stride:], dy.Stride, 1, xt, ldx,
-		dw[lo*l.In:], l.In, kernel.Epilogue[T]{Mode: kernel.Add})
+	l.accumulateRows(dw, dy, xt, ldx, lo, hi)
 	for i := lo; i < hi; i++ {
 		db[i] += T(kernel.Sum(dy.Feature(i)))
 	}

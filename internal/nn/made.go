@@ -107,11 +107,13 @@ func NewWideMADE[T bijector.Float](s MADESpec, widths []int) (*MADE[T], error) {
 	}
 	// A unit starts with the spread that an MLP's has, of the inputs it sees.
 	for l, layer := range m.layers {
-		for i := range layer.Out {
-			if seen := m.visibleInputs(l, m.degree(l, i)); seen > 0 {
-				kernel.Scale(layer.W[i*layer.In:(i+1)*layer.In], T(math.Sqrt(float64(layer.In)/float64(seen))))
+		seen := make([]int, layer.Out)
+		for i := range seen {
+			if seen[i] = m.visibleInputs(l, m.degree(l, i)); seen[i] > 0 {
+				kernel.Scale(layer.W[i*layer.In:(i+1)*layer.In], T(math.Sqrt(float64(layer.In)/float64(seen[i]))))
 			}
 		}
+		layer.mask(seen)
 	}
 	m.Invalidate()
 	return m, nil

@@ -80,8 +80,7 @@ func (p *MaskedGradPass[T]) Backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 	if direct == nil {
 		return
 	}
-	kernel.Gemm(direct.In, hi-lo, direct.Out, direct.W, 1, direct.In, out.Data, out.Stride, to.Data, to.Stride,
-		kernel.Epilogue[T]{Mode: kernel.Add})
+	direct.backwardColumns(to, out, kernel.Epilogue[T]{Mode: kernel.Add})
 }
 
 // Accumulate adds the gradients of all weights over the whole batch.

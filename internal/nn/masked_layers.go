@@ -25,6 +25,7 @@ func (m *maskedLayers[T]) add(rng *rand.Rand, in, out int, seen func(row int) in
 			kernel.Scale(l.W[i*in:(i+1)*in], T(math.Sqrt(float64(in)/float64(v[i]))))
 		}
 	}
+	l.mask(v)
 	m.layers, m.visible = append(m.layers, l), append(m.visible, v)
 	return l
 }

@@ -60,10 +60,7 @@ func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 	}
 	in := x.Samples(lo, hi)
 	h := like(p.h, x).Samples(lo, hi)
-	initial := net.layers[0]
-	seen := net.visible[0][end-1]
-	kernel.Gemm(end-first, hi-lo, seen, initial.W[first*initial.In:], initial.In, 1, in.Data, in.Stride,
-		h.Data[first*h.Stride:], h.Stride, kernel.Epilogue[T]{Mode: kernel.Store, Bias: initial.B[first:end]})
+	net.layers[0].forwardRows(h, in, first, end, net.visible[0][end-1], kernel.Store)
 	for k := range net.spec.Blocks {
 		one, two := net.block(k)
 		a, m := like(p.a[k], x).Samples(lo, hi), like(p.m[k], x).Samples(lo, hi)
@@ -71,18 +68,17 @@ func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 			activate(net.tanh, a.Feature(j), h.Feature(j))
 			kernel.Affine(h.Feature(j), h.Feature(j), 1, two.B[j])
 		}
-		e := kernel.Epilogue[T]{Mode: kernel.ReLU, Bias: one.B[first:end]}
+		mode := kernel.ReLU
 		if net.tanh {
-			e.Mode = kernel.Store
+			mode = kernel.Store
 		}
-		kernel.Gemm(end-first, hi-lo, end, one.W[first*one.In:], one.In, 1, a.Data, a.Stride, m.Data[first*m.Stride:], m.Stride, e)
+		one.forwardRows(m, a, first, end, end, mode)
 		if net.tanh {
 			for j := first; j < end; j++ {
 				kernel.Tanh(m.Feature(j), m.Feature(j))
 			}
 		}
-		kernel.Gemm(end-first, hi-lo, end, two.W[first*two.In:], two.In, 1, m.Data, m.Stride, h.Data[first*h.Stride:], h.Stride,
-			kernel.Epilogue[T]{Mode: kernel.Add})
+		two.forwardRows(h, m, first, end, end, kernel.Add)
 	}
 }
 
@@ -98,7 +94,6 @@ func (p *MaskedPass[T]) outputs(y, x bijector.Mat[T], at, end, units, inputs, lo
 	}
 	final, direct := p.net.final()
 	out := y.Samples(lo, hi)
-	rows := out.Data[at*out.Stride:]
 	if p.net.in == 0 {
 		for i := at; i < end; i++ {
 			f := out.Feature(i)
@@ -109,11 +104,8 @@ func (p *MaskedPass[T]) outputs(y, x bijector.Mat[T], at, end, units, inputs, lo
 		return
 	}
 	h, in := like(p.h, x).Samples(lo, hi), x.Samples(lo, hi)
-	kernel.Gemm(end-at, hi-lo, units, final.W[at*final.In:], final.In, 1, h.Data, h.Stride, rows, out.Stride,
-		kernel.Epilogue[T]{Mode: kernel.Store, Bias: final.B[at:end]})
-	if direct == nil {
-		return
+	final.forwardRows(out, h, at, end, units, kernel.Store)
+	if direct != nil {
+		direct.forwardRows(out, in, at, end, inputs, kernel.Add)
 	}
-	kernel.Gemm(end-at, hi-lo, inputs, direct.W[at*direct.In:], direct.In, 1, in.Data, in.Stride, rows, out.Stride,
-		kernel.Epilogue[T]{Mode: kernel.Add})
 }

@@ -12,7 +12,35 @@ import (
 // to once it is made: any number of passes read it.
 type packed[T bijector.Float] struct {
 	version int64
-	layers  []kernel.Packed[T]
+	layers  [][]packedRows[T]
+}
+
+// packedRows are rows of a layer up to end, and their first inputs.
+type packedRows[T bijector.Float] struct {
+	kernel.Packed[T]
+	end, inputs int
+}
+
+// packSpans is how many spans of a masked layer are packed as one: a row of fewer
+// outputs does not fill the vector units.
+const packSpans = 2
+
+// pack lays a layer out, without most of what is masked.
+func (l *Linear[T]) pack() (all []packedRows[T]) {
+	rows := l.rows
+	if rows == nil {
+		rows = []span{{l.Out, l.In}}
+	}
+	lo, inputs := 0, 0
+	for i, s := range rows {
+		inputs = max(inputs, s.at)
+		if (i+1)%packSpans != 0 && i < len(rows)-1 {
+			continue
+		}
+		all = append(all, packedRows[T]{kernel.Pack(s.end-lo, inputs, l.W[lo*l.In:], l.In, l.B[lo:s.end]), s.end, inputs})
+		lo, inputs = s.end, 0
+	}
+	return all
 }
 
 // pack returns the copies of the weights as they are now. Two passes may both
@@ -22,7 +50,7 @@ func (m *MLP[T]) pack() *packed[T] {
 	if v := m.version.Load(); c == nil || c.version != v {
 		c = &packed[T]{version: v}
 		for _, l := range m.layers {
-			c.layers = append(c.layers, kernel.Pack(l.Out, l.In, l.W, l.In, l.B))
+			c.layers = append(c.layers, l.pack())
 		}
 		m.packed.Store(c)
 	}
@@ -48,11 +76,21 @@ func (p *mlpEvalPass[T]) forwardSingle(y, x []T) {
 	last := len(layers) - 1
 	for i := range last {
 		out := p.h[i].Data[:p.net.layers[i].Out]
-		layers[i].Apply(out, x, !p.net.tanh)
+		apply(layers[i], out, x, !p.net.tanh)
 		if p.net.tanh {
 			kernel.Tanh(out, out)
 		}
 		x = out
 	}
-	layers[last].Apply(y, x, false)
+	apply(layers[last], y, x, false)
+}
+
+// apply computes a layer's outputs.
+func apply[T bijector.Float](layer []packedRows[T], y, x []T, relu bool) {
+	lo := 0
+	for i := range layer {
+		r := &layer[i]
+		r.Apply(y[lo:r.end], x[:r.inputs], relu)
+		lo = r.end
+	}
 }
