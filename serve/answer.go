@@ -145,7 +145,7 @@ func (s *stream) flush() error {
 		err = s.control.Flush()
 	}
 	if err != nil {
-		return &problem{status: statusCanceled, Code: "canceled", Given: "a client that takes no answer (" + err.Error() + ")", Want: "one that reads while it sends", Do: "read the answer while the body is sent"}
+		return &problem{status: statusCanceled, Code: codeCanceled, Given: "a client that takes no answer (" + err.Error() + ")", Want: "one that reads while it sends", Do: "read the answer while the body is sent"}
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (s *stream) close(p *problem) {
 		}
 		s.out = append(s.out, ']', '\n')
 	}
-	if p == nil || p.status != statusCanceled {
+	if p == nil || p.Code != codeCanceled { // one whose body was cut short may still listen
 		s.flush()
 	}
 	s.control.SetWriteDeadline(time.Time{})

@@ -100,7 +100,7 @@ func requestProblem(ctx context.Context, err error, o *Options) *problem {
 	case errors.Is(context.Cause(ctx), errTooLong):
 		return tooLong(o)
 	case ctx.Err() != nil:
-		return &problem{status: statusCanceled, Code: "canceled", Given: "a request whose client left", Want: "one that waits", Do: "nothing"}
+		return &problem{status: statusCanceled, Code: codeCanceled, Given: "a request whose client left", Want: "one that waits", Do: "nothing"}
 	}
 	return &problem{status: http.StatusInternalServerError, Code: "internal", Given: err.Error(), Want: "an answer", Do: "report it with the request"}
 }
@@ -108,6 +108,9 @@ func requestProblem(ctx context.Context, err error, o *Options) *problem {
 // statusCanceled is the status of a request whose client left before its
 // answer, in counters alone.
 const statusCanceled = 499
+
+// codeCanceled is the code where nobody takes the answer any more.
+const codeCanceled = "canceled"
 
 // errTooLong is the cause of a request that ran out of time.
 var errTooLong = errors.New("the request took too long")
