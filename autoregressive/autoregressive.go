@@ -56,7 +56,7 @@ type Parts[T bijector.Float] struct {
 	// 100.
 	Hidden     []int
 	Blocks     *BlocksOf // a net of blocks in place of the perceptron; nil for none
-	Activation string    // of the net: "relu" (the default) or "tanh"
+	Activation string    // of the net: "relu" (the default), "tanh" or another of coupling.MLPSpec's
 	Seed       uint64    // of the net's initial weights
 	OutScale   float64   // shrinks the net's initial last layer; 0 means 1
 	angle      func(k int) *nn.Angle

@@ -45,7 +45,7 @@ type BlocksSpec struct {
 	Blocks int `json:"blocks,omitempty"`
 	// Plain blocks are one layer each, and residual ones, the default, two.
 	Plain bool `json:"plain,omitempty"`
-	// Activation: "relu" (the default) or "tanh".
+	// Activation: "relu" (the default), "tanh" or another of coupling.MLPSpec's.
 	Activation string `json:"activation,omitempty"`
 	// Seed of the initial weights.
 	Seed uint64 `json:"seed,omitempty"`

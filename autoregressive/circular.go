@@ -54,7 +54,7 @@ type CircularSpec struct {
 	// Hidden are the widths of the net's hidden layers; none means 100 and
 	// 100. See MADESpec for widths below Dim.
 	Hidden []int `json:"hidden,omitempty"`
-	// Activation of the net: "relu" (the default) or "tanh".
+	// Activation of the net: "relu" (the default), "tanh" or another of coupling.MLPSpec's.
 	Activation string `json:"activation,omitempty"`
 	// Seed of the net's initial weights.
 	Seed uint64 `json:"seed,omitempty"`

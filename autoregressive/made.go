@@ -17,7 +17,7 @@ type MADESpec struct {
 	// one each unit stands for several features, and the outputs of some do
 	// without a few of the features just before them.
 	Hidden []int `json:"hidden"`
-	// Activation after each hidden layer: "relu" (the default) or "tanh".
+	// Activation after each hidden layer: "relu" (the default), "tanh" or another of coupling.MLPSpec's.
 	Activation string `json:"activation,omitempty"`
 	// Seed of the initial weights.
 	Seed uint64 `json:"seed,omitempty"`

@@ -27,7 +27,7 @@ type MixedSpec struct {
 	Blocks int `json:"blocks,omitempty"`
 	// Bins of the splines of continuous parts, from 2 to 1024; 0 means 8.
 	Bins int `json:"bins,omitempty"`
-	// Activation of the network: "relu" (the default) or "tanh".
+	// Activation of the network: "relu" (the default), "tanh" or another of coupling.MLPSpec's.
 	Activation string `json:"activation,omitempty"`
 	// NoDirect leaves out the connections from every input to every output, whose
 	// number grows with the square of the columns'.

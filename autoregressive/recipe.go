@@ -28,7 +28,7 @@ type Recipe struct {
 	// that nets want to be wider than those of couplings; docs/recipes.md
 	// compares widths.
 	Hidden []int
-	// Activation of the nets: "relu" (the default) or "tanh".
+	// Activation of the nets: "relu" (the default), "tanh" or another of coupling.MLPSpec's.
 	Activation string
 	// Scale of the layers of MAF and its Clamp: see AffineSpec.
 	Scale string

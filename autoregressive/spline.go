@@ -48,7 +48,7 @@ type SplineSpec struct {
 	// Blocks makes the net one of blocks, whose width and number it says, in place of
 	// the perceptron that Hidden describes: see NewBlocks.
 	Blocks *BlocksOf `json:"blocks,omitempty"`
-	// Activation of the net: "relu" (the default) or "tanh".
+	// Activation of the net: "relu" (the default), "tanh" or another of coupling.MLPSpec's.
 	Activation string `json:"activation,omitempty"`
 	// Seed of the net's initial weights.
 	Seed uint64 `json:"seed,omitempty"`

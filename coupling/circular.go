@@ -178,7 +178,7 @@ type CircularSpec struct {
 	// Hidden are the widths of the conditioner's hidden layers; none means
 	// 100 and 100.
 	Hidden []int `json:"hidden,omitempty"`
-	// Activation of the conditioner: "relu" (the default) or "tanh".
+	// Activation of the conditioner: "relu" (the default), "tanh" or another of MLPSpec's.
 	Activation string `json:"activation,omitempty"`
 	// Seed of the conditioner's initial weights.
 	Seed uint64 `json:"seed,omitempty"`

@@ -21,7 +21,7 @@ type CircularRecipe struct {
 	// Hidden are the widths of each conditioner's hidden layers; none means 100
 	// and 100.
 	Hidden []int
-	// Activation of the conditioners: "relu" (the default) or "tanh".
+	// Activation of the conditioners: "relu" (the default), "tanh" or another of MLPSpec's.
 	Activation string
 	// Bins and Bound of the splines: see CircularSpec.
 	Bins  int

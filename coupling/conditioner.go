@@ -17,7 +17,8 @@ type MLPSpec struct {
 	// Hidden are the widths of the hidden layers, in order; none makes the
 	// map affine.
 	Hidden []int `json:"hidden"`
-	// Activation after each hidden layer: "relu" (the default) or "tanh".
+	// Activation after each hidden layer: "relu" (the default), "tanh", "elu" (exp(x) - 1
+	// below 0), "leaky_relu" (0.01 x below 0), "sigmoid" or "softplus".
 	Activation string `json:"activation,omitempty"`
 	// Seed of the initial weights.
 	Seed uint64 `json:"seed,omitempty"`
@@ -62,8 +63,8 @@ type ResidualSpec struct {
 	Hidden int `json:"hidden,omitempty"`
 	// Blocks is their number; 0 means 2.
 	Blocks int `json:"blocks,omitempty"`
-	// Activation before both layers of a block: "relu" (the default) or
-	// "tanh".
+	// Activation before both layers of a block: "relu" (the default), "tanh" or
+	// another of MLPSpec's.
 	Activation string `json:"activation,omitempty"`
 	// Seed of the initial weights.
 	Seed uint64 `json:"seed,omitempty"`

@@ -46,7 +46,7 @@ type Recipe struct {
 	// (see ResidualSpec), of the one width in Hidden (none means 100); 0: plain
 	// perceptrons.
 	Blocks int
-	// Activation of the conditioners: "relu" (the default) or "tanh".
+	// Activation of the conditioners: "relu" (the default), "tanh" or another of MLPSpec's.
 	Activation string
 	// Scale of the couplings of RealNVP and Glow, and its Clamp: see AffineSpec.
 	Scale string

@@ -138,8 +138,17 @@ func linear[T bijector.Float](g *Graph, params []bijector.Param[T], x Value) Val
 }
 
 func activation(g *Graph, name string, x Value) Value {
-	if name == "tanh" {
+	switch name {
+	case "tanh":
 		return g.Tanh(x)
+	case "elu": // exp(x) - 1 below 0
+		return g.Add(g.Relu(x), g.Plus(g.Exp(g.Neg(g.Relu(g.Neg(x)))), -1))
+	case "leaky_relu":
+		return g.Add(g.Times(x, nn.LeakySlope), g.Times(g.Relu(x), 1-nn.LeakySlope))
+	case "sigmoid":
+		return g.Sigmoid(x)
+	case "softplus":
+		return g.Softplus(x)
 	}
 	return g.Relu(x)
 }

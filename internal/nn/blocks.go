@@ -68,7 +68,7 @@ func (s BlocksSpec) Values() float64 {
 type Blocks[T bijector.Float] struct {
 	spec            BlocksSpec
 	maskedLayers[T] // in the order of Params
-	tanh            bool
+	act             activation
 	initial         *Linear[T]
 	context         *Linear[T] // nil without a context
 	blocks          []block[T]
@@ -94,11 +94,11 @@ func NewBlocks[T bijector.Float](s BlocksSpec) (*Blocks[T], error) {
 	if s.Blocks < 1 || s.Blocks > maxBlocks {
 		return nil, fmt.Errorf("nn: a masked network of %d blocks, want 1 to %d: %w", s.Blocks, maxBlocks, bijector.ErrSpec)
 	}
-	tanh, err := isTanh(s.Activation)
+	act, err := newActivation(s.Activation)
 	if err != nil {
 		return nil, err
 	}
-	b := &Blocks[T]{spec: s, tanh: tanh}
+	b := &Blocks[T]{spec: s, act: act}
 	b.makeLayers(rand.New(rand.NewPCG(s.Seed, 0x626c6b73)))
 	b.Invalidate()
 	return b, nil

@@ -117,24 +117,14 @@ func (p *blocksGradPass[T]) through(l *Linear[T], dx, dy, x bijector.Mat[T], act
 		l.Backward(dx, dy, bijector.Mat[T]{})
 		return
 	}
-	l.backwardThrough(dx, dy, x, p.net.tanh)
+	l.backwardThrough(dx, dy, x, p.net.act)
 }
 
-// activationGradient sets dx = dy a'(x), for y = a(x) with the activation's
-// derivative from y: [y > 0] or 1 - y^2.
+// activationGradient sets dx = dy a'(x), for y = a(x).
 func (p *blocksGradPass[T]) activationGradient(dx, dy, y bijector.Mat[T]) {
 	for j := range dx.D {
-		d, g := dx.Feature(j), dy.Feature(j)
-		for i, v := range y.Feature(j) {
-			switch {
-			case p.net.tanh:
-				d[i] = g[i] * (1 - v*v)
-			case v > 0:
-				d[i] = g[i]
-			default:
-				d[i] = 0
-			}
-		}
+		copy(dx.Feature(j), dy.Feature(j))
+		backwardActivation(p.net.act, dx.Feature(j), y.Feature(j))
 	}
 }
 

@@ -137,6 +137,6 @@ func (p *blocksPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 // activate puts the activation on units first to end.
 func (b *Blocks[T]) activate(m bijector.Mat[T], first, end int) {
 	for j := first; j < end; j++ {
-		activate(b.tanh, m.Feature(j), m.Feature(j))
+		activate(b.act, m.Feature(j), m.Feature(j))
 	}
 }

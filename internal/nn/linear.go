@@ -63,19 +63,15 @@ func (l *Linear[T]) Backward(dx, dy, gate bijector.Mat[T]) {
 	l.backwardColumns(dx, dy, e)
 }
 
-// backwardThrough sets dx = W' dy * a'(h), for x = a(h) with the activation
-// relu or tanh: a' = [x > 0] or 1 - x^2.
-func (l *Linear[T]) backwardThrough(dx, dy, x bijector.Mat[T], tanh bool) {
-	if !tanh {
+// backwardThrough sets dx = W' dy * a'(h), for x = a(h).
+func (l *Linear[T]) backwardThrough(dx, dy, x bijector.Mat[T], a activation) {
+	if a == relu {
 		l.Backward(dx, dy, x)
 		return
 	}
 	l.Backward(dx, dy, bijector.Mat[T]{})
 	for j := range dx.D {
-		d := dx.Feature(j)
-		for i, v := range x.Feature(j) {
-			d[i] *= 1 - v*v
-		}
+		backwardActivation(a, dx.Feature(j), x.Feature(j))
 	}
 }
 
@@ -89,18 +85,6 @@ func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, 
 	for i := lo; i < hi; i++ {
 		db[i] += T(kernel.Sum(dy.Feature(i)))
 	}
-}
-
-// isTanh reads the name of an activation, which is "relu" (the default) or
-// "tanh".
-func isTanh(activation string) (bool, error) {
-	switch activation {
-	case "", "relu":
-		return false, nil
-	case "tanh":
-		return true, nil
-	}
-	return false, fmt.Errorf("nn: activation %q, want \"relu\" or \"tanh\": %w", activation, bijector.ErrSpec)
 }
 
 // checkSizes refuses widths that make no network.

@@ -36,14 +36,14 @@ func (p *madePass[T]) Step(y, x bijector.Mat[T], j, lo, hi int) {
 		out := p.h[l].Resize(n).Samples(lo, hi)
 		if first < end {
 			e := kernel.Epilogue[T]{Mode: kernel.ReLU, Bias: layer.B[first:end]}
-			if p.net.tanh {
+			if p.net.act != relu {
 				e.Mode = kernel.Store
 			}
 			kernel.Gemm(end-first, out.N, p.net.visibleInputs(l, j), layer.W[first*layer.In:], layer.In, 1,
 				in.Data, in.Stride, out.Data[first*out.Stride:], out.Stride, e)
-			if p.net.tanh {
+			if p.net.act != relu {
 				for i := first; i < end; i++ {
-					kernel.Tanh(out.Feature(i), out.Feature(i))
+					activate(p.net.act, out.Feature(i), out.Feature(i))
 				}
 			}
 		}

@@ -45,6 +45,14 @@ func cases[T bijector.Float](t testing.TB) map[string]bijector.Network[T] {
 	for i, s := range convNetSpecs {
 		all[fmt.Sprintf("conv net %d", i)] = must(NewConvNet[T](s))
 	}
+	for i, a := range activationNames {
+		seed := uint64(i + 1)
+		all["mlp "+a] = must(NewMLP[T](MLPSpec{In: 4, Out: 3, Hidden: []int{7, 5}, Seed: seed, Activation: a}))
+		all["made "+a] = must(NewMADE[T](MADESpec{Features: 3, Context: 2, Params: 3, Hidden: []int{6, 5}, Seed: seed, Activation: a}))
+		all["residual "+a] = must(NewResidual[T](ResidualSpec{In: 4, Out: 3, Hidden: 7, Blocks: 2, Seed: seed, Activation: a}))
+		all["blocks "+a] = must(NewBlocks[T](BlocksSpec{Features: 3, Context: 2, Params: 2, Hidden: 6, Blocks: 2, Seed: seed, Activation: a}))
+		all["plain blocks "+a] = must(NewBlocks[T](BlocksSpec{Features: 3, Context: 2, Params: 2, Hidden: 6, Blocks: 2, Seed: seed, Activation: a, Plain: true}))
+	}
 	all["made relu"] = must(NewMADE[T](MADESpec{Features: 4, Params: 2, Hidden: []int{7, 5}, Seed: 1}))
 	all["made tanh"] = must(NewMADE[T](MADESpec{Features: 3, Context: 2, Params: 3, Hidden: []int{6, 2}, Seed: 1, Activation: "tanh"}))
 	for i, s := range blocksSpecs() {

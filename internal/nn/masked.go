@@ -55,7 +55,7 @@ type Masked[T bijector.Float] struct {
 	// initial, the two of each block, final, and direct, if there is one; where there
 	// are no inputs, final alone
 	maskedLayers[T]
-	tanh    bool
+	act     activation
 	in, out int
 	inputs  []int // where the inputs of each column begin, and their end
 	outputs []int // likewise for outputs
@@ -65,7 +65,7 @@ type Masked[T bijector.Float] struct {
 // NewMasked makes a masked residual network, with weights drawn from the spec's
 // seed. It returns ErrSpec for widths that make none.
 func NewMasked[T bijector.Float](s MaskedSpec) (*Masked[T], error) {
-	tanh, err := isTanh(s.Activation)
+	act, err := newActivation(s.Activation)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func NewMasked[T bijector.Float](s MaskedSpec) (*Masked[T], error) {
 	if s.Blocks < 0 || s.Blocks > maxBlocks {
 		return nil, fmt.Errorf("nn: a masked network of %d blocks, want 0 to %d: %w", s.Blocks, maxBlocks, bijector.ErrSpec)
 	}
-	m := &Masked[T]{spec: s, tanh: tanh}
+	m := &Masked[T]{spec: s, act: act}
 	m.spec.Inputs, m.spec.Outputs = slices.Clone(s.Inputs), slices.Clone(s.Outputs)
 	m.inputs, m.outputs = append(m.inputs, s.Context), append(m.outputs, 0)
 	for k := range d {

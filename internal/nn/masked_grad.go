@@ -60,8 +60,8 @@ func (p *MaskedGradPass[T]) Backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 		a, m, dm, below := samples(p.a[k]), samples(p.m[k]), samples(p.dm[k]), samples(p.dh[k])
 		p.g.storeInput(1+2*k, a, lo)
 		p.g.storeInput(2+2*k, m, lo)
-		second.backwardThrough(dm, d, m, net.tanh)
-		first.backwardThrough(below, dm, a, net.tanh)
+		second.backwardThrough(dm, d, m, net.act)
+		first.backwardThrough(below, dm, a, net.act)
 		for j := range d.D {
 			kernel.AddTo(below.Feature(j), d.Feature(j))
 		}

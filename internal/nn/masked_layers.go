@@ -106,12 +106,3 @@ func startNearZero[T bijector.Float](l *Linear[T], rng *rand.Rand) {
 		}
 	}
 }
-
-// activate sets a to the activation of h.
-func activate[T bijector.Float](tanh bool, a, h []T) {
-	if tanh {
-		kernel.Tanh(a, h)
-		return
-	}
-	kernel.Rectify(a, h)
-}

@@ -65,17 +65,17 @@ func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 		one, two := net.block(k)
 		a, m := like(p.a[k], x).Samples(lo, hi), like(p.m[k], x).Samples(lo, hi)
 		for j := first; j < end; j++ {
-			activate(net.tanh, a.Feature(j), h.Feature(j))
+			activate(net.act, a.Feature(j), h.Feature(j))
 			kernel.Affine(h.Feature(j), h.Feature(j), 1, two.B[j])
 		}
 		mode := kernel.ReLU
-		if net.tanh {
+		if net.act != relu {
 			mode = kernel.Store
 		}
 		one.forwardRows(m, a, first, end, end, mode)
-		if net.tanh {
+		if net.act != relu {
 			for j := first; j < end; j++ {
-				kernel.Tanh(m.Feature(j), m.Feature(j))
+				activate(net.act, m.Feature(j), m.Feature(j))
 			}
 		}
 		two.forwardRows(h, m, first, end, end, kernel.Add)

@@ -47,7 +47,7 @@ func PerceptronValues(in float64, hidden []int, out float64) float64 {
 type MLP[T bijector.Float] struct {
 	spec    MLPSpec
 	layers  []*Linear[T]
-	tanh    bool
+	act     activation
 	version atomic.Int64 // counts the calls of Changed
 	packed  atomic.Pointer[packed[T]]
 }
@@ -58,12 +58,12 @@ func NewMLP[T bijector.Float](s MLPSpec) (*MLP[T], error) {
 	if err := checkSizes(sizes...); err != nil {
 		return nil, err
 	}
-	tanh, err := isTanh(s.Activation)
+	act, err := newActivation(s.Activation)
 	if err != nil {
 		return nil, err
 	}
 	s.Hidden = slices.Clone(s.Hidden)
-	m := &MLP[T]{spec: s, tanh: tanh}
+	m := &MLP[T]{spec: s, act: act}
 	rng := rand.New(rand.NewPCG(s.Seed, 0x6d6c70))
 	for i := range sizes[1:] {
 		m.layers = append(m.layers, NewLinear[T](sizes[i], sizes[i+1], rng))
@@ -132,10 +132,10 @@ func (p *mlpPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 			return
 		}
 		out := p.h[i].Resize(n).Samples(lo, hi)
-		l.Forward(out, in, !p.net.tanh)
-		if p.net.tanh {
+		l.Forward(out, in, p.net.act == relu)
+		if p.net.act != relu {
 			for j := range out.D {
-				kernel.Tanh(out.Feature(j), out.Feature(j))
+				activate(p.net.act, out.Feature(j), out.Feature(j))
 			}
 		}
 		in = out

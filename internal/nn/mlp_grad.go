@@ -51,7 +51,7 @@ func (p *mlpGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 			return
 		}
 		below := p.dh[i-1].Resize(n).Samples(lo, hi)
-		l.backwardThrough(below, d, in, p.net.tanh)
+		l.backwardThrough(below, d, in, p.net.act)
 		d = below
 	}
 }

@@ -76,9 +76,9 @@ func (p *mlpEvalPass[T]) forwardSingle(y, x []T) {
 	last := len(layers) - 1
 	for i := range last {
 		out := p.h[i].Data[:p.net.layers[i].Out]
-		apply(layers[i], out, x, !p.net.tanh)
-		if p.net.tanh {
-			kernel.Tanh(out, out)
+		apply(layers[i], out, x, p.net.act == relu)
+		if p.net.act != relu {
+			activate(p.net.act, out, out)
 		}
 		x = out
 	}

@@ -65,7 +65,7 @@ func TestSingle(t *testing.T) {
 }
 
 func testSingle[T bijector.Float](t *testing.T) {
-	for _, activation := range []string{"relu", "tanh"} {
+	for _, activation := range activationNames {
 		for _, hidden := range [][]int{nil, {1}, {9}, {16, 33}, {100, 100}, {7, 130, 64, 20}} {
 			for _, ends := range [][2]int{{1, 1}, {20, 20}, {5, 40}, {113, 3}} {
 				m := newMLP[T](t, MLPSpec{In: ends[0], Out: ends[1], Hidden: hidden, Activation: activation, Seed: 4})

@@ -55,7 +55,7 @@ func (s ResidualSpec) Values() float64 {
 type Residual[T bijector.Float] struct {
 	spec   ResidualSpec
 	layers []*Linear[T] // initial, the two of each block and its gate's where there is one, final
-	tanh   bool
+	act    activation
 }
 
 const (
@@ -76,11 +76,11 @@ func NewResidual[T bijector.Float](s ResidualSpec) (*Residual[T], error) {
 	if s.Blocks < 1 || s.Blocks > maxBlocks {
 		return nil, fmt.Errorf("nn: a residual perceptron of %d blocks, want 1 to %d: %w", s.Blocks, maxBlocks, bijector.ErrSpec)
 	}
-	tanh, err := isTanh(s.Activation)
+	act, err := newActivation(s.Activation)
 	if err != nil {
 		return nil, err
 	}
-	r := &Residual[T]{spec: s, tanh: tanh}
+	r := &Residual[T]{spec: s, act: act}
 	rng := rand.New(rand.NewPCG(s.Seed, 0x726573))
 	r.layers = append(r.layers, NewLinear[T](s.In, s.Hidden, rng))
 	for range s.Blocks {
@@ -187,15 +187,15 @@ func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 		first, second, _ := p.net.block(k)
 		a, m := p.a[k].Resize(n).Samples(lo, hi), p.m[k].Resize(n).Samples(lo, hi)
 		for j, d := range second.B {
-			activate(p.net.tanh, a.Feature(j), h.Feature(j))
+			activate(p.net.act, a.Feature(j), h.Feature(j))
 			if !gated {
 				kernel.Affine(h.Feature(j), h.Feature(j), 1, d)
 			}
 		}
-		first.Forward(m, a, !p.net.tanh)
-		if p.net.tanh {
+		first.Forward(m, a, p.net.act == relu)
+		if p.net.act != relu {
 			for j := range m.D {
-				kernel.Tanh(m.Feature(j), m.Feature(j))
+				activate(p.net.act, m.Feature(j), m.Feature(j))
 			}
 		}
 		if gated {
@@ -223,7 +223,7 @@ type residualGradPass[T bijector.Float] struct {
 //	dm = V' dh_k * a'(m),
 //	dh_{k-1} = dh_k + U' dm * a'(h_{k-1}),
 //
-// where a' comes from the activation itself: [a > 0] or 1 - a^2. With gates V' dh_k
+// where a' comes from the activation itself: see backwardActivation. With gates V' dh_k
 // is V' dt_k: see throughGate.
 func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 	n := x.N
@@ -242,8 +242,8 @@ func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int)
 			p.g.storeInput(at+2, x.Samples(lo, hi).Features(0, p.net.spec.ContextDim), lo)
 			dsum = p.throughGate(p.gates, d, k, n, lo, hi)
 		}
-		second.backwardThrough(dm, dsum, m, p.net.tanh)
-		first.backwardThrough(below, dm, a, p.net.tanh)
+		second.backwardThrough(dm, dsum, m, p.net.act)
+		first.backwardThrough(below, dm, a, p.net.act)
 		for j := range d.D {
 			kernel.AddTo(below.Feature(j), d.Feature(j))
 		}

@@ -308,9 +308,9 @@ func TestOptions(t *testing.T) {
 	}
 	_, err := torch.Zuko[float32](open("zuko"), torch.ZukoOptions{Activation: "relu", Slope: 1.5})
 	refused("a slope above 1", err)
-	_, err = torch.Zuko[float32](open("zuko"), torch.ZukoOptions{Activation: "elu"})
+	_, err = torch.Zuko[float32](open("zuko"), torch.ZukoOptions{Activation: "cubic"})
 	refused("an activation that there is not", err)
-	_, err = torch.NFlows[float32](open("nflows"), torch.NFlowsOptions{Activation: "elu"})
+	_, err = torch.NFlows[float32](open("nflows"), torch.NFlowsOptions{Activation: "cubic"})
 	refused("an activation that there is not", err)
 	_, err = torch.FlowJAX[float32](open("flowjax_coupling_spline_64"), torch.FlowJAXOptions{Activation: "tanh"})
 	refused("splines without an interval", err)

@@ -47,7 +47,9 @@ def activations(modules):
         if type(m).__module__ == "torch.nn.modules.activation":
             name = type(m).__name__.lower()
             if name == "leakyrelu":
-                name = "relu" if m.negative_slope == 0 else f"leakyrelu({m.negative_slope})"
+                name = {0: "relu", 0.01: "leaky_relu"}.get(m.negative_slope, f"leaky_relu({m.negative_slope})")
+            if getattr(m, "alpha", 1) != 1 or getattr(m, "beta", 1) != 1:
+                name = str(m)
             found.add(name)
     return found
 

@@ -15,7 +15,7 @@ import (
 
 // FlowJAXOptions says what the arrays of a FlowJAX flow do not.
 type FlowJAXOptions struct {
-	// Activation of the networks: "relu" (jax.nn.relu, FlowJAX's default) or "tanh". The
+	// Activation of the networks: "relu" (jax.nn.relu, FlowJAX's default), "tanh" or another of coupling.MLPSpec's. The
 	// arrays do not say it: it is required where the file has no proof rows, see Load.
 	Activation string
 	// MinScale is the least scale of affine transformers; 0 means 1e-2, as where none

@@ -13,7 +13,7 @@ import (
 
 // FrEIAOptions says what the state of a FrEIA network does not.
 type FrEIAOptions struct {
-	// Activation of the subnetworks: "relu" or "tanh". The state does not say it: it is
+	// Activation of the subnetworks: "relu", "tanh" or another of coupling.MLPSpec's. The state does not say it: it is
 	// required where the file has no proof rows, see Load.
 	Activation string
 	// Clamp is that of the blocks; 0 means 2, the default.

@@ -13,7 +13,7 @@ import (
 
 // NFlowsOptions says what an nflows flow's state does not.
 type NFlowsOptions struct {
-	// Activation of the conditioners: "relu" (F.relu, the default of the classes) or "tanh". A state_dict does not
+	// Activation of the conditioners: "relu" (F.relu, the default of the classes), "tanh" or another of coupling.MLPSpec's. A state_dict does not
 	// say it: it is required where the file has no proof rows, see Load.
 	Activation string
 	// TailBound is the tail_bound of splines with tails="linear"; 0 means 1, as in

@@ -16,7 +16,7 @@ import (
 
 // NormFlowsOptions says what a normflows model's state does not.
 type NormFlowsOptions struct {
-	// Activation of the conditioners: "relu" (the leaky=0.0 of nets.MLP, its default) or "tanh". A state_dict does not
+	// Activation of the conditioners: "relu" (the leaky=0.0 of nets.MLP, its default), "tanh" or another of coupling.MLPSpec's. A state_dict does not
 	// say it: it is required where the file has no proof rows, see Load.
 	Activation string
 	// Flows is len(model.flows). A Permute(mode="swap") leaves nothing in the
@@ -61,7 +61,8 @@ type NormFlowsOptions struct {
 //
 // Some settings leave no trace, and their state would be read as another flow:
 // the coupling's scale_map other than "exp" and split_mode other than "channel",
-// the MLP's output_fn, and its leaky other than 0. They have no mapping.
+// and the MLP's output_fn. They have no mapping. Its leaky=0.01 is the activation
+// "leaky_relu".
 func NormFlows[T bijector.Float](s *State, o NormFlowsOptions) (*flow.Flow[T], error) {
 	r, err := newReader[T](s)
 	if err != nil {

@@ -132,7 +132,7 @@ func (r *reader) activation(given string) (string, error) {
 	case e.proof != nil:
 		return "relu", nil
 	}
-	return "", fmt.Errorf(`torch: a state_dict does not say the activation of its networks; set Activation to "relu" or "tanh" as the model has it, or write the file with export.py: %w`, bijector.ErrSpec)
+	return "", fmt.Errorf(`torch: a state_dict does not say the activation of its networks; set Activation to "relu", "tanh" or what else the model has, or write the file with export.py: %w`, bijector.ErrSpec)
 }
 
 // checkProof compares the log-densities of the proof rows with the file's.

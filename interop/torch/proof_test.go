@@ -57,10 +57,10 @@ func TestPriorBounds(t *testing.T) {
 
 // TestActivation: an ELU flow passes for none with ReLU.
 func TestActivation(t *testing.T) {
-	if _, err := torch.Load[float32](openExported("zuko_maf_elu")); !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), "elu") {
-		t.Errorf("an ELU flow: %v, want ErrSpec and the name", err)
+	if _, err := torch.Load[float64](openExported("zuko_maf_elu")); err != nil {
+		t.Errorf("an ELU flow: %v", err)
 	}
-	for _, activation := range []string{"relu", "tanh"} {
+	for _, activation := range []string{"relu", "tanh", "softplus"} {
 		if _, err := torch.Zuko[float32](openExported("zuko_maf_elu"), torch.ZukoOptions{Activation: activation}); !errors.Is(err, torch.ErrProof) {
 			t.Errorf("an ELU flow as one with %s: %v, want ErrProof", activation, err)
 		}

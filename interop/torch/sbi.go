@@ -163,7 +163,7 @@ func sbiPerceptron[T bijector.Float](r *reader, at, activation string) (bijector
 	}
 	e := r.state.exported
 	if activation = cmp.Or(activation, e.options.EmbeddingActivation); activation == "" && e.proof == nil {
-		return nil, fmt.Errorf(`torch: a state_dict does not say the activation of its embedding network; set EmbeddingActivation to "relu" or "tanh" as the model has it, or write the file with export.py: %w`, bijector.ErrSpec)
+		return nil, fmt.Errorf(`torch: a state_dict does not say the activation of its embedding network; set EmbeddingActivation to "relu", "tanh" or what else the model has, or write the file with export.py: %w`, bijector.ErrSpec)
 	}
 	return mlpFrom[T](net, cmp.Or(activation, "relu"))(net[0].in, net[len(net)-1].out)
 }

@@ -14,7 +14,7 @@ import (
 
 // ZukoOptions says what a zuko flow's state does not.
 type ZukoOptions struct {
-	// Activation of the conditioners: "relu" (nn.ReLU, the default of the classes) or "tanh". A state_dict does not
+	// Activation of the conditioners: "relu" (nn.ReLU, the default of the classes), "tanh" or another of coupling.MLPSpec's. A state_dict does not
 	// say it: it is required where the file has no proof rows, see Load.
 	Activation string
 	// Slope is the least slope of the affine maps and of the splines; 0 means 1e-3,

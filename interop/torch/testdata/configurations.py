@@ -18,6 +18,9 @@ ACTIVATIONS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}
 FUNCTIONS = {"relu": torch.nn.functional.relu, "tanh": torch.tanh}
 
 
+OTHERS = {"elu": torch.nn.ELU, "leaky_relu": torch.nn.LeakyReLU, "sigmoid": torch.nn.Sigmoid, "softplus": torch.nn.Softplus}
+
+
 def widths(g, layers=(1, 3)):
     return [g.randint(3, 17) for _ in range(g.randint(*layers))]
 
@@ -28,6 +31,26 @@ def zuko_masked(g, flow, options={}, rows=parity.rows, **more):
     args = dict(transforms=g.randint(1, 3), hidden_features=widths(g), activation=ACTIVATIONS[activation],
                 randperm=g.random() < 0.5, passes=g.choice((None, None, 2, 3)), **more)
     return "zuko", lambda: flow(dim, context, **args), parity.run_zuko, lambda seed: rows(dim, context, seed), {"activation": activation, **options}
+
+
+def zuko_activations(g):
+    """Perceptrons, masked and plain, with other activations."""
+    activation, context = g.choice(sorted(OTHERS)), g.choice((0, 2))
+    dim, flow = g.randint(2, 6), g.choice((zuko.flows.MAF, zuko.flows.RealNVP))
+    args = dict(transforms=g.randint(1, 3), hidden_features=widths(g), activation=OTHERS[activation])
+    return "zuko", lambda: flow(dim, context, **args), parity.run_zuko, lambda seed: parity.rows(dim, context, seed), {"activation": activation}
+
+
+def nflows_activations(g):
+    """Blocks, masked and plain, with other activations."""
+    activation = g.choice(sorted(OTHERS))
+    dim, context, f = g.randint(2, 6), g.choice((0, 2)), getattr(torch.nn.functional, activation)
+    if g.random() < 0.5:
+        args = g.randint(1, 3), g.randint(3, 12), g.randint(2, 9), 3.0, g.randint(1, 3), f
+        return "nflows", lambda: parity.nflows_spline(dim, *args), parity.run_nflows, lambda seed: parity.rows(dim, 0, seed), {"activation": activation, "tail_bound": 3.0}
+    args = g.randint(1, 3), g.randint(2, 14), g.randint(1, 3), g.random() < 0.6, 0, 3.0, f
+    return ("nflows", lambda: parity.nflows_masked(dim, context, *args), parity.run_nflows,
+            lambda seed: parity.rows(dim, context, seed), {"activation": activation})
 
 
 def zuko_maf(g):
@@ -144,7 +167,7 @@ def sbi_zuko_nsf(g):
 
 CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_gated, nflows_maf, nflows_masked_spline,
                                normflows_masked, normflows_splines, normflows_coupled, sbi_maf, sbi_nsf, sbi_maf_rqs, sbi_zuko_maf, sbi_zuko_nsf,
-                               freia_glow, freia_rnvp)}
+                               freia_glow, freia_rnvp, zuko_activations, nflows_activations)}
 
 
 def main(directory, names):

@@ -1,5 +1,5 @@
 """Writes the files of export.py that the tests read: one of each source, and one
-whose networks have an activation that the reader does not know.
+with networks of ELU.
 
     python3 exported.py
 """
