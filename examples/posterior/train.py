@@ -5,10 +5,11 @@ beside it.
     python3 train.py small two_moons.safetensors            # the one that the program has
     python3 train.py train DIR [task ...]                   # full ones, into DIR
     sh DIR/draw.sh                                          # draws of the Go program, from the repository
-    python3 train.py compare DIR                            # both draws and the reference, by C2ST
+    python3 train.py compare DIR [rows]                     # both draws and the reference, by C2ST
+    python3 train.py time DIR                               # draws of sbi, from the files
 
 For each task DIR gets the posterior, and for the first three observations draws of
-sbi's own. Times are printed by train and by draw.sh.
+sbi's own. draw.sh says what the Go program's draws cost.
 """
 import pathlib
 import statistics
@@ -18,7 +19,8 @@ import time
 import numpy as np
 import sbibm
 import torch
-from sbi.inference import NPE
+from safetensors.torch import load_file
+from sbi.inference import NPE, DirectPosterior
 from sbi.neural_nets import posterior_nn
 from sbi.utils import BoxUniform
 
@@ -74,18 +76,29 @@ def train_all(directory, names):
             csv(directory / f"{name}-reference-{k}.csv", task.get_reference_posterior_samples(k)[:DRAWS])
             values = ",".join(repr(v) for v in observation[0].tolist())
             commands.append(f'"$go" -model "$here/{name}.safetensors" -observation={values} -draws {DRAWS} > "$here/{name}-go-{k}.csv"')
-        draw = lambda n: posterior.sample((n,), x=observation, show_progress_bars=False)
-        print(f"{name}: 1 draw in {1e6 * seconds(lambda: draw(1), 50):.0f} us, {DRAWS} in {1e3 * seconds(lambda: draw(DRAWS), 5):.1f} ms", flush=True)
     script = 'here=$(dirname "$0") go=$(mktemp) && go build -o "$go" ./examples/posterior || exit 1\n'
     (directory / "draw.sh").write_text(script + "\n".join(commands) + "\n")
 
 
-def compare(directory):
+def measure(directory):
+    for path in sorted(directory.glob("*.safetensors")):
+        task = sbibm.get_task(path.stem)
+        prior = BoxUniform(task.prior_params["low"], task.prior_params["high"])
+        theta = prior.sample((100,))
+        estimator = posterior_nn("nsf")(theta, task.get_simulator()(theta))
+        estimator.load_state_dict(load_file(path))
+        posterior, observation = DirectPosterior(estimator, prior), task.get_observation(1)
+        draw = lambda n: posterior.sample((n,), x=observation, show_progress_bars=False)
+        one, many = seconds(lambda: draw(1), 20), seconds(lambda: draw(DRAWS), 5)
+        print(f"{path.stem}: 1 draw in {1e3 * one:.2f} ms, {DRAWS} in {1e3 * many:.0f} ms", flush=True)
+
+
+def compare(directory, rows=DRAWS):
     from c2st import c2st
     print("| task | observation | Go and sbi | sbi and reference | Go and reference |\n|---|--:|--:|--:|--:|")
     for path in sorted(directory.glob("*-go-*.csv")):
         name, _, k = path.stem.split("-")
-        go, sbi, reference = (np.loadtxt(directory / f"{name}-{who}-{k}.csv", delimiter=",") for who in ("go", "sbi", "reference"))
+        go, sbi, reference = (np.loadtxt(directory / f"{name}-{who}-{k}.csv", delimiter=",")[:int(rows)] for who in ("go", "sbi", "reference"))
         print(f"| {name} | {k} | {c2st(sbi, go):.3f} | {c2st(reference, sbi):.3f} | {c2st(reference, go):.3f} |", flush=True)
 
 
@@ -97,8 +110,10 @@ def main(command, path, *names):
         save(posterior, path, theta, x)
     elif command == "train":
         train_all(path, names)
+    elif command == "time":
+        measure(path)
     else:
-        compare(path)
+        compare(path, *names)
 
 
 if __name__ == "__main__":
