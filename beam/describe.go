@@ -12,7 +12,6 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/io/filesystem"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 
 	"github.com/bijou-flow/bijou/table"
 )
@@ -22,8 +21,8 @@ func init() {
 	beam.RegisterType(reflect.TypeFor[*mergeFn]())
 	beam.RegisterType(reflect.TypeFor[seen]())
 	beam.RegisterCoder(reflect.TypeFor[seen](), encodeSeen, decodeSeen)
-	register.DoFn2x2[context.Context, numbered, seen, error](&inferFn{})
-	register.DoFn2x1[context.Context, seen, error](&keepFn{})
+	beam.RegisterDoFn(&inferFn{})
+	beam.RegisterDoFn(&keepFn{})
 }
 
 // Description is what a pipeline finds out about a table. Inference, behind its end,

@@ -1,5 +1,6 @@
 // Package bijoubeam scores and draws rows by bijou's models in pipelines of
-// Apache Beam, for data that one machine does not hold:
+// Apache Beam, describes tables and fits flows, for data that one machine does not
+// hold:
 //
 //	model, err := bijoubeam.Open(ctx, "gs://bucket/model.safetensors")
 //	scored, rejected, err := bijoubeam.Score(s, model, rows)

@@ -48,7 +48,7 @@ func TestShards(t *testing.T) {
 		want = append(want, line(rowsOf(n)[i], v))
 	}
 	sort.Strings(want)
-	for _, k := range []int{1, 2, 7} {
+	for _, k := range []int{1, 2, 7, 64} {
 		got, r := run(t, m, false, func(s beam.Scope) beam.PCollection {
 			return beam.ParDo(s, &valuesFn{N: n, K: k}, shards(s, k))
 		})

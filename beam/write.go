@@ -40,8 +40,8 @@ type WriteOptions struct {
 
 func init() {
 	beam.RegisterType(reflect.TypeFor[WriteOptions]())
-	register.DoFn3x1[context.Context, Record, func(string), error](&writeFn{})
-	register.DoFn3x1[context.Context, []byte, func(*string) bool, error](&partsFn{})
+	beam.RegisterDoFn(&writeFn{})
+	beam.RegisterDoFn(&partsFn{})
 	register.Emitter1[string]()
 	register.Iter1[string]()
 }

@@ -12,16 +12,15 @@ import (
 	"strconv"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 
 	"github.com/bijou-flow/bijou/internal/tables"
 	"github.com/bijou-flow/bijou/table"
 )
 
 func init() {
-	register.DoFn2x1[Record, Scored, Record](&scoredRecordFn{})
-	register.DoFn1x1[Draw, Record](&drawRecordFn{})
-	register.Function1x1(rejectedRecord)
+	beam.RegisterDoFn(&scoredRecordFn{})
+	beam.RegisterDoFn(&drawRecordFn{})
+	beam.RegisterDoFn(rejectedRecord)
 }
 
 // rowWriter writes Records.

@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 
 	bijoubeam "github.com/bijou-flow/bijou/beam"
 	"github.com/bijou-flow/bijou/internal/command"
@@ -22,7 +21,7 @@ those of "bijou sample".
 Example: go run ./cmd/bijou-beam sample -model model.safetensors -n 1000000 -out draws.csv.gz
 `
 
-func init() { register.Function1x1(refuse) }
+func init() { beam.RegisterDoFn(refuse) }
 
 func sampleCommand(ctx context.Context, args []string, s command.Streams) error {
 	var j job

@@ -1,0 +1,196 @@
+// Held-out nats of fits on shards, beside one machine over the same rows seen.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	bijoubeam "github.com/bijou-flow/bijou/beam"
+	"github.com/bijou-flow/bijou/coupling"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/command"
+	"github.com/bijou-flow/bijou/registry"
+)
+
+const fitAbout = `Fits a Real NVP to rows of 6 columns that are made by a seed, on shards of Prism,
+and prints nats of held-out rows behind some of the rounds. One machine is one
+shard with all rows, which sees as many rows in a round. "equal" shards are random
+parts of equal size; "skewed" ones are sorted by the first column and of sizes
+that double, so that no shard has the distribution of all.
+`
+
+func fitCommand(ctx context.Context, args []string, s command.Streams) error {
+	var shards string
+	var rows, rounds, steps, batch int
+	var rate, momentum float64
+	f := command.NewFlags("./cmd/measure fit", fitAbout)
+	f.String(&shards, "shards", "2,8,32", "`numbers` of shards with commas between")
+	f.Int(&rows, "rows", 20_000, 100, 100_000_000, "rows to train on")
+	f.Int(&rounds, "rounds", 10, 1, 100_000, "rounds")
+	f.Int(&steps, "steps", 640, 1, 100_000_000, "steps of a round, of all shards together")
+	f.Int(&batch, "batch", 100, 1, 100_000, "rows of a step")
+	f.Positive(&rate, "rate", 2e-3, 1, "rate of Adam")
+	f.Float(&momentum, "momentum", 0, 0, 0.99, "outer momentum; 0: the mean is taken")
+	if err := f.Parse(args, s); err != nil {
+		return err
+	}
+	counts, err := numbers(shards)
+	if err != nil {
+		return command.Usagef("-shards: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "measure")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	rng := rand.New(rand.NewPCG(2, 2))
+	data, held := curved(rng, rows), curved(rng, 4000)
+	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, batch: batch, rate: rate, log: s}
+	if err := m.start(ctx, data[:min(rows, 4000)]); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "%d rows, %d rounds of %d steps of %d rows, rate %g, momentum %g; nats of 4,000 held-out rows\n", rows, rounds, steps, batch, rate, momentum)
+	if err := m.run(ctx, "one machine", [][][]float32{data}, 0); err != nil {
+		return err
+	}
+	for _, k := range counts {
+		if k > rows/10 {
+			return command.Usagef("-shards %d: of %d rows, want 10 a shard at least", k, rows)
+		}
+		for _, skewed := range []bool{false, true} {
+			name := strconv.Itoa(k) + " equal"
+			if skewed {
+				name = strconv.Itoa(k) + " skewed"
+			}
+			if err := m.run(ctx, name, parts(data, k, skewed), momentum); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// curved are rows of 6 columns that hang together, some of them curved and in two
+// groups.
+func curved(rng *rand.Rand, n int) [][]float32 {
+	all := make([][]float32, n)
+	for i := range all {
+		x, g := rng.NormFloat64(), float64(rng.IntN(2))
+		y := x*x - 1 + 0.3*rng.NormFloat64()
+		z := math.Sin(2*x) + g + 0.2*rng.NormFloat64()
+		for _, v := range []float64{x, y, z, 2*g - 1 + 0.4*rng.NormFloat64(), x*y + 0.5*rng.NormFloat64(), rng.NormFloat64()} {
+			all[i] = append(all[i], float32(v))
+		}
+	}
+	return all
+}
+
+// parts are shards of rows.
+func parts(rows [][]float32, k int, skewed bool) (all [][][]float32) {
+	at, weights, total := 0, make([]float64, k), 0.0
+	for i := range weights {
+		if weights[i] = 1; skewed {
+			weights[i] = float64(int(1) << (i % 4))
+		}
+		total += weights[i]
+	}
+	if skewed {
+		rows = sorted(rows)
+	}
+	sum := 0.0
+	for i := range weights {
+		sum += weights[i]
+		end := int(math.Round(float64(len(rows)) * sum / total))
+		all = append(all, rows[at:end])
+		at = end
+	}
+	return all
+}
+
+// fitting is what all fits have in common.
+type fitting struct {
+	dir                  string
+	held                 [][]float32
+	rounds, steps, batch int
+	rate                 float64
+	begin                bijoubeam.Model
+	log                  command.Streams
+	fits                 int
+}
+
+// start saves the flow that all begin with.
+func (m *fitting) start(ctx context.Context, rows [][]float32) error {
+	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: len(rows[0]), Layers: 8, Hidden: []int{32}, Norm: "none", Raw: true, Seed: 1})
+	if err != nil {
+		return err
+	}
+	f, err := flow.New(chain, distribution.StandardNormal[float32](len(rows[0])))
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(m.dir, "start.safetensors")
+	if err := registry.Save(path, f); err != nil {
+		return err
+	}
+	m.begin, err = bijoubeam.Open(ctx, path)
+	return err
+}
+
+// run fits on shards.
+func (m *fitting) run(ctx context.Context, name string, shards [][][]float32, momentum float64) error {
+	m.fits++
+	dir := filepath.Join(m.dir, strconv.Itoa(m.fits))
+	files, err := written(dir, shards)
+	if err != nil {
+		return err
+	}
+	began, line := time.Now(), ""
+	var last bijoubeam.Round
+	var failed error
+	o := bijoubeam.FitOptions{
+		Rounds: m.rounds, Steps: max(1, m.steps/len(shards)), Batch: m.batch, Rate: m.rate, OuterMomentum: momentum, Run: onPrism,
+		Report: func(r bijoubeam.Round) {
+			last = r
+			if r.Round&(r.Round-1) != 0 && r.Round != m.rounds {
+				return
+			}
+			nats, err := m.nats(r.Model.Path)
+			if err != nil {
+				failed = err
+			}
+			line += fmt.Sprintf("  %.4f (%d)", nats, r.Round)
+		},
+	}
+	if _, err := bijoubeam.Fit(ctx, filepath.Join(dir, "fit"), m.begin, files, o); err != nil {
+		return err
+	}
+	fmt.Fprintf(m.log.Out, "%-12s%s  %d rows seen, %d bytes a shard and round, %v\n", name, line, last.Seen, last.Bytes/int64(len(shards)), time.Since(began).Round(100*time.Millisecond))
+	return failed
+}
+
+// nats are those of held-out rows, with the round that they are of.
+func (m *fitting) nats(path string) (float64, error) {
+	f, err := registry.LoadFlow[float32](path)
+	if err != nil {
+		return 0, err
+	}
+	logp, flat, sum := make([]float64, len(m.held)), []float32(nil), 0.0
+	for _, row := range m.held {
+		flat = append(flat, row...)
+	}
+	if err := f.LogProbRows(logp, flat); err != nil {
+		return 0, err
+	}
+	for _, v := range logp {
+		sum -= v / float64(len(logp))
+	}
+	return sum, nil
+}
