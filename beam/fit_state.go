@@ -27,7 +27,6 @@ type fitState struct {
 
 // identity is what a fit that goes on has to have in common with the one that began.
 func identity(start Model, shards []string, o FitOptions) string {
-	o.Run, o.Report, o.Rounds = nil, nil, 0
 	type plain struct { // JSON has no functions
 		Start        string
 		Shards       []string
