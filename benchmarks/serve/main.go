@@ -134,11 +134,10 @@ func start(ctx context.Context, columns int, ofFlow bool, s command.Streams) (ho
 	}()
 	file := filepath.Join(dir, "model.safetensors")
 	if ofFlow {
-		f, err := realNVP(columns)
-		if err != nil {
-			return "", nil, err
+		var f *flow.Flow[float32]
+		if f, err = realNVP(columns); err == nil {
+			err = registry.Save(file, f)
 		}
-		err = registry.Save(file, f)
 	} else {
 		fmt.Fprintf(s.Log, "fitting %d columns\n", columns)
 		err = fit(ctx, columns, file)
