@@ -175,6 +175,11 @@ func (c *Column) Value(x float64) float64 {
 	if c == nil {
 		return v
 	}
+	for _, a := range c.Atoms { // as it was read, whatever a model's type made of it
+		if m := c.ToModel(a); math.Abs(x-m) <= 0x1p-23*math.Abs(m) {
+			return a
+		}
+	}
 	switch {
 	case c.Step > 0 && c.Origin != 0 && c.Kind == Real:
 		v = roundTo(c.onGrid(v), c.Decimals)

@@ -42,6 +42,20 @@ func (c *Column) pruneAtoms(codes []float64) {
 	c.Atoms = kept
 }
 
+// takeAtoms puts the atoms in the place of values that are the same in T: rows may come
+// rounded to it.
+func takeAtoms[T bijector.Float](values, atoms []float64) {
+	exact := make(map[T]float64, len(atoms))
+	for _, a := range atoms {
+		exact[T(a)] = a
+	}
+	for i, v := range values {
+		if a, ok := exact[T(v)]; ok {
+			values[i] = a
+		}
+	}
+}
+
 // mixedColumn is column j as a density has it.
 func mixedColumn(s *Schema, j int) autoregressive.MixedColumn {
 	coding := s.Coding(j)

@@ -164,6 +164,7 @@ func (f *fitting[T]) start() error {
 		for i := range values {
 			values[i] = codes[i*d+j]
 		}
+		takeAtoms[T](values, f.schema.atoms(j))
 		f.schema.Columns[j].pruneAtoms(values)
 		c, err := autoregressive.FitMixedColumn(mixedColumn(f.schema, j), values)
 		if err != nil {

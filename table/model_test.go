@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -346,6 +347,68 @@ func TestFitRefuses(t *testing.T) {
 	} {
 		if m, _, err := table.Fit[float32](ctx, c.s, c.rows, c.o); m != nil || !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// roundedRows hands over codes as float32 has them.
+type roundedRows struct{ table.Rows }
+
+func (r roundedRows) Codes(dst []float64, rows []int) error {
+	err := r.Rows.Codes(dst, rows)
+	for i, v := range dst {
+		dst[i] = float64(float32(v))
+	}
+	return err
+}
+
+// The share of each atom among the draws is that in the data, on a grid and off it, also where the
+// rows come in float32; and an atom comes back as it was written.
+func TestAtomsHaveTheirShares(t *testing.T) {
+	for _, form := range []string{"%.2f", "%.9f"} {
+		rng := testkit.NewRand(4)
+		infer := testkit.Must(table.NewInference([]string{"fare"}, table.InferOptions{}))
+		const n = 4000
+		cells := make([]string, n)
+		for i := range cells {
+			v := 10 + 3*rng.NormFloat64()
+			cells[i] = fmt.Sprintf(form, v*v/10+0.01)
+			if rng.Float64() < 0.1 {
+				cells[i] = "5"
+			}
+			if err := infer.Add(cells[i : i+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := testkit.Must(infer.Schema())
+		codes := make([]float64, n)
+		for i := range cells {
+			if err := s.Encode(cells[i:i+1], codes[i:i+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, _, err := table.Fit[float32](context.Background(), s, roundedRows{table.MemoryRows(1, codes)}, table.FitOptions{Epochs: 10, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		five := make([]float64, 1)
+		if err := s.Encode([]string{"5"}, five); err != nil {
+			t.Fatal(err)
+		}
+		if logp := testkit.Must(m.LogProb(five))[0]; math.Abs(math.Exp(logp)-0.1) > 0.02 {
+			t.Errorf("%s: the atom's probability is %v, its share 0.1", form, math.Exp(logp))
+		}
+		draws, fives := testkit.Must(m.Sample(testkit.NewRand(1), n)), 0
+		for _, v := range draws {
+			text := testkit.Must(s.Columns[0].Decode(v))
+			if number := testkit.Must(strconv.ParseFloat(text, 64)); number == 5 {
+				fives++
+			} else if math.Abs(number-5) < 1e-6 {
+				t.Fatalf("%s: a draw is %s, want 5 or another number", form, text)
+			}
+		}
+		if share := float64(fives) / n; math.Abs(share-0.1) > 0.025 {
+			t.Errorf("%s: the atom is %v of the draws, want 0.1", form, share)
 		}
 	}
 }
