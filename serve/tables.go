@@ -87,7 +87,7 @@ func (e *tableEngine[T]) explain(codes []float64) ([][]byte, error) {
 	cells, order := make([]string, d), make([]int, d)
 	var all [][]byte
 	for lo := 0; lo < len(codes); lo += d {
-		if err := schema.Decode(codes[lo:lo+d], cells); err != nil {
+		if err := tables.Given(schema, codes[lo:lo+d], cells); err != nil {
 			return nil, err
 		}
 		row := terms[lo : lo+d]

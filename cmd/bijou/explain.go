@@ -185,7 +185,7 @@ func explain(m *table.Model[float32], picked []*explanation) error {
 		if err != nil {
 			return err
 		}
-		if err := schema.Decode(x.codes, cells); err != nil {
+		if err := tables.Given(schema, x.codes, cells); err != nil {
 			return err
 		}
 		for j := range schema.Columns {

@@ -41,3 +41,24 @@ func AppendJSON(object string, names, values []string) string {
 	}
 	return line + "}"
 }
+
+// Given are the cells of an encoded row as they were given: as Schema.Decode has them,
+// but for numbers beyond a bound of their column, which it moves to the bound.
+func Given(s *table.Schema, codes []float64, cells []string) error {
+	if err := s.Decode(codes, cells); err != nil {
+		return err
+	}
+	for j := range s.Columns {
+		c := &s.Columns[j]
+		if !c.Number() || c.Kind == table.Time || codes[j] == table.Missing {
+			continue
+		}
+		v := c.FromModel(codes[j])
+		if c.Lower != nil && v < *c.Lower || c.Upper != nil && v > *c.Upper {
+			if moved := c.ToModel(c.Value(codes[j])); math.Abs(moved-codes[j]) > 1e-6*(1+math.Abs(codes[j])) {
+				cells[j] = strconv.FormatFloat(v, 'g', 9, 64)
+			}
+		}
+	}
+	return nil
+}
