@@ -24,7 +24,7 @@
 //
 //   - Step, the largest number that all values are multiples of, as far as their
 //     decimals go; 0, for values that are taken as they are, where the column's
-//     range has more than 2^20 steps.
+//     standard deviation has more than 2^18 steps.
 //     Reals with more than 1,024 steps in their range are looked at once more: a
 //     grid of another Step and an Origin, as of counts that were standardised, is
 //     found where all values lie on it.
