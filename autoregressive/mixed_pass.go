@@ -82,13 +82,18 @@ func (p *MixedPass[T]) encode(place, lo, hi int) {
 	p.dist.parts[place].encode(p.in, x, p.atomsOf(place)[lo:hi], lo)
 }
 
-// score sets the terms of samples lo to hi.
-func (p *MixedPass[T]) score(lo, hi int) {
+// evaluate runs the network on samples lo to hi.
+func (p *MixedPass[T]) evaluate(lo, hi int) {
 	p.encodeContext(lo, hi)
 	for place := range p.dist.parts {
 		p.encode(place, lo, hi)
 	}
 	p.net.Forward(p.y, p.inputs(), lo, hi)
+}
+
+// score sets the terms of samples lo to hi.
+func (p *MixedPass[T]) score(lo, hi int) {
+	p.evaluate(lo, hi)
 	for place := range p.dist.parts {
 		p.scoreColumn(place, lo, hi)
 	}

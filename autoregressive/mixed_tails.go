@@ -20,22 +20,25 @@ import (
 // and columns in any unit, compare. It is -Inf for a value that its column does not
 // have, and NaN for NaN.
 func (p *MixedPass[T]) Tails(terms, tails bijector.Mat[float64], z, cond bijector.Mat[T]) {
-	p.Terms(terms, z, cond)
-	tails.CopyFrom(terms)
+	p.setBatch(z, cond)
 	p.parallelSamples(func(lo, hi int) {
+		p.evaluate(lo, hi)
 		for place := range p.dist.parts {
+			p.scoreColumn(place, lo, hi)
 			j := p.dist.columns[place]
-			p.dist.parts[place].logTail(p.dist, p.work[place], tails.Feature(j), p.z.Feature(j), p.atomsOf(place), p.y, lo, hi)
+			tail := tails.Feature(j)
+			copy(tail[lo:hi], p.terms.Feature(j)[lo:hi])
+			p.dist.parts[place].logTail(p.dist, p.work[place], tail, p.z.Feature(j), p.atomsOf(place), p.y, lo, hi)
 		}
 	})
+	terms.CopyFrom(p.terms)
 }
 
 // logTail sets those of tail that are not NaN or -Inf to the log-probability of
-// values as far out as x, of samples lo to hi; atoms says which atom each is.
+// values as far out as x, of samples lo to hi; atoms says which atom each is. It
+// follows logProb, which leaves the column's weights and parameters in w.
 func (p *mixedColumn[T]) logTail(m *Mixed[T], w *mixedWork, tail []float64, x []T, atoms []int32, y bijector.Mat[T], lo, hi int) {
-	p.weights(w, y, lo, hi)
 	if p.margin != nil {
-		p.parameters(w, y, lo, hi)
 		p.cutPoints(m, w, x, lo, hi)
 	}
 	numbers := len(p.column.Atoms)
@@ -108,10 +111,7 @@ func (p *mixedColumn[T]) cutPoints(m *Mixed[T], w *mixedWork, x []T, lo, hi int)
 			continue
 		}
 		p.setPoint(&w.points[0], i, v)
-		if p.truncated {
-			w.points[1].z[i], w.points[1].infinite[i] = p.zLo, math.IsInf(p.zLo, 0)
-			w.points[2].z[i], w.points[2].infinite[i] = p.zHi, math.IsInf(p.zHi, 0)
-		}
+		p.setBounds(w, i)
 	}
 	for k := range p.points() {
 		p.place(m, w, k, lo, hi)

@@ -145,6 +145,15 @@ func (p *mixedColumn[T]) setPoint(a *mixedPoint, i int, x float64) {
 	a.z[i], a.infinite[i] = p.margin.Place(x), false
 }
 
+// setBounds sets the points of the bounds in row i, where the density is divided by
+// the mass between them.
+func (p *mixedColumn[T]) setBounds(w *mixedWork, i int) {
+	if p.truncated {
+		w.points[1].z[i], w.points[1].infinite[i] = p.zLo, math.IsInf(p.zLo, 0)
+		w.points[2].z[i], w.points[2].infinite[i] = p.zHi, math.IsInf(p.zHi, 0)
+	}
+}
+
 // snap is the rounded number that v is, among those of a column with a step.
 func (p *mixedColumn[T]) snap(v float64) float64 {
 	return p.origin + p.step*math.Round((v-p.origin)/p.step)
@@ -223,10 +232,7 @@ func (p *mixedColumn[T]) logPart(m *Mixed[T], w *mixedWork, x []T, atoms []int32
 			first.z[i], first.margin[i], w.bend[i] = p.margin.Forward(v)
 			first.infinite[i] = false
 		}
-		if p.truncated {
-			w.points[1].z[i], w.points[1].infinite[i] = p.zLo, math.IsInf(p.zLo, 0)
-			w.points[2].z[i], w.points[2].infinite[i] = p.zHi, math.IsInf(p.zHi, 0)
-		}
+		p.setBounds(w, i)
 	}
 	for k := range p.points() {
 		p.place(m, w, k, lo, hi)

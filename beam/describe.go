@@ -138,33 +138,6 @@ func (f *inferFn) ProcessElement(ctx context.Context, file numbered) (seen, erro
 	return seen{kind: f.Kind, part: file.Part, inference: i}, nil
 }
 
-// eachRow calls do for each row of a file.
-func eachRow(ctx context.Context, file string, o table.ReaderOptions, do func(*table.Reader, []string) error) error {
-	fs, err := filesystem.New(ctx, file)
-	if err != nil {
-		return fmt.Errorf("bijoubeam: %s: %w", file, err)
-	}
-	defer fs.Close()
-	in, err := fs.OpenRead(ctx, file)
-	if err != nil {
-		return fmt.Errorf("bijoubeam: %s: %w; want a table that every worker can read", file, err)
-	}
-	defer in.Close()
-	r, err := table.NewReader(in, o)
-	for err == nil {
-		var cells []string
-		if cells, err = r.Read(); err == nil {
-			err = do(r, cells)
-		} else if err == io.EOF {
-			return nil
-		}
-	}
-	if err == io.EOF {
-		return err
-	}
-	return fmt.Errorf("bijoubeam: %s: %w", file, err)
-}
-
 // mergeFn merges what was seen of files.
 type mergeFn struct{}
 

@@ -47,6 +47,18 @@ type readFn struct {
 }
 
 func (f *readFn) ProcessElement(ctx context.Context, file string, emit func(Record)) error {
+	var names []string
+	return eachRow(ctx, file, f.Options, func(r *table.Reader, cells []string) error {
+		if names == nil {
+			names = r.Columns()
+		}
+		emit(Record{Source: file, Row: int64(r.Row()), Names: names, Cells: slices.Clone(cells), Text: string(r.Text())})
+		return nil
+	})
+}
+
+// eachRow calls do for each row of a file.
+func eachRow(ctx context.Context, file string, o table.ReaderOptions, do func(*table.Reader, []string) error) error {
 	fs, err := filesystem.New(ctx, file)
 	if err != nil {
 		return fmt.Errorf("bijoubeam: %s: %w", file, err)
@@ -57,19 +69,17 @@ func (f *readFn) ProcessElement(ctx context.Context, file string, emit func(Reco
 		return fmt.Errorf("bijoubeam: %s: %w; want a table that every worker can read", file, err)
 	}
 	defer in.Close()
-	r, err := table.NewReader(in, f.Options)
-	if err != nil {
-		return fmt.Errorf("bijoubeam: %s: %w", file, err)
-	}
-	names := r.Columns()
-	for {
-		cells, err := r.Read()
-		if err == io.EOF {
+	r, err := table.NewReader(in, o)
+	for err == nil {
+		var cells []string
+		if cells, err = r.Read(); err == nil {
+			err = do(r, cells)
+		} else if err == io.EOF {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("bijoubeam: %s: %w", file, err)
-		}
-		emit(Record{Source: file, Row: int64(r.Row()), Names: names, Cells: slices.Clone(cells), Text: string(r.Text())})
 	}
+	if err == io.EOF {
+		return err
+	}
+	return fmt.Errorf("bijoubeam: %s: %w", file, err)
 }

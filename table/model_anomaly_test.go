@@ -52,8 +52,6 @@ func TestSurprise(t *testing.T) {
 // A column of which most values are on atoms and some lie between: what lies far out is the
 // more surprising, though its density may be large for its unit alone.
 func TestSurpriseHasNoUnit(t *testing.T) {
-	names := []string{"dose"}
-	infer := testkit.Must(table.NewInference(names, table.InferOptions{}))
 	rng := testkit.NewRand(3)
 	const n = 2000
 	cells := make([]string, n)
@@ -63,27 +61,13 @@ func TestSurpriseHasNoUnit(t *testing.T) {
 			v = math.Abs(0.004 * rng.NormFloat64())
 		}
 		cells[i] = strconv.FormatFloat(v, 'g', 12, 64)
-		if err := infer.Add(cells[i : i+1]); err != nil {
-			t.Fatal(err)
-		}
 	}
-	schema := testkit.Must(infer.Schema())
-	codes := make([]float64, n)
-	for i := range cells {
-		if err := schema.Encode(cells[i:i+1], codes[i:i+1]); err != nil {
-			t.Fatal(err)
-		}
-	}
+	schema, codes := oneColumn(t, "dose", cells)
 	m, _, err := table.Fit[float32](context.Background(), schema, table.MemoryRows(1, codes), table.FitOptions{Epochs: 10, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := make([]float64, 3)
-	for i, cell := range []string{"0.005", "0.0051234", "0.03"} {
-		if err := schema.Encode([]string{cell}, rows[i:i+1]); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rows := encoded(t, schema, "0.005", "0.0051234", "0.03")
 	s, logp := testkit.Must(m.Surprise(rows)), testkit.Must(m.LogProb(rows))
 	if !(logp[1] > logp[0]) {
 		t.Fatalf("log-densities %v: want that of a value beside the atoms to be above an atom's mass", logp)

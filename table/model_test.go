@@ -351,6 +351,31 @@ func TestFitRefuses(t *testing.T) {
 	}
 }
 
+// encoded are the codes of cells of a table's only column.
+func encoded(t *testing.T, s *table.Schema, cells ...string) []float64 {
+	t.Helper()
+	codes := make([]float64, len(cells))
+	for i := range cells {
+		if err := s.Encode(cells[i:i+1], codes[i:i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return codes
+}
+
+// oneColumn are the schema and the codes of a table of one column.
+func oneColumn(t *testing.T, name string, cells []string) (*table.Schema, []float64) {
+	t.Helper()
+	infer := testkit.Must(table.NewInference([]string{name}, table.InferOptions{}))
+	for i := range cells {
+		if err := infer.Add(cells[i : i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := testkit.Must(infer.Schema())
+	return s, encoded(t, s, cells...)
+}
+
 // roundedRows hands over codes as float32 has them.
 type roundedRows struct{ table.Rows }
 
@@ -367,7 +392,6 @@ func (r roundedRows) Codes(dst []float64, rows []int) error {
 func TestAtomsHaveTheirShares(t *testing.T) {
 	for _, form := range []string{"%.2f", "%.9f"} {
 		rng := testkit.NewRand(4)
-		infer := testkit.Must(table.NewInference([]string{"fare"}, table.InferOptions{}))
 		const n = 4000
 		cells := make([]string, n)
 		for i := range cells {
@@ -376,26 +400,13 @@ func TestAtomsHaveTheirShares(t *testing.T) {
 			if rng.Float64() < 0.1 {
 				cells[i] = "5"
 			}
-			if err := infer.Add(cells[i : i+1]); err != nil {
-				t.Fatal(err)
-			}
 		}
-		s := testkit.Must(infer.Schema())
-		codes := make([]float64, n)
-		for i := range cells {
-			if err := s.Encode(cells[i:i+1], codes[i:i+1]); err != nil {
-				t.Fatal(err)
-			}
-		}
+		s, codes := oneColumn(t, "fare", cells)
 		m, _, err := table.Fit[float32](context.Background(), s, roundedRows{table.MemoryRows(1, codes)}, table.FitOptions{Epochs: 10, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		five := make([]float64, 1)
-		if err := s.Encode([]string{"5"}, five); err != nil {
-			t.Fatal(err)
-		}
-		if logp := testkit.Must(m.LogProb(five))[0]; math.Abs(math.Exp(logp)-0.1) > 0.02 {
+		if logp := testkit.Must(m.LogProb(encoded(t, s, "5")))[0]; math.Abs(math.Exp(logp)-0.1) > 0.02 {
 			t.Errorf("%s: the atom's probability is %v, its share 0.1", form, math.Exp(logp))
 		}
 		draws, fives := testkit.Must(m.Sample(testkit.NewRand(1), n)), 0

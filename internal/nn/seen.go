@@ -47,21 +47,25 @@ func (l *Linear[T]) mask(seen []int) {
 // or adds those of W x, by the mode. Of x the first so many inputs are read; the rows
 // see no others.
 func (l *Linear[T]) forwardRows(y, x bijector.Mat[T], at, end, inputs int, mode kernel.Mode) {
-	gemm := func(lo, hi, seen int) {
+	l.eachSpan(at, end, func(lo, hi, seen int) {
 		e := kernel.Epilogue[T]{Mode: mode}
 		if mode != kernel.Add {
 			e.Bias = l.B[lo:hi]
 		}
 		kernel.Gemm(hi-lo, y.N, min(seen, inputs), l.W[lo*l.In:], l.In, 1, x.Data, x.Stride, y.Data[lo*y.Stride:], y.Stride, e)
-	}
+	})
+}
+
+// eachSpan calls f for the parts of rows lo to hi, with how many inputs they see.
+func (l *Linear[T]) eachSpan(lo, hi int, f func(lo, hi, seen int)) {
 	if l.rows == nil {
-		gemm(at, end, l.In)
+		f(lo, hi, l.In)
 		return
 	}
-	for i := at / spanSize; at < end; i++ {
-		next := min(l.rows[i].end, end)
-		gemm(at, next, l.rows[i].at)
-		at = next
+	for i := lo / spanSize; lo < hi; i++ {
+		next := min(l.rows[i].end, hi)
+		f(lo, next, l.rows[i].at)
+		lo = next
 	}
 }
 
@@ -88,18 +92,9 @@ func (l *Linear[T]) backwardColumns(dx, dy bijector.Mat[T], e kernel.Epilogue[T]
 
 // accumulateRows adds rows lo to hi of dy x' to dw.
 func (l *Linear[T]) accumulateRows(dw []T, dy bijector.Mat[T], xt []T, ldx, lo, hi int) {
-	gemm := func(lo, hi, seen int) {
+	l.eachSpan(lo, hi, func(lo, hi, seen int) {
 		kernel.Gemm(hi-lo, seen, dy.N, dy.Data[lo*dy.Stride:], dy.Stride, 1, xt, ldx, dw[lo*l.In:], l.In, kernel.Epilogue[T]{Mode: kernel.Add})
-	}
-	if l.rows == nil {
-		gemm(lo, hi, l.In)
-		return
-	}
-	for i := lo / spanSize; lo < hi; i++ {
-		next := min(l.rows[i].end, hi)
-		gemm(lo, next, l.rows[i].at)
-		lo = next
-	}
+	})
 }
 
 // work is how many multiply-adds of a sample the rows before so many are.
