@@ -62,7 +62,13 @@ type Mixed[T bijector.Float] struct {
 	places  []int   // of each column in the order
 	parts   []mixedColumn[T]
 	net     *nn.Masked[T]
-	spline  coupling.Elementwise[float64]
+	spline  mixedSpline
+}
+
+// mixedSpline is a spline that takes several values under the same parameters.
+type mixedSpline interface {
+	coupling.Elementwise[float64]
+	ForwardAgain(y, x []float64, f coupling.TransformArgs[float64], same bijector.Mat[float64], logDet []float64)
 }
 
 // marginShare is that of the marginal component in the continuous part when training starts.
@@ -103,7 +109,7 @@ func NewMixed[T bijector.Float](s MixedSpec) (*Mixed[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mixed[T]{spec: s.clone(), order: order, spline: spline, columns: make([]int, d), places: make([]int, d)}
+	m := &Mixed[T]{spec: s.clone(), order: order, spline: spline.(mixedSpline), columns: make([]int, d), places: make([]int, d)}
 	net := nn.MaskedSpec{Context: s.ContextDim, Hidden: s.hidden(), Blocks: s.blocks(), Activation: s.Activation, NoDirect: s.NoDirect, Seed: s.Seed}
 	for place, j := range order {
 		m.columns[place], m.places[j] = int(j), place

@@ -155,6 +155,9 @@ func (p *mixedGradPass[T]) backwardPart(c *mixedColumn[T], w *mixedWork, j, lo, 
 	sum := b.sum.Resize(p.z.N).Samples(lo, hi)
 	sum.Zero()
 	for k := range c.points() {
+		if c.unbounded(k) != 0 {
+			continue
+		}
 		for i := lo; i < hi; i++ {
 			b.dt[i], b.dslope[i] = c.pointGradient(w, k, i, b.gradient[i])
 		}

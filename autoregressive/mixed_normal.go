@@ -6,9 +6,12 @@ import "math"
 
 const halfLog2Pi = 0.91893853320467274178
 
+// farOut is where erfc is near the end of its range.
+const farOut = 20
+
 // logUpperMass is log P(Z > t).
 func logUpperMass(t float64) float64 {
-	if t < 20 {
+	if t < farOut {
 		return math.Log(math.Erfc(t/math.Sqrt2) / 2)
 	}
 	if math.IsInf(t, 1) {
@@ -37,6 +40,9 @@ func logMass(a, b float64) float64 {
 	}
 	if a < 0 {
 		return math.Log1p(-(math.Erfc(-a/math.Sqrt2) + math.Erfc(b/math.Sqrt2)) / 2)
+	}
+	if a < farOut {
+		return math.Log((math.Erfc(a/math.Sqrt2) - math.Erfc(b/math.Sqrt2)) / 2)
 	}
 	upper := logUpperMass(a)
 	return upper + math.Log(-math.Expm1(logUpperMass(b)-upper))

@@ -94,8 +94,8 @@ func (p *MixedPass[T]) drawColumn(place, lo, hi int) {
 				w.points[1].z[i], w.points[1].infinite[i] = c.zLo, math.IsInf(c.zLo, 0)
 				w.points[2].z[i], w.points[2].infinite[i] = c.zHi, math.IsInf(c.zHi, 0)
 			}
-			c.place(p.dist, w, 1, lo, hi)
-			c.place(p.dist, w, 2, lo, hi)
+			c.place(p.dist, w, 1, 1, lo, hi)
+			c.place(p.dist, w, 2, 2, lo, hi)
 		}
 		c.drawLatents(p.dist, w, quantile, p.temperature, lo, hi)
 	}

@@ -114,7 +114,7 @@ func (p *mixedColumn[T]) cutPoints(m *Mixed[T], w *mixedWork, x []T, lo, hi int)
 		p.setBounds(w, i)
 	}
 	for k := range p.points() {
-		p.place(m, w, k, lo, hi)
+		p.place(m, w, k, 0, lo, hi)
 	}
 }
 

@@ -117,9 +117,28 @@ func (p *mixedColumn[T]) parameters(w *mixedWork, y bijector.Mat[T], lo, hi int)
 	}
 }
 
-// place sets a point from its z.
-func (p *mixedColumn[T]) place(m *Mixed[T], w *mixedWork, k, lo, hi int) {
+// unbounded is where point k is the same infinity in every row, 0 where it is not.
+func (p *mixedColumn[T]) unbounded(k int) int {
+	switch {
+	case p.truncated && k == 1 && math.IsInf(p.zLo, -1):
+		return -1
+	case p.truncated && k == 2 && math.IsInf(p.zHi, 1):
+		return 1
+	}
+	return 0
+}
+
+// place sets point k from its z, and its log-slope where that counts, at the value of a
+// density. The shares of the spline's bins are those of the point from, which was
+// placed before; k itself works them out.
+func (p *mixedColumn[T]) place(m *Mixed[T], w *mixedWork, k, from, lo, hi int) {
 	a := &w.points[k]
+	if sign := p.unbounded(k); sign != 0 {
+		for i := lo; i < hi; i++ {
+			a.t[i] = math.Inf(sign)
+		}
+		return
+	}
 	for i := lo; i < hi; i++ {
 		if a.infinite[i] {
 			a.u[i] = 0
@@ -127,8 +146,16 @@ func (p *mixedColumn[T]) place(m *Mixed[T], w *mixedWork, k, lo, hi int) {
 		}
 		a.u[i] = w.exp[i] * (a.z[i] - w.loc[i])
 	}
-	clear(a.slope[lo:hi])
-	m.spline.Forward(a.t[lo:hi], a.u[lo:hi], w.args(k, lo, hi), a.slope[lo:hi])
+	var slope []float64
+	if k == 0 && p.step == 0 {
+		slope = a.slope[lo:hi]
+		clear(slope)
+	}
+	var same bijector.Mat[float64]
+	if from != k {
+		same = w.points[from].scratch.Samples(lo, hi)
+	}
+	m.spline.ForwardAgain(a.t[lo:hi], a.u[lo:hi], w.args(k, lo, hi), same, slope)
 	for i := lo; i < hi; i++ {
 		if a.infinite[i] {
 			a.t[i] = math.Copysign(math.Inf(1), a.z[i])
@@ -235,7 +262,7 @@ func (p *mixedColumn[T]) logPart(m *Mixed[T], w *mixedWork, x []T, atoms []int32
 		p.setBounds(w, i)
 	}
 	for k := range p.points() {
-		p.place(m, w, k, lo, hi)
+		p.place(m, w, k, 0, lo, hi)
 	}
 	for i := lo; i < hi; i++ {
 		switch {

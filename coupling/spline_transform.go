@@ -95,10 +95,15 @@ func (q *splineShape) binBounds(a binAxis, shares bijector.Mat[float64], i, bin 
 func (q *splineShape) inBox(v float64) bool { return !(v < -q.bound || v > q.bound) }
 
 // locate finds the bins of the values on one axis and all that belongs to
-// them. The callers leave values outside the box alone, and use none of it.
-func (r rationalQuadratic[T]) locate(values []T, f TransformArgs[T], inverse bool) splineScratch {
+// them. The callers leave values outside the box alone, and use none of it. The
+// shares are those in the scratch same, unless it is empty.
+func (r rationalQuadratic[T]) locate(values []T, f TransformArgs[T], same bijector.Mat[float64], inverse bool) splineScratch {
 	s := r.scratch(f.Scratch)
-	r.shares(s, f.Theta)
+	if same.Empty() {
+		r.shares(s, f.Theta)
+	} else {
+		f.Scratch.Features(0, 2*r.bins).CopyFrom(same.Features(0, 2*r.bins))
+	}
 	for i, v := range values {
 		var bin int
 		if inverse {
@@ -134,7 +139,13 @@ func within[T bijector.Float](to, from, edge T) T {
 }
 
 func (r rationalQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []float64) {
-	s := r.locate(x, f, false)
+	r.ForwardAgain(y, x, f, bijector.Mat[float64]{}, logDet)
+}
+
+// ForwardAgain is Forward of further values under parameters that were used
+// before: same is the scratch of that call, or empty. A nil logDet is not wanted.
+func (r rationalQuadratic[T]) ForwardAgain(y, x []T, f TransformArgs[T], same bijector.Mat[float64], logDet []float64) {
+	s := r.locate(x, f, same, false)
 	edge := edge[T](r.bound)
 	for i, v := range x {
 		u := r.turn(float64(v))
@@ -145,13 +156,15 @@ func (r rationalQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []flo
 		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
 		num, den, inner := p.eval(clampUnit((u - s.left[i]) / s.width[i]))
 		y[i] = within(T(s.bottom[i]+s.height[i]*(num/den)), T(u), edge)
-		m := p.s / den
-		logDet[i] += math.Log(m * m * inner)
+		if logDet != nil {
+			m := p.s / den
+			logDet[i] += math.Log(m * m * inner)
+		}
 	}
 }
 
 func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
-	s := r.locate(y, f, true)
+	s := r.locate(y, f, bijector.Mat[float64]{}, true)
 	edge := edge[T](r.bound)
 	for i, v := range y {
 		if !r.inBox(float64(v)) {
