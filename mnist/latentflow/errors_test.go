@@ -26,7 +26,7 @@ func TestWrongInput(t *testing.T) {
 		want       []string
 	}{
 		{"no command", "", nil, 2, nil},
-		{"unknown command", "trian", nil, 2, []string{`"trian"`, "train, sample, score, classify, sweep or serve"}},
+		{"unknown command", "trian", nil, 2, []string{`"trian"`, "train, sample, score, classify, sweep, serve or page"}},
 		{"unknown flag", "train -layer 3", nil, 2, []string{"-layer", "go run ./mnist/latentflow train -h"}},
 		{"an argument", "score model", nil, 2, []string{`"model"`, "go run ./mnist/latentflow score -h"}},
 		{"a flag without its value", "train -out", nil, 2, []string{"-out"}},

@@ -8,6 +8,7 @@
 //	go run ./mnist/latentflow classify -model FILE
 //	go run ./mnist/latentflow sweep -out DIR
 //	go run ./mnist/latentflow serve -model FILE
+//	go run ./mnist/latentflow page -model FILE -out DIR
 package main
 
 import (
@@ -27,6 +28,7 @@ Commands:
   classify  the classes of test images by Bayes' rule; the surest mistakes
   sweep     depth against width: flows of many sizes on one autoencoder
   serve     a live page of a trained model, for a browser on this machine
+  page      the same page as a folder for any web server, computed in the browser
 
 A first run, about two minutes, and digits drawn by what it trained:
 
@@ -50,6 +52,7 @@ var commands = []command.Command{
 	{Name: "classify", Run: classifyCommand},
 	{Name: "sweep", Run: sweepCommand},
 	{Name: "serve", Run: serveCommand},
+	{Name: "page", Run: pageCommand},
 }
 
 func main() { command.Main(run) }

@@ -49,22 +49,10 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	m, err := loadModel(model)
-	if err != nil {
-		return err
-	}
-	_, test, err := dataset.Load(data, 0, s.Log)
-	if err != nil {
-		return err
-	}
-	z, err := embed(m.Encoder(), test, m.Flow().Dim())
-	if err != nil {
-		return err
-	}
 	host, _, _ := net.SplitHostPort(exact)
-	p, err := page.New(page.Options{Model: m, Name: model, Test: test, Embeddings: z, Host: host})
+	p, err := newPage(model, data, host, s)
 	if err != nil {
-		return fmt.Errorf("-model %s: %w", model, err)
+		return err
 	}
 	l, err := net.Listen(network, exact)
 	if addr == "" && err != nil {
@@ -76,6 +64,27 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	fmt.Fprintf(s.Log, "open http://%s in a browser; Ctrl-C ends\n", l.Addr())
 	return serveUntil(ctx, l, p, s)
+}
+
+// newPage is the page of the model in a file, with the test images of -data.
+func newPage(model, data, host string, s command.Streams) (*page.Page, error) {
+	m, err := loadModel(model)
+	if err != nil {
+		return nil, err
+	}
+	_, test, err := dataset.Load(data, 0, s.Log)
+	if err != nil {
+		return nil, err
+	}
+	z, err := embed(m.Encoder(), test, m.Flow().Dim())
+	if err != nil {
+		return nil, err
+	}
+	p, err := page.New(page.Options{Model: m, Name: model, Test: test, Embeddings: z, Host: host})
+	if err != nil {
+		return nil, fmt.Errorf("-model %s: %w", model, err)
+	}
+	return p, nil
 }
 
 // serveUntil answers requests until ctx ends, and those that have begun after

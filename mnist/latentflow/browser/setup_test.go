@@ -27,9 +27,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The page's address and the browser, both of TestMain.
+// The page's address, the folder of the same page and the browser, all of
+// TestMain.
 var (
 	address  string
+	folder   string
 	chromium context.Context
 )
 
@@ -62,6 +64,12 @@ func withPage(f func() int) (code int, err error) {
 		if out, err := train.CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("%w\n%s", err, out)
 		}
+	}
+	folder = filepath.Join(dir, "page")
+	write := exec.Command(program, "page", "-model", model, "-out", folder)
+	write.Dir = ".."
+	if out, err := write.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("%w\n%s", err, out)
 	}
 	serve := exec.Command(program, "serve", "-model", model, "-addr", "127.0.0.1:0")
 	log, err := serve.StderrPipe()
@@ -106,6 +114,7 @@ func withPage(f func() int) (code int, err error) {
 type tab struct {
 	*testing.T
 	ctx      context.Context
+	address  string
 	mu       sync.Mutex
 	problems []string
 	requests int
@@ -120,24 +129,17 @@ type look struct {
 
 var desktop = look{width: 1280, height: 900, scheme: "light"}
 
-// open opens the page. When the test ends, it fails for errors of the console,
-// and for requests to anybody but the page's server.
+// open opens the page of serve.
 func open(t *testing.T, l look) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(chromium)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	b := &tab{T: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, b.hear)
-	b.do(
-		network.Enable(), cdplog.Enable(),
-		emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.touch),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
-		emulation.SetTouchEmulationEnabled(l.touch),
-		page.BringToFront(), // nothing is drawn in tabs behind another
-		chromedp.Navigate(address),
-	)
+	return openAt(t, l, address)
+}
+
+// openAt opens a page. When the test ends, it fails for errors of the console,
+// and for requests to anybody but the page's server.
+func openAt(t *testing.T, l look, address string) *tab {
+	t.Helper()
+	b := visit(t, l, address)
 	b.wait(`document.getElementById("move-density").textContent.includes("nats") && document.getElementById("walk-time").textContent.includes("ms")`)
 	t.Cleanup(func() {
 		b.mu.Lock()
@@ -152,13 +154,33 @@ func open(t *testing.T, l look) *tab {
 	return b
 }
 
+// visit goes to a page, whatever comes of it.
+func visit(t *testing.T, l look, address string) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(chromium)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	b := &tab{T: t, ctx: ctx, address: address}
+	chromedp.ListenTarget(ctx, b.hear)
+	b.do(
+		network.Enable(), cdplog.Enable(),
+		emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.touch),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
+		emulation.SetTouchEmulationEnabled(l.touch),
+		page.BringToFront(), // nothing is drawn in tabs behind another
+		chromedp.Navigate(address),
+	)
+	return b
+}
+
 // hear collects what is wrong.
 func (b *tab) hear(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
-		if b.requests++; !strings.HasPrefix(e.Request.URL, address+"/") {
+		if b.requests++; !strings.HasPrefix(e.Request.URL, b.address+"/") {
 			b.problems = append(b.problems, "a request to "+e.Request.URL)
 		}
 	case *network.EventResponseReceived:

@@ -47,6 +47,7 @@ type engine struct {
 	axes          *autoencoder.PCA[float32]
 	deviations    []float64 // of the test images along the axes
 	shares        []float64 // of their variance
+	scores        []float64 // log-densities of the test images, their classes unknown
 	calibration   *flow.Calibration
 	effects       []float64 // of the latent's directions, see weigh
 	height, width int
@@ -59,6 +60,15 @@ func newEngine(o Options) (*engine, error) {
 	if o.Model.Decoder() == nil {
 		return nil, fmt.Errorf("page: the model does not draw: %w", autoencoder.ErrNoDecoder)
 	}
+	e := outline(o)
+	if err := e.measure(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// outline is the engine of a model before anything is measured.
+func outline(o Options) *engine {
 	f := o.Model.Flow()
 	e := &engine{Options: o, flow: f, dim: f.Dim(), classes: f.ContextDim(), height: o.Test.Height(), width: o.Test.Width()}
 	e.under = []*flow.Flow[float32]{f}
@@ -68,29 +78,18 @@ func newEngine(o Options) (*engine, error) {
 			e.under = append(e.under, f.Given(oneHot(e.classes, k)))
 		}
 	}
-	if err := e.measure(); err != nil {
-		return nil, err
-	}
-	return e, nil
+	return e
 }
 
-// measure finds the axes of the test embeddings and the scale of their densities.
+// measure finds the axes of the test embeddings, the scale of their densities
+// and the effects of the latent's directions.
 func (e *engine) measure() error {
-	var err error
-	if e.axes, err = autoencoder.NewPCA[float32](autoencoder.PCASpec{In: e.dim, Embedding: e.dim}); err != nil {
+	axes, err := autoencoder.NewPCA[float32](autoencoder.PCASpec{In: e.dim, Embedding: e.dim})
+	if err != nil {
 		return err
 	}
-	if err := e.axes.Fit(e.Embeddings); err != nil {
+	if err := axes.Fit(e.Embeddings); err != nil {
 		return err
-	}
-	along, total := e.axes.ExplainedVariance()
-	for _, v := range along {
-		deviation := math.Sqrt(v)
-		if v == 0 { // a direction in which nothing varies has no unit of its own
-			deviation = 1
-		}
-		e.deviations = append(e.deviations, deviation)
-		e.shares = append(e.shares, v/max(total, math.SmallestNonzeroFloat64))
 	}
 	densities, err := e.densities(e.Embeddings)
 	if err != nil {
@@ -100,17 +99,34 @@ func (e *engine) measure() error {
 	for i := range scores {
 		scores[i] = overall(densities, i)
 	}
-	if e.calibration, err = flow.NewCalibration(scores); err != nil {
+	effects, err := e.weigh()
+	if err != nil {
 		return err
 	}
-	return e.weigh()
+	return e.take(axes, scores, effects)
+}
+
+// take takes what was measured.
+func (e *engine) take(axes *autoencoder.PCA[float32], scores, effects []float64) (err error) {
+	e.axes, e.scores, e.effects = axes, scores, effects
+	along, total := axes.ExplainedVariance()
+	for _, v := range along {
+		deviation := math.Sqrt(v)
+		if v == 0 { // a direction in which nothing varies has no unit of its own
+			deviation = 1
+		}
+		e.deviations = append(e.deviations, deviation)
+		e.shares = append(e.shares, v/max(total, math.SmallestNonzeroFloat64))
+	}
+	e.calibration, err = flow.NewCalibration(scores)
+	return err
 }
 
 // weigh finds how much each direction of the latent changes a digit: the mean
 // difference of a pixel, of 255, between one deviation to either side of the
 // centre, over all classes.
-func (e *engine) weigh() error {
-	e.effects = make([]float64, e.dim)
+func (e *engine) weigh() ([]float64, error) {
+	effects := make([]float64, e.dim)
 	u := bijector.NewRows[float32](2*e.dim, e.dim)
 	for j := range e.dim {
 		u.Row(2 * j)[j], u.Row(2*j + 1)[j] = -1, 1
@@ -118,20 +134,20 @@ func (e *engine) weigh() error {
 	for _, f := range e.under {
 		z, err := f.Inverse(u)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		pixels, err := e.gray(z)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		size := len(pixels) / u.Len()
 		for i, v := range pixels {
 			if row, p := i/size, i%size; row%2 == 0 {
-				e.effects[row/2] += math.Abs(float64(v)-float64(pixels[(row+1)*size+p])) / float64(size*len(e.under))
+				effects[row/2] += math.Abs(float64(v)-float64(pixels[(row+1)*size+p])) / float64(size*len(e.under))
 			}
 		}
 	}
-	return nil
+	return effects, nil
 }
 
 // densities are the log-densities of embeddings under each class, nats: a row a

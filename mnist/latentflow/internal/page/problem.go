@@ -26,15 +26,20 @@ func (p *problem) Error() string {
 	return fmt.Sprintf("%s: given %s, want %s; %s", p.Code, p.Given, p.Want, p.Do)
 }
 
-// send answers a request with {"error": ...}.
+// send answers a request with a problem.
 func (p *problem) send(w http.ResponseWriter) {
-	text, err := json.Marshal(map[string]*problem{"error": p})
-	if err != nil { // texts alone: it cannot be
-		text = []byte("{}")
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(p.status)
-	w.Write(append(text, '\n'))
+	w.Write(append(p.text(), '\n'))
+}
+
+// text is {"error": ...}.
+func (p *problem) text() []byte {
+	text, err := json.Marshal(map[string]*problem{"error": p})
+	if err != nil { // texts alone: it cannot be
+		return []byte("{}")
+	}
+	return text
 }
 
 // wrong is a request whose body is not what the route takes.

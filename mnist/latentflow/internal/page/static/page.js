@@ -1,20 +1,18 @@
 // What all parts share: the elements, the API, pictures, numbers and words.
 
+import {answer} from "./answer.js";
+
 export const el = id => document.getElementById(id);
 
 // ask sends a body to a route below /api and returns its answer.
 export async function ask(route, body, signal) {
-  const start = performance.now();
-  const response = await fetch("/api/" + route, body === undefined ? {signal} : {
-    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body), signal,
-  });
-  const answer = await response.json();
-  if (answer.error) {
-    const {given, want, do: todo} = answer.error;
+  const start = performance.now(), a = await answer(route, body === undefined ? undefined : JSON.stringify(body), signal);
+  if (a.error) {
+    const {given, want, do: todo} = a.error;
     throw new Error(`Given ${given}, want ${want}: ${todo}.`);
   }
-  answer.here = performance.now() - start;
-  return answer;
+  a.here = performance.now() - start;
+  return a;
 }
 
 // patience is how long, in milliseconds, an answer may keep a newer question waiting.
@@ -36,7 +34,7 @@ export function newest(route, show, status) {
         show(answer, body);
       } catch (error) {
         if (error.name !== "AbortError") {
-          say(status, error instanceof TypeError ? "The server does not answer. Is it still running?" : error.message, "problem");
+          say(status, error.message, "problem");
         }
       }
     }
