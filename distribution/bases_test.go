@@ -9,6 +9,9 @@ import (
 	"slices"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distmv"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -148,6 +151,56 @@ func TestMixturesByTheirFormula(t *testing.T) {
 	if got := scoreOne(one, []float64{1e200, 0}); !math.IsInf(got, -1) {
 		t.Errorf("further away: %v, want -Inf", got)
 	}
+}
+
+// Components of full covariances are gonum's multivariate normals.
+func TestFullMixtureByItsFormula(t *testing.T) {
+	const k, d = 3, 4
+	m := testkit.Must(NewMixture[float64](MixtureSpec{Dim: d, Components: k, Full: true}))
+	rng := testkit.NewRand(9)
+	for _, p := range m.Params() {
+		for i := range p.Data {
+			p.Data[i] = rng.NormFloat64()
+		}
+	}
+	z := []float64{0.3, -1, 2, 0.7}
+	sum, norm := 0.0, 0.0
+	for c := range k {
+		l := mat.NewTriDense(d, mat.Lower, nil)
+		at := c * d * (d - 1) / 2
+		for i := range d {
+			for j := range i {
+				l.SetTri(i, j, m.lower[at])
+				at++
+			}
+			l.SetTri(i, i, math.Exp(m.logScale[c*d+i]))
+		}
+		var chol mat.Cholesky
+		chol.SetFromU(l.TTri())
+		w := math.Exp(m.logits[c])
+		sum += w * math.Exp(distmv.NewNormalChol(m.loc[c*d:][:d], &chol, nil).LogProb(z))
+		norm += w
+	}
+	if got, want := scoreOne(m, z), math.Log(sum/norm); !testkit.IsNear(got, want, 1e-12) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := scoreOne(m, []float64{1e200, 0, 0, 0}); !math.IsInf(got, -1) {
+		t.Errorf("far away: %v, want -Inf", got)
+	}
+}
+
+// Draws have the covariance L L'.
+func TestFullMixtureDraws(t *testing.T) {
+	const n = 20_000
+	m := testkit.Must(NewMixture[float64](MixtureSpec{Dim: 2, Components: 1, Full: true}))
+	m.logScale[0], m.logScale[1], m.lower[0] = math.Log(0.5), math.Log(2), -1.5
+	z := bijector.NewMat[float64](2, n)
+	m.NewBasePass(bijector.PassOptions{MaxBatch: n}).Sample(testkit.NewRand(1), z, bijector.Mat[float64]{}, 1)
+	a, b := z.Feature(0), z.Feature(1)
+	testkit.Near(t, "mean", stat.Mean(b, nil), m.loc[1], 0.05)
+	testkit.Near(t, "variance", stat.Variance(a, nil), 0.25, 0.01)
+	testkit.Near(t, "covariance", stat.Covariance(a, b, nil), -0.75, 0.03)
+	testkit.Near(t, "variance", stat.Variance(b, nil), 6.25, 0.2)
 }
 
 // The gradient of a one-hot context: exact for the class asked for, from above
@@ -290,7 +343,7 @@ func TestBasesRefuse(t *testing.T) {
 	}
 	for name, s := range map[string]MixtureSpec{
 		"m, no dim": {}, "m, too large": {Dim: huge}, "m, components": {Dim: 1, Components: -1}, "m, many": {Dim: 1 << 20, Components: huge},
-		"m, spread": {Dim: 1, Spread: -1}, "m, spread NaN": {Dim: 1, Spread: nan},
+		"m, full": {Dim: 1 << 14, Full: true}, "m, spread": {Dim: 1, Spread: -1}, "m, spread NaN": {Dim: 1, Spread: nan},
 	} {
 		b, err := NewMixture[float64](s)
 		refused(name, b, err)
@@ -304,7 +357,7 @@ func TestBasesRefuse(t *testing.T) {
 	}
 	for _, b := range []Base[float64]{
 		testkit.Must(NewStudentT[float64](StudentTSpec{Dim: 2, Learned: true, LearnedDF: true})),
-		testkit.Must(NewMixture[float64](MixtureSpec{Dim: 2})),
+		testkit.Must(NewMixture[float64](MixtureSpec{Dim: 2, Full: true})),
 		testkit.Must(NewClassMixture[float64](ClassMixtureSpec{Dim: 2, Classes: 2, Components: 2})),
 	} {
 		for _, p := range b.Params() {

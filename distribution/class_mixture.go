@@ -54,13 +54,13 @@ func (s ClassMixtureSpec) components() int { return cmp.Or(s.Components, 1) }
 
 // Values is the number of values that are saved: see registry.Sizer.
 func (s ClassMixtureSpec) Values() float64 {
-	return float64(s.Classes) * gaussiansValues(s.Dim, s.components())
+	return float64(s.Classes) * gaussiansValues(s.Dim, s.components(), false)
 }
 
 // NewClassMixture makes a ClassMixture from its spec. A spec that describes no
 // distribution is an ErrSpec.
 func NewClassMixture[T bijector.Float](s ClassMixtureSpec) (*ClassMixture[T], error) {
-	g, err := newGaussians[T]("class mixture", s.Dim, s.Classes, s.components(), s.Spread, s.Seed)
+	g, err := newGaussians[T]("class mixture", s.Dim, s.Classes, s.components(), false, s.Spread, s.Seed)
 	if err != nil {
 		return nil, err
 	}

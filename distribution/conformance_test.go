@@ -64,6 +64,8 @@ func TestBasesConform(t *testing.T) {
 		mixture(distribution.MixtureSpec{Dim: 1, Components: 3, Spread: 4}),
 		mixture(distribution.MixtureSpec{Dim: 2, Components: 3, Spread: 2, Seed: 1}, distributiontest.Options{Draws: 200_000}),
 		mixture(distribution.MixtureSpec{Dim: 20, Components: 5}),
+		mixture(distribution.MixtureSpec{Dim: 1, Components: 2, Full: true, Spread: 2}),
+		mixture(distribution.MixtureSpec{Dim: 4, Components: 2, Full: true}),
 		class(distribution.ClassMixtureSpec{Dim: 1, Classes: 3, Spread: 4}),
 		class(distribution.ClassMixtureSpec{Dim: 2, Classes: 2, Components: 2, Spread: 2}),
 		class(distribution.ClassMixtureSpec{Dim: 20, Classes: 10, Components: 3}),

@@ -1,5 +1,4 @@
-// What the mixtures share: classes of components, each a normal distribution
-// of independent dimensions.
+// What the mixtures share: classes of components, each a normal distribution.
 
 package distribution
 
@@ -22,12 +21,16 @@ type gaussians[T bijector.Float] struct {
 	conditional              bool // the context weighs the classes
 	logits                   []T  // (classes, components); none for 1 component
 	loc, logScale            []T  // (classes, components, dim)
+	lower                    []T  // (classes, components, dim (dim-1)/2) of full covariances; nil for diagonal ones
 }
 
-// gaussiansValues counts the locations and scales of a class, and the weights
-// where there are several components.
-func gaussiansValues(dim, components int) float64 {
+// gaussiansValues counts the locations and scales of a class, the triangles of full
+// covariances, and the weights where there are several components.
+func gaussiansValues(dim, components int, full bool) float64 {
 	n := 2 * float64(dim)
+	if full {
+		n += float64(dim) * float64(dim-1) / 2
+	}
 	if components > 1 {
 		n++
 	}
@@ -35,12 +38,15 @@ func gaussiansValues(dim, components int) float64 {
 }
 
 // newGaussians draws the locations.
-func newGaussians[T bijector.Float](name string, dim, classes, components int, spread float64, seed uint64) (g gaussians[T], err error) {
+func newGaussians[T bijector.Float](name string, dim, classes, components int, full bool, spread float64, seed uint64) (g gaussians[T], err error) {
 	if err := checkDim(name, dim); err != nil {
 		return g, err
 	}
 	if all := float64(dim) * float64(classes) * float64(components); classes < 1 || components < 1 || all > maxMixture {
 		return g, fmt.Errorf("distribution: a %s of %d classes of %d components of %d dimensions, want at least 1 of each, and at most %d in all: %w", name, classes, components, dim, maxMixture, bijector.ErrSpec)
+	}
+	if all := gaussiansValues(dim, components, true); full && all > maxMixture {
+		return g, fmt.Errorf("distribution: a %s of %d full covariances of %d dimensions has %.0f parameters, want at most %d: %w", name, components, dim, all, maxMixture, bijector.ErrSpec)
 	}
 	if !(spread >= 0 && spread <= math.MaxFloat32) {
 		return g, fmt.Errorf("distribution: the locations of a %s with a spread of %v, want a positive one, or 0 for 1: %w", name, spread, bijector.ErrSpec)
@@ -52,6 +58,9 @@ func newGaussians[T bijector.Float](name string, dim, classes, components int, s
 	g = gaussians[T]{dim: dim, classes: classes, components: components, loc: make([]T, n*dim), logScale: make([]T, n*dim)}
 	if components > 1 {
 		g.logits = make([]T, n)
+	}
+	if full && dim > 1 {
+		g.lower = make([]T, n*triangle(dim))
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x6d6978))
 	for i := range g.loc {
@@ -74,9 +83,13 @@ func (g *gaussians[T]) params(lead ...int) []bijector.Param[T] {
 		all = append(all, bijector.Param[T]{Name: "logits", Shape: append(lead[:len(lead):len(lead)], g.components), Data: g.logits, NoDecay: true})
 	}
 	shape := append(lead[:len(lead):len(lead)], g.components, g.dim)
-	return append(all,
+	all = append(all,
 		bijector.Param[T]{Name: "loc", Shape: shape, Data: g.loc, NoDecay: true},
 		bijector.Param[T]{Name: "log_scale", Shape: shape, Data: g.logScale, NoDecay: true})
+	if g.lower != nil {
+		all = append(all, bijector.Param[T]{Name: "lower", Shape: []int{g.components, triangle(g.dim)}, Data: g.lower, NoDecay: true})
+	}
+	return all
 }
 
 // Validate returns nil, or an ErrNonFinite for a parameter that has become

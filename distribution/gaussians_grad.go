@@ -16,6 +16,10 @@ type gaussiansGradPass[T bijector.Float] struct {
 	grads                     [][]T
 	sampleGradFn, paramGradFn func(lo, hi int)
 
+	dlower []T                   // of full covariances
+	full   []fullGradients       // of each component
+	sum    bijector.Mat[float64] // over the components, a row a feature
+
 	dz, dcond bijector.Mat[T] // of the current call
 	dlogp     []float64
 }
@@ -31,6 +35,13 @@ func newGaussiansGradPass[T bijector.Float](g *gaussians[T], o bijector.PassOpti
 	}
 	p.dloc, p.dlogScale = make([]T, len(g.loc)), make([]T, len(g.loc))
 	p.grads = append(p.grads, p.dloc, p.dlogScale)
+	if g.lower != nil {
+		p.dlower, p.sum = make([]T, len(g.lower)), bijector.NewMat[float64](g.dim, o.MaxBatch)
+		p.grads = append(p.grads, p.dlower)
+		for range n {
+			p.full = append(p.full, newFullGradients(g.dim))
+		}
+	}
 	return p
 }
 
@@ -42,9 +53,14 @@ func newGaussiansGradPass[T bijector.Float](g *gaussians[T], o bijector.PassOpti
 //	dloc_m = sum_i dlogp r_m u_m/s_m,  dlog s_m = sum_i dlogp r_m (u_m^2-1),
 //	dlogit_m = M_m - w_m sum_{k in class} M_k,  M_m = sum_i dlogp r_m,
 //	da_c = dlogp (p_c(z)/p(z) - 1)/S,  p_c = sum_{m in c} w_m N_m.
+//
+// Those of full covariances are in backwardFull.
 func (p *gaussiansGradPass[T]) Backward(dz, dcond, z, cond bijector.Mat[T], dlogp []float64) {
 	p.setBatch(z, cond)
 	p.resp = p.resp.Resize(z.N)
+	if p.full != nil {
+		p.sum = p.sum.Resize(z.N)
+	}
 	p.dz, p.dcond, p.dlogp = dz, dcond, dlogp
 	p.parallelSamples(p.sampleGradFn)
 	p.workers.For(len(p.respSum), 1, p.paramGradFn)
@@ -72,6 +88,10 @@ func (p *gaussiansGradPass[T]) backwardSamples(lo, hi int) {
 				r[i] = 0
 			}
 		}
+	}
+	if p.full != nil {
+		p.subScores(lo, hi)
+		d = 0
 	}
 	for j := range d {
 		sum, f := p.term[lo:hi], p.z.Feature(j)[lo:hi]
@@ -119,6 +139,10 @@ func (p *gaussiansGradPass[T]) backwardParameters(lo, hi int) {
 			mass += g * r[i]
 		}
 		p.respSum[m] = mass
+		if p.full != nil {
+			p.backwardFull(m)
+			continue
+		}
 		for j := range d {
 			loc, inv := float64(p.dist.loc[m*d+j]), p.inv[m*d+j]
 			var sum, moment float64

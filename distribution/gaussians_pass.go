@@ -24,8 +24,10 @@ type gaussiansPass[T bijector.Float] struct {
 	prior   bijector.Mat[float64] // log of the class's weight, a row a class
 	term    []float64
 	maxTerm []float64
-	total   []float64 // log p(z)
-	prob    []float64 // of each class, for one draw
+	total   []float64             // log p(z)
+	prob    []float64             // of each class, for one draw
+	u       bijector.Mat[float64] // of full covariances: what one component makes of the samples
+	noise   []float64             // and one draw's
 
 	z, cond bijector.Mat[T] // of the current call
 	logp    []float64
@@ -42,6 +44,9 @@ func newGaussiansPass[T bijector.Float](g *gaussians[T], o bijector.PassOptions)
 	}
 	if g.conditional {
 		p.prior = bijector.NewMat[float64](g.classes, o.MaxBatch)
+	}
+	if g.lower != nil {
+		p.u, p.noise = bijector.NewMat[float64](g.dim, o.MaxBatch), make([]float64, g.dim)
 	}
 	p.forwardFn = p.forwardSamples
 	return p
@@ -92,11 +97,14 @@ func (p *gaussiansPass[T]) setBatch(z, cond bijector.Mat[T]) {
 	if p.dist.conditional {
 		p.prior = p.prior.Resize(z.N)
 	}
+	if p.dist.lower != nil {
+		p.u = p.u.Resize(z.N)
+	}
 }
 
 // parallelSamples calls f for ranges of samples, on the workers where that pays.
 func (p *gaussiansPass[T]) parallelSamples(f func(lo, hi int)) {
-	if len(p.inv)*p.z.N < parallelThreshold {
+	if (len(p.inv)+len(p.dist.lower))*p.z.N < parallelThreshold {
 		f(0, p.z.N)
 		return
 	}
@@ -147,6 +155,10 @@ func (p *gaussiansPass[T]) forwardSamples(lo, hi int) {
 func (p *gaussiansPass[T]) computeJoint(m, lo, hi int) {
 	q, d := p.joint.Feature(m)[lo:hi], p.dist.dim
 	clear(q)
+	if p.dist.lower != nil {
+		p.addSquares(q, m, lo, hi)
+		d = 0
+	}
 	for j := range d {
 		loc, inv := float64(p.dist.loc[m*d+j]), p.inv[m*d+j]
 		for i, v := range p.z.Feature(j)[lo:hi] {
@@ -228,6 +240,10 @@ func (p *gaussiansPass[T]) Sample(rng *rand.Rand, z, cond bijector.Mat[T], tempe
 			continue
 		}
 		m := c*k + sampleCategorical(p.weight[c*k:][:k], rng)
+		if p.dist.lower != nil {
+			p.drawFull(rng, z, m, i, temperature)
+			continue
+		}
 		for j := range d {
 			z.Data[j*z.Stride+i] = T(float64(p.dist.loc[m*d+j]) + temperature*rng.NormFloat64()/p.inv[m*d+j])
 		}

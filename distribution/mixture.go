@@ -8,19 +8,21 @@ import (
 	"github.com/bijou-flow/bijou/bijector"
 )
 
-// Mixture is a mixture of K normal distributions of independent dimensions,
-// all learned:
+// Mixture is a mixture of K normal distributions, all learned, of independent
+// dimensions or, with Full, of any covariance:
 //
-//	log p(z) = log sum_k w_k N(z; mu_k, diag s_k^2),  w = softmax(logits).
+//	log p(z) = log sum_k w_k N(z; mu_k, L_k L_k'),  w = softmax(logits),
+//
+// with L_k = diag(s_k), or a lower triangle that has s_k on its diagonal.
 //
 // A flow over it need not tear its data apart to reach a base of one piece
 // (Cornish et al. 2020, arXiv 1909.13833, say what that costs; Izmailov et al.
 // 2020, arXiv 1912.13025, have such a base, see ClassMixture). The support is
 // the whole space; -Inf is an answer only where the squares of all u =
-// (z-mu_k)/s_k overflow. The gradient of z is the mean of the components'
+// inv(L_k) (z-mu_k) overflow. The gradient of z is the mean of the components'
 // scores under their responsibilities w_k N_k(z)/p(z).
 //
-// Weights start equal, scales at 1, and the locations as draws from a normal
+// Weights start equal, each L_k as the identity, and the locations as draws from a normal
 // distribution of deviation Spread. The likelihood has no upper bound where a
 // component can shrink onto a point that the data repeats: dequantise such data.
 //
@@ -28,7 +30,7 @@ import (
 // deviation from the location of the component that was picked, whose weights
 // stay: at 0 the draws are the locations.
 //
-// The cost of a sample is that of K normals.
+// The cost of a sample is that of K normals: with Full, K times the square of Dim.
 type Mixture[T bijector.Float] struct {
 	spec MixtureSpec
 	gaussians[T]
@@ -40,6 +42,8 @@ type MixtureSpec struct {
 	Dim int `json:"dim"`
 	// Components is their number; 0 means 8.
 	Components int `json:"components,omitempty"`
+	// Full gives each component a covariance of its own kind, in place of a diagonal one.
+	Full bool `json:"full,omitempty"`
 	// Spread is the standard deviation of the locations at the start; 0 means 1.
 	Spread float64 `json:"spread,omitempty"`
 	// Seed draws the locations at the start.
@@ -50,12 +54,12 @@ type MixtureSpec struct {
 func (s MixtureSpec) components() int { return cmp.Or(s.Components, 8) }
 
 // Values is the number of values that are saved: see registry.Sizer.
-func (s MixtureSpec) Values() float64 { return gaussiansValues(s.Dim, s.components()) }
+func (s MixtureSpec) Values() float64 { return gaussiansValues(s.Dim, s.components(), s.Full) }
 
 // NewMixture makes a Mixture from its spec. A spec that describes no
 // distribution is an ErrSpec.
 func NewMixture[T bijector.Float](s MixtureSpec) (*Mixture[T], error) {
-	g, err := newGaussians[T]("mixture", s.Dim, 1, s.components(), s.Spread, s.Seed)
+	g, err := newGaussians[T]("mixture", s.Dim, 1, s.components(), s.Full, s.Spread, s.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +70,8 @@ func NewMixture[T bijector.Float](s MixtureSpec) (*Mixture[T], error) {
 func (m *Mixture[T]) ContextDim() int { return 0 }
 
 // Params are "logits" (components), where there are several, "loc" and
-// "log_scale" (components, dim). Weight decay leaves them alone.
+// "log_scale" (components, dim) and, with Full, "lower" (components, dim (dim-1)/2),
+// what L_k has below its diagonal, row by row. Weight decay leaves them alone.
 func (m *Mixture[T]) Params() []bijector.Param[T] { return m.params() }
 
 // Spec is the MixtureSpec.

@@ -15,7 +15,7 @@ import (
 // gaussians are the log-densities of a mixture's components, weighted within
 // their class, (n, components).
 func gaussians[T bijector.Float](g *Graph, z Value, d int, params []bijector.Param[T]) (logp Value, components int) {
-	var logits, loc, logScale []float64
+	var logits, loc, logScale, lower []float64
 	within := 1 // components of a class
 	for _, p := range params {
 		switch v := widen(p.Data); p.Name {
@@ -25,6 +25,8 @@ func gaussians[T bijector.Float](g *Graph, z Value, d int, params []bijector.Par
 			loc = v
 		case "log_scale":
 			logScale = v
+		case "lower":
+			lower = v
 		}
 	}
 	components = len(loc) / d
@@ -37,6 +39,14 @@ func gaussians[T bijector.Float](g *Graph, z Value, d int, params []bijector.Par
 		first := i / within * within
 		constant[i] += l - floats.LogSumExp(logits[first:first+within])
 	}
+	if lower != nil {
+		columns := make([]Value, components)
+		for k := range columns {
+			u := g.Linear(g.Sub(z, g.Row(loc[k*d:][:d])), inverseTriangle(inv[k*d:][:d], lower[k*d*(d-1)/2:]), nil, d, d)
+			columns[k] = g.Times(g.Sum(g.Mul(u, u), d), -0.5)
+		}
+		return g.Add(g.Concat(1, columns...), g.Row(constant)), components
+	}
 	u := g.Mul(g.Sub(g.Reshape(z, 1, d), g.Constant(loc, 1, components, d)), g.Constant(inv, 1, components, d))
 	ones := make([]float64, d)
 	for i := range ones {
@@ -44,6 +54,22 @@ func gaussians[T bijector.Float](g *Graph, z Value, d int, params []bijector.Par
 	}
 	squares := g.Reshape(g.MatMul(g.Mul(u, u), g.Constant(ones, d, 1)), components)
 	return g.Add(squares, g.Row(constant)), components
+}
+
+// inverseTriangle is the inverse, (d, d), of the triangle with 1/inv on its diagonal and
+// lower, row by row, below it.
+func inverseTriangle(inv, lower []float64) []float64 {
+	d := len(inv)
+	w := make([]float64, d*d)
+	for i := range d {
+		w[i*d+i] = inv[i]
+		for k, l := range lower[i*(i-1)/2:][:i] {
+			for j := range k + 1 {
+				w[i*d+j] -= l * inv[i] * w[k*d+j]
+			}
+		}
+	}
+	return w
 }
 
 // logSumExp is log sum_k exp(a_k) over the features, (n, 1), also where all are

@@ -238,6 +238,7 @@ func TestSizes(t *testing.T) {
 		{"distribution.uniform", `{"dim":3}`},
 		{"distribution.mixture", `{"dim":70}`},
 		{"distribution.mixture", `{"dim":70,"components":1}`},
+		{"distribution.mixture", `{"dim":70,"full":true}`},
 		{"distribution.classmixture", `{"dim":70,"classes":10}`},
 		{"distribution.classmixture", `{"dim":7,"classes":10,"components":20}`},
 		{"distribution.independent", `{"dim":3,"marginals":[{"kind":"laplace","params":[0,1]}]}`},

@@ -26,7 +26,7 @@
 //   - [Demo] and [DemoAutoencoder]: the Real NVP on MNIST embeddings, and the
 //     autoencoder, that mnist/latentflow follows; [SaveDemo] and
 //     [SaveDemoAutoencoder] write their files.
-//   - [Zuko]: zuko.flows.NICE, RealNVP, MAF, NSF and NCSF.
+//   - [Zuko]: zuko.flows.NICE, RealNVP, MAF, NSF and NCSF, and zuko.mixtures.GMM.
 //   - [NFlows]: nflows.flows.Flow of affine, additive and rational-quadratic
 //     couplings, masked autoregressive transforms, LU maps, permutations and batch
 //     norm: SimpleRealNVP among them.

@@ -153,7 +153,7 @@ func TestEveryTensorMatters(t *testing.T) {
 				d[0] = old
 			}
 
-			if i != lastPermutation(items) { // without it the flow is whole
+			if i != lastPermutation(items) && name != "phi.3" { // without it the flow is whole
 				check("missing", append(items[:i:i], items[i+1:]...), "", nil)
 			}
 			it.Name = "other"

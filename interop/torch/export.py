@@ -59,9 +59,12 @@ def options(model, activation=None):
     embedding = list(model.embedding_net.modules()) if is_from(model, "sbi") else []
     modules = [m for m in model.modules() if not any(m is e for e in embedding)]
     found = {activation} if activation else activations(modules)
-    if len(found) != 1:
+    networks = any(isinstance(m, torch.nn.Linear) for m in modules)
+    if len(found) != 1 and networks:
         raise ValueError(f"activations {sorted(found)}, want one: name it, activation='relu'")
-    out = {"activation": found.pop()}
+    out = {"activation": found.pop()} if networks else {}
+    if type(model).__name__ == "GMM":
+        out["epsilon"] = float(model.epsilon)
     found = activations(embedding)
     if len(found) > 1:
         raise ValueError(f"activations {sorted(found)} in the embedding, want one")

@@ -37,6 +37,7 @@ type parity struct {
 		MinDerivative       float64 `json:"min_derivative"`
 		MinScale            float64 `json:"min_scale"`
 		Clamp               float64 `json:"clamp"`
+		Epsilon             float64 `json:"epsilon"`
 	} `json:"options"`
 	Inputs map[string]struct {
 		Shape []int     `json:"shape"`
@@ -83,7 +84,7 @@ func read[T bijector.Float](p parity, s *torch.State) (*flow.Flow[T], error) {
 	case "demo":
 		return torch.Demo[T](s, torch.DemoOptions{Activation: o.Activation})
 	case "zuko":
-		return torch.Zuko[T](s, torch.ZukoOptions{Activation: o.Activation, Class: o.Class, Slope: o.Slope})
+		return torch.Zuko[T](s, torch.ZukoOptions{Activation: o.Activation, Class: o.Class, Slope: o.Slope, Epsilon: o.Epsilon})
 	case "nflows":
 		return torch.NFlows[T](s, torch.NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	case "sbi": // the conditioners' activation is that of its builders

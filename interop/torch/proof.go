@@ -35,7 +35,8 @@ type exported struct {
 		EmbeddingActivation string `json:"embedding_activation"`
 		Class               string `json:"class"`
 
-		Clamp float64 `json:"clamp"` // of FrEIA
+		Clamp   float64 `json:"clamp"`   // of FrEIA
+		Epsilon float64 `json:"epsilon"` // of zuko's GMM
 
 		// Of FlowJAX.
 		Interval      float64 `json:"interval"`
@@ -104,7 +105,7 @@ func Load[T bijector.Float](s *State) (*flow.Flow[T], error) {
 	source, _, _ := strings.Cut(class, ".")
 	switch source {
 	case "zuko":
-		return Zuko[T](s, ZukoOptions{Activation: o.Activation, Slope: o.Slope, Class: class[strings.LastIndex(class, ".")+1:]})
+		return Zuko[T](s, ZukoOptions{Activation: o.Activation, Slope: o.Slope, Epsilon: o.Epsilon, Class: class[strings.LastIndex(class, ".")+1:]})
 	case "nflows":
 		return NFlows[T](s, NFlowsOptions{Activation: o.Activation, TailBound: o.TailBound})
 	case "normflows":

@@ -3,6 +3,7 @@
 package torch
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -20,6 +21,8 @@ type ZukoOptions struct {
 	// Slope is the least slope of the affine maps and of the splines; 0 means 1e-3,
 	// as in all their classes.
 	Slope float64
+	// Epsilon is what is added to the scales of a GMM; 0 means 1e-6, as in its class.
+	Epsilon float64
 	// Class is "NSF" or "NCSF" where the state is one of these, whose splines leave
 	// no trace but a number of outputs that other classes have too. Anything else,
 	// such as "MAF" or "", is an affine or additive flow.
@@ -31,7 +34,8 @@ func (o ZukoOptions) splines() bool { return o.Class == "NSF" || o.Class == "NCS
 
 // Zuko makes a flow of the state of a zuko.flows.NICE, RealNVP, MAF, NSF or NCSF:
 // couplings with alternating or random masks, or masked autoregressive transforms,
-// over a normal base distribution or that of an NCSF, which is uniform.
+// over a normal base distribution or that of an NCSF, which is uniform; or of a
+// zuko.mixtures.GMM without a context.
 //
 //   - Coupling k has "transform.transforms.<k>.mask" (d), true where a feature
 //     is kept, and the network "transform.transforms.<k>.hyper.<0, 2, 4 ...>".
@@ -52,10 +56,18 @@ func (o ZukoOptions) splines() bool { return o.Class == "NSF" || o.Class == "NCS
 //     knots, in an NCSF with HalfTurn.
 //   - The base distribution has mean "base.loc" and deviation "base.scale"
 //     (before zuko 1.3 "base._0" and "base._1").
+//   - A GMM of K components has weights "phi.0" (K), means "phi.1" (K, d),
+//     logarithms of scales "phi.2" (K, d) and, where covariances are full, what is
+//     below the diagonal of their factors, "phi.3" (K, d (d-1)/2). The flow is the
+//     identity over a distribution.Mixture. What all components or features share in
+//     zuko, each has for itself here, and learns apart.
 func Zuko[T bijector.Float](s *State, o ZukoOptions) (*flow.Flow[T], error) {
 	r, err := newReader[T](s)
 	if err != nil {
 		return nil, err
+	}
+	if isZukoMixture(r) {
+		return zukoMixture[T](r, cmp.Or(o.Epsilon, zukoEpsilon))
 	}
 	layers, base, err := zukoParts[T](r, "", o)
 	if err != nil {

@@ -121,6 +121,7 @@ func flows[T bijector.Float]() []namedFlow[T] {
 		namedFlow[T]{"nice", over(must(coupling.NICE[T](free)), must(distribution.NewLogistic[T](distribution.LogisticSpec{Dim: dim})))},
 		namedFlow[T]{"nsf", over(must(coupling.NSF[T](recipe)), standard)},
 		namedFlow[T]{"glow", over(must(coupling.Glow[T](recipe)), must(distribution.NewMixture[T](distribution.MixtureSpec{Dim: dim, Components: 3})))},
+		namedFlow[T]{"full-mixture", over(must(coupling.NICE[T](free)), must(distribution.NewMixture[T](distribution.MixtureSpec{Dim: dim, Components: 3, Full: true})))},
 		namedFlow[T]{"layers", over(layers[T](), learned)},
 		namedFlow[T]{"maf", over(must(autoregressive.MAF[T](masked)), must(distribution.NewClassMixture[T](distribution.ClassMixtureSpec{Dim: dim, Classes: classes, Components: 2})))},
 		namedFlow[T]{"autoregressive-nsf", over(must(autoregressive.NSF[T](masked)), must(distribution.NewStudentT[T](distribution.StudentTSpec{Dim: dim, LearnedDF: true})))},

@@ -53,6 +53,12 @@ def nflows_activations(g):
             lambda seed: parity.rows(dim, context, seed), {"activation": activation})
 
 
+def zuko_mixture(g):
+    dim, epsilon = g.randint(1, 6), g.choice((1e-6, 1e-2))
+    args = dict(components=g.randint(1, 5), covariance_type=g.choice(("full", "full", "diagonal", "spherical")), tied=g.random() < 0.3, epsilon=epsilon)
+    return "zuko", lambda: zuko.mixtures.GMM(dim, **args), parity.run_zuko_mixture, lambda seed: parity.rows(dim, 0, seed), {"epsilon": epsilon}
+
+
 def zuko_maf(g):
     return zuko_masked(g, zuko.flows.MAF)
 
@@ -165,7 +171,7 @@ def sbi_zuko_nsf(g):
     return sbi(g, "zuko_nsf", 2, {"activation": "relu", "class": "NSF"}, bins=g.randint(2, 9), randperm=g.random() < 0.5)
 
 
-CLASSES = {f.__name__: f for f in (zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_gated, nflows_maf, nflows_masked_spline,
+CLASSES = {f.__name__: f for f in (zuko_mixture, zuko_maf, zuko_nsf, zuko_ncsf, nflows_spline, nflows_gated, nflows_maf, nflows_masked_spline,
                                normflows_masked, normflows_splines, normflows_coupled, sbi_maf, sbi_nsf, sbi_maf_rqs, sbi_zuko_maf, sbi_zuko_nsf,
                                freia_glow, freia_rnvp, zuko_activations, nflows_activations)}
 

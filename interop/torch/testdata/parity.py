@@ -21,6 +21,7 @@ import sbi.neural_nets.embedding_nets
 import sbi.neural_nets.net_builders.flow as sbi_flow
 import torch
 import zuko
+import zuko.mixtures
 from safetensors.torch import save_file
 
 import demo
@@ -114,6 +115,10 @@ def run_zuko(m, v):
     flow = m(v.get("context"))
     z, log_det = flow.transform.call_and_ladj(v["x"])
     return {"z": z, "log_det": log_det, "log_prob": flow.log_prob(v["x"]), "inverse": flow.transform.inv(v["u"])}
+
+
+def run_zuko_mixture(m, v):
+    return {"z": v["x"], "log_det": torch.zeros(len(v["x"])), "log_prob": m().log_prob(v["x"]), "inverse": v["u"]}
 
 
 def run_nflows(m, v):
@@ -273,6 +278,9 @@ def main(only):
     write("zuko_nsf", "zuko", lambda: zuko.flows.NSF(3, 2, bins=4, transforms=2, hidden_features=(8,)), run_zuko, rows(3, 2), {"class": "NSF"})
     write("zuko_ncsf_64", "zuko", lambda: zuko.flows.NCSF(
         2, bins=5, transforms=2, hidden_features=(7,), slope=1e-2), run_zuko, circle(2), {"class": "NCSF", "slope": 1e-2})
+    write("zuko_mixture", "zuko", lambda: zuko.mixtures.GMM(3, components=3), run_zuko_mixture, rows(3))
+    write("zuko_mixture_tied_64", "zuko", lambda: zuko.mixtures.GMM(
+        3, components=2, covariance_type="spherical", tied=True, epsilon=1e-2), run_zuko_mixture, rows(3), {"epsilon": 1e-2})
     write("nflows_spline", "nflows", lambda: nflows_spline(4, 2, 6, 4, 3.0), run_nflows, rows(4), {"tail_bound": 3})
     write("nflows_maf", "nflows", lambda: nflows_masked(3, 2, 1, 6), run_nflows, rows(3, 2))
     write("nflows_maf_plain_64", "nflows", lambda: nflows_masked(
