@@ -165,6 +165,8 @@ func (e *arrayEngine[T]) describe() map[string]any {
 	return about
 }
 
+func (e *arrayEngine[T]) columns() map[string]string { return nil }
+
 func (e *arrayEngine[T]) rowSchema() map[string]any {
 	return map[string]any{"type": "array", "items": map[string]any{"type": "number"}, "minItems": e.values, "maxItems": e.values}
 }

@@ -11,6 +11,9 @@ func (h *Handler) describe() map[string]any {
 	about["name"] = m.Name
 	about["kind"] = m.engine.kind()
 	about["loaded"] = m.made.UTC().Format(time.RFC3339)
+	if r := h.refused.Load(); r != nil {
+		about["refused"] = map[string]any{"reason": r.reason, "at": r.at.UTC().Format(time.RFC3339)}
+	}
 	about["flag"] = h.options.Flag
 	about["limits"] = map[string]any{
 		"bytes": h.options.MaxBytes, "rows": h.options.MaxRows, "row_bytes": h.options.MaxRowBytes, "requests": h.options.MaxRequests,

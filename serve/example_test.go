@@ -40,11 +40,11 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", handler)
+	mux.Handle("/pairs/", http.StripPrefix("/pairs", handler)) // /pairs/v1/score and the other routes
 
 	server := httptest.NewServer(mux) // http.ListenAndServe, in a program
 	defer server.Close()
-	answer, err := http.Post(server.URL+"/v1/score", "application/json", strings.NewReader("[[0, 2], [5, 5]]"))
+	answer, err := http.Post(server.URL+"/pairs/v1/score", "application/json", strings.NewReader("[[0, 2], [5, 5]]"))
 	if err != nil {
 		log.Fatal(err)
 	}

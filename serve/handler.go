@@ -23,6 +23,7 @@ import (
 type Handler struct {
 	options  Options
 	model    atomic.Pointer[Model]
+	refused  atomic.Pointer[refusal] // newer than model
 	metrics  *metrics
 	running  atomic.Int64 // requests that are worked on
 	draining atomic.Bool
@@ -51,6 +52,7 @@ func (h *Handler) Swap(m *Model) error {
 		return fmt.Errorf("serve: no handler or no model, want those that New and Table or Arrays make: %w", bijector.ErrSpec)
 	}
 	h.model.Store(m)
+	h.refused.Store(nil)
 	h.metrics.swaps.Add(1)
 	return nil
 }
@@ -221,7 +223,7 @@ func (h *Handler) tell(w http.ResponseWriter, route int) {
 		sendJSON(w, status, h.openAPI())
 	case routeMetrics:
 		w.Header().Set("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8")
-		w.Write(h.metrics.text(h.model.Load(), h.running.Load()))
+		w.Write(h.metrics.text(h.model.Load(), h.running.Load(), h.refused.Load() != nil))
 	}
 	h.metrics.count(route, status, 0)
 }

@@ -79,8 +79,22 @@ func (m *metrics) count(route, status int, took time.Duration) {
 	}
 }
 
+// Answered counts the requests to /v1/score, /v1/explain and /v1/sample that were
+// answered, whatever their status, and the rows that were scored, explained or drawn.
+func (h *Handler) Answered() (requests, rows int64) {
+	if h == nil || h.metrics == nil {
+		return 0, 0
+	}
+	for route := range h.metrics.seconds {
+		for i := range statuses {
+			requests += h.metrics.requests[route][i].Load()
+		}
+	}
+	return requests, h.metrics.rows.Load()
+}
+
 // text writes all of them.
-func (m *metrics) text(model *Model, running int64) []byte {
+func (m *metrics) text(model *Model, running int64, refused bool) []byte {
 	var b []byte
 	family := func(name, kind, help string) {
 		b = fmt.Appendf(b, "# TYPE %s %s\n# HELP %s %s\n", name, kind, name, help)
@@ -118,6 +132,11 @@ func (m *metrics) text(model *Model, running int64) []byte {
 	single("bijou_rows_bad", "counter", "Rows that could not be answered.", float64(m.badRows.Load()))
 	single("bijou_rows_flagged", "counter", "Rows that were flagged.", float64(m.flagged.Load()))
 	single("bijou_model_swaps", "counter", "Models that took another one's place.", float64(m.swaps.Load()))
+	stale := 0.0
+	if refused {
+		stale = 1
+	}
+	single("bijou_model_refused", "gauge", "1 while a newer model than the one that is served was refused.", stale)
 	single("bijou_model_loaded_seconds", "gauge", "When the model was loaded, in seconds since 1970.", float64(model.made.UnixMilli())/1000)
 	family("bijou_model", "info", "The model.")
 	b = fmt.Appendf(b, "bijou_model_info{name=%s,kind=%q} 1\n", labelValue(model.Name), model.engine.kind())

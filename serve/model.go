@@ -50,6 +50,8 @@ type engine interface {
 	// describe says what the model is, for /v1/model; rowSchema is a row as
 	// JSON Schema.
 	describe() map[string]any
+	// columns are the names of a row's cells with their kinds, nil for arrays.
+	columns() map[string]string
 	rowSchema() map[string]any
 }
 

@@ -24,11 +24,16 @@ import (
 // tableModel is a model of a number, a category, and a number that may be
 // missing; models of other scales have other densities.
 func tableModel(scale float64) *table.Model[float32] {
-	schema := &table.Schema{Columns: []table.Column{
-		{Name: "a", Kind: table.Real, Max: 1, Scale: scale},
-		{Name: "b", Kind: table.Category, Categories: []string{"x", "y"}},
-		{Name: "c", Kind: table.Real, Max: 1, Missing: true},
-	}, LeftOut: []table.LeftOut{{Name: "id"}}}
+	return tableModelOf(
+		table.Column{Name: "a", Kind: table.Real, Max: 1, Scale: scale},
+		table.Column{Name: "b", Kind: table.Category, Categories: []string{"x", "y"}},
+		table.Column{Name: "c", Kind: table.Real, Max: 1, Missing: true},
+	)
+}
+
+// tableModelOf is that model with other columns of the same kinds.
+func tableModelOf(columns ...table.Column) *table.Model[float32] {
+	schema := &table.Schema{Columns: columns, LeftOut: []table.LeftOut{{Name: "id"}}}
 	base := testkit.Must(autoregressive.NewMixed[float32](autoregressive.MixedSpec{Columns: []autoregressive.MixedColumn{
 		{Continuous: true}, {Atoms: []float64{0, 1}}, {Continuous: true, Atoms: []float64{table.Missing}, Missing: true},
 	}, Hidden: 8}))

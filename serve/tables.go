@@ -132,6 +132,14 @@ func (e *tableEngine[T]) describe() map[string]any {
 	return about
 }
 
+func (e *tableEngine[T]) columns() map[string]string {
+	kinds := map[string]string{}
+	for _, c := range e.model.Schema().Columns {
+		kinds[c.Name] = string(c.Kind)
+	}
+	return kinds
+}
+
 // rowSchema says which cells an object may have. Cells that do not fit are left
 // to the columns' own policies.
 func (e *tableEngine[T]) rowSchema() map[string]any {

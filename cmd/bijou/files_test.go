@@ -102,6 +102,14 @@ func TestInfo(t *testing.T) {
 	if r := do("info", write(t, "cut.safetensors", string(text[:40]))); r.code != command.Failed || !strings.Contains(r.log, "it is no model file") || r.out != "" {
 		t.Errorf("%+v", r)
 	}
+	if same := do("info", "-model", path); same != r {
+		t.Errorf("-model FILE: %+v, want what FILE gives: %+v", same, r)
+	}
+	for _, args := range [][]string{{"info"}, {"info", path, "-model", path}} {
+		if r := do(args...); r.code != command.WrongFlags || !strings.Contains(r.log, "-model") {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
 	if r := do("info", "none.safetensors"); r.code != command.Failed || !strings.Contains(r.log, "there is no such file") {
 		t.Errorf("%+v", r)
 	}

@@ -58,13 +58,23 @@ type partInfo struct {
 func infoCommand(_ context.Context, args []string, s command.Streams) error {
 	var asJSON, tensors bool
 	f := newFlags("info", infoAbout)
-	list := f.Args("FILE", 1, 1)
+	var model string
+	list := f.Args("FILE", 0, 1)
+	f.String(&model, "model", "", "`file` of a model, in the place of FILE")
 	f.Bool(&asJSON, "json", "write JSON")
 	f.Bool(&tensors, "tensors", "list the tensors, too")
 	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	info, err := readInfo(list.List[0])
+	switch files := append(list.List, model); {
+	case model == "" && len(list.List) == 0:
+		return command.Usagef("no file, want FILE or -model FILE")
+	case model != "" && len(list.List) > 0:
+		return command.Usagef("two files, %s and -model %s: want one", list.List[0], model)
+	default:
+		model = files[0]
+	}
+	info, err := readInfo(model)
 	if info == nil {
 		return err
 	}

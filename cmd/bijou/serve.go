@@ -25,7 +25,8 @@ listens, and what happens to its model: nothing goes to standard output.
 
 A new file in the model's place is loaded when it is noticed, and on SIGHUP;
 requests that have begun are answered by the model they began with. One that
-cannot be loaded leaves the old model where it is, and is told.
+cannot be loaded, or has other columns, leaves the old model where it is, and is
+told here and by /v1/model and /metrics; -other-columns takes other columns, too.
 
 SIGTERM and SIGINT end it: requests are taken for -grace more, while /healthz
 says that they are not welcome, and those that have begun are answered. Then it
@@ -55,11 +56,13 @@ func (l *serveFlags) declare(f *command.Flags) {
 func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	var addr string
 	var flag float64
+	var other bool
 	var limits serveFlags
 	f := newFlags("serve", serveAbout)
 	list := f.Args("MODEL", 1, 1)
 	f.String(&addr, "addr", "127.0.0.1:8080", "`address` to listen on, host:port; port 0 is a free one")
 	f.Positive(&flag, "flag", 0.01, 1, "flag rows with a p-value up to this one")
+	f.Bool(&other, "other-columns", "let a model of other columns take the place of the one that is served")
 	limits.declare(f)
 	hush := quietFlag(f)
 	if err := f.Parse(args, s); err != nil {
@@ -71,11 +74,12 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	said := slog.New(slog.NewTextHandler(hush(s).Log, nil))
 	errs := slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	served := &servedFile{path: list.List[0], said: said, errs: errs}
+	served := &servedFile{path: list.List[0], other: other, said: said, errs: errs}
 	model, err := served.load()
 	if err != nil {
 		return err
 	}
+	served.serving = model
 	h, err := serve.New(model, serve.Options{
 		Flag: flag, MaxBytes: int64(limits.bytes) << 20, MaxRows: limits.rows, MaxRowBytes: limits.rowBytes << 10, MaxRequests: limits.requests,
 		Timeout: time.Duration(limits.seconds) * time.Second, Stall: time.Duration(limits.stall) * time.Second, Log: errs,
@@ -87,6 +91,7 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return fmt.Errorf("-addr %s: %w", addr, err)
 	}
+	command.OnInterrupt(ctx, "interrupted: the requests that have begun are answered, then it ends; once more cuts them")
 	said.Info("listening", "url", "http://"+l.Addr().String(), "model", model.Name, "file", served.path)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -108,7 +113,8 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	cancel()
 	<-watching
 	if err == nil {
-		said.Info("ended: all requests are answered")
+		requests, rows := h.Answered()
+		said.Info("drained and ended: all requests are answered", "requests", requests, "rows", rows)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w; -drain gives them longer", err)

@@ -124,7 +124,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("%+v over HTTP, %+v by the command", got, want)
 	}
 	s.stop(t)
-	if !strings.Contains(s.log.String(), "all requests are answered") {
+	if !strings.Contains(s.log.String(), `drained and ended: all requests are answered" requests=1 rows=1`) {
 		t.Errorf("%s", s.log)
 	}
 }
@@ -136,22 +136,30 @@ func TestServedFile(t *testing.T) {
 	var log logged
 	f := &servedFile{path: path, said: slog.New(slog.NewTextHandler(&log, nil)), errs: slog.New(slog.NewTextHandler(&log, nil))}
 	first := testkit.Must(f.load())
+	f.serving = first
 	h := testkit.Must(serve.New(first, serve.Options{}))
-	ctx, end := context.WithCancel(context.Background())
-	var watching sync.WaitGroup
-	watching.Add(1)
-	go func() {
-		defer watching.Done()
-		f.watch(ctx, h, 2*time.Millisecond, nil)
-	}()
-	defer watching.Wait()
-	defer end()
+	watch := func() (stop func()) {
+		ctx, end := context.WithCancel(context.Background())
+		var watching sync.WaitGroup
+		watching.Add(1)
+		go func() {
+			defer watching.Done()
+			f.watch(ctx, h, 2*time.Millisecond, nil)
+		}()
+		return func() { end(); watching.Wait() }
+	}
+	stop := watch()
 	ask := func(row string) (string, int) {
 		r := httptest.NewRequest("POST", "/v1/score", strings.NewReader(row))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		return w.Header().Get("Bijou-Model"), w.Code
+	}
+	told := func(path string) string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w.Body.String()
 	}
 	replace := func(text []byte, want string) {
 		t.Helper()
@@ -165,7 +173,11 @@ func TestServedFile(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
+	log.waitFor(t, "the model's file is gone", 0)
 	time.Sleep(10 * time.Millisecond)
+	if n := strings.Count(log.String(), "is gone"); n != 1 {
+		t.Errorf("the file that is gone is told %d times", n)
+	}
 	if name, code := ask(servedRow); name != first.Name || code != 200 {
 		t.Errorf("behind a bad file: %s, %d", name, code)
 	}
@@ -174,6 +186,21 @@ func TestServedFile(t *testing.T) {
 	if err := registry.Write(&other, testkit.Must(flow.New(layer, distribution.StandardNormal[float32](2)))); err != nil {
 		t.Fatal(err)
 	}
+	replace(other.Bytes(), "rows of a density, want those of a table")
+	if name, code := ask(servedRow); name != first.Name || code != 200 {
+		t.Errorf("behind a model of other rows: %s, %d", name, code)
+	}
+	if !strings.Contains(told("/v1/model"), `want those of a table`) || !strings.Contains(told("/metrics"), "bijou_model_refused 1\n") {
+		t.Errorf("the refused model is not told: %s", told("/v1/model"))
+	}
+	replace(raw, "the model is replaced")
+	if strings.Contains(told("/v1/model"), `"refused"`) || !strings.Contains(told("/metrics"), "bijou_model_refused 0\n") {
+		t.Errorf("the model was replaced: %s", told("/v1/model"))
+	}
+	stop()
+	f.other = true
+	stop = watch()
+	defer func() { stop() }()
 	replace(other.Bytes(), "the model is replaced")
 	if name, code := ask("[1,2]"); name == first.Name || code != 200 {
 		t.Errorf("behind a new file: %s, %d", name, code)

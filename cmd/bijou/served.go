@@ -26,8 +26,11 @@ import (
 // servedFile is a model's file.
 type servedFile struct {
 	path       string
+	other      bool // a model of other columns is taken as well
 	said, errs *slog.Logger
 	seen       fs.FileInfo // when it was loaded, or tried, latest
+	serving    *serve.Model
+	missing    int // looks in a row that found no file
 }
 
 // load reads the file as it is now. The model's name is the beginning of the
@@ -132,8 +135,13 @@ func otherKind(err error) bool {
 func (f *servedFile) changed() bool {
 	now, err := os.Stat(f.path)
 	if err != nil {
-		return false // between two files; what is served stays
+		// Once is between two files.
+		if f.missing++; f.missing == 2 {
+			f.errs.Warn("the model's file is gone: the model stays until a new file is there, and a new start will fail", "file", f.path, "reason", err.Error())
+		}
+		return false
 	}
+	f.missing = 0
 	return f.seen == nil || !os.SameFile(now, f.seen) || now.Size() != f.seen.Size() || !now.ModTime().Equal(f.seen.ModTime())
 }
 
@@ -156,14 +164,27 @@ func (f *servedFile) watch(ctx context.Context, h *serve.Handler, every time.Dur
 				continue
 			}
 		}
-		m, err := f.load()
-		if err == nil {
-			err = h.Swap(m)
-		}
-		if err != nil {
-			f.errs.Error("the model is not replaced: the one before it stays", "reason", err.Error())
+		if err := f.replace(h); err != nil {
+			f.errs.Error("the model is not replaced: the one before it stays", "serving", f.serving.Name, "file", f.path, "reason", err.Error())
+			h.Refuse(err)
 			continue
 		}
-		f.said.Info("the model is replaced", "model", m.Name, "file", f.path)
+		f.said.Info("the model is replaced", "model", f.serving.Name, "file", f.path)
 	}
+}
+
+// replace puts the file as it is now in the served model's place.
+func (f *servedFile) replace(h *serve.Handler) error {
+	m, err := f.load()
+	if err != nil {
+		return err
+	}
+	if err := m.SameRows(f.serving); err != nil && !f.other {
+		return fmt.Errorf("%w; what its clients send would be refused or read as missing: start anew for a model of other rows, or with -other-columns", err)
+	}
+	if err := h.Swap(m); err != nil {
+		return err
+	}
+	f.serving = m
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/term"
@@ -38,11 +39,12 @@ type Streams struct{ Out, Log io.Writer }
 
 // Main runs a command on the process's arguments and streams, and exits.
 func Main(run func(ctx context.Context, args []string, s Streams) int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	text := new(atomic.Pointer[string])
+	ctx, stop := signal.NotifyContext(context.WithValue(context.Background(), interruptKey{}, text), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work cleanly; a second one kills.
 	context.AfterFunc(ctx, func() {
 		stop()
-		fmt.Fprint(os.Stderr, interruptedText(term.IsTerminal(int(os.Stderr.Fd()))))
+		fmt.Fprint(os.Stderr, interruptedText(text.Load(), term.IsTerminal(int(os.Stderr.Fd()))))
 	})
 	out := &checked{w: os.Stdout}
 	code := run(ctx, os.Args[1:], Streams{out, os.Stderr})
@@ -52,10 +54,24 @@ func Main(run func(ctx context.Context, args []string, s Streams) int) {
 	os.Exit(code)
 }
 
+// interruptKey is that of the context's value for OnInterrupt.
+type interruptKey struct{}
+
+// OnInterrupt sets what the first signal is answered with, in a command that Main
+// runs: for one that has nothing to save.
+func OnInterrupt(ctx context.Context, text string) {
+	if p, ok := ctx.Value(interruptKey{}).(*atomic.Pointer[string]); ok {
+		p.Store(&text)
+	}
+}
+
 // interruptedText answers the first signal at once, as the end of the work may
 // take its time. A terminal has "^C" in the line.
-func interruptedText(terminal bool) string {
+func interruptedText(of *string, terminal bool) string {
 	text := "interrupted: ending in good order, which saves what there is to save; once more ends at once and saves nothing\n"
+	if of != nil {
+		text = *of + "\n"
+	}
 	if terminal {
 		text = "\n" + text
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -53,5 +55,18 @@ func TestChecked(t *testing.T) {
 		if !errors.Is(out.err, first) {
 			t.Errorf("%v in the place of %v", out.err, first)
 		}
+	}
+}
+
+// TestOnInterrupt: a command may say what the first signal does to it.
+func TestOnInterrupt(t *testing.T) {
+	text := new(atomic.Pointer[string])
+	if got := interruptedText(text.Load(), true); !strings.HasPrefix(got, "\ninterrupted: ending in good order") {
+		t.Errorf("%q", got)
+	}
+	OnInterrupt(context.Background(), "nobody hears it")
+	OnInterrupt(context.WithValue(context.Background(), interruptKey{}, text), "draining")
+	if got := interruptedText(text.Load(), false); got != "draining\n" {
+		t.Errorf("%q", got)
 	}
 }

@@ -32,6 +32,7 @@ type config struct {
 	Seed          uint64        `json:"seed"`
 	Data          string        `json:"data,omitempty"`
 	Limit         int           `json:"limit,omitempty"`
+	Model         string        `json:"model,omitempty"` // whose autoencoder is used
 
 	checkpoint string // nothing that the result depends on
 	resume     bool
@@ -55,6 +56,7 @@ func (c *config) flags(f *command.Flags) {
 	f.Bool(&c.Unconditional, "unconditional", "do not tell the flow which digit it is")
 	f.Int(&c.Batch, "batch", 100, 2, 1_000_000, "`rows` a training step") // batch norm needs two
 	f.Seed(&c.Seed, "seed", 1, "`seed` of initial weights and of the order of images")
+	f.String(&c.Model, "model", "", "`file` of a model whose autoencoder to use, in place of -encoder, -embedding and -ae-epochs; empty: train one")
 	dataset.Flag(f, &c.Data)
 	dataset.LimitFlag(f, &c.Limit)
 }

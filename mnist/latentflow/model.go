@@ -38,6 +38,38 @@ func newCoder(c *config, s *mnist.Set) (coder, error) {
 	return autoencoder.NewConv[float32](autoencoder.ConvSpec{Height: s.Height(), Width: s.Width(), Embedding: c.Embedding, Seed: c.Seed})
 }
 
+// coderOf is the autoencoder of the model that -model names, or else a new one that
+// is to be trained.
+func coderOf(c *config, s *mnist.Set) (m coder, fresh bool, err error) {
+	if c.Model == "" {
+		m, err = newCoder(c, s)
+		return m, true, err
+	}
+	l, err := loadModel(c.Model)
+	if err != nil {
+		return nil, false, err
+	}
+	m, ok := l.Encoder().(coder)
+	if !ok {
+		return nil, false, fmt.Errorf("-model %s: its encoder (%T) does not draw; want a model that \"latentflow train\" wrote", c.Model, l.Encoder())
+	}
+	first, err := images(s, 0, 1)
+	if err != nil {
+		return nil, false, err
+	}
+	if _, err := m.Encode(first); err != nil {
+		return nil, false, fmt.Errorf("-model %s: its autoencoder is not one of images of %d x %d: %w", c.Model, s.Height(), s.Width(), err)
+	}
+	c.Embedding, c.Encoder = l.Flow().Dim(), "pca"
+	if ae, ok := m.(*autoencoder.Autoencoder[float32]); ok {
+		c.Encoder = "dense"
+		if _, ok := ae.Spec().(autoencoder.ConvSpec); ok {
+			c.Encoder = "conv"
+		}
+	}
+	return m, false, nil
+}
+
 // pcaImages bounds the images that PCA is fitted on: its moments are settled
 // long before.
 const pcaImages = 20000

@@ -62,6 +62,7 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return fmt.Errorf("-addr %s: %w; want an address of this machine that is free", chosen, err)
 	}
+	command.OnInterrupt(ctx, "interrupted: the requests that have begun are answered, then it ends; once more cuts them")
 	fmt.Fprintf(s.Log, "open http://%s in a browser; Ctrl-C ends\n", l.Addr())
 	return serveUntil(ctx, l, p, s)
 }
@@ -107,5 +108,6 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler, s command.S
 		server.Close()
 		return fmt.Errorf("requests were not done %v after the end was asked for, and are cut", ending)
 	}
+	fmt.Fprintln(s.Log, "ended: all requests are answered")
 	return nil
 }

@@ -12,9 +12,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 
-	"github.com/bijou-flow/bijou/autoencoder"
 	"github.com/bijou-flow/bijou/internal/command"
-	"github.com/bijou-flow/bijou/mnist"
 	"github.com/bijou-flow/bijou/mnist/internal/dataset"
 )
 
@@ -36,12 +34,10 @@ const (
 func sweepCommand(ctx context.Context, args []string, s command.Streams) error {
 	var c config
 	var depths, widths command.Sizes
-	var model string
 	f := newFlags("sweep", sweepAbout)
 	c.flags(f)
 	f.Sizes(&depths, "depths", command.Sizes{3, 6, 9, 12}, "`numbers` of couplings to try")
 	f.Sizes(&widths, "widths", command.Sizes{50, 100, 200}, "`widths` of both hidden layers to try")
-	f.String(&model, "model", "", "`file` of a model whose autoencoder to use, in place of -encoder, -embedding and -ae-epochs; empty: train one")
 	out := f.Outputs("`directory` for sweep.md and sweep.png; made if need be", tableFile, plotFile)
 	if err := f.Parse(args, s); err != nil {
 		return err
@@ -54,7 +50,7 @@ func sweepCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	enc, fresh, err := sweepEncoder(&c, model, tr)
+	enc, fresh, err := coderOf(&c, tr)
 	if err != nil {
 		return err
 	}
@@ -132,21 +128,6 @@ type result struct {
 	training, test float64 // nats an embedding, after the last epoch
 	seconds        float64
 	params         int
-}
-
-// sweepEncoder is the encoder of a saved model, or a new one that is to be
-// trained.
-func sweepEncoder(c *config, model string, tr *mnist.Set) (enc autoencoder.Encoder[float32], fresh bool, err error) {
-	if model == "" {
-		enc, err = newCoder(c, tr)
-		return enc, true, err
-	}
-	m, err := loadModel(model)
-	if err != nil {
-		return nil, false, err
-	}
-	c.Embedding = m.Flow().Dim()
-	return m.Encoder(), false, nil
 }
 
 // writeSweep writes the table and the plot into a directory.

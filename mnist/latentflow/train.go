@@ -32,7 +32,8 @@ It writes to DIR, of -out
 
 With -checkpoint, training is saved after every epoch, and when it is
 interrupted; the same command with -resume goes on from there, and ends with
-the model that training in one go makes.
+the model that training in one go makes. With -model, an autoencoder that was
+trained before is used as it is, also that of a run whose flow was interrupted.
 
 Example: go run ./mnist/latentflow train -out small -limit 10000 -ae-epochs 5
 `
@@ -92,6 +93,7 @@ type job struct {
 	command.Streams
 	metrics metrics
 	coder   coder
+	fresh   bool // coder is to be trained
 	latent  *autoencoder.Latent[float32]
 	ended   error // why training ended early, with parameters of use
 }
@@ -99,7 +101,7 @@ type job struct {
 // newJob makes the untrained model, so that one that cannot be made fails
 // before anything is written.
 func newJob(c *config, tr, te *mnist.Set, s command.Streams) (*job, error) {
-	coder, err := newCoder(c, tr)
+	coder, fresh, err := coderOf(c, tr)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func newJob(c *config, tr, te *mnist.Set, s command.Streams) (*job, error) {
 		Config: *c, Kernels: kernel.Path(), Go: runtime.Version(),
 		Images: tr.Len(), TestImages: te.Len(),
 	}
-	return &job{config: c, train: tr, test: te, Streams: s, metrics: m, coder: coder, latent: latent}, nil
+	return &job{config: c, train: tr, test: te, Streams: s, metrics: m, coder: coder, fresh: fresh, latent: latent}, nil
 }
 
 // run trains both stages and measures them. When ctx ends, it notes so in the
@@ -123,7 +125,9 @@ func newJob(c *config, tr, te *mnist.Set, s command.Streams) (*job, error) {
 // says that nothing was.
 func (j *job) run(ctx context.Context) error {
 	var err error
-	j.metrics.Autoencoder, err = trainCoder(ctx, j.coder, j.config, j.train, j.test, j.Streams)
+	if j.fresh {
+		j.metrics.Autoencoder, err = trainCoder(ctx, j.coder, j.config, j.train, j.test, j.Streams)
+	}
 	if errors.Is(err, context.Canceled) {
 		if j.metrics.Autoencoder.Steps == 0 {
 			return command.Interruption("nothing was trained yet, and nothing is written")
@@ -235,7 +239,7 @@ func (j *job) write(dir string, start time.Time) error {
 	g := gallery{coder: j.coder, flow: j.latent.Flow(), test: j.test, classes: j.latent.Flow().ContextDim(), seed: j.config.Seed}
 	drawn := g.draw(dir) // a model that draws nothing finite has figures all the same
 	curves := []command.Curve{{Title: "flow", Unit: "negative log-likelihood, nats an embedding", Epochs: m.Flow.Epochs}}
-	if j.config.Encoder != "pca" { // which has no epochs
+	if j.fresh && j.config.Encoder != "pca" { // which has no epochs
 		curves = append([]command.Curve{{Title: "autoencoder", Unit: "binary cross-entropy, nats a pixel", Epochs: m.Autoencoder.Epochs}}, curves...)
 	}
 	if err := command.DrawCurves(filepath.Join(dir, curvesFile), curves); err != nil {
