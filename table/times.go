@@ -71,8 +71,14 @@ func fraction(text string) int {
 	return min(n, 6)
 }
 
-// appendTime writes seconds since 1970 in UTC.
+// appendTime writes seconds since 1970 in UTC, as the nearest time of the layout:
+// a value that rounding has put just below midnight is of the day that begins.
 func appendTime(dst []byte, layout string, seconds float64, decimals int) []byte {
+	if r := resolution(layout); decimals == 0 || r > 1 {
+		seconds = r * math.Round(seconds/r)
+	} else {
+		seconds = roundTo(seconds, decimals)
+	}
 	whole := math.Floor(seconds)
 	micro := math.Round((seconds - whole) * 1e6)
 	const most = 1 << 40 // 36,000 years, which package time still writes
@@ -82,6 +88,19 @@ func appendTime(dst []byte, layout string, seconds float64, decimals int) []byte
 		layout = strings.Replace(layout, "05", "05."+strings.Repeat("0", min(decimals, 6)), 1)
 	}
 	return t.AppendFormat(dst, layout)
+}
+
+// resolution is the number of seconds between two times of a layout.
+func resolution(layout string) float64 {
+	switch {
+	case strings.Contains(layout, "05"):
+		return 1
+	case strings.Contains(layout, "04"):
+		return 60
+	case strings.Contains(layout, "15"):
+		return 3600
+	}
+	return 86400
 }
 
 // timeSteps are the spacings that times may have, from the widest.
