@@ -8,46 +8,56 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/interop/torch"
 )
 
-// FuzzRead holds every mapping to an error or a flow, on files that were made of
-// good ones.
+// FuzzRead holds a mapping, one of all, to an error or a model, on files that were made
+// of good ones.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.safetensors")
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}
+	const sources = 9
 	for _, file := range files {
-		if raw, err := os.ReadFile(file); err == nil && len(raw) < 64<<10 {
-			f.Add(raw)
+		if raw, err := os.ReadFile(file); err == nil && len(raw) < 8<<10 {
+			for source := range byte(sources) {
+				f.Add(source, raw)
+			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	f.Fuzz(func(t *testing.T, source byte, raw []byte) {
 		s, err := torch.Read(bytes.NewReader(raw), int64(len(raw)))
 		if err != nil {
 			return
 		}
-		if m, err := torch.Zuko[float32](s, torch.ZukoOptions{Activation: "relu"}); (m == nil) == (err == nil) {
-			t.Errorf("Zuko: %v, error %v", m, err)
+		read := func(m *flow.Flow[float32], err error) {
+			if (m == nil) == (err == nil) {
+				t.Errorf("source %d: %v, error %v", source, m, err)
+			}
 		}
-		if m, err := torch.NFlows[float32](s, torch.NFlowsOptions{Activation: "relu"}); (m == nil) == (err == nil) {
-			t.Errorf("NFlows: %v, error %v", m, err)
-		}
-		if m, err := torch.NormFlows[float32](s, torch.NormFlowsOptions{Activation: "relu"}); (m == nil) == (err == nil) {
-			t.Errorf("NormFlows: %v, error %v", m, err)
-		}
-		if m, err := torch.SBI[float32](s, torch.SBIOptions{Activation: "relu", EmbeddingActivation: "relu"}); (m == nil) == (err == nil) {
-			t.Errorf("SBI: %v, error %v", m, err)
-		}
-		if m, err := torch.FrEIA[float32](s, torch.FrEIAOptions{Activation: "relu"}); (m == nil) == (err == nil) {
-			t.Errorf("FrEIA: %v, error %v", m, err)
-		}
-		if m, err := torch.FlowJAX[float32](s, torch.FlowJAXOptions{Activation: "relu", Interval: 3}); (m == nil) == (err == nil) {
-			t.Errorf("FlowJAX: %v, error %v", m, err)
-		}
-		if m, err := torch.Demo[float32](s, torch.DemoOptions{}); (m == nil) == (err == nil) {
-			t.Errorf("Demo: %v, error %v", m, err)
+		switch source % sources {
+		case 0:
+			read(torch.Zuko[float32](s, torch.ZukoOptions{Activation: "relu"}))
+		case 1:
+			read(torch.NFlows[float32](s, torch.NFlowsOptions{Activation: "relu"}))
+		case 2:
+			read(torch.NormFlows[float32](s, torch.NormFlowsOptions{Activation: "relu"}))
+		case 3:
+			read(torch.SBI[float32](s, torch.SBIOptions{Activation: "relu", EmbeddingActivation: "relu"}))
+		case 4:
+			read(torch.FrEIA[float32](s, torch.FrEIAOptions{Activation: "relu"}))
+		case 5:
+			read(torch.FlowJAX[float32](s, torch.FlowJAXOptions{Activation: "relu", Interval: 3}))
+		case 6:
+			read(torch.Demo[float32](s, torch.DemoOptions{}))
+		case 7:
+			read(torch.Load[float32](s)) // by what the file says of itself
+		case 8:
+			if m, err := torch.DemoAutoencoder[float32](s, torch.DemoAutoencoderOptions{}); (m == nil) == (err == nil) {
+				t.Errorf("autoencoder %v, error %v", m, err)
+			}
 		}
 	})
 }
