@@ -240,6 +240,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"torch.Open":                      torch.Open,
 		"torch.Read":                      torch.Read,
 		"torch.SBI":                       torch.SBI[T],
+		"torch.Update":                    torch.Update[T],
 		"torch.Zuko":                      torch.Zuko[T],
 		"mnist.DrawValues":                mnist.DrawValues[T],
 		"mnist.ReadImages":                mnist.ReadImages,

@@ -18,7 +18,7 @@ import (
 type Item struct {
 	Name  string
 	Shape []int
-	Data  any // []float32, []float64 or []int64
+	Data  any // []float32, []float64, []int64 or []bool
 }
 
 // describe returns an item's type and number of values; 0 for no type that can
@@ -31,6 +31,8 @@ func (it Item) describe() (DType, int) {
 		return F64, len(d)
 	case []int64:
 		return I64, len(d)
+	case []bool:
+		return Bool, len(d)
 	}
 	return 0, 0
 }
@@ -81,7 +83,7 @@ func EncodeHeader(items []Item, metadata map[string]string) ([]byte, error) {
 		}
 		switch {
 		case dtype == 0:
-			return nil, fmt.Errorf("safetensors: tensor %q holds %T, want []float32, []float64 or []int64", it.Name, it.Data)
+			return nil, fmt.Errorf("safetensors: tensor %q holds %T, want []float32, []float64, []int64 or []bool", it.Name, it.Data)
 		case n != want:
 			return nil, fmt.Errorf("safetensors: tensor %q has %d values and shape %v", it.Name, n, it.Shape)
 		case !utf8.ValidString(it.Name):
@@ -146,6 +148,13 @@ func WriteData(w io.Writer, items []Item) error {
 		case []int64:
 			err = writeValues(w, buf, d, func(b []byte, v int64) []byte {
 				return binary.LittleEndian.AppendUint64(b, uint64(v))
+			})
+		case []bool:
+			err = writeValues(w, buf, d, func(b []byte, v bool) []byte {
+				if v {
+					return append(b, 1)
+				}
+				return append(b, 0)
 			})
 		}
 		if err != nil {

@@ -68,7 +68,7 @@ func SaveDemoAutoencoder[T bijector.Float](path string, a *autoencoder.Autoencod
 	if err != nil {
 		return err
 	}
-	return save(path, items)
+	return save(path, items, nil)
 }
 
 // WriteDemoAutoencoder is SaveDemoAutoencoder to w.
@@ -77,7 +77,7 @@ func WriteDemoAutoencoder[T bijector.Float](w io.Writer, a *autoencoder.Autoenco
 	if err != nil {
 		return err
 	}
-	return write(w, items)
+	return write(w, items, nil)
 }
 
 func demoAutoencoderItems[T bijector.Float](a *autoencoder.Autoencoder[T]) ([]safetensors.Item, error) {

@@ -5,6 +5,7 @@ package torch
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -35,7 +36,7 @@ func SaveDemo[T bijector.Float](path string, flow *flow.Flow[T]) error {
 	if err != nil {
 		return err
 	}
-	return save(path, items)
+	return save(path, items, nil)
 }
 
 // WriteDemo is SaveDemo to w.
@@ -44,22 +45,25 @@ func WriteDemo[T bijector.Float](w io.Writer, flow *flow.Flow[T]) error {
 	if err != nil {
 		return err
 	}
-	return write(w, items)
+	return write(w, items, nil)
 }
 
-func save(path string, items []safetensors.Item) error {
-	if err := atomicfile.Write(path, func(w io.Writer) error { return write(w, items) }); err != nil {
+func save(path string, items []safetensors.Item, metadata map[string]string) error {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return write(w, items, metadata) }); err != nil {
 		return fmt.Errorf("torch: %w", err)
 	}
 	return nil
 }
 
-func write(w io.Writer, items []safetensors.Item) error {
+// write adds to the metadata what PyTorch's files have.
+func write(w io.Writer, items []safetensors.Item, metadata map[string]string) error {
 	if nilcheck.IsNil(w) {
 		return fmt.Errorf("torch: no writer: %w", bijector.ErrSpec)
 	}
 	items = safetensors.Layout(items)
-	head, err := safetensors.EncodeHeader(items, map[string]string{"format": "pt"})
+	all := map[string]string{"format": "pt"}
+	maps.Copy(all, metadata)
+	head, err := safetensors.EncodeHeader(items, all)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@
 //   - [FlowJAX]: flowjax.flows.coupling_flow and masked_autoregressive_flow, affine
 //     and of splines, from a file of export_flowjax.py.
 //
+// A flow that was read and trained on goes back: [Update] makes the state with its
+// numbers, which load_state_dict takes, by the mapping that read it.
+//
 // Weights are put in the order that couplings here have: context before kept
 // features, scales before shifts, nothing for what a mask makes zero.
 //

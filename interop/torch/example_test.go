@@ -2,15 +2,16 @@ package torch_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
-
-	"github.com/bijou-flow/bijou/flow"
 
 	"gorgonia.org/tensor"
 
 	"github.com/bijou-flow/bijou/coupling"
 	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/interop/torch"
+	"github.com/bijou-flow/bijou/train"
 )
 
 func ExampleLoad() {
@@ -121,4 +122,42 @@ func ExampleWriteDemo() {
 	again, err := torch.Demo[float32](state, torch.DemoOptions{})
 	fmt.Println(again.Dim(), "features,", err)
 	// Output: 4 features, <nil>
+}
+
+// A flow of PyTorch is read, trained on, and goes back for load_state_dict.
+func ExampleUpdate() {
+	state, err := torch.Open("testdata/exported/zuko_nsf.safetensors")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	f, err := torch.Load[float32](state)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rows := tensor.New(tensor.WithShape(2, 3), tensor.WithBacking([]float32{0.5, -1, 0.2, 1, 0, -0.3}))
+	contexts := tensor.New(tensor.WithShape(2, 2), tensor.WithBacking([]float32{0, 1, 1, 0}))
+	if _, err := train.Fit(context.Background(), f, train.Tensor(rows).Given(contexts), train.Options{Epochs: 3, ValidationFraction: train.NoValidation}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	updated, err := torch.Update(state, f, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var file bytes.Buffer // or updated.Save("trained.safetensors")
+	if err := updated.Write(&file); err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := torch.Read(&file, int64(file.Len()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = torch.Load[float32](again) // its proof rows have their new log-densities
+	fmt.Println(err)
+	// Output: <nil>
 }

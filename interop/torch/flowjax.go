@@ -128,7 +128,7 @@ func (r *reader) flowjaxLayer(m flowjaxScan, k int) *reader {
 	one := &State{tensors: map[string]values{}, prefix: r.state.prefix}
 	for name, v := range r.state.tensors {
 		if len(v.shape) > 0 && v.shape[0] == m.layers {
-			v = values{v.shape[1:], nth(v.data, k, m.layers)}
+			v = values{v.shape[1:], nth(v.data, k, m.layers), v.single}
 		} else {
 			v.data = nil // of no layer
 		}

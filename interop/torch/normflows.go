@@ -222,6 +222,7 @@ func normflowsActNorm[T bijector.Float](r *reader, at string, d int) (bijector.L
 	if err != nil {
 		return nil, err
 	}
+	r.fix(at + "data_dep_init_done")
 	if started[0] != 1 {
 		return nil, r.errorf(at+"data_dep_init_done", bijector.ErrSpec, "is %v: the layer starts from its first batch and has seen none", started[0])
 	}

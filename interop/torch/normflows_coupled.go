@@ -44,9 +44,11 @@ func normflowsCoupled[T bijector.Float](r *reader, at string, d int, o NormFlows
 		if err != nil {
 			return nil, r.errorf(at+"widths", bijector.ErrSpec, "%d bins: %v", bins, err)
 		}
-		params := l.Params() // of a net that sees nothing: its last biases
-		weights, theta := params[len(params)-2].Data, params[len(params)-1].Data
-		clear(weights)
+		params := l.Params() // of a net that sees nothing: its last biases, beside zeros that stay
+		for _, p := range params {
+			clear(p.Data)
+		}
+		theta := params[len(params)-1].Data
 		convert(theta, widths[i*bins:(i+1)*bins])
 		convert(theta[bins:], heights[i*bins:(i+1)*bins])
 		for j, v := range slopes[i*(bins-1) : (i+1)*(bins-1)] {

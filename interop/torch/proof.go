@@ -49,6 +49,7 @@ type exported struct {
 		Hi []float64 `json:"hi"`
 	}
 	proof *proofRows
+	rest  map[string]string // the metadata as they are, without the proof
 }
 
 // proofRows are rows and the log-densities that the model has for them.
@@ -56,11 +57,16 @@ type proofRows struct {
 	X       [][]float64 `json:"x"`
 	Context [][]float64 `json:"context"`
 	LogProb []float64   `json:"log_prob"`
+	stale   bool        // of a state that is being updated
 }
 
 // readExported reads a file's metadata.
 func readExported(pairs []safetensors.Pair) (e exported, err error) {
+	e.rest = make(map[string]string, len(pairs))
 	for _, p := range pairs {
+		if p.Key != "bijou.proof" {
+			e.rest[p.Key] = p.Value
+		}
 		switch p.Key {
 		case "bijou.class":
 			e.class = p.Value
@@ -138,27 +144,12 @@ func (r *reader) activation(given string) (string, error) {
 
 // checkProof compares the log-densities of the proof rows with the file's.
 func checkProof[T bijector.Float](p *proofRows, f *flow.Flow[T]) error {
-	if p == nil {
+	if p == nil || p.stale {
 		return nil
 	}
-	n := len(p.LogProb)
-	if n == 0 || len(p.X) != n || (f.ContextDim() > 0) != (len(p.Context) > 0) {
-		return fmt.Errorf("torch: proof of %d rows with %d of context and %d log-densities, want as many of each and at least one: %w", len(p.X), len(p.Context), n, ErrProof)
-	}
-	x, err := proofTensor[T](p.X, f.Dim())
+	got, err := scoreProof(p, f)
 	if err != nil {
 		return err
-	}
-	if len(p.Context) > 0 {
-		c, err := proofTensor[T](p.Context, f.ContextDim())
-		if err != nil {
-			return err
-		}
-		f = f.Given(c)
-	}
-	got, err := f.LogProb(x)
-	if err != nil {
-		return fmt.Errorf("torch: the proof rows: %w: %w", err, ErrProof)
 	}
 	tolerance := 1e-7
 	if _, ok := any(*new(T)).(float32); ok {
@@ -170,6 +161,30 @@ func checkProof[T bijector.Float](p *proofRows, f *flow.Flow[T]) error {
 		}
 	}
 	return nil
+}
+
+// scoreProof are the log-densities that a flow has for the proof rows.
+func scoreProof[T bijector.Float](p *proofRows, f *flow.Flow[T]) ([]float64, error) {
+	n := len(p.LogProb)
+	if n == 0 || len(p.X) != n || (f.ContextDim() > 0) != (len(p.Context) > 0) {
+		return nil, fmt.Errorf("torch: proof of %d rows with %d of context and %d log-densities, want as many of each and at least one: %w", len(p.X), len(p.Context), n, ErrProof)
+	}
+	x, err := proofTensor[T](p.X, f.Dim())
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Context) > 0 {
+		c, err := proofTensor[T](p.Context, f.ContextDim())
+		if err != nil {
+			return nil, err
+		}
+		f = f.Given(c)
+	}
+	logp, err := f.LogProb(x)
+	if err != nil {
+		return nil, fmt.Errorf("torch: the proof rows: %w: %w", err, ErrProof)
+	}
+	return logp, nil
 }
 
 // proofTensor is a batch of rows of dim values.

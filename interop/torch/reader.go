@@ -71,6 +71,13 @@ func (r *reader) ignoreUnder(prefix string) {
 	}
 }
 
+// fix notes that a tensor has flags, which no training moves.
+func (r *reader) fix(name string) {
+	if r.state.fixed != nil {
+		r.state.fixed[name] = true
+	}
+}
+
 // any size is allowed for an axis of anySize.
 const anySize = -1
 
@@ -174,6 +181,7 @@ func (r *reader) flags(name string, shape ...int) ([]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.fix(name)
 	n := 1
 	for _, s := range v.shape {
 		n *= s

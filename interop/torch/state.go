@@ -20,13 +20,18 @@ type State struct {
 	tensors  map[string]values
 	prefix   string   // that of every name, for errors
 	exported exported // what the metadata say
+
+	// fixed are the tensors of zeros and ones, as a mapping finds them: noted for an
+	// Update, nil otherwise.
+	fixed map[string]bool
 }
 
 // values are those of one tensor, in float64, int64 or bool. Without data, it is of
 // another shape than a mapping can read.
 type values struct {
-	shape []int
-	data  any
+	shape  []int
+	data   any
+	single bool // float32 in the file
 }
 
 // ReadOptions says how much is read. The zero value reads up to 4 GiB.
@@ -84,7 +89,7 @@ func Read(r io.Reader, size int64, o ...ReadOptions) (*State, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.tensors[t.Name] = values{t.Shape(), data}
+		s.tensors[t.Name] = values{t.Shape(), data, t.DType == safetensors.F32}
 	}
 	return s, nil
 }
