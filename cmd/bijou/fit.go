@@ -41,7 +41,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	in.Declare(f)
 	known.Declare(f)
 	f.String(&first, "first", "", "`columns` to come first in the model's order, with commas between: \"sample -given\" is exact for those")
-	f.Choice(&recipe, "recipe", "", "a `flow` of the library in place of the density of mixed columns, for numbers without missing cells: maf, nsf, realnvp, glow, coupling-nsf; all their values have a density, without steps and atoms", recipes...)
+	f.Choice(&recipe, "recipe", "", "a `flow` of the library in place of the density of mixed columns, for numbers without missing cells: maf, nsf, realnvp, glow, coupling-nsf, or auto for the mixture that auto.Fit chooses on held-out rows; all their values have a density, without steps and atoms", append(recipes, autoRecipe)...)
 	f.Int(&o.Epochs, "epochs", 0, 0, command.Most, "most passes over the rows; 0: by the number of rows")
 	f.Int(&o.Batch, "batch", 0, 0, 1_000_000, "rows a step; 0: by the number of rows")
 	f.Int(&o.Hidden, "hidden", 0, 0, command.MaxSize, "units of a hidden layer; 0: by the number of columns")
@@ -60,8 +60,13 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	log := hush(s)
-	if recipe != "" && o.Trim > 0 {
-		return command.Usagef("-recipe %s -trim %v: rows are trimmed for the density of mixed columns alone", recipe, o.Trim)
+	switch {
+	case recipe == autoRecipe:
+		if o.Epochs+o.Batch+o.Hidden+o.Blocks+o.Members > 0 || o.Rate+o.Validation+o.Calibration > 0 {
+			return command.Usagef("-recipe auto chooses what -epochs, -batch, -hidden, -blocks, -members, -rate, -validation and -calibration say")
+		}
+	case recipe != "" && o.Trim > 0:
+		return command.Usagef("-recipe %s -trim %v: rows are trimmed for the density of mixed columns and for -recipe auto", recipe, o.Trim)
 	}
 	t := &twice{path: list.List[0]}
 	defer t.close()
@@ -86,9 +91,12 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	start := time.Now()
 	var model *table.Model[float32]
 	var report *table.FitReport
-	if recipe == "" {
+	switch recipe {
+	case "":
 		model, report, err = table.Fit[float32](ctx, schema, rows, o)
-	} else {
+	case autoRecipe:
+		model, report, err = fitAuto(ctx, schema, rows, o, log.Log)
+	default:
 		model, report, err = fitRecipe(ctx, recipe, schema, rows, o)
 	}
 	shown.close()

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -70,6 +73,43 @@ func TestRecipe(t *testing.T) {
 		}
 	}
 	if r := do("fit", write(t, "data.csv", toy(100, 1)), "-out", path, "-force", "-recipe", "maf"); r.code != command.Failed || !strings.Contains(r.log, `column "colour": a recipe of the library is for numbers and times without missing cells, this column is of kind category`) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestRecipeAuto: what auto.Fit chooses, in the units of the table; of few rows that is a
+// Gaussian, whose entropy here is 2.84 nats.
+func TestRecipeAuto(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	text := "a,b\n"
+	for range 39 {
+		z := rng.NormFloat64()
+		text += fmt.Sprintf("%.4f,%.5f\n", 100+10*z, z+rng.NormFloat64()/10)
+	}
+	data, path := write(t, "data.csv", text), filepath.Join(t.TempDir(), "m.safetensors")
+	r := do("fit", data, "-out", path, "-recipe", "auto", "-json")
+	var sum summary
+	if err := json.Unmarshal([]byte(r.out), &sum); err != nil || r.code != command.Done {
+		t.Fatalf("%v: %+v", err, r)
+	}
+	if math.Abs(float64(sum.Nats)-2.84) > 0.6 || sum.Calibrated != 39 || !strings.Contains(r.log, "without fold 2") {
+		t.Errorf("%+v\n%s", sum, r.log)
+	}
+	scored := do("score", data, "-model", path, "-quiet")
+	nats, p := 0.0, 0.0
+	for _, line := range strings.Split(strings.TrimSpace(scored.out), "\n")[1:] {
+		cells := strings.Split(line, ",")
+		v, err := strconv.ParseFloat(cells[2], 64)
+		share, err2 := strconv.ParseFloat(cells[3], 64)
+		if err != nil || err2 != nil {
+			t.Fatalf("%+v", scored)
+		}
+		nats, p = nats-v/39, p+share/39
+	}
+	if math.Abs(nats-float64(sum.Nats)) > 0.5 || math.Abs(p-0.5) > 0.1 {
+		t.Errorf("%v nats a row are scored with p-values of %v on average, %v of held-out rows are reported", nats, p, sum.Nats)
+	}
+	if r := do("fit", data, "-out", path, "-force", "-recipe", "auto", "-epochs", "3"); r.code != command.WrongFlags || !strings.Contains(r.log, "-epochs") {
 		t.Errorf("%+v", r)
 	}
 }
