@@ -135,11 +135,14 @@ func (g gallery) reconstructions() (mnist.Grid, *bijector.Rows[float32], error) 
 	return grid, stack(rows), nil
 }
 
-// interpolation walks in latent space: each row leads from a test image of one
-// class to one of the next, through evenly spaced points between their latents
+// interpolation walks in latent space: each row leads from the clearest test image
+// of one class to that of the next, through evenly spaced points between their latents
 // and, where the flow is conditional, between their labels.
 func (g gallery) interpolation() (mnist.Grid, *bijector.Rows[float32], error) {
-	ends, classes := firstOfEach(g.test)
+	ends, classes, err := g.clearest()
+	if err != nil {
+		return mnist.Grid{}, nil, err
+	}
 	n := len(ends)
 	x, err := selectImages(g.test, ends)
 	if err != nil {
@@ -185,18 +188,48 @@ func (g gallery) interpolation() (mnist.Grid, *bijector.Rows[float32], error) {
 	return grid, y, err
 }
 
-// firstOfEach finds the first image of each class that has one.
-func firstOfEach(s *mnist.Set) (rows, classes []int) {
-	first := map[int]int{}
-	for i := s.Len() - 1; i >= 0; i-- {
-		first[s.Label(i)] = i
-	}
-	for k := range s.Classes() {
-		if i, ok := first[k]; ok {
-			rows, classes = append(rows, i), append(classes, k)
+// candidates are how many test images of a class clearest chooses from.
+const candidates = 100
+
+// clearest finds an image of each class that has one: the likeliest, given its
+// class where the flow is told that, of the first ones.
+func (g gallery) clearest() (rows, classes []int, err error) {
+	var among []int
+	seen := make([]int, g.test.Classes())
+	for i := range g.test.Len() {
+		if k := g.test.Label(i); seen[k] < candidates {
+			seen[k]++
+			among = append(among, i)
 		}
 	}
-	return rows, classes
+	x, err := selectImages(g.test, among)
+	if err != nil {
+		return nil, nil, err
+	}
+	z, err := g.coder.Encode(x)
+	if err != nil {
+		return nil, nil, err
+	}
+	flow := g.flow
+	if g.classes > 0 {
+		flow = flow.Given(oneHots(g.classes, len(among), func(i int) int { return g.test.Label(among[i]) }))
+	}
+	logp, err := flow.LogProb(z)
+	if err != nil {
+		return nil, nil, err
+	}
+	best := make([]int, len(seen)) // one more than its place in among
+	for i, row := range among {
+		if k := g.test.Label(row); best[k] == 0 || logp[i] > logp[best[k]-1] {
+			best[k] = i + 1
+		}
+	}
+	for k, i := range best {
+		if i > 0 {
+			rows, classes = append(rows, among[i-1]), append(classes, k)
+		}
+	}
+	return rows, classes, nil
 }
 
 // lerp is (1-t) a + t b.
