@@ -3,7 +3,7 @@ module github.com/bijou-flow/bijou/encoder/onnx
 go 1.25
 
 require (
-	github.com/bijou-flow/bijou v0.0.0
+	github.com/bijou-flow/bijou v0.1.0
 	github.com/ebitengine/purego v0.9.1
 	github.com/gomlx/exceptions v0.0.3
 	github.com/gomlx/gomlx v0.26.0
