@@ -48,7 +48,11 @@ func pageCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	p, err := newPage(model, data, "", s)
+	name := model
+	if filepath.IsAbs(name) { // others than the one whose directories these are will read it
+		name = filepath.Base(name)
+	}
+	p, err := newPage(model, name, data, "", s)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 		return err
 	}
 	host, _, _ := net.SplitHostPort(exact)
-	p, err := newPage(model, data, host, s)
+	p, err := newPage(model, model, data, host, s)
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,9 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 	return serveUntil(ctx, l, p, s)
 }
 
-// newPage is the page of the model in a file, with the test images of -data.
-func newPage(model, data, host string, s command.Streams) (*page.Page, error) {
+// newPage is the page of the model in a file, which it shows under a name, with the
+// test images of -data.
+func newPage(model, name, data, host string, s command.Streams) (*page.Page, error) {
 	m, err := loadModel(model)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func newPage(model, data, host string, s command.Streams) (*page.Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := page.New(page.Options{Model: m, Name: model, Test: test, Embeddings: z, Host: host})
+	p, err := page.New(page.Options{Model: m, Name: name, Test: test, Embeddings: z, Host: host})
 	if err != nil {
 		return nil, fmt.Errorf("-model %s: %w", model, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +14,9 @@ func TestFolder(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	defer server.Close()
 	b := openAt(t, desktop, server.URL)
+	if about := b.text("about"); !strings.HasPrefix(about, "model.safetensors: ") {
+		t.Errorf("%q, want the model's name without the directories of the one who made the folder", about)
+	}
 	asked := b.asked()
 	b.changes("digit", func() { b.click("another") })
 	b.changes("digit", func() { b.stroke("latent-1", [2]float64{0, 0}, [2]float64{0.3, 0}) })
