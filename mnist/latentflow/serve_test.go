@@ -51,7 +51,7 @@ func TestServe(t *testing.T) {
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.Wait(); err != nil || out.Len() > 0 || !strings.Contains(log.String(), "the requests that have begun are answered") || !strings.Contains(log.String(), "ended: all requests are answered") {
+			if err := cmd.Wait(); err != nil || out.Len() > 0 || strings.Contains(log.String(), "saves") || !strings.Contains(log.String(), "ended: all requests are answered") {
 				t.Errorf("%v, want exit code 0 and nothing on standard output: %q\n%s", err, out.String(), log.String())
 			}
 		})
