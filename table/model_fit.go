@@ -29,7 +29,7 @@ type FitOptions struct {
 	Members int
 	// First are columns that come first in every order, as they stand: draws given
 	// these are exact. The others follow, those of few values first and numbers without
-	// atoms last; of up to 4,000 rows numbers with atoms come last where that is
+	// atoms last; of up to 20,000 rows numbers with atoms come last where that is
 	// better on the validation rows. Members after the first one have random orders.
 	First []string
 

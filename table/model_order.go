@@ -1,4 +1,4 @@
-// The order of the columns in a model, and which of two is better for a small table.
+// The order of the columns in a model, and which of two is better.
 
 package table
 
@@ -16,16 +16,17 @@ import (
 // A table of at most mostTrialRows rows to train on has the order of its columns from a
 // trial, where at least fewestTrialRows are held out to judge it.
 const (
-	mostTrialRows   = 4_000
+	mostTrialRows   = 20_000
 	fewestTrialRows = 8
 )
 
 // orders are those of the columns that member k may have. Columns without numbers are
 // in front, those of few values first, and numbers with atoms are before those
 // without: which atom a value is depends on the columns before it in steps, which a
-// network learns from a number less well than a number from an atom. In a small
-// table an atom in front may cost all columns behind it more than that: the second order,
-// where there is one, has those numbers last. Further members have random ones.
+// network learns from a number less well than a number from an atom. But an atom in
+// front is an input more of all columns behind it, which fewer rows pay for less well: the
+// second order, where there is one, has those numbers last. Further members have
+// random ones.
 func (f *fitting[T]) orders(k int) [][]int {
 	var rest []int
 	for j := range f.columns {
