@@ -18,7 +18,9 @@ type MLPSpec struct {
 	// map affine.
 	Hidden []int `json:"hidden"`
 	// Activation after each hidden layer: "relu" (the default), "tanh", "elu" (exp(x) - 1
-	// below 0), "leaky_relu" (0.01 x below 0), "sigmoid" or "softplus".
+	// below 0), "leaky_relu" (0.01 x below 0), "sigmoid", "softplus", "silu" (x times the
+	// sigmoid) or "gelu" (x times the normal distribution function); the latter two keep
+	// twice as much for their gradients.
 	Activation string `json:"activation,omitempty"`
 	// Seed of the initial weights.
 	Seed uint64 `json:"seed,omitempty"`

@@ -173,7 +173,7 @@ func TestRecipeRefuses(t *testing.T) {
 			{Dim: 4, Layers: 1 << 20},
 			{Dim: 4, ContextDim: -1},
 			{Dim: 4, Hidden: []int{0}},
-			{Dim: 4, Activation: "gelu"},
+			{Dim: 4, Activation: "cubic"},
 			{Dim: 4, Norm: "layer"},
 			{Dim: 4, Order: "sorted"},
 			{Dim: 4, Norm: "none", Eps: 1e-3},

@@ -342,7 +342,7 @@ func TestSplineRefuses(t *testing.T) {
 		{MinSlope: 1},
 		{MinSlope: math.NaN()},
 		{MinSlope: 1e-12},
-		{Activation: "gelu"},
+		{Activation: "cubic"},
 		{Hidden: []int{-1}},
 		{ContextDim: -1},
 		{Mask: coupling.MaskSpec{Kind: "x"}},

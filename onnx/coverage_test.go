@@ -134,3 +134,18 @@ func TestEveryMap(t *testing.T) {
 		}
 	}
 }
+
+// The error function of gelu is one of float32 in ONNX's runtimes.
+func TestGelu(t *testing.T) {
+	if err := exportGelu[float32](t); err != nil {
+		t.Errorf("float32: %v", err)
+	}
+	if err := exportGelu[float64](t); !errors.Is(err, onnx.ErrUnsupported) {
+		t.Errorf("float64: %v, want ErrUnsupported", err)
+	}
+}
+
+func exportGelu[T bijector.Float](t *testing.T) error {
+	c := testkit.Must(coupling.NewAdditive[T](coupling.AdditiveSpec{Dim: 4, Hidden: []int{3}, Activation: "gelu"}))
+	return onnx.Export(new(bytes.Buffer), testkit.Must(flow.New(c, distribution.StandardNormal[T](4))), onnx.Forward)
+}

@@ -4,6 +4,7 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/nn"
@@ -149,6 +150,13 @@ func activation(g *Graph, name string, x Value) Value {
 		return g.Sigmoid(x)
 	case "softplus":
 		return g.Softplus(x)
+	case "silu":
+		return g.Mul(x, g.Sigmoid(x))
+	case "gelu":
+		if g.elem != elemFloat {
+			g.Fail(fmt.Errorf("onnx: the activation gelu needs the error function, which runtimes have in float32 alone; export a float32 flow: %w", ErrUnsupported))
+		}
+		return g.Times(g.Mul(x, g.Plus(g.Op("Erf", nil, g.Times(x, 1/math.Sqrt2)), 1)), 0.5)
 	}
 	return g.Relu(x)
 }

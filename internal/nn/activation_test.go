@@ -7,6 +7,8 @@ import (
 	"math"
 	"testing"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"github.com/bijou-flow/bijou/bijector"
 )
 
@@ -24,6 +26,7 @@ func testActivations[T bijector.Float](t *testing.T) {
 		}
 		return below
 	}
+	phi := distuv.UnitNormal
 	want := map[string]functions{
 		"relu":       {func(x float64) float64 { return max(x, 0) }, func(x float64) float64 { return below(x, 1, 0) }},
 		"tanh":       {math.Tanh, func(x float64) float64 { return 1 / math.Pow(math.Cosh(x), 2) }},
@@ -31,6 +34,8 @@ func testActivations[T bijector.Float](t *testing.T) {
 		"leaky_relu": {func(x float64) float64 { return below(x, x, x/100) }, func(x float64) float64 { return below(x, 1, 0.01) }},
 		"sigmoid":    {sigma, func(x float64) float64 { return sigma(x) * sigma(-x) }},
 		"softplus":   {func(x float64) float64 { return math.Log(1 + math.Exp(x)) }, sigma},
+		"silu":       {func(x float64) float64 { return x * sigma(x) }, func(x float64) float64 { return sigma(x) + x*sigma(x)*sigma(-x) }},
+		"gelu":       {func(x float64) float64 { return x * phi.CDF(x) }, func(x float64) float64 { return phi.CDF(x) + x*phi.Prob(x) }},
 	}
 	if len(want) != len(activationNames) {
 		t.Errorf("%d activations are tested, %d have names", len(want), len(activationNames))
@@ -50,7 +55,11 @@ func testActivations[T bijector.Float](t *testing.T) {
 		for i := range d {
 			d[i] = 3
 		}
-		backwardActivation(a, d, y)
+		from := y
+		if a.keepsInput() {
+			from = x
+		}
+		backwardActivation(a, d, from)
 		for i, v := range x {
 			if value := f.value(float64(v)); !(math.Abs(float64(y[i])-value) <= most*max(1, math.Abs(value))) {
 				t.Errorf("%s(%v) is %v, want %v", name, v, y[i], value)

@@ -12,6 +12,9 @@ func (b *Blocks[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkG
 	p := &blocksGradPass[T]{blocksPass: newBlocksPass(b, o), g: newGradients(b.layers, o), at: map[*Linear[T]]int{}}
 	batch := func() bijector.Mat[T] { return bijector.Activations[T](o, b.spec.Hidden) }
 	p.dh = append(p.dh, batch())
+	for range 2 + 2*len(b.blocks) {
+		p.in = append(p.in, newInputs[T](b.act, o, b.spec.Hidden)...)
+	}
 	if b.context != nil {
 		p.dc = batch()
 		p.dcontext = bijector.Activations[T](o, b.spec.Context)
@@ -61,13 +64,13 @@ func (p *blocksGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 	last := len(net.blocks)
 	d, h := samples(p.dh[last]), samples(p.h[last])
 	p.g.storeInput(p.at[net.final], h, lo)
-	p.through(net.final, d, dy.Samples(lo, hi), h, net.spec.Plain)
+	p.through(net.final, d, dy.Samples(lo, hi), p.in.of(last+1, h, n, lo, hi), net.spec.Plain)
 	for k := last - 1; k >= 0; k-- {
 		one, below := net.blocks[k], samples(p.dh[k])
 		if net.spec.Plain {
 			h := samples(p.h[k])
 			p.g.storeInput(p.at[one.first], h, lo)
-			p.through(one.first, below, d, h, true)
+			p.through(one.first, below, d, p.in.of(k+1, h, n, lo, hi), true)
 			d = below
 			continue
 		}
@@ -77,8 +80,8 @@ func (p *blocksGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 		if one.context != nil {
 			p.g.storeInput(p.at[one.context], ctx, lo)
 		}
-		p.through(one.second, dm, d, m, true)
-		p.through(one.first, below, dm, a, true)
+		p.through(one.second, dm, d, p.in.of(2*k+2, m, n, lo, hi), true)
+		p.through(one.first, below, dm, p.in.of(2*k+1, a, n, lo, hi), true)
 		for j := range d.D {
 			kernel.AddTo(below.Feature(j), d.Feature(j))
 		}
@@ -87,7 +90,7 @@ func (p *blocksGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 	p.g.storeInput(p.at[net.initial], features, lo)
 	if net.context != nil {
 		p.g.storeInput(p.at[net.context], ctx, lo)
-		p.activationGradient(samples(p.dc), d, samples(p.c))
+		p.activationGradient(samples(p.dc), d, p.in.of(0, samples(p.c), n, lo, hi))
 	}
 	if dx.Empty() {
 		return
@@ -111,7 +114,7 @@ func (p *blocksGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 }
 
 // through sets dx = W' dy, times the derivative of the activation that x came
-// from, where it did.
+// from, where it did: see backwardThrough.
 func (p *blocksGradPass[T]) through(l *Linear[T], dx, dy, x bijector.Mat[T], activated bool) {
 	if !activated {
 		l.Backward(dx, dy, bijector.Mat[T]{})

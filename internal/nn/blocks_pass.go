@@ -41,6 +41,7 @@ type blocksPass[T bijector.Float] struct {
 	h   []bijector.Mat[T] // before the first block and after each; of residual blocks all the same, the sum so far
 	a   []bijector.Mat[T] // by residual block: the activation of its input
 	m   []bijector.Mat[T] // and that between its layers
+	in  inputs[T]         // in training: of the context's, and then in turns of a and m, or of each h of plain blocks
 }
 
 func newBlocksPass[T bijector.Float](b *Blocks[T], o bijector.PassOptions) *blocksPass[T] {
@@ -103,18 +104,21 @@ func (p *blocksPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 	if net.context != nil {
 		c := samples(p.c)
 		net.context.forwardRows(c, ctx, first, end, net.spec.Context, kernel.Store)
+		p.in.keep(0, c, n, lo, hi)
 		net.activate(c, first, end)
 		for j := first; j < end; j++ {
 			kernel.AddTo(h.Feature(j), c.Feature(j))
 		}
 	}
 	if net.spec.Plain {
+		p.in.keep(1, h, n, lo, hi)
 		net.activate(h, first, end)
 	}
 	for k, one := range net.blocks {
 		if net.spec.Plain {
 			next := samples(p.h[k+1])
 			one.first.forwardRows(next, h, first, end, end, kernel.Store)
+			p.in.keep(k+2, next, n, lo, hi)
 			net.activate(next, first, end)
 			h = next
 			continue
@@ -124,11 +128,13 @@ func (p *blocksPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 			copy(a.Feature(j), h.Feature(j))
 			kernel.Affine(h.Feature(j), h.Feature(j), 1, one.second.B[j])
 		}
+		p.in.keep(2*k+1, a, n, lo, hi)
 		net.activate(a, first, end)
 		one.first.forwardRows(m, a, first, end, end, kernel.Store)
 		if one.context != nil {
 			one.context.forwardRows(m, ctx, first, end, net.spec.Context, kernel.Add)
 		}
+		p.in.keep(2*k+2, m, n, lo, hi)
 		net.activate(m, first, end)
 		one.second.forwardRows(h, m, first, end, end, kernel.Add)
 	}

@@ -63,7 +63,7 @@ func (l *Linear[T]) Backward(dx, dy, gate bijector.Mat[T]) {
 	l.backwardColumns(dx, dy, e)
 }
 
-// backwardThrough sets dx = W' dy * a'(h), for x = a(h).
+// backwardThrough sets dx = W' dy * a'(h), for x = a(h), or for x = h with keepsInput.
 func (l *Linear[T]) backwardThrough(dx, dy, x bijector.Mat[T], a activation) {
 	if a == relu {
 		l.Backward(dx, dy, x)

@@ -28,6 +28,9 @@ func (m *Masked[T]) NewGradPass(o bijector.PassOptions) *MaskedGradPass[T] {
 		p.dh, p.dm = append(p.dh, bijector.NewMat[T](m.spec.Hidden, o.MaxBatch)), append(p.dm, bijector.NewMat[T](m.spec.Hidden, o.MaxBatch))
 	}
 	p.dh = append(p.dh, bijector.NewMat[T](m.spec.Hidden, o.MaxBatch))
+	for range m.spec.Blocks {
+		p.in = append(p.in, newInputs[T](m.act, o, m.spec.Hidden, m.spec.Hidden)...)
+	}
 	for l, layer := range m.layers {
 		w := kernel.Make[T](len(layer.W))
 		p.raw = append(p.raw, w)
@@ -60,8 +63,8 @@ func (p *MaskedGradPass[T]) Backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 		a, m, dm, below := samples(p.a[k]), samples(p.m[k]), samples(p.dm[k]), samples(p.dh[k])
 		p.g.storeInput(1+2*k, a, lo)
 		p.g.storeInput(2+2*k, m, lo)
-		second.backwardThrough(dm, d, m, net.act)
-		first.backwardThrough(below, dm, a, net.act)
+		second.backwardThrough(dm, d, p.in.of(2*k+1, m, n, lo, hi), net.act)
+		first.backwardThrough(below, dm, p.in.of(2*k, a, n, lo, hi), net.act)
 		for j := range d.D {
 			kernel.AddTo(below.Feature(j), d.Feature(j))
 		}

@@ -14,6 +14,7 @@ type MaskedPass[T bijector.Float] struct {
 	h   bijector.Mat[T]   // the sum so far
 	a   []bijector.Mat[T] // by block: the activation of its input
 	m   []bijector.Mat[T] // and that between its layers
+	in  inputs[T]         // of both, in training
 }
 
 // NewPass returns an evaluation pass.
@@ -64,6 +65,7 @@ func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 	for k := range net.spec.Blocks {
 		one, two := net.block(k)
 		a, m := like(p.a[k], x).Samples(lo, hi), like(p.m[k], x).Samples(lo, hi)
+		p.in.keep(2*k, h, x.N, lo, hi)
 		for j := first; j < end; j++ {
 			activate(net.act, a.Feature(j), h.Feature(j))
 			kernel.Affine(h.Feature(j), h.Feature(j), 1, two.B[j])
@@ -74,6 +76,7 @@ func (p *MaskedPass[T]) hidden(x bijector.Mat[T], first, end, lo, hi int) {
 		}
 		one.forwardRows(m, a, first, end, end, mode)
 		if net.act != relu {
+			p.in.keep(2*k+1, m, x.N, lo, hi)
 			for j := first; j < end; j++ {
 				activate(net.act, m.Feature(j), m.Feature(j))
 			}

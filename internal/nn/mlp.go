@@ -113,6 +113,7 @@ func (m *MLP[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPass[T] 
 type mlpPass[T bijector.Float] struct {
 	net *MLP[T]
 	h   []bijector.Mat[T] // output of each hidden layer, after the activation
+	in  inputs[T]         // and before it, in training
 }
 
 func newMLPPass[T bijector.Float](m *MLP[T], o bijector.PassOptions) mlpPass[T] {
@@ -134,6 +135,7 @@ func (p *mlpPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 		out := p.h[i].Resize(n).Samples(lo, hi)
 		l.Forward(out, in, p.net.act == relu)
 		if p.net.act != relu {
+			p.in.keep(i, out, n, lo, hi)
 			for j := range out.D {
 				activate(p.net.act, out.Feature(j), out.Feature(j))
 			}

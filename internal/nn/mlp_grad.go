@@ -9,6 +9,7 @@ func (m *MLP[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGrad
 	p := &mlpGradPass[T]{mlpPass: newMLPPass(m, o), g: newGradients(m.layers, o)}
 	for _, l := range m.layers[1:] {
 		p.dh = append(p.dh, bijector.Activations[T](o, l.In))
+		p.in = append(p.in, newInputs[T](m.act, o, l.In)...)
 	}
 	return p
 }
@@ -51,7 +52,7 @@ func (p *mlpGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 			return
 		}
 		below := p.dh[i-1].Resize(n).Samples(lo, hi)
-		l.backwardThrough(below, d, in, p.net.act)
+		l.backwardThrough(below, d, p.in.of(i-1, in, n, lo, hi), p.net.act)
 		d = below
 	}
 }

@@ -156,6 +156,9 @@ func (r *Residual[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.Networ
 		p.dh, p.dm = append(p.dh, p.batch(o)), append(p.dm, p.batch(o))
 	}
 	p.dh = append(p.dh, p.batch(o))
+	for range r.spec.Blocks {
+		p.in = append(p.in, newInputs[T](r.act, o, r.spec.Hidden, r.spec.Hidden)...)
+	}
 	p.newGates(o, true)
 	p.newGateGradients(o)
 	return p
@@ -166,6 +169,7 @@ type residualPass[T bijector.Float] struct {
 	h   bijector.Mat[T]   // the sum so far; after Forward, what the last layer read
 	a   []bijector.Mat[T] // by block: the activation of its input
 	m   []bijector.Mat[T] // and that between its layers
+	in  inputs[T]         // of both, in training
 	gates[T]
 }
 
@@ -186,6 +190,7 @@ func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 	for k := range p.net.spec.Blocks {
 		first, second, _ := p.net.block(k)
 		a, m := p.a[k].Resize(n).Samples(lo, hi), p.m[k].Resize(n).Samples(lo, hi)
+		p.in.keep(2*k, h, n, lo, hi)
 		for j, d := range second.B {
 			activate(p.net.act, a.Feature(j), h.Feature(j))
 			if !gated {
@@ -194,6 +199,7 @@ func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 		}
 		first.Forward(m, a, p.net.act == relu)
 		if p.net.act != relu {
+			p.in.keep(2*k+1, m, n, lo, hi)
 			for j := range m.D {
 				activate(p.net.act, m.Feature(j), m.Feature(j))
 			}
@@ -242,8 +248,8 @@ func (p *residualGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int)
 			p.g.storeInput(at+2, x.Samples(lo, hi).Features(0, p.net.spec.ContextDim), lo)
 			dsum = p.throughGate(p.gates, d, k, n, lo, hi)
 		}
-		second.backwardThrough(dm, dsum, m, p.net.act)
-		first.backwardThrough(below, dm, a, p.net.act)
+		second.backwardThrough(dm, dsum, p.in.of(2*k+1, m, n, lo, hi), p.net.act)
+		first.backwardThrough(below, dm, p.in.of(2*k, a, n, lo, hi), p.net.act)
 		for j := range d.D {
 			kernel.AddTo(below.Feature(j), d.Feature(j))
 		}

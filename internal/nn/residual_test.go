@@ -105,7 +105,7 @@ func TestResidualSpec(t *testing.T) {
 		{In: 2, Out: 2, Hidden: -1},
 		{In: 2, Out: 2, Blocks: -1},
 		{In: 2, Out: 2, Hidden: 1, Blocks: 1 << 13},
-		{In: 2, Out: 2, Activation: "gelu"},
+		{In: 2, Out: 2, Activation: "cubic"},
 		{In: 2, Out: 2, ContextDim: 3},
 		{In: 2, Out: 2, ContextDim: -1},
 	} {

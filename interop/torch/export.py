@@ -48,7 +48,7 @@ def activations(modules):
             name = type(m).__name__.lower()
             if name == "leakyrelu":
                 name = {0: "relu", 0.01: "leaky_relu"}.get(m.negative_slope, f"leaky_relu({m.negative_slope})")
-            if getattr(m, "alpha", 1) != 1 or getattr(m, "beta", 1) != 1:
+            if getattr(m, "alpha", 1) != 1 or getattr(m, "beta", 1) != 1 or getattr(m, "approximate", "none") != "none":
                 name = str(m)
             found.add(name)
     return found

@@ -71,6 +71,8 @@ def options(flow):
     net = one.conditioner if isinstance(one, Coupling) else one.masked_autoregressive_mlp
     least = lambda f: float(f(jnp.float64(-1e4)))  # of softplus(v) + least
     out = {"activation": getattr(net.activation, "__name__", str(net.activation))}
+    if out["activation"] == "gelu":  # of jax.nn, an approximation unless it is told
+        raise ValueError("the activation gelu, which jax.nn approximates by tanh")
     if isinstance(t, RationalQuadraticSpline):
         lo, hi = t.interval
         if lo != -hi or t.x_pos.min_width != t.y_pos.min_width:

@@ -143,7 +143,11 @@ func flows[T bijector.Float]() []namedFlow[T] {
 	seen := recipe
 	seen.ContextDim = 2
 	all = append(all, namedFlow[T]{"embedding", trained(must(flow.NewWithEmbedding[T](must(coupling.RealNVP[T](seen)), standard, embedding)))})
-	for _, activation := range []string{"relu", "tanh", "elu", "leaky_relu", "sigmoid", "softplus"} {
+	activations := []string{"relu", "tanh", "elu", "leaky_relu", "sigmoid", "softplus", "silu"}
+	if _, single := any(*new(T)).(float32); single {
+		activations = append(activations, "gelu")
+	}
+	for _, activation := range activations {
 		net := coupling.Residual[T](coupling.ResidualSpec{Hidden: 8, Activation: activation, Seed: 5})
 		c := must(coupling.NewAffineWith(coupling.AffineSpec{Dim: dim, Scale: "exp", Reverse: true}, net))
 		all = append(all, namedFlow[T]{"residual-reverse-" + activation, over(c, standard)})

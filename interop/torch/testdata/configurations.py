@@ -18,7 +18,8 @@ ACTIVATIONS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}
 FUNCTIONS = {"relu": torch.nn.functional.relu, "tanh": torch.tanh}
 
 
-OTHERS = {"elu": torch.nn.ELU, "leaky_relu": torch.nn.LeakyReLU, "sigmoid": torch.nn.Sigmoid, "softplus": torch.nn.Softplus}
+OTHERS = {"elu": torch.nn.ELU, "leaky_relu": torch.nn.LeakyReLU, "sigmoid": torch.nn.Sigmoid, "softplus": torch.nn.Softplus,
+          "silu": torch.nn.SiLU, "gelu": torch.nn.GELU}
 
 
 def widths(g, layers=(1, 3)):
