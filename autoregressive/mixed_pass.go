@@ -61,6 +61,9 @@ func (p *MixedPass[T]) setBatch(z, cond bijector.Mat[T]) {
 	}
 	p.z, p.cond = z, cond
 	p.in, p.y, p.terms = p.in.Resize(z.N), p.y.Resize(z.N), p.terms.Resize(z.N)
+	for _, w := range p.work {
+		w.resize(z.N)
+	}
 }
 
 // parallelSamples calls f for ranges of samples, on the workers where that pays.

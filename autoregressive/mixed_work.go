@@ -61,6 +61,14 @@ func newMixedWork[T bijector.Float](m *Mixed[T], parts []mixedColumn[T], n int) 
 	return w
 }
 
+// resize is for n samples; of a single one all parameters are next to each other.
+func (w *mixedWork) resize(n int) {
+	w.prob, w.theta = w.prob.Resize(n), w.theta.Resize(n)
+	for k := range w.points {
+		w.points[k].scratch = w.points[k].scratch.Resize(n)
+	}
+}
+
 // points is how many places on the line a value takes.
 func (p *mixedColumn[T]) points() int {
 	switch {
@@ -112,6 +120,10 @@ func (p *mixedColumn[T]) parameters(w *mixedWork, y bijector.Mat[T], lo, hi int)
 		w.scale[i] *= scaleRange
 	}
 	kernel.Exp(w.exp[lo:hi], w.scale[lo:hi])
+	if w.theta.Stride == 1 && y.Stride == 1 {
+		kernel.Widen(w.theta.Data[:w.theta.D], y.Data[at+2:at+2+w.theta.D])
+		return
+	}
 	for k := range w.theta.D {
 		kernel.Widen(w.theta.Feature(k)[lo:hi], y.Feature(at + 2 + k)[lo:hi])
 	}

@@ -14,6 +14,10 @@ import (
 // in float64, and leaves the largest logit and the sum of each sample in most
 // and sum. inverse is work, and may be sum, which then holds 1/sum.
 func Softmax[T bijector.Float](shares bijector.Mat[float64], logits bijector.Mat[T], most, sum, inverse []float64) {
+	if shares.N == 1 && shares.Stride == 1 && logits.Stride == 1 && shares.D > 0 {
+		softmaxOf(shares.Data[:shares.D], logits.Data[:shares.D], most, sum, inverse)
+		return
+	}
 	for k := range shares.D {
 		p := shares.Feature(k)
 		kernel.Widen(p, logits.Feature(k))
@@ -39,5 +43,29 @@ func Softmax[T bijector.Float](shares bijector.Mat[float64], logits bijector.Mat
 	}
 	for k := range shares.D {
 		kernel.Mul(shares.Feature(k), shares.Feature(k), inverse)
+	}
+}
+
+// softmaxOf is Softmax of a single sample, to the same bits.
+func softmaxOf[T bijector.Float](p []float64, logits []T, most, sum, inverse []float64) {
+	kernel.Widen(p, logits)
+	top := p[0]
+	for _, v := range p {
+		if v > top {
+			top = v
+		}
+	}
+	for k := range p {
+		p[k] -= top
+	}
+	kernel.Exp(p, p)
+	total := 0.0
+	for _, v := range p {
+		total += v
+	}
+	most[0], sum[0] = top, total
+	inverse[0] = 1 / total
+	for k := range p {
+		p[k] *= inverse[0]
 	}
 }
