@@ -266,6 +266,7 @@ func publicFunctions[T bijector.Float]() map[string]any {
 		"table.NewReader":                 table.NewReader,
 		"table.NewWriter":                 table.NewWriter,
 		"table.ParseSchema":               table.ParseSchema,
+		"table.Start":                     table.Start[T],
 	}
 }
 

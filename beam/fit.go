@@ -25,6 +25,10 @@ type FitOptions struct {
 	Steps  int     // that each shard takes on its own in a round; 0 means 20
 	Batch  int     // rows of a step; 0 means 100
 	Rate   float64 // of Adam's steps; 0 means 1e-3
+	// Final is the share of Rate that the last round ends with, as in train.Cosine; 0 keeps
+	// the rate.
+	Final       float64
+	WeightDecay float64 // of AdamW
 	// ClipNorm bounds the norm of a step's gradient; 0: no bound.
 	ClipNorm float64
 	// OuterMomentum and OuterRate take the mean of the shards for a step of gradient
@@ -36,7 +40,9 @@ type FitOptions struct {
 	// 0 and 0 leave the mean, a rate of 0 with a momentum means 0.7.
 	OuterMomentum, OuterRate float64
 	Seed                     uint64
-	Table                    table.ReaderOptions // how shards are written
+	// HeldOut is the share of the rows, drawn by Seed, that is not trained on.
+	HeldOut float64
+	Table   table.ReaderOptions // how shards are written
 	// Run runs the pipeline of a round to its end, as beam.Run with a runner does.
 	Run func(context.Context, *beam.Pipeline) error
 	// Report hears of every round; nil: nobody does.
@@ -63,8 +69,9 @@ func init() {
 	beam.RegisterDoFn(&keepMeanFn{})
 }
 
-// Fit trains a flow of float32 without context on rows of numbers, in files of CSV or
-// NDJSON, its shards. A round is a pipeline: every shard begins with the parameters of
+// Fit trains a flow of float32 without context on rows of numbers, or a table's model of
+// one member on rows of its schema, in files of CSV or NDJSON, its shards. Rows that the
+// schema skips are left out. A round is a pipeline: every shard begins with the parameters of
 // the last round and takes Steps steps of Adam on its own rows, shuffled by Seed; then
 // parameters, Adam's first moments, the roots of its second ones and statistics of
 // batches are averaged, weighted by the rows of the shards. Shards are read whole,
@@ -89,6 +96,9 @@ func Fit(ctx context.Context, dir string, start Model, shards []string, o FitOpt
 		return start, err
 	}
 	if s == nil {
+		if _, err := readTrained(ctx, start); err != nil {
+			return start, err
+		}
 		s = &fitState{Identity: identity(start, shards, o), Model: start}
 	}
 	for s.Round < o.Rounds {
@@ -128,6 +138,7 @@ func (o FitOptions) check(dir string, start Model, shards []string) error {
 	if err := start.check(); err != nil {
 		return err
 	}
+	share := func(v float64) bool { return v >= 0 && v < 1 }
 	within := func(v, hi float64) bool { return v >= 0 && v <= hi }
 	switch {
 	case dir == "" || len(shards) == 0 || len(shards) > 1<<20:
@@ -138,6 +149,8 @@ func (o FitOptions) check(dir string, start Model, shards []string) error {
 		return fmt.Errorf("bijoubeam: %d rounds of %d steps of %d rows, want positive numbers: %w", o.Rounds, o.Steps, o.Batch, ErrFit)
 	case !within(o.Rate, 1e3) || !within(o.ClipNorm, math.MaxFloat64) || !within(o.OuterRate, 1e3) || !within(o.OuterMomentum, 0.9999):
 		return fmt.Errorf("bijoubeam: rates %v and %v, momentum %v, norms up to %v: want finite ones, 0 or above, a momentum below 1: %w", o.Rate, o.OuterRate, o.OuterMomentum, o.ClipNorm, ErrFit)
+	case !share(o.HeldOut) || !share(o.Final) || !within(o.WeightDecay, 1e3):
+		return fmt.Errorf("bijoubeam: shares of %v of the rows and %v of the rate, a weight decay of %v: want shares below 1, and numbers that are 0 or above: %w", o.HeldOut, o.Final, o.WeightDecay, ErrFit)
 	}
 	sorted := slices.Sorted(slices.Values(shards))
 	if len(slices.Compact(sorted)) < len(shards) {
@@ -156,7 +169,10 @@ func (o FitOptions) round(ctx context.Context, dir string, s *fitState, shards [
 	}
 	local := &localFn{
 		Model: s.Model, Taken: s.Round * o.Steps, Steps: o.Steps, Batch: o.Batch,
-		Rate: o.Rate, ClipNorm: o.ClipNorm, Seed: o.Seed, Table: o.Table,
+		Rate: o.Rate, ClipNorm: o.ClipNorm, WeightDecay: o.WeightDecay, Seed: o.Seed, HeldOut: o.HeldOut, Table: o.Table,
+	}
+	if o.Final > 0 {
+		local.Final, local.Total = o.Final, o.Rounds*o.Steps
 	}
 	if s.Round > 0 {
 		local.State = statePath(dir, s.Round)
@@ -189,7 +205,7 @@ func (o FitOptions) round(ctx context.Context, dir string, s *fitState, shards [
 
 // step makes the state of the next round of the mean of this one.
 func (o FitOptions) step(ctx context.Context, dir string, s *fitState, mean *meanSum) (*fitState, error) {
-	f, err := readFlow(ctx, s.Model)
+	f, err := readTrained(ctx, s.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +213,7 @@ func (o FitOptions) step(ctx context.Context, dir string, s *fitState, mean *mea
 	for _, p := range params {
 		n += len(p.Data)
 	}
-	buffers := floatBuffers(f)
+	buffers := floatBuffers(f.Flow)
 	values := mean.means()
 	if len(values) != 1+3*n+count(buffers) {
 		return nil, fmt.Errorf("bijoubeam: %d values came back of a model of %d: %w", len(values), n, ErrFit)

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strconv"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/table"
+	"github.com/bijou-flow/bijou/train"
 )
 
 // calibrationRows bounds the rows of a shard that statistics of batches are taken of.
@@ -25,20 +25,36 @@ type localFn struct {
 	Taken          int    // steps before
 	Steps, Batch   int
 	Rate, ClipNorm float64
+	Final          float64 // of Total steps; 0 keeps the rate
+	Total          int
+	WeightDecay    float64
 	Seed           uint64
+	HeldOut        float64
 	Table          table.ReaderOptions
 }
 
 func (l *localFn) ProcessElement(ctx context.Context, shard numbered) (shardResult, error) {
-	f, err := readFlow(ctx, l.Model)
+	f, err := readTrained(ctx, l.Model)
 	if err != nil {
 		return shardResult{}, err
 	}
-	rows, err := readNumbers(ctx, shard.File, l.Table, f.Dim())
+	var rows []float32
+	draw := drawing{l.Seed, shard.Part}
+	_, err = f.eachCodes(ctx, shard.File, l.Table, func(row int, codes []float64) {
+		if draw.of(row) < l.HeldOut {
+			return
+		}
+		for _, v := range codes {
+			rows = append(rows, float32(v))
+		}
+	})
+	if err == nil && len(rows) == 0 {
+		err = fmt.Errorf("bijoubeam: %s has no rows to train on: %w", shard.File, table.ErrInput)
+	}
 	if err != nil {
 		return shardResult{}, err
 	}
-	t := &localRun{localFn: l, flow: f, shard: shard.Part, rows: rows, n: len(rows) / f.Dim()}
+	t := &localRun{localFn: l, flow: f.Flow, shard: shard.Part, rows: rows, n: len(rows) / f.Dim()}
 	if err := t.start(ctx); err != nil {
 		return shardResult{}, err
 	}
@@ -123,17 +139,23 @@ func (t *localRun) step(k int) {
 	}
 	t.sum += mean
 	t.good++
-	half, at := len(t.moments)/2, 0
+	half, at, factor := len(t.moments)/2, 0, 1.0
+	if t.Total > 0 {
+		factor = train.Cosine{Final: t.Final}.Factor(k, 0, t.Total)
+	}
 	for i, p := range t.params {
 		if t.ClipNorm > 0 && norm > t.ClipNorm {
 			kernel.Scale(grads[i], float32(t.ClipNorm/norm))
 		}
-		rate := t.Rate
+		rate, decay := t.Rate*factor, t.WeightDecay
+		if p.NoDecay {
+			decay = 0
+		}
 		if p.Rate != 0 {
 			rate *= p.Rate
 		}
 		end := at + len(p.Data)
-		kernel.Adam(p.Data, grads[i], t.moments[at:end], t.moments[half+at:half+end], kernel.NewAdamStep(k+1, rate, 0.9, 0.999, 1e-8, 0, 0))
+		kernel.Adam(p.Data, grads[i], t.moments[at:end], t.moments[half+at:half+end], kernel.NewAdamStep(k+1, rate, 0.9, 0.999, 1e-8, 0, decay))
 		at = end
 	}
 }
@@ -162,25 +184,4 @@ func (t *localRun) result() shardResult {
 		r.Floats = append(r.Floats, b...)
 	}
 	return r
-}
-
-// readNumbers reads the rows of a shard, of so many numbers each.
-func readNumbers(ctx context.Context, file string, o table.ReaderOptions, dim int) (rows []float32, err error) {
-	err = eachRow(ctx, file, o, func(r *table.Reader, cells []string) error {
-		if len(cells) != dim {
-			return fmt.Errorf("row %d has %d cells, the model has %d: %w", r.Row(), len(cells), dim, bijector.ErrShape)
-		}
-		for j, cell := range cells {
-			v, err := strconv.ParseFloat(cell, 32)
-			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("row %d, column %s: %q, want a finite float32: %w", r.Row(), r.Columns()[j], cell, bijector.ErrNonFinite)
-			}
-			rows = append(rows, float32(v))
-		}
-		return nil
-	})
-	if err == nil && len(rows) == 0 {
-		err = fmt.Errorf("bijoubeam: %s has no rows: %w", file, table.ErrInput)
-	}
-	return rows, err
 }

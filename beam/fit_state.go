@@ -3,7 +3,6 @@
 package bijoubeam
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -11,9 +10,6 @@ import (
 	"strings"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/io/filesystem"
-
-	"github.com/bijou-flow/bijou/flow"
-	"github.com/bijou-flow/bijou/registry"
 )
 
 // fitState is a fit behind a round.
@@ -33,8 +29,16 @@ func identity(start Model, shards []string, o FitOptions) string {
 		Steps, Batch int
 		Numbers      []float64
 		Seed         uint64
+		More         []float64 `json:",omitempty"` // that were not there from the beginning
 	}
-	text, _ := json.Marshal(plain{start.SHA256, shards, o.Steps, o.Batch, []float64{o.Rate, o.ClipNorm, o.OuterMomentum, o.OuterRate}, o.Seed}) // plain values
+	var more []float64
+	if o.Final > 0 || o.WeightDecay > 0 || o.HeldOut > 0 {
+		more = []float64{o.Final, o.WeightDecay, o.HeldOut}
+	}
+	if o.Final > 0 { // the rate depends on how many rounds there will be
+		more = append(more, float64(o.Rounds))
+	}
+	text, _ := json.Marshal(plain{start.SHA256, shards, o.Steps, o.Batch, []float64{o.Rate, o.ClipNorm, o.OuterMomentum, o.OuterRate}, o.Seed, more}) // plain values
 	return fmt.Sprintf("%x", sha256.Sum256(text))
 }
 
@@ -47,23 +51,19 @@ func modelPath(dir string, round int) string { return roundPath(dir, round) + ".
 func meanPath(dir string, round int) string  { return roundPath(dir, round) + ".mean" }
 
 // save writes model and state, and removes those of the round before the last.
-func (s *fitState) save(ctx context.Context, dir string, f *flow.Flow[float32]) error {
-	var b bytes.Buffer
-	if err := registry.Write(&b, f); err != nil {
+func (s *fitState) save(ctx context.Context, dir string, f *trained) error {
+	var err error
+	if s.Model, err = keepModel(ctx, modelPath(dir, s.Round), f.whole); err != nil {
 		return fmt.Errorf("bijoubeam: round %d: %w", s.Round, err)
 	}
-	s.Model = Model{Path: modelPath(dir, s.Round), SHA256: fmt.Sprintf("%x", sha256.Sum256(b.Bytes()))}
+	if err := writeSealed(ctx, statePath(dir, s.Round), *s); err != nil {
+		return err
+	}
 	fs, err := filesystem.New(ctx, dir)
 	if err != nil {
 		return fmt.Errorf("bijoubeam: %s: %w", dir, err)
 	}
 	defer fs.Close()
-	if err := filesystem.Write(ctx, fs, s.Model.Path, b.Bytes()); err != nil {
-		return fmt.Errorf("bijoubeam: %s: %w", s.Model.Path, err)
-	}
-	if err := writeSealed(ctx, statePath(dir, s.Round), *s); err != nil {
-		return err
-	}
 	if remover, ok := fs.(filesystem.Remover); ok && s.Round > 2 {
 		// What stays behind does no harm.
 		_ = remover.Remove(ctx, statePath(dir, s.Round-2))
@@ -86,7 +86,7 @@ func lastState(ctx context.Context, dir, identity string) (*fitState, error) {
 		if s.Identity != identity {
 			return nil, fmt.Errorf("bijoubeam: %s is of a fit with another start, shards or options; another directory keeps it: %w", names[k], ErrFit)
 		}
-		if _, err := readFlow(ctx, s.Model); err != nil {
+		if _, err := readTrained(ctx, s.Model); err != nil {
 			continue
 		}
 		return &s, nil
@@ -95,25 +95,6 @@ func lastState(ctx context.Context, dir, identity string) (*fitState, error) {
 		return nil, fmt.Errorf("bijoubeam: no round in %s is whole, the last being %s: %w", dir, names[len(names)-1], ErrFit)
 	}
 	return nil, nil
-}
-
-// readFlow reads the flow of a model for one that changes it.
-func readFlow(ctx context.Context, m Model) (*flow.Flow[float32], error) {
-	raw, err := readFile(ctx, m.Path)
-	if err != nil {
-		return nil, err
-	}
-	if sum := fmt.Sprintf("%x", sha256.Sum256(raw)); sum != strings.ToLower(m.SHA256) {
-		return nil, fmt.Errorf("bijoubeam: model %s has the SHA-256 %s, want %s: %w", m.Path, sum, m.SHA256, ErrModel)
-	}
-	f, err := readAs[*flow.Flow[float32]](raw)
-	if err != nil {
-		return nil, fmt.Errorf("bijoubeam: model %s: %w", m.Path, err)
-	}
-	if f.ContextDim() != 0 {
-		return nil, fmt.Errorf("bijoubeam: model %s: a flow under a context of %d values, want one without: %w", m.Path, f.ContextDim(), ErrFit)
-	}
-	return f, f.Check()
 }
 
 // writeSealed writes a value, and its checksum behind it.

@@ -88,33 +88,41 @@ const (
 // far, beside ctx's error. It returns ErrShape for fewer than 10 rows, and an
 // ErrDomain for a row with a value that its column does not have.
 func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptions) (*Model[T], *FitReport, error) {
-	if s == nil || nilcheck.IsNil(rows) {
-		return nil, nil, fmt.Errorf("table: a fit without a schema or without rows: %w", bijector.ErrSpec)
-	}
-	if err := s.Validate(); err != nil {
+	if err := checkFit(s, rows, o); err != nil {
 		return nil, nil, err
-	}
-	n, d := rows.Len(), len(s.Columns)
-	if n < fewestRows || d < 1 {
-		return nil, nil, fmt.Errorf("table: a fit to %d rows of %d columns, want at least %d rows and one column: %w", n, d, fewestRows, bijector.ErrShape)
-	}
-	if o.Members < 0 || o.Epochs < 0 || o.Batch < 0 || o.Patience < 0 || o.Validation >= 1 || o.Calibration >= 1 || o.Validation+o.Calibration >= 1 || math.IsNaN(o.Rate+o.WeightDecay+o.Validation+o.Calibration) {
-		return nil, nil, fmt.Errorf("table: a fit with %+v, want numbers that are not negative, and shares below 1: %w", o, bijector.ErrSpec)
-	}
-	if !(o.Trim >= 0 && o.Trim < 0.5) {
-		return nil, nil, fmt.Errorf("table: a share of %v to trim, want 0 to below 0.5: %w", o.Trim, bijector.ErrSpec)
 	}
 	if o.Trim > 0 {
 		return fitTrimmed[T](ctx, s, rows, o)
 	}
 	f := &fitting[T]{schema: s.clone(), rows: rows, o: o, report: &FitReport{Held: math.NaN()}}
-	if err := f.split(n); err != nil {
+	if err := f.split(rows.Len()); err != nil {
 		return nil, nil, err
 	}
 	if err := f.start(); err != nil {
 		return nil, nil, err
 	}
 	return f.run(ctx)
+}
+
+// checkFit says what is wrong with a fit before it begins.
+func checkFit(s *Schema, rows Rows, o FitOptions) error {
+	if s == nil || nilcheck.IsNil(rows) {
+		return fmt.Errorf("table: a fit without a schema or without rows: %w", bijector.ErrSpec)
+	}
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	n, d := rows.Len(), len(s.Columns)
+	if n < fewestRows || d < 1 {
+		return fmt.Errorf("table: a fit to %d rows of %d columns, want at least %d rows and one column: %w", n, d, fewestRows, bijector.ErrShape)
+	}
+	if o.Members < 0 || o.Epochs < 0 || o.Batch < 0 || o.Patience < 0 || o.Validation >= 1 || o.Calibration >= 1 || o.Validation+o.Calibration >= 1 || math.IsNaN(o.Rate+o.WeightDecay+o.Validation+o.Calibration) {
+		return fmt.Errorf("table: a fit with %+v, want numbers that are not negative, and shares below 1: %w", o, bijector.ErrSpec)
+	}
+	if !(o.Trim >= 0 && o.Trim < 0.5) {
+		return fmt.Errorf("table: a share of %v to trim, want 0 to below 0.5: %w", o.Trim, bijector.ErrSpec)
+	}
+	return nil
 }
 
 // fitting is a fit.

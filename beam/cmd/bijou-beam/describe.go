@@ -46,23 +46,7 @@ func describeCommand(ctx context.Context, args []string, s command.Streams) erro
 	if err != nil {
 		return err
 	}
-	names, options, err := look(ctx, files[0], options)
-	if err != nil {
-		return err
-	}
-	given, err := known.Given(names)
-	if err != nil {
-		return err
-	}
-	p := beam.NewPipeline()
-	d, err := bijoubeam.Describe(ctx, p.Root(), files, strings.TrimSuffix(temp, "/")+"/bijou-describe", options, table.InferOptions{MaxCategories: known.MaxCategories, Given: given})
-	if err != nil {
-		return err
-	}
-	if _, err := j.run(ctx, p); err != nil {
-		return err
-	}
-	facts, err := d.Inference(ctx)
+	facts, _, err := j.describe(ctx, files, strings.TrimSuffix(temp, "/")+"/bijou-describe", options, &known)
 	if err != nil {
 		return err
 	}
@@ -77,4 +61,26 @@ func describeCommand(ctx context.Context, args []string, s command.Streams) erro
 		return write(s.Out)
 	}
 	return out.Write(s, write)
+}
+
+// describe runs the pass that finds a schema, and says how the first file is written.
+func (j *job) describe(ctx context.Context, files []string, path string, o table.ReaderOptions, known *tablecommand.SchemaFlags) (*table.Inference, table.ReaderOptions, error) {
+	names, form, err := look(ctx, files[0], o)
+	if err != nil {
+		return nil, form, err
+	}
+	given, err := known.Given(names)
+	if err != nil {
+		return nil, form, err
+	}
+	p := beam.NewPipeline()
+	d, err := bijoubeam.Describe(ctx, p.Root(), files, path, form, table.InferOptions{MaxCategories: known.MaxCategories, Given: given})
+	if err != nil {
+		return nil, form, err
+	}
+	if _, err := j.run(ctx, p); err != nil {
+		return nil, form, err
+	}
+	facts, err := d.Inference(ctx)
+	return facts, form, err
 }

@@ -1,4 +1,4 @@
-// Command bijou-beam scores tables by a model, and draws rows of it, in pipelines of
+// Command bijou-beam scores tables by a model, draws rows of it, and fits one, in pipelines of
 // Apache Beam: as the command bijou does, for tables of many files.
 //
 //	go run ./cmd/bijou-beam score -model model.safetensors -out scored.csv 'new-*.csv'
@@ -31,12 +31,14 @@ import (
 
 const usage = `Usage: go run ./cmd/bijou-beam COMMAND [flags] [FILES] [-- flags of Beam]
 
-Scores tables of many files by a model, and draws rows of it, on Apache Beam.
+Scores tables of many files by a model, draws rows of it, and fits one, on Apache
+Beam.
 
 Commands:
   score     log-density, p-value and flag of rows
   sample    draw rows
   describe  what the columns of a table are taken for
+  fit       learn the density of rows, and write a model
 
 An example:
 
@@ -56,6 +58,7 @@ var commands = []command.Command{
 	{Name: "score", Run: scoreCommand},
 	{Name: "sample", Run: sampleCommand},
 	{Name: "describe", Run: describeCommand},
+	{Name: "fit", Run: fitCommand},
 }
 
 func main() {

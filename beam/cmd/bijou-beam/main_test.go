@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -164,5 +165,55 @@ func TestDescribe(t *testing.T) {
 	}
 	if s, err := table.ParseSchema(strings.NewReader(out)); err != nil || s.Validate() != nil || len(s.Columns) != 2 {
 		t.Errorf("schema %q: %v", out, err)
+	}
+}
+
+// TestFit: a model of several files, whose report and scores are there; the same again from the
+// directory of a run that is finished.
+func TestFit(t *testing.T) {
+	dir := t.TempDir()
+	rng := testkit.NewRand(2)
+	for k := range 3 {
+		var text strings.Builder
+		text.WriteString("kind,size\n")
+		for range 100 + 100*k {
+			kind := rng.IntN(2)
+			fmt.Fprintf(&text, "%s,%.4f\n", []string{"a", "b"}[kind], 3*float64(kind)+rng.NormFloat64())
+		}
+		write(t, filepath.Join(dir, fmt.Sprint("f-", k, ".csv")), text.String())
+	}
+	model, rounds := filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "rounds")
+	if err := os.Mkdir(rounds, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	fit := func(more ...string) (int, string, string) {
+		return start(t.Context(), append([]string{"fit", "-dir", rounds, "-out", model, "-rounds", "3", "-steps", "20", "-hidden", "8", "-json", filepath.Join(dir, "f-*.csv")}, more...)...)
+	}
+	code, out, log := fit()
+	var sum fitSummary
+	if err := json.Unmarshal([]byte(out), &sum); err != nil || code != 0 || sum.Trained+int64(sum.Calibrated) != 600 || sum.Files != 3 || !(sum.Nats > 11 && sum.Nats < 11.6) {
+		t.Fatalf("code %d, %s\n%s", code, out, log)
+	}
+	if !strings.Contains(log, "600 rows, 2 columns") || !strings.Contains(log, "round 3: ") || !strings.Contains(log, "of 3 files in ") {
+		t.Errorf("log %q", log)
+	}
+	first := testkit.Must(os.ReadFile(model))
+	if code, _, log := fit(); code != 1 || !strings.Contains(log, "-force") {
+		t.Errorf("over an earlier model: code %d, %q", code, log)
+	}
+	if code, _, log := fit("-force"); code != 0 || strings.Contains(log, "round ") || !bytes.Equal(testkit.Must(os.ReadFile(model)), first) {
+		t.Errorf("again: code %d, %q", code, log)
+	}
+	if code, _, log := fit("-force", "-batch", "7"); code != 1 || !strings.Contains(log, "another start, shards or options") {
+		t.Errorf("other options: code %d, %q", code, log)
+	}
+	code, _, log = start(t.Context(), "score", "-model", model, "-out", filepath.Join(dir, "s.csv"), filepath.Join(dir, "f-*.csv"))
+	if code != 0 || !strings.HasPrefix(log, "600 rows, ") {
+		t.Errorf("score: code %d, %q", code, log)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if code, _, log := start(ended, "fit", "-force", "-out", model, filepath.Join(dir, "f-*.csv")); code != 130 || log == "" {
+		t.Errorf("interrupted: code %d, %q", code, log)
 	}
 }
