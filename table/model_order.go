@@ -24,9 +24,8 @@ const (
 // in front, those of few values first, and numbers with atoms are before those
 // without: which atom a value is depends on the columns before it in steps, which a
 // network learns from a number less well than a number from an atom. But an atom in
-// front is an input more of all columns behind it, which fewer rows pay for less well: the
-// second order, where there is one, has those numbers last. Further members have
-// random ones.
+// front is one more input of every column behind it, which few rows overfit: the second
+// order, where there is one, has those numbers last. Further members have random ones.
 func (f *fitting[T]) orders(k int) [][]int {
 	var rest []int
 	for j := range f.columns {
