@@ -38,7 +38,10 @@ func FuzzBody(f *testing.F) {
 		if w.Code < 200 || w.Code >= 500 {
 			t.Fatalf("%s, %s: status %d for %q: %s", path, form, w.Code, body, answer)
 		}
-		values := bytes.Split(bytes.TrimSpace(answer), []byte("\n"))
+		values := [][]byte{answer}
+		if form == ndjson && w.Code == 200 {
+			values = bytes.Split(bytes.TrimSpace(answer), []byte("\n"))
+		}
 		if w.Code == 200 && form == ndjson && path != "/v1/sample" && len(values) > bytes.Count(body, []byte("\n"))+2 {
 			t.Fatalf("%s: %d answers to %q", path, len(values), body)
 		}
