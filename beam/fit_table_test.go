@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -129,6 +131,39 @@ func TestFitTable(t *testing.T) {
 		}
 		if p := mean(loaded.SurprisePValues(testkit.Must(loaded.Surprise(codes)))); !(p > 0.4 && p < 0.6) {
 			t.Errorf("p-values of surprises of %v on average", p)
+		}
+	}
+}
+
+// TestFitTableMany compares on as many rows as BIJOU_FIT_ROWS says, with defaults by their number, and
+// prints what docs/scale.md has; it is not run without.
+func TestFitTableMany(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("BIJOU_FIT_ROWS"))
+	if err != nil {
+		t.Skip("BIJOU_FIT_ROWS has no number of rows")
+	}
+	lines, test := goodsOf(n, 4), goodsOf(20_000, 5)
+	facts := inferred(t, lines, nil)
+	schema := testkit.Must(facts.Schema())
+	size := table.FitOptions{Hidden: 64, Seed: 1}
+	one, _, err := table.Fit[float32](t.Context(), schema, table.MemoryRows(3, codesOf(t, schema, lines)), size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := mean(testkit.Must(one.LogProb(codesOf(t, one.Schema(), test))))
+	t.Logf("one machine: %.4f nats a row", -want)
+	for _, k := range []int{2, 8, 32} {
+		for _, momentum := range []float64{0, 0.9} {
+			o := FitOptions{Seed: 1, OuterMomentum: momentum, Run: onPrism}
+			fit, err := FitTable(t.Context(), t.TempDir(), facts, inFiles(t, lines, slices.Repeat([]int{n / k}, k)...), size, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := mean(testkit.Must(fit.Model.LogProb(codesOf(t, fit.Model.Schema(), test))))
+			t.Logf("%d files, momentum %g, %d steps a round: %.4f nats behind", k, momentum, fit.Options.Steps, want-got)
+			if !(want-got < 0.5) {
+				t.Errorf("%d files are %v nats behind", k, want-got)
+			}
 		}
 	}
 }
