@@ -106,6 +106,9 @@ func randomFlow[T bijector.Float](rng *rand.Rand) *flow.Flow[T] {
 // 1e-6, relative to the larger or to 1. BIJOU_RANDOM is the number of models.
 func TestRandomModels(t *testing.T) {
 	count := 100
+	if testing.Short() {
+		count = 20
+	}
 	if s := os.Getenv("BIJOU_RANDOM"); s != "" {
 		count = testkit.Must(strconv.Atoi(s))
 	}
