@@ -91,8 +91,7 @@ func (p *MixedPass[T]) drawColumn(place, lo, hi int) {
 		c.parameters(w, p.y, lo, hi)
 		if c.truncated {
 			for i := lo; i < hi; i++ {
-				w.points[1].z[i], w.points[1].infinite[i] = c.zLo, math.IsInf(c.zLo, 0)
-				w.points[2].z[i], w.points[2].infinite[i] = c.zHi, math.IsInf(c.zHi, 0)
+				c.setBounds(w, i)
 			}
 			c.place(p.dist, w, 1, 1, lo, hi)
 			c.place(p.dist, w, 2, 2, lo, hi)

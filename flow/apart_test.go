@@ -64,14 +64,7 @@ func randomResults[T bijector.Float]() (logp, gradient []float64) {
 		if f.Check() != nil {
 			continue
 		}
-		x, cond := bijector.NewMat[T](f.Dim(), 20), bijector.NewMat[T](f.ContextDim(), 20)
-		for _, m := range []bijector.Mat[T]{x, cond} {
-			for j := range m.D {
-				for i := range m.Feature(j) {
-					m.Feature(j)[i] = T(rng.NormFloat64())
-				}
-			}
-		}
+		x, cond := randomBatch(rng, f, 20, 1)
 		loss := make([]float64, x.N)
 		f.NewLossPass(bijector.PassOptions{MaxBatch: x.N}).Loss(x, cond, loss)
 		p := f.NewStepPass(bijector.PassOptions{MaxBatch: x.N})

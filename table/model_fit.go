@@ -94,11 +94,8 @@ func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptio
 	if o.Trim > 0 {
 		return fitTrimmed[T](ctx, s, rows, o)
 	}
-	f := &fitting[T]{schema: s.clone(), rows: rows, o: o, report: &FitReport{Held: math.NaN()}}
-	if err := f.split(rows.Len()); err != nil {
-		return nil, nil, err
-	}
-	if err := f.start(); err != nil {
+	f, err := newFitting[T](s, rows, o)
+	if err != nil {
 		return nil, nil, err
 	}
 	return f.run(ctx)
@@ -134,6 +131,16 @@ type fitting[T bijector.Float] struct {
 	train, valid, held []int
 	columns            []autoregressive.MixedColumn
 	first              []int // places of o.First
+}
+
+// newFitting holds rows out and takes what the columns are from the others; nothing is
+// trained yet.
+func newFitting[T bijector.Float](s *Schema, rows Rows, o FitOptions) (*fitting[T], error) {
+	f := &fitting[T]{schema: s.clone(), rows: rows, o: o, report: &FitReport{Held: math.NaN()}}
+	if err := f.split(rows.Len()); err != nil {
+		return nil, err
+	}
+	return f, f.start()
 }
 
 // split draws which rows are held out.
@@ -234,7 +241,14 @@ func (f *fitting[T]) member(k int, order []int) (*flow.Flow[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return flow.New[T](layer, base)
+	one, err := flow.New[T](layer, base)
+	if err != nil {
+		return nil, err
+	}
+	if k == 0 { // the others are as large
+		return one, f.checkSize(parameters(one))
+	}
+	return one, nil
 }
 
 // wide tells whether connections from all values of all columns to all others would be

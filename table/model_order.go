@@ -66,11 +66,6 @@ func (f *fitting[T]) trained(ctx context.Context, k int) (*flow.Flow[T], *train.
 		if err != nil {
 			return nil, nil, err
 		}
-		if k == 0 && i == 0 {
-			if err := f.checkSize(parameters(one)); err != nil {
-				return nil, nil, err
-			}
-		}
 		o := f.trainOptions(k)
 		if i > 0 && o.Checkpoint.Dir != "" {
 			o.Checkpoint.Dir = filepath.Join(f.o.Checkpoint.Dir, "other order")

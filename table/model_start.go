@@ -19,11 +19,8 @@ func Start[T bijector.Float](s *Schema, rows Rows, o FitOptions) (*Model[T], err
 	if err := checkFit(s, rows, o); err != nil {
 		return nil, err
 	}
-	f := &fitting[T]{schema: s.clone(), rows: rows, o: o, report: &FitReport{}}
-	if err := f.split(rows.Len()); err != nil {
-		return nil, err
-	}
-	if err := f.start(); err != nil {
+	f, err := newFitting[T](s, rows, o)
+	if err != nil {
 		return nil, err
 	}
 	var flows []*flow.Flow[T]
@@ -31,11 +28,6 @@ func Start[T bijector.Float](s *Schema, rows Rows, o FitOptions) (*Model[T], err
 		one, err := f.member(k, f.orders(k)[0])
 		if err != nil {
 			return nil, err
-		}
-		if k == 0 {
-			if err := f.checkSize(parameters(one)); err != nil {
-				return nil, err
-			}
 		}
 		flows = append(flows, one)
 	}
