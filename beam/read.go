@@ -31,14 +31,7 @@ func init() {
 // its error has file, row and line: what is behind such a place cannot be told
 // apart.
 func ReadTable(s beam.Scope, files beam.PCollection, o table.ReaderOptions) (records beam.PCollection, err error) {
-	if !files.IsValid() || files.Type().Type() != reflect.TypeFor[string]() {
-		return records, fmt.Errorf("bijoubeam: files that are no PCollection of string: %w", table.ErrInput)
-	}
-	out, err := beam.TryParDo(s.Scope("bijoubeam.ReadTable"), &readFn{Options: o}, files)
-	if err != nil {
-		return records, err
-	}
-	return out[0], nil
+	return readBy(s, "ReadTable", &readFn{Options: o}, files)
 }
 
 // readFn reads a file.

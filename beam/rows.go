@@ -69,10 +69,7 @@ func (e *encoder) encode(x any, dst []float64) error {
 		}
 		return finite(dst, len(v))
 	case Record:
-		if len(v.Names) > 0 {
-			return e.cells(v, dst)
-		}
-		return e.object([]byte(v.Text), dst)
+		return e.record(v, dst)
 	case string:
 		return e.object([]byte(v), dst)
 	case []byte:
@@ -83,6 +80,14 @@ func (e *encoder) encode(x any, dst []float64) error {
 		return fmt.Errorf("a row of type %T that is no JSON object: %w: %w", x, err, table.ErrInput)
 	}
 	return e.object(text, dst)
+}
+
+// record encodes a Record.
+func (e *encoder) record(r Record, dst []float64) error {
+	if len(r.Names) > 0 {
+		return e.cells(r, dst)
+	}
+	return e.object([]byte(r.Text), dst)
 }
 
 // finite says whether a row of so many values has a density.

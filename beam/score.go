@@ -4,11 +4,8 @@ package bijoubeam
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"reflect"
-	"slices"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/graph/window"
@@ -67,8 +64,12 @@ func init() {
 // Of KV<key, row>, scored has KV<key, Scored>: whatever is to come along belongs
 // in the key.
 //
-// Rows keep their event times and windows. Rows of the global window are scored
-// by BatchRows of a bundle; those of other windows one by one, because what a
+// Of Rows, blocks of rows, scored has ScoredRows (of KV<key, Rows>, KV<key, ScoredRows>): the rows
+// that can be scored, in their order, with their scores. A runner's calls, which cost several
+// times what a small model does, are then shared by the rows of a block, in any window.
+//
+// Rows keep their event times and windows. Single rows of the global window are
+// scored by BatchRows of a bundle; those of other windows one by one, because what a
 // bundle's end emits has lost its window, and that takes several times as long.
 // The numbers are the same to the bit.
 //
@@ -84,7 +85,12 @@ func Score(s beam.Scope, m Model, rows beam.PCollection) (scored, rejected beam.
 	}
 	s = s.Scope("bijoubeam.Score")
 	var fn any = &scoreFn{Model: m}
-	if typex.IsKV(rows.Type()) {
+	switch keyed := typex.IsKV(rows.Type()); {
+	case isBlocks(rows.Type()) && keyed:
+		fn = &scoreKeyedRowsFn{Model: m}
+	case isBlocks(rows.Type()):
+		fn = &scoreRowsFn{Model: m}
+	case keyed:
 		fn = &scoreKeyedFn{Model: m}
 	}
 	out, err := beam.TryParDo(s, fn, rows)
@@ -141,8 +147,6 @@ func (f *scoreFn) FinishBundle(ctx context.Context, emit func(beam.EventTime, be
 func (f *scoreKeyedFn) FinishBundle(ctx context.Context, emit func(beam.EventTime, beam.Y, Scored), reject func(beam.EventTime, Rejected)) error {
 	return f.batch.flush(ctx, emit, reject)
 }
-
-var errNaN = fmt.Errorf("the log-density is not a number: a value far beyond those that the model was fitted to, or a model that diverged: %w", bijector.ErrNonFinite)
 
 // batcher holds rows of a bundle until there are BatchRows of them. O is what
 // comes out with a score: the row, or its key.
@@ -208,77 +212,17 @@ func (h *held[O]) reject(why error, reject func(beam.EventTime, Rejected)) {
 
 // flush scores and emits the rows that are held.
 func (b *batcher[O]) flush(ctx context.Context, emit func(beam.EventTime, O, Scored), reject func(beam.EventTime, Rejected)) error {
-	n := len(b.held)
-	if n == 0 {
-		return nil
-	}
-	if n == 1 { // among others, the last bits may be others than alone
-		b.codes = append(b.codes, b.codes...)
-	}
 	logp, err := b.model.logProb(&b.work, b.codes)
 	if err != nil {
 		return fmt.Errorf("bijoubeam: %w", err)
 	}
-	p, flagged, wrong := b.model.pValues(logp[:n]), int64(0), int64(0)
-	for i, v := range logp[:n] {
-		if math.IsNaN(v) {
-			b.held[i].reject(errNaN, reject)
-			wrong++
-			continue
+	b.model.tell(ctx, logp, b.alpha, func(i int, s Scored, wrong error) {
+		if h := &b.held[i]; wrong != nil {
+			h.reject(wrong, reject)
+		} else {
+			emit(h.at, h.out, s)
 		}
-		s := Scored{LogDensity: v, PValue: p[i], Flag: p[i] <= b.alpha}
-		if s.Flag {
-			flagged++
-		}
-		if !math.IsInf(v, 0) {
-			logDensity.Update(ctx, int64(math.Round(1000*v)))
-		}
-		emit(b.held[i].at, b.held[i].out, s)
-	}
-	rowsScored.Inc(ctx, int64(n)-wrong)
-	rowsRejected.Inc(ctx, wrong)
-	rowsFlagged.Inc(ctx, flagged)
-	batches.Inc(ctx, 1)
+	})
 	b.clear()
 	return nil
-}
-
-// scratch is what a batch is scored with.
-type scratch struct {
-	small []float32 // codes for a density that is no table's
-	logp  []float64
-}
-
-// logProb scores rows. One whose result is not a number has NaN, and does not
-// keep the others from theirs.
-func (l *loaded) logProb(s *scratch, codes []float64) ([]float64, error) {
-	n := len(codes) / l.width
-	s.logp = slices.Grow(s.logp[:0], n)[:n]
-	var err error
-	if l.table != nil {
-		err = l.table.LogProbInto(s.logp, codes)
-	} else {
-		s.small = s.small[:0]
-		for _, v := range codes {
-			s.small = append(s.small, float32(v))
-		}
-		err = l.density.LogProbRows(s.logp, s.small)
-	}
-	var row *bijector.RowError
-	if errors.As(err, &row) {
-		err = nil
-	}
-	return s.logp, err
-}
-
-// pValues are NaN for models without calibration.
-func (l *loaded) pValues(logp []float64) []float64 {
-	if l.table != nil {
-		return l.table.PValues(logp)
-	}
-	p := make([]float64, len(logp))
-	for i := range p {
-		p[i] = math.NaN()
-	}
-	return p
 }

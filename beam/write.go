@@ -53,7 +53,7 @@ type Writing struct {
 	replace bool
 }
 
-// WriteTable writes Records to files whose names are made of path: a.csv.gz is
+// WriteTable writes Records, or the records of Rows, to files whose names are made of path: a.csv.gz is
 // a-00000-of-00003.csv.gz and so on, in gzip because the name ends in .gz, a file
 // a bundle. Columns are found by name, a Record that is a JSON object (its Text)
 // is written as it stands to NDJSON.
@@ -65,8 +65,9 @@ type Writing struct {
 // system has to rename, or to copy and remove. Records are those of the global
 // window. No columns, or a path without a name, are table.ErrInput.
 func WriteTable(ctx context.Context, s beam.Scope, path string, records beam.PCollection, o WriteOptions) (*Writing, error) {
-	if !records.IsValid() || records.Type().Type() != reflect.TypeFor[Record]() {
-		return nil, fmt.Errorf("bijoubeam: records that are no PCollection of Record: %w", table.ErrInput)
+	blocks := records.IsValid() && records.Type().Type() == reflect.TypeFor[Rows]()
+	if !records.IsValid() || !blocks && records.Type().Type() != reflect.TypeFor[Record]() {
+		return nil, fmt.Errorf("bijoubeam: records that are no PCollection of Record, or of Rows: %w", table.ErrInput)
 	}
 	if path == "" || len(o.Columns) == 0 {
 		return nil, fmt.Errorf("bijoubeam: a table of %d columns is to be written to %q, want columns and a path: %w", len(o.Columns), path, table.ErrInput)
@@ -80,7 +81,11 @@ func WriteTable(ctx context.Context, s beam.Scope, path string, records beam.PCo
 	}
 	s = s.Scope("bijoubeam.WriteTable")
 	fn := writeFn{Path: path, Run: w.run, Options: o}
-	parts := beam.ParDo(s, &fn, records)
+	var write any = &fn
+	if blocks {
+		write = &writeRowsFn{Write: fn}
+	}
+	parts := beam.ParDo(s, write, records)
 	beam.ParDo0(s, &partsFn{Write: fn}, beam.Impulse(s), beam.SideInput{Input: parts})
 	return w, nil
 }

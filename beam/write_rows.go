@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
-	"github.com/bijou-flow/bijou/internal/tables"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -99,9 +99,14 @@ func ScoredColumns() []string { return []string{"log_density", "p_value", "flag"
 
 // ScoredRecords appends to Records what Score says of them: KV<Record, Scored> in,
 // Records out, with the cells of ScoredColumns, in digits as the command bijou
-// writes them. Rows of NDJSON keep their text. Other rows are table.ErrInput.
+// writes them; of ScoredRows, Rows of Records. Rows of NDJSON keep their text. Other
+// rows are table.ErrInput.
 func ScoredRecords(s beam.Scope, scored beam.PCollection) (records beam.PCollection, err error) {
-	return asRecords(s, "Scored", &scoredRecordFn{}, scored)
+	var fn any = &scoredRecordFn{}
+	if scored.IsValid() && scored.Type().Type() == reflect.TypeFor[ScoredRows]() {
+		fn = &scoredRowsRecordFn{}
+	}
+	return asRecords(s, "Scored", fn, scored)
 }
 
 // DrawRecords makes Records of Draws, with cells of the given names, which
@@ -131,14 +136,8 @@ func asRecords(s beam.Scope, what string, fn any, from beam.PCollection) (record
 
 type scoredRecordFn struct{}
 
-func (*scoredRecordFn) ProcessElement(r Record, s Scored) Record {
-	flag := strconv.FormatBool(s.Flag)
-	if r.Text != "" {
-		r.Text = tables.AppendJSON(r.Text, ScoredColumns(), []string{tables.Density(s.LogDensity, table.NDJSON), tables.PValue(s.PValue), flag})
-	}
-	r.Names = append(slices.Clone(r.Names), ScoredColumns()...)
-	r.Cells = append(slices.Clone(r.Cells), tables.Density(s.LogDensity, table.CSV), tables.PValue(s.PValue), flag)
-	return r
+func (f *scoredRecordFn) ProcessElement(r Record, s Scored) Record {
+	return f.with(r, s, append(slices.Clone(r.Names), ScoredColumns()...))
 }
 
 type drawRecordFn struct{ Names []string }

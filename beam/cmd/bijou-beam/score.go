@@ -77,7 +77,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	}
 	p := beam.NewPipeline()
 	r := p.Root()
-	rows, err := bijoubeam.ReadTable(r, beam.Reshuffle(r, beam.CreateList(r, files)), form)
+	rows, err := bijoubeam.ReadRows(r, beam.Reshuffle(r, beam.CreateList(r, files)), form)
 	if err != nil {
 		return err
 	}
