@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 )
 
 // idx is an IDX file of the given sizes with the given data.
@@ -184,20 +186,22 @@ func TestAllocation(t *testing.T) {
 // FuzzReadImages: no input panics, what is refused wraps ErrFormat, and what is
 // accepted, when it is plain, is exactly what encoding the result gives.
 func FuzzReadImages(f *testing.F) {
-	f.Add(idx(ramp(24), 2, 3, 4))
-	f.Add(compress(idx(ramp(24), 2, 3, 4)))
+	seeds := [][]byte{idx(ramp(24), 2, 3, 4), compress(idx(ramp(24), 2, 3, 4))}
 	for _, c := range hostile() {
 		if len(c.in) < 1<<10 {
-			f.Add(c.in)
+			seeds = append(seeds, c.in)
 		}
 	}
-	f.Fuzz(func(t *testing.T, in []byte) {
+	for _, in := range seeds {
+		f.Add(in)
+	}
+	hold := func(t testing.TB, in []byte) (read bool) {
 		im, err := ReadImages(bytes.NewReader(in))
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {
 				t.Fatalf("%v does not wrap ErrFormat", err)
 			}
-			return
+			return false
 		}
 		if len(im.Pixels) == 0 || len(im.Pixels) != im.Len()*im.Height*im.Width {
 			t.Fatalf("%d pixels for %d images of %d x %d", len(im.Pixels), im.Len(), im.Height, im.Width)
@@ -209,5 +213,8 @@ func FuzzReadImages(f *testing.F) {
 		if im2, err := ReadImages(bytes.NewReader(compress(again))); err != nil || !bytes.Equal(im2.Pixels, im.Pixels) {
 			t.Fatalf("compressed: %v", err)
 		}
-	})
+		return true
+	}
+	fuzzing.Executions(f, seeds, func(in []byte, _ uint64) bool { return hold(f, in) })
+	f.Fuzz(func(t *testing.T, in []byte) { hold(t, in) })
 }

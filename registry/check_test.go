@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 )
 
 // wellFormed is what check is for, by the standard library's tokens, for JSON
@@ -18,7 +19,9 @@ func wellFormed(raw []byte) bool {
 	if !json.Valid(raw) || !utf8.Valid(raw) {
 		return false
 	}
-	return wellFormedValue(json.NewDecoder(bytes.NewReader(raw)), 0)
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber() // a number that no float64 holds is well-formed
+	return wellFormedValue(d, 0)
 }
 
 func wellFormedValue(d *json.Decoder, depth int) bool {
@@ -52,6 +55,7 @@ func wellFormedValue(d *json.Decoder, depth int) bool {
 // FuzzCheck compares check with the standard library, and holds what decode
 // reads to what a strict decoder of the library reads.
 func FuzzCheck(f *testing.F) {
+	var seeds [][]byte
 	for _, s := range []string{
 		`{}`, `[]`, ` [ ] `, "\t{\n}\r", `0`, `-1.5e3`, `"a\"b\\"`, `null`, `[1,2 , 3]`, `[[],[[]],{}]`,
 		`{"a":1}`, ` { "a" : 1 , "b" : [ { "c" : "]}," } ] } `, `{"\u0061\"":"\\","":{"":""}}`, `[true,false,null]`,
@@ -59,25 +63,30 @@ func FuzzCheck(f *testing.F) {
 		`{"a":1,"\u0061":2}`, `{"a":{"a":1},"b":{"a":1}}`, `{"list":[{"n":1},{"n":2}],"fixed":[null]}`, `{"n":{"type":"x","spec":{}},"last":0}`,
 		strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65), `{"a":[1}`, `"\`, "\"\xff\"",
 	} {
+		seeds = append(seeds, []byte(s))
 		f.Add([]byte(s))
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	hold := func(t testing.TB, raw []byte) (read bool) {
 		if len(raw) > maxSpecValues {
-			return
+			return false
 		}
-		if got, want := ofSpec.check(raw) == nil, wellFormed(raw); got != want {
+		good := wellFormed(raw)
+		if got, want := ofSpec.check(raw) == nil, good; got != want {
 			t.Fatalf("check says %v", ofSpec.check(raw))
 		}
 		var got, want fieldsSpec
 		if len(bytes.TrimSpace(raw)) == 0 || decode(raw, &got, ofSpec) != nil {
-			return
+			return good
 		}
 		d := json.NewDecoder(bytes.NewReader(raw))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&want); err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %+v, want %+v, %v", got, want, err)
 		}
-	})
+		return true
+	}
+	fuzzing.Executions(f, seeds, func(raw []byte, _ uint64) bool { return hold(f, raw) })
+	f.Fuzz(func(t *testing.T, raw []byte) { hold(t, raw) })
 }
 
 // fieldsSpec has a field of each kind.
@@ -144,5 +153,24 @@ func TestFieldsAreExact(t *testing.T) {
 	var v fieldsSpec
 	if err := decode([]byte(`{"n":{"spec":{}}}`), &v, ofSpec); !errors.Is(err, ErrNotRegistered) {
 		t.Errorf("a node without a type: %v", err)
+	}
+}
+
+// A file's spec may be as long as its values take in float32, and text of a file is
+// quoted up to 80 bytes.
+func TestLimitsFollowTheFile(t *testing.T) {
+	const values = maxSpecBytes
+	most := limitsFor(values)
+	if err := most.checkBytes(4 * values); err != nil {
+		t.Errorf("4 bytes a value: %v", err)
+	}
+	if err := most.checkBytes(4*values + 1); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a byte more: %v", err)
+	}
+	long := strings.Repeat("x", 80)
+	for text, want := range map[string]string{long: long, long + "yz": long + "..."} {
+		if got := clip(text); got != want {
+			t.Errorf("%q is clipped to %q", text, got)
+		}
 	}
 }

@@ -2,11 +2,13 @@ package registry_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/corpus"
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 	"github.com/bijou-flow/bijou/registry"
 )
 
@@ -17,7 +19,9 @@ func FuzzReadFlow(f *testing.F) {
 	whole := saved(f, smallFlow[float32]())
 	good := open(f, whole)
 	f.Add(good.meta["spec"], whole[len(whole)-40:], whole)
+	files, specs := [][]byte{whole}, [][]byte{[]byte(good.meta["spec"])}
 	for _, raw := range corpus.Files(f) {
+		files = append(files, raw)
 		f.Add(good.meta["spec"], []byte{}, raw)
 	}
 	for _, s := range []string{
@@ -27,36 +31,48 @@ func FuzzReadFlow(f *testing.F) {
 		`{"bijector":{"type":"bijector.scale","spec":{"dim":2}},"base":{"type":"distribution.classmixture","spec":{"dim":2,"classes":3,"components":1000000000000}}}`,
 		`{"bijector":{"type":"bijector.scale","spec":{"dim":2}},"base":{"type":"distribution.independent","spec":{"dim":2,"marginals":[{"kind":"uniform","params":[0,1]}]}}}`,
 	} {
+		specs = append(specs, []byte(s))
 		f.Add(s, []byte{}, []byte{})
 	}
-	f.Fuzz(func(t *testing.T, spec string, values, file []byte) {
-		read := func(raw []byte) {
-			m, err := registry.Read[*flow.Flow[float32]](bytes.NewReader(raw), int64(len(raw)))
-			if (m == nil) == (err == nil) {
-				t.Fatalf("model %v, error %v", m, err)
-			}
-			if err != nil {
-				noPanic(t, err)
-				return
-			}
-			again := saved(t, m)
-			if m, err = registry.Read[*flow.Flow[float32]](bytes.NewReader(again), int64(len(again))); err != nil {
-				t.Fatalf("saved again: %v", err)
-			}
-			if !bytes.Equal(again, saved(t, m)) {
-				t.Fatal("saved twice, two files")
-			}
+	ofFile := func(t testing.TB, raw []byte) (read bool) {
+		m, err := registry.Read[*flow.Flow[float32]](bytes.NewReader(raw), int64(len(raw)))
+		if (m == nil) == (err == nil) {
+			t.Fatalf("model %v, error %v", m, err)
 		}
-		read(file)
+		if err != nil {
+			noPanic(t, err)
+			return false
+		}
+		again := saved(t, m)
+		if m, err = registry.Read[*flow.Flow[float32]](bytes.NewReader(again), int64(len(again))); err != nil {
+			t.Fatalf("saved again: %v", err)
+		}
+		if !bytes.Equal(again, saved(t, m)) {
+			t.Fatal("saved twice, two files")
+		}
+		return true
+	}
+	ofParts := func(t testing.TB, spec string, values []byte) (read bool) {
 		forged := open(t, whole)
 		forged.meta["spec"] = toUTF8(spec)
 		raw := forged.file(t)
 		// Not the last word on what a value may be, so the checksum is wrong.
 		copy(raw[len(raw)-min(len(values), 40):], values)
-		read(raw)
-		read(open(t, whole).with(values).file(t))
+		a, b := ofFile(t, raw), ofFile(t, open(t, whole).with(values).file(t))
 		_, err := registry.NewFlow[float64]([]byte(spec))
 		noPanic(t, err)
+		return a || b
+	}
+	fuzzing.Executions(f, append(specs, files...), func(raw []byte, number uint64) bool {
+		// A file, or a spec and values in a file that is good otherwise.
+		if len(raw) > 0 && raw[0] != '{' && number%8 > 0 {
+			return ofFile(f, raw)
+		}
+		return ofParts(f, string(raw), binary.LittleEndian.AppendUint64(nil, number))
+	})
+	f.Fuzz(func(t *testing.T, spec string, values, file []byte) {
+		ofFile(t, file)
+		ofParts(t, spec, values)
 	})
 }
 

@@ -238,6 +238,8 @@ func TestLoadFile(t *testing.T) {
 	if _, err = registry.Read[autoencoder.Encoder[float64]](bytes.NewReader(nil), 0); err == nil {
 		t.Error("an empty reader is no encoder")
 	}
+	_, err = registry.Read[autoencoder.Encoder[float64]](nil, 0)
+	wantError(t, "no reader", err, bijector.ErrSpec, "no reader")
 }
 
 // A sound file of some size is loaded for little more than its own.

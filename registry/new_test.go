@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -236,6 +237,13 @@ func TestMarshalSpecRefuses(t *testing.T) {
 	_, err = registry.MarshalSpec(must(autoencoder.New[float32](
 		must(coupling.NewMLP[float32](coupling.MLPSpec{In: 2, Out: 1})), must(coupling.NewMLP[float32](coupling.MLPSpec{In: 1, Out: 2})))))
 	wantError(t, "an autoencoder without a spec", err, registry.ErrNotRegistered, "has no spec")
+	identity := must(autoencoder.NewIdentity[float32](autoencoder.IdentitySpec{Dim: 1}))
+	stateless := bijector.Layer[float32](Stateless{must(NewShift[float32](ShiftSpec{Dim: 1}))})
+	one := must(flow.New(stateless, distribution.Base[float32](distribution.StandardNormal[float32](1))))
+	_, err = registry.MarshalSpec(must(autoencoder.NewLatentEnsemble[float32](identity, identity, must(flow.NewEnsemble(flow.Mixing{}, one, one)))))
+	wantError(t, "an ensemble of embeddings", err, bijector.ErrSpec, "flow 0: bijector", "Params, Buffers and Spec")
+	_, err = registry.MarshalSpec(specified{ShiftSpec{Start: math.NaN()}})
+	wantError(t, "a spec that is no JSON", err, bijector.ErrSpec, "NaN")
 	_, err = registry.MarshalSpec(specified{(*ShiftSpec)(nil)})
 	wantError(t, "a nil spec", err, bijector.ErrSpec, "nil")
 	_, err = registry.MarshalSpec(specified{bijector.InvertSpec{Layer: bijector.NamedSpec{Name: "test.wave", Spec: ShiftSpec{}}}})

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 	"github.com/bijou-flow/bijou/serve"
 )
 
@@ -20,10 +21,12 @@ func FuzzBody(f *testing.F) {
 	}
 	routes := []string{"/v1/score", "/v1/explain", "/v1/sample"}
 	forms := []string{inJSON, ndjson}
+	var seeds [][]byte
 	for i, body := range []string{
 		`{"a":0.5,"b":"x","c":2}`, `[{"a":0.5,"b":"x","c":null},{"a":1e300,"b":"z"}]`, `{"n":2,"seed":3}`, `{"n":1,"given":{"b":"x"}}`,
 		"{\"a\":0.5,\"b\":\"x\"}\n\n{\"a\":\"text\"}\n{", `{"rows":[[0.5,"x",2]],"columns":["a","b","c"]}`, "\ufeff[]", `{"n":1e9}`, `{"a":0.5,"a":1}`, "null",
 	} {
+		seeds = append(seeds, []byte(body))
 		for route := range routes {
 			f.Add(byte(route+3*(i%2)), []byte(body))
 		}
@@ -31,7 +34,7 @@ func FuzzBody(f *testing.F) {
 	const row = `{"a":0.5,"b":"x","c":2}`
 	want := post(h, "/v1/score", inJSON, row).Body.Bytes()
 	count := 0
-	f.Fuzz(func(t *testing.T, way byte, body []byte) {
+	hold := func(t testing.TB, way byte, body []byte) (read bool) {
 		path, form := routes[way%3], forms[way/3%2]
 		w := post(h, path, form, string(body))
 		answer := w.Body.Bytes()
@@ -58,5 +61,8 @@ func FuzzBody(f *testing.F) {
 				t.Fatalf("behind %q the answer is %s, before %s", body, again, want)
 			}
 		}
-	})
+		return w.Code == 200
+	}
+	fuzzing.Executions(f, seeds, func(body []byte, number uint64) bool { return hold(f, byte(number), body) })
+	f.Fuzz(func(t *testing.T, way byte, body []byte) { hold(t, way, body) })
 }

@@ -11,33 +11,36 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 	"github.com/bijou-flow/bijou/internal/testkit"
 )
 
 // FuzzReader holds reading and inference to an error or to a schema by which every
 // row is encoded, decoded and encoded again to the same codes.
 func FuzzReader(f *testing.F) {
+	var seeds [][]byte
 	for _, text := range []string{
 		"a,b c,d\n1,x,\n2,\"y, z\",3\n", "\ufeffa;b\r\n1;2\r\n", "a\n1\n2\n1e309\n", "a,b\n1\n", "a,b\n\"1,2\n",
 		`{"a":1,"b":"x"}` + "\n" + `{"a":null,"b":"y"}`, `{"a":[1]}`, "{\"a\":1,\"a\":2}\n", "a,a\n1,2\n",
 		"t,n\n2021-03-04,NaN\n2021-03-05,Inf\n2021-03-06,7\n", zipped("a,b\n1,2\n3,4\n"), zipped("a,b\n1,2\n")[:20],
 		"a\n007\n0.1\n-0\n+5\n1_000\n0x1p-2\n", "\x00\n\xff\xfe\n", "a\tb\n1\t2\n",
 	} {
+		seeds = append(seeds, []byte(text))
 		f.Add([]byte(text), true)
 		f.Add([]byte(text), false)
 	}
-	f.Fuzz(func(t *testing.T, raw []byte, lines bool) {
+	hold := func(t testing.TB, raw []byte, lines bool) (read bool) {
 		o := ReaderOptions{}
 		if lines {
 			o.Format = NDJSON
 		}
 		r, err := NewReader(bytes.NewReader(raw), o)
 		if err != nil {
-			return
+			return false
 		}
 		s, err := Infer(r, InferOptions{})
 		if err != nil {
-			return
+			return false
 		}
 		if err := s.Validate(); err != nil {
 			t.Fatalf("the schema inferred is no schema: %v", err)
@@ -55,7 +58,7 @@ func FuzzReader(f *testing.F) {
 		for {
 			line, err := r.Read()
 			if err == io.EOF {
-				return
+				return true
 			}
 			if err != nil {
 				t.Fatalf("row %d was read, and now %v", r.Row(), err)
@@ -83,7 +86,9 @@ func FuzzReader(f *testing.F) {
 				}
 			}
 		}
-	})
+	}
+	fuzzing.Executions(f, seeds, func(raw []byte, number uint64) bool { return hold(f, raw, number%2 == 0) })
+	f.Fuzz(func(t *testing.T, raw []byte, lines bool) { hold(t, raw, lines) })
 }
 
 // FuzzParseSchema holds schemas in JSON to an error or to one that survives a round trip.
@@ -92,16 +97,21 @@ func FuzzParseSchema(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(testkit.Must(json.Marshal(s)))
-	f.Add([]byte(`{"columns":[{"name":"a","kind":"real","lower":1,"upper":0}]}`))
-	f.Add([]byte(`{"columns":[{"name":"a","kind":"category","values":["x","x"]}]}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	seeds := [][]byte{
+		testkit.Must(json.Marshal(s)),
+		[]byte(`{"columns":[{"name":"a","kind":"real","lower":1,"upper":0}]}`),
+		[]byte(`{"columns":[{"name":"a","kind":"category","values":["x","x"]}]}`),
+	}
+	for _, raw := range seeds {
+		f.Add(raw)
+	}
+	hold := func(t testing.TB, raw []byte) (read bool) {
 		s, err := ParseSchema(bytes.NewReader(raw))
 		if err != nil {
 			if !errors.Is(err, ErrSchema) {
 				t.Fatalf("error %v is no ErrSchema", err)
 			}
-			return
+			return false
 		}
 		text := testkit.Must(json.Marshal(s))
 		again, err := ParseSchema(bytes.NewReader(text))
@@ -111,5 +121,8 @@ func FuzzParseSchema(f *testing.F) {
 		if text2 := testkit.Must(json.Marshal(again)); !bytes.Equal(text, text2) {
 			t.Fatalf("%s\nand then\n%s", text, text2)
 		}
-	})
+		return true
+	}
+	fuzzing.Executions(f, seeds, func(raw []byte, _ uint64) bool { return hold(f, raw) })
+	f.Fuzz(func(t *testing.T, raw []byte) { hold(t, raw) })
 }

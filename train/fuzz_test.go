@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -28,7 +29,7 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add(raw)
 	f.Add(raw[:len(raw)/2])
 	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	hold := func(t testing.TB, raw []byte) (read bool) {
 		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -40,5 +41,8 @@ func FuzzCheckpoint(f *testing.F) {
 		case err == nil && m.center[0]-m.center[0] != 0:
 			t.Errorf("the model resumed is %v", m.center)
 		}
-	})
+		return err == nil
+	}
+	fuzzing.Executions(f, [][]byte{raw}, func(raw []byte, _ uint64) bool { return hold(f, raw) })
+	f.Fuzz(func(t *testing.T, raw []byte) { hold(t, raw) })
 }

@@ -3,13 +3,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -17,6 +21,7 @@ import (
 // tests are those of a package, compiled.
 type tests struct {
 	name, dir, binary string
+	quick             string        // a pattern of the tests that take a fifth of the time
 	clean             time.Duration // of a run without a mutant
 }
 
@@ -43,10 +48,11 @@ func (p *source) try(mutants []mutant, packages []string, wanted func(id int) bo
 			return 0, 0, fmt.Errorf("compiling the tests of %s: %w\n%s", name, err, out)
 		}
 		began := time.Now()
-		if out, failed := t.run(0, time.Hour); failed {
+		out, failed := t.run(0, time.Hour, "-test.v")
+		if failed {
 			return 0, 0, fmt.Errorf("the tests of %s fail without a mutant:\n%s", name, out)
 		}
-		t.clean = time.Since(began)
+		t.clean, t.quick = time.Since(began), quick(string(out))
 		all = append(all, t)
 	}
 	for i, m := range mutants {
@@ -57,7 +63,7 @@ func (p *source) try(mutants []mutant, packages []string, wanted func(id int) bo
 		by := ""
 		began := time.Now()
 		for _, t := range all {
-			if _, failed := t.run(i+1, 4*t.clean+20*time.Second); failed {
+			if t.notice(i + 1) {
 				by = t.name
 				break
 			}
@@ -90,11 +96,48 @@ func (p *source) overlay(dir string, mutants []mutant) (string, error) {
 	return path, os.WriteFile(path, text, 0o644)
 }
 
+// notice says whether the tests fail with a mutant, or hang. The quick ones come first.
+func (t tests) notice(id int) bool {
+	limit := 4*t.clean + 20*time.Second
+	if _, failed := t.run(id, limit, "-test.run", t.quick); failed {
+		return true
+	}
+	_, failed := t.run(id, limit, "-test.skip", t.quick)
+	return failed
+}
+
+// quick is a pattern of the tests that take the least time by the output of a run, a
+// fifth of it together.
+func quick(out string) string {
+	type test struct {
+		name    string
+		seconds float64
+	}
+	var all []test
+	var sum float64
+	for _, m := range regexp.MustCompile(`(?m)^--- PASS: (\w+) \((.*)s\)$`).FindAllStringSubmatch(out, -1) {
+		if s, err := strconv.ParseFloat(m[2], 64); err == nil {
+			all = append(all, test{m[1], s})
+			sum += s
+		}
+	}
+	slices.SortFunc(all, func(a, b test) int { return cmp.Compare(a.seconds, b.seconds) })
+	var names []string
+	var used float64
+	for _, t := range all {
+		if used += t.seconds; used > sum/5 {
+			break
+		}
+		names = append(names, t.name)
+	}
+	return "^(" + strings.Join(names, "|") + ")$"
+}
+
 // run runs the tests with a mutant on, and ends what they started with them.
-func (t tests) run(id int, limit time.Duration) (out []byte, failed bool) {
+func (t tests) run(id int, limit time.Duration, args ...string) (out []byte, failed bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	test := exec.CommandContext(ctx, t.binary, "-test.short", "-test.failfast", "-test.timeout", "0")
+	test := exec.CommandContext(ctx, t.binary, append(args, "-test.short", "-test.failfast", "-test.timeout", "0")...)
 	test.Dir = t.dir
 	test.Env = append(os.Environ(), variable+"="+strconv.Itoa(id))
 	test.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -6,25 +6,28 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/internal/corpus"
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 )
 
 // FuzzReadHeader holds the reader to: a typed error and no panic, or a header
 // that describes the data exactly and survives being written again.
 func FuzzReadHeader(f *testing.F) {
 	items, metadata := sample()
-	f.Add(encode(f, items, metadata))
-	f.Add(file(`{`+validEntry+`}  `, 8))
+	seeds := [][]byte{encode(f, items, metadata), file(`{`+validEntry+`}  `, 8)}
 	for _, raw := range corpus.Files(f) {
+		seeds = append(seeds, raw)
+	}
+	for _, raw := range seeds {
 		f.Add(raw)
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	hold := func(t testing.TB, raw []byte) (read bool) {
 		r := bytes.NewReader(raw)
 		h, err := ReadHeader(r, int64(len(raw)))
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {
 				t.Fatalf("untyped error %v", err)
 			}
-			return
+			return false
 		}
 		if r.Len() != int(h.DataSize) {
 			t.Fatalf("%d bytes left, the header says %d", r.Len(), h.DataSize)
@@ -57,5 +60,8 @@ func FuzzReadHeader(f *testing.F) {
 		if err != nil || len(h2.Tensors) != len(h.Tensors) || len(h2.Metadata) != len(h.Metadata) {
 			t.Fatalf("written again: %v", err)
 		}
-	})
+		return true
+	}
+	fuzzing.Executions(f, seeds, func(raw []byte, _ uint64) bool { return hold(f, raw) })
+	f.Fuzz(func(t *testing.T, raw []byte) { hold(t, raw) })
 }

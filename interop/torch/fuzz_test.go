@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/fuzzing"
 	"github.com/bijou-flow/bijou/interop/torch"
 )
 
@@ -20,19 +21,22 @@ func FuzzRead(f *testing.F) {
 		f.Fatalf("no seeds: %v", err)
 	}
 	const sources = 9
+	var seeds [][]byte
 	for _, file := range files {
 		if raw, err := os.ReadFile(file); err == nil && len(raw) < 8<<10 {
+			seeds = append(seeds, raw)
 			for source := range byte(sources) {
 				f.Add(source, raw)
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, source byte, raw []byte) {
+	hold := func(t testing.TB, source byte, raw []byte) (good bool) {
 		s, err := torch.Read(bytes.NewReader(raw), int64(len(raw)))
 		if err != nil {
-			return
+			return false
 		}
 		read := func(m *flow.Flow[float32], err error) {
+			good = err == nil
 			if (m == nil) == (err == nil) {
 				t.Errorf("source %d: %v, error %v", source, m, err)
 			}
@@ -55,9 +59,14 @@ func FuzzRead(f *testing.F) {
 		case 7:
 			read(torch.Load[float32](s)) // by what the file says of itself
 		case 8:
-			if m, err := torch.DemoAutoencoder[float32](s, torch.DemoAutoencoderOptions{}); (m == nil) == (err == nil) {
+			m, err := torch.DemoAutoencoder[float32](s, torch.DemoAutoencoderOptions{})
+			if (m == nil) == (err == nil) {
 				t.Errorf("autoencoder %v, error %v", m, err)
 			}
+			good = err == nil
 		}
-	})
+		return good
+	}
+	fuzzing.Executions(f, seeds, func(raw []byte, number uint64) bool { return hold(f, byte(number), raw) })
+	f.Fuzz(func(t *testing.T, source byte, raw []byte) { hold(t, source, raw) })
 }
