@@ -55,6 +55,7 @@ func tableSamples() []any {
 		testkit.Must(schema.Objects(table.ObjectOptions{})),
 		table.ReaderOptions{},
 		table.InferOptions{Sample: 10},
+		table.FitOptions{},
 		table.ModelSpec{Schema: schema, Scores: 3},
 	}
 }

@@ -43,6 +43,12 @@ type FitOptions struct {
 	// HeldOut is the share of the rows, drawn by Seed, that is not trained on.
 	HeldOut float64
 	Table   table.ReaderOptions // how shards are written
+	// Deal is over how many new shards, files in the directory of the fit, the rows are dealt
+	// before the first round, by a hash of Seed, file and row; 0: the files are the shards. It
+	// is for files that are not alike, such as those of a table that is sorted: shards that
+	// train on parts of the data have no mean worth having. Each shard is sorted in the memory of a
+	// worker.
+	Deal int
 	// Run runs the pipeline of a round to its end, as beam.Run with a runner does.
 	Run func(context.Context, *beam.Pipeline) error
 	// Report hears of every round; nil: nobody does.
@@ -90,6 +96,12 @@ func Fit(ctx context.Context, dir string, start Model, shards []string, o FitOpt
 	o = o.withDefaults()
 	if err := o.check(dir, start, shards); err != nil {
 		return start, err
+	}
+	if o.Deal > 0 {
+		var err error
+		if shards, o.Table, err = o.deal(ctx, dir, shards); err != nil {
+			return start, err
+		}
 	}
 	s, err := lastState(ctx, dir, identity(start, shards, o))
 	if err != nil {
@@ -143,6 +155,8 @@ func (o FitOptions) check(dir string, start Model, shards []string) error {
 	switch {
 	case dir == "" || len(shards) == 0 || len(shards) > 1<<20:
 		return fmt.Errorf("bijoubeam: %d shards in the directory %q, want some and a directory: %w", len(shards), dir, ErrFit)
+	case o.Deal < 0 || o.Deal > 1<<16:
+		return fmt.Errorf("bijoubeam: rows dealt over %d shards, want 0 to %d: %w", o.Deal, 1<<16, ErrFit)
 	case o.Run == nil:
 		return fmt.Errorf("bijoubeam: no FitOptions.Run, want a function that runs a pipeline: %w", ErrFit)
 	case o.Rounds < 0 || o.Steps < 1 || o.Batch < 1 || o.Steps > 1<<30 || o.Batch > 1<<24:

@@ -14,18 +14,7 @@ import (
 
 	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/table"
-)
-
-// What FitTable takes where nothing else is asked for; package table's Fit does the same.
-const (
-	mostHeldOut  = 20_000
-	startRows    = 100_000
-	tableRate    = 3e-3
-	tableClip    = 5
-	tableFinal   = 0.01
-	decayRows    = 8_000
-	trainedSteps = 4_000
-	trainedRows  = 10_000_000
+	"github.com/bijou-flow/bijou/train"
 )
 
 func init() { beam.RegisterDoFn(&gatherFn{}) }
@@ -48,6 +37,8 @@ type TableFit struct {
 // has its Hidden, Blocks, Bins and First. Where it is taken up again in the same
 // directory, it goes on as Fit does.
 //
+// With Deal, the rows are dealt out first, and errors name files and rows of the new shards.
+//
 // What is 0 in o has the defaults of table.Fit, by the number of rows: Rate 3e-3 that
 // falls to a hundredth, ClipNorm 5, WeightDecay, Batch, HeldOut of a tenth and at most some 20,000 rows,
 // and Steps so that the shards together see as many rows as table.Fit at most. A
@@ -59,6 +50,12 @@ func FitTable(ctx context.Context, dir string, facts *table.Inference, shards []
 	schema, err := facts.Schema()
 	if err != nil {
 		return nil, err
+	}
+	if o.Deal > 0 { // before rows are held out by their places
+		if shards, o.Table, err = o.deal(ctx, dir, shards); err != nil {
+			return nil, err
+		}
+		o.Deal = 0
 	}
 	o = o.forTable(facts.Rows(), len(shards))
 	found, err := gather(ctx, dir, schema, facts.Rows(), shards, o)
@@ -88,35 +85,27 @@ func FitTable(ctx context.Context, dir string, facts *table.Inference, shards []
 	return fit, err
 }
 
-// forTable sets defaults by the number of rows.
+// forTable sets defaults by the number of rows, those of package table.
 func (o FitOptions) forTable(rows, shards int) FitOptions {
 	n := max(rows, 1)
-	if o.Batch == 0 {
-		o.Batch = min(max(n/50, 32), 512)
-	}
+	t := table.FitOptions{Batch: o.Batch, Rate: o.Rate, WeightDecay: o.WeightDecay}.Training(n)
+	o.Batch, o.Rate, o.WeightDecay = t.Batch, t.Rate, t.Optimizer.(train.Adam).WeightDecay
 	if o.Rounds == 0 {
 		o.Rounds = 20
 	}
 	if o.Steps == 0 {
-		epochs := min(max(trainedSteps*o.Batch/n, min(max(trainedRows/n, 1), 5)), 200)
-		o.Steps = max(int(float64(epochs)*float64(n)/float64(o.Rounds)/float64(o.Batch)/float64(shards)), 1)
-	}
-	if o.Rate == 0 {
-		o.Rate = tableRate
+		o.Steps = max(int(float64(t.Epochs)*float64(n)/float64(o.Rounds)/float64(o.Batch)/float64(shards)), 1)
 	}
 	if o.ClipNorm == 0 {
-		o.ClipNorm = tableClip
+		o.ClipNorm = t.ClipNorm
 	}
 	if o.Final == 0 {
-		o.Final = tableFinal
-	}
-	if o.WeightDecay == 0 {
-		o.WeightDecay = min(1, decayRows/float64(n))
+		o.Final = t.Schedule.(train.Cosine).Final
 	}
 	if o.HeldOut == 0 {
-		o.HeldOut = min(0.1, mostHeldOut/float64(n))
+		o.HeldOut = min(0.1, table.MostHeldOut/float64(n))
 	}
-	o.WeightDecay, o.HeldOut = max(o.WeightDecay, 0), max(o.HeldOut, 0)
+	o.HeldOut = max(o.HeldOut, 0)
 	return o.withDefaults()
 }
 
@@ -170,7 +159,7 @@ func gather(ctx context.Context, dir string, schema *table.Schema, rows int, sha
 	for k, name := range shards {
 		list = append(list, numbered{k, name})
 	}
-	share := o.HeldOut + (1-o.HeldOut)*min(1, startRows/float64(max(rows, 1)))
+	share := o.HeldOut + (1-o.HeldOut)*min(1, table.StartRows/float64(max(rows, 1)))
 	beam.ParDo0(root, &gatherFn{Dir: dir, Schema: schema, Table: o.Table, Seed: o.Seed, Held: o.HeldOut, Sample: share}, beam.Reshuffle(root, beam.CreateList(root, list)))
 	if err := o.Run(ctx, p); err != nil {
 		return all, fmt.Errorf("bijoubeam: gathering rows: %w", err)

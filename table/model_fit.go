@@ -71,8 +71,14 @@ type FitReport struct {
 }
 
 const (
-	mostHeldOut  = 20_000
-	startRows    = 100_000 // rows that shares and margins are estimated from
+	// MostHeldOut bounds the rows that are held out for each purpose where no share is asked
+	// for.
+	MostHeldOut = 20_000
+	// StartRows bounds the rows that shares and margins are estimated from.
+	StartRows = 100_000
+)
+
+const (
 	fewestRows   = 10
 	defaultRate  = 3e-3
 	fitPatience  = 12
@@ -151,7 +157,7 @@ func (f *fitting[T]) split(n int) error {
 		case v < 0:
 			return 0
 		case v == 0:
-			return min(max(n/10, 2), mostHeldOut)
+			return min(max(n/10, 2), MostHeldOut)
 		}
 		return min(max(int(v*float64(n)), 1), n-2)
 	}
@@ -170,7 +176,7 @@ func (f *fitting[T]) split(n int) error {
 
 // start estimates shares and margins from the training rows.
 func (f *fitting[T]) start() error {
-	n, d := min(len(f.train), startRows), len(f.schema.Columns)
+	n, d := min(len(f.train), StartRows), len(f.schema.Columns)
 	codes := make([]float64, n*d)
 	if err := f.rows.Codes(codes, f.train[:n]); err != nil {
 		return err
@@ -285,26 +291,33 @@ func (f *fitting[T]) hidden() int {
 	return max(width, min(2*len(f.columns), 512))
 }
 
-// trainOptions are those of a member.
-func (f *fitting[T]) trainOptions(k int) train.Options {
-	n := len(f.train)
-	batch := f.o.Batch
+// Training is how a member is trained on so many rows: Epochs at most and Batch by their number,
+// Rate under a train.Cosine, a train.Adam with decoupled WeightDecay, ClipNorm, Average. What
+// only Fit knows, such as validation rows, is not among it. Fewer rows than 1 count as 1.
+func (o FitOptions) Training(rows int) train.Options {
+	n := max(rows, 1)
+	batch := o.Batch
 	if batch == 0 {
 		batch = min(max(n/50, 32), 512)
 	}
-	epochs := f.o.Epochs
+	epochs := o.Epochs
 	if epochs == 0 {
 		epochs = min(max(trainedSteps*batch/n, min(max(trainedRows/n, 1), 5)), 200)
 	}
-	decay := f.o.WeightDecay
+	decay := o.WeightDecay
 	if decay == 0 {
 		decay = min(1, decayRows/float64(n))
 	}
-	o := train.Options{
-		Epochs: epochs, Batch: batch, Rate: orDefault(f.o.Rate, defaultRate), Schedule: train.Cosine{Final: 0.01},
+	return train.Options{
+		Epochs: epochs, Batch: batch, Rate: orDefault(o.Rate, defaultRate), Schedule: train.Cosine{Final: 0.01},
 		Optimizer: train.Adam{WeightDecay: max(decay, 0), Decoupled: true}, ClipNorm: fitClip, Average: fitAverage,
-		Seed: f.o.Seed + uint64(k), Workers: f.o.Workers, Observer: f.o.Observer, Checkpoint: f.o.Checkpoint,
 	}
+}
+
+// trainOptions are those of a member.
+func (f *fitting[T]) trainOptions(k int) train.Options {
+	o := f.o.Training(len(f.train))
+	o.Seed, o.Workers, o.Observer, o.Checkpoint = f.o.Seed+uint64(k), f.o.Workers, f.o.Observer, f.o.Checkpoint
 	if len(f.valid) > 0 {
 		o.Validation, o.Patience, o.KeepBest = f.source(f.valid), f.o.Patience, true
 		if o.Patience == 0 {

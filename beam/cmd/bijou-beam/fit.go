@@ -28,7 +28,8 @@ does.
 FILES are paths and patterns. One pass finds the schema, one gathers rows for
 p-values and a sample to begin with, and each round is one more: every file, a
 shard, is trained on by itself for some steps, and the results are averaged by
-their rows. What is kept between rounds is in -dir; the same command goes on from
+their rows. Files that are not alike, such as those of a sorted table, want -deal.
+What is kept between rounds is in -dir; the same command goes on from
 there, to the same model.
 
 Example: go run ./cmd/bijou-beam fit -dir fit -out model.safetensors 'data-*.csv.gz'
@@ -56,6 +57,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Float(&o.Rate, "rate", 0, 0, 1, "learning rate; 0: the model's default")
 	f.Float(&o.OuterMomentum, "outer-momentum", 0, 0, 0.9999, "Nesterov's `momentum` of the means of rounds, as DiLoCo has it; 0: the means themselves")
 	f.Float(&o.HeldOut, "calibration", 0, 0, 0.9, "share of the rows that is held out for p-values; 0: the model's default")
+	f.Int(&o.Deal, "deal", 0, 0, 1<<16, "`shards` over which the rows are dealt before the first round, as files in -dir; 0: the files are the shards")
 	f.Seed(&o.Seed, "seed", 1, "seed")
 	f.Bool(&asJSON, "json", "write the report as JSON to standard output")
 	j.declareRunner(f)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	bijoubeam "github.com/bijou-flow/bijou/beam"
@@ -24,13 +25,19 @@ const fitAbout = `Fits a Real NVP to rows of 6 columns that are made by a seed, 
 and prints nats of held-out rows behind some of the rounds. One machine is one
 shard with all rows, which sees as many rows in a round. "equal" shards are random
 parts of equal size; "skewed" ones are sorted by the first column and of sizes
-that double, so that no shard has the distribution of all.
+that double, so that no shard has the distribution of all. -train and -test take
+rows of files in the place of those that are made, in standard units.
+
+All see as many rows: shards take their share of the steps, or, with -split, all
+steps with their share of the rows of each.
 `
 
 func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	var shards string
 	var rows, rounds, steps, batch int
-	var rate, momentum float64
+	var rate, momentum, outer, final float64
+	var trained, tested, hidden, kinds string
+	var split bool
 	f := command.NewFlags("./cmd/measure fit", fitAbout)
 	f.String(&shards, "shards", "2,8,32", "`numbers` of shards with commas between")
 	f.Int(&rows, "rows", 20_000, 100, 100_000_000, "rows to train on")
@@ -39,6 +46,13 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Int(&batch, "batch", 100, 1, 100_000, "rows of a step")
 	f.Positive(&rate, "rate", 2e-3, 1, "rate of Adam")
 	f.Float(&momentum, "momentum", 0, 0, 0.99, "outer momentum; 0: the mean is taken")
+	f.Float(&outer, "outer-rate", 0, 0, 10, "outer rate; 0: 1, or 0.7 with a momentum")
+	f.Float(&final, "final", 0, 0, 0.99, "share of the rate that the last step has; 0: all of it")
+	f.Bool(&split, "split", "shards take all steps, with their share of the rows of each")
+	f.String(&trained, "train", "", "`file` of rows, .npy of float32, in the place of those that are made")
+	f.String(&tested, "test", "", "`file` of held-out rows")
+	f.String(&hidden, "hidden", "32", "`widths` of the layers of networks, with commas between")
+	f.String(&kinds, "kinds", "equal,skewed", "`kinds` of shards: equal, skewed, dealt (skewed ones, dealt out)")
 	if err := f.Parse(args, s); err != nil {
 		return err
 	}
@@ -53,24 +67,35 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	defer os.RemoveAll(dir)
 	rng := rand.New(rand.NewPCG(2, 2))
 	data, held := curved(rng, rows), curved(rng, 4000)
-	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, batch: batch, rate: rate, log: s}
-	if err := m.start(ctx, data[:min(rows, 4000)]); err != nil {
+	if trained != "" {
+		if data, held, err = rowsOfFiles(trained, tested, rng); err != nil {
+			return err
+		}
+		rows = len(data)
+	}
+	widths, err := numbers(hidden)
+	if err != nil {
+		return command.Usagef("-hidden: %w", err)
+	}
+	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, split: split, log: s, options: bijoubeam.FitOptions{Batch: batch, Rate: rate, Final: final}}
+	if err := m.start(ctx, data[:min(rows, 4000)], widths); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "%d rows, %d rounds of %d steps of %d rows, rate %g, momentum %g; nats of 4,000 held-out rows\n", rows, rounds, steps, batch, rate, momentum)
-	if err := m.run(ctx, "one machine", [][][]float32{data}, 0); err != nil {
+	fmt.Fprintf(s.Out, "%d rows, %d rounds of %d steps of %d rows, rate %g to %g of it, momentum %g; nats of %d held-out rows\n", rows, rounds, steps, batch, rate, final, momentum, len(held))
+	if err := m.run(ctx, "one machine", [][][]float32{data}); err != nil {
 		return err
 	}
+	m.options.OuterMomentum, m.options.OuterRate = momentum, outer
 	for _, k := range counts {
 		if k > rows/10 {
 			return command.Usagef("-shards %d: of %d rows, want 10 a shard at least", k, rows)
 		}
-		for _, skewed := range []bool{false, true} {
-			name := strconv.Itoa(k) + " equal"
-			if skewed {
-				name = strconv.Itoa(k) + " skewed"
+		for _, kind := range strings.Split(kinds, ",") {
+			m.options.Deal = 0
+			if kind == "dealt" {
+				m.options.Deal = k
 			}
-			if err := m.run(ctx, name, parts(data, k, skewed), momentum); err != nil {
+			if err := m.run(ctx, strconv.Itoa(k)+" "+kind, parts(data, k, kind != "equal")); err != nil {
 				return err
 			}
 		}
@@ -117,18 +142,19 @@ func parts(rows [][]float32, k int, skewed bool) (all [][][]float32) {
 
 // fitting is what all fits have in common.
 type fitting struct {
-	dir                  string
-	held                 [][]float32
-	rounds, steps, batch int
-	rate                 float64
-	begin                bijoubeam.Model
-	log                  command.Streams
-	fits                 int
+	dir           string
+	held          [][]float32
+	rounds, steps int
+	split         bool
+	options       bijoubeam.FitOptions
+	begin         bijoubeam.Model
+	log           command.Streams
+	fits          int
 }
 
 // start saves the flow that all begin with.
-func (m *fitting) start(ctx context.Context, rows [][]float32) error {
-	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: len(rows[0]), Layers: 8, Hidden: []int{32}, Norm: "none", Raw: true, Seed: 1})
+func (m *fitting) start(ctx context.Context, rows [][]float32, hidden []int) error {
+	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: len(rows[0]), Layers: 8, Hidden: hidden, Norm: "none", Raw: true, Seed: 1})
 	if err != nil {
 		return err
 	}
@@ -145,7 +171,7 @@ func (m *fitting) start(ctx context.Context, rows [][]float32) error {
 }
 
 // run fits on shards.
-func (m *fitting) run(ctx context.Context, name string, shards [][][]float32, momentum float64) error {
+func (m *fitting) run(ctx context.Context, name string, shards [][][]float32) error {
 	m.fits++
 	dir := filepath.Join(m.dir, strconv.Itoa(m.fits))
 	files, err := written(dir, shards)
@@ -155,24 +181,27 @@ func (m *fitting) run(ctx context.Context, name string, shards [][][]float32, mo
 	began, line := time.Now(), ""
 	var last bijoubeam.Round
 	var failed error
-	o := bijoubeam.FitOptions{
-		Rounds: m.rounds, Steps: max(1, m.steps/len(shards)), Batch: m.batch, Rate: m.rate, OuterMomentum: momentum, Run: onPrism,
-		Report: func(r bijoubeam.Round) {
-			last = r
-			if r.Round&(r.Round-1) != 0 && r.Round != m.rounds {
-				return
-			}
-			nats, err := m.nats(r.Model.Path)
-			if err != nil {
-				failed = err
-			}
-			line += fmt.Sprintf("  %.4f (%d)", nats, r.Round)
-		},
+	o := m.options
+	o.Rounds, o.Run = m.rounds, onPrism
+	o.Steps = max(1, m.steps/len(shards))
+	if m.split {
+		o.Steps, o.Batch = m.steps, max(1, o.Batch/len(shards))
+	}
+	o.Report = func(r bijoubeam.Round) {
+		last = r
+		if r.Round&(r.Round-1) != 0 && r.Round != m.rounds {
+			return
+		}
+		nats, err := m.nats(r.Model.Path)
+		if err != nil {
+			failed = err
+		}
+		line += fmt.Sprintf("  %.4f (%d)", nats, r.Round)
 	}
 	if _, err := bijoubeam.Fit(ctx, filepath.Join(dir, "fit"), m.begin, files, o); err != nil {
 		return err
 	}
-	fmt.Fprintf(m.log.Out, "%-12s%s  %d rows seen, %d bytes a shard and round, %v\n", name, line, last.Seen, last.Bytes/int64(len(shards)), time.Since(began).Round(100*time.Millisecond))
+	fmt.Fprintf(m.log.Out, "%-12s%s  %d steps of %d rows a round, %d rows seen, %d bytes a shard and round, %v\n", name, line, o.Steps, o.Batch, last.Seen, last.Bytes/int64(len(shards)), time.Since(began).Round(100*time.Millisecond))
 	return failed
 }
 
