@@ -18,7 +18,7 @@ func NewConv[T bijector.Float]() (*autoencoder.Autoencoder[T], error) {
 // Pixels is a tensor of n images of uniform noise.
 func Pixels[T bijector.Float](n int) *bijector.Rows[T] {
 	rng := rand.New(rand.NewPCG(2, 2))
-	rows := bijector.NewRows[T](n, 784)
+	rows := bijector.NewRows[T](n, pixels)
 	for i := range rows.Values() {
 		rows.Values()[i] = T(rng.Float64())
 	}

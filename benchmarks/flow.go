@@ -87,23 +87,14 @@ func flowTraining[T bijector.Float](b *testing.B) {
 	fit(b, mustMake(b, NewFlow[T]), newRepeatedSource(Normal[T](rows, dim), Labels[T](rows), Batch*b.N))
 }
 
-// NICETraining measures training steps of NICE on 784 features: 4 additive
-// couplings of 5 hidden layers of 1,000.
+// NICETraining measures training steps of NICE on 784 features.
 func NICETraining(b *testing.B) {
-	const d, rows = 784, 1000
-	chain, err := coupling.NICE[float32](coupling.Recipe{Dim: d, Layers: 4, Hidden: []int{1000, 1000, 1000, 1000, 1000}, Seed: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	base, err := distribution.NewLogistic[float32](distribution.LogisticSpec{Dim: d})
-	if err != nil {
-		b.Fatal(err)
-	}
-	f, err := flow.New(chain, base)
-	if err != nil {
-		b.Fatal(err)
-	}
-	fit(b, f, newRepeatedSource(Normal[float32](rows, d), nil, Batch*b.N))
+	fit(b, mustMake(b, NewNICE[float32]), newRepeatedSource(Normal[float32](1000, pixels), nil, Batch*b.N))
+}
+
+// ImageTraining measures training steps of the multi-scale Real NVP.
+func ImageTraining(b *testing.B) {
+	fit(b, mustMake(b, NewImage[float32]), newRepeatedSource(Pixels[float32](1000), nil, Batch*b.N))
 }
 
 // forEachBatchSize runs f for the customary batch sizes.

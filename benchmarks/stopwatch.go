@@ -15,17 +15,23 @@ import (
 // errTooFew: a median wants three times or more.
 var errTooFew = errors.New("too few operations in the time; give it longer")
 
-// StepTime trains a model for about d and returns the median seconds of a
-// step of train.Fit: reading, gradient and optimiser. Its error is that of ctx
+// StepTime trains a model for about d, by so many workers (0: as many as are
+// fastest), and returns the median seconds of a step of train.Fit, reading, gradient
+// and optimiser, over the second half of the time and three steps at least: the
+// first is that of finding how many workers are fastest. Its error is that of ctx
 // where ctx ends before.
-func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Source, batch int, d time.Duration) (float64, error) {
-	timed, cancel := context.WithTimeout(ctx, d)
+func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Source, batch, workers int, d time.Duration) (float64, error) {
+	timed, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var w stepTimer
+	now := time.Now()
+	w := stepTimer{begin: now.Add(d / 2), end: now.Add(d), cancel: cancel}
 	_, err := train.Fit(timed, Bare[float32]{m}, data, train.Options{
-		Epochs: 1 << 20, Batch: batch, Rate: 1e-5, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w, ValidationFraction: train.NoValidation,
+		Epochs: 1 << 20, Batch: batch, Workers: workers, Rate: 1e-5, Optimizer: train.Adam{WeightDecay: 1e-5}, Observer: &w, ValidationFraction: train.NoValidation,
 	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if e := ctx.Err(); e != nil {
+		return 0, e
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
 		return 0, err
 	}
 	return median(w.times)
@@ -50,20 +56,24 @@ func OpTime(ctx context.Context, f func() error, d time.Duration) (float64, erro
 	return median(times)
 }
 
-// stepTimer is an Observer that times steps.
+// stepTimer is an Observer that times steps, and ends the run when there are enough.
 type stepTimer struct {
-	last  time.Time
-	times []float64
+	begin, end, last time.Time
+	cancel           func()
+	times            []float64
 }
 
 func (w *stepTimer) Epoch(train.EpochEvent) {}
 
 func (w *stepTimer) Step(train.StepEvent) {
 	now := time.Now()
-	if !w.last.IsZero() {
+	if w.last.After(w.begin) {
 		w.times = append(w.times, now.Sub(w.last).Seconds())
 	}
 	w.last = now
+	if len(w.times) >= 3 && now.After(w.end) {
+		w.cancel()
+	}
 }
 
 func median(times []float64) (float64, error) {

@@ -130,7 +130,7 @@ func trainStep(ctx context.Context, s size, d time.Duration) (float64, error) {
 	}
 	const rows = 10240
 	data := train.Tensor(benchmarks.Normal[float32](rows, s.dim)).Given(benchmarks.Labels[float32](rows))
-	return benchmarks.StepTime(ctx, flow, data, s.batch, d)
+	return benchmarks.StepTime(ctx, flow, data, s.batch, 0, d)
 }
 
 // logProb is the median time of scoring n rows.

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Times bijou beside PyTorch, in turns, and prints the ratios as Markdown.
+"""Times bijou beside PyTorch, zuko, compiled JAX and ONNX Runtime, in turns, and
+prints the ratios as Markdown.
 
-Every round times each workload once in PyTorch and once in bijou, so that
-both see the same neighbours; a figure is the median over the rounds. PyTorch
-runs with one thread and with all cores, and the faster of the two counts
-against bijou on all cores. zuko takes part where it can be imported.
+Every round times each workload once in each of them, so that all see the same
+neighbours; a figure is the median over the rounds. Each peer is a process with
+one core, and with all cores a second one; the faster of the two counts against
+bijou on all cores. Of ways to write one workload ("ae-train/products") the
+fastest counts. A peer that cannot be started is left out.
 
 It prints a table, and writes no file.
 """
 import argparse
-import gzip
+import fnmatch
 import math
 import os
 import statistics
@@ -17,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-
 
 
 def arguments():
@@ -28,6 +29,7 @@ def arguments():
     p.add_argument("binary", nargs="?", metavar="job", help="compare the main job of mnist/latentflow alone")
     p.add_argument("-rounds", type=positive(int), default=5, help="of each workload (default 5)")
     p.add_argument("-seconds", type=positive(float), default=1.5, help="of each measurement (default 1.5)")
+    p.add_argument("-only", default="*", help="workloads, with * and ?, such as '*-train' (default all)")
     p.add_argument("-job", help=argparse.SUPPRESS)  # the compiled mnist/latentflow
     return p.parse_args()
 
@@ -44,259 +46,120 @@ def positive(kind):
     return read
 
 
-args = arguments()  # before torch, which takes seconds and may be missing
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-try:
-    import torch
-    from torch import nn
-except ImportError as e:
-    sys.exit(f"benchmarks/peers/run: {e}; want Python with torch, such as Debian's python3-torch, in PYTHON or as python3")
-
-try:
-    import zuko
-except Exception as e:  # too old a torch, or not installed
-    print("zuko is left out:", e, file=sys.stderr)
-    zuko = None
-
-D, C, H, LAYERS, B = 20, 10, 100, 9, 100
+# Workloads, and the other ways that peers have to write them.
+WORK = {
+    "flow-train": [], "plain-train": [], "maf-train": [], "nsf-train": [], "nice-train": [], "image-train": [],
+    "ae-train": ["ae-train/channels-last", "ae-train/products"],
+    "logprob-1": [], "logprob-1/loop": [], "logprob-100": [], "logprob-10000": [],
+    "sample-1": [], "sample-100": [], "sample-10000": [],
+    "maf-logprob-1": [], "maf-logprob-1000": [], "nsf-logprob-1": [], "nsf-logprob-1000": [],
+}
+LONG = {"image-train": 20, "nice-train": 5}  # times as long in bijou, which finds the number of workers first
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class Coupling(nn.Module):
-    """Real NVP's affine coupling as demonstrations write it: one net over all
-    features, masked on the way in and out."""
+class Peer:
+    """A process of one of the peers on some cores."""
 
-    def __init__(self):
-        super().__init__()
-        mask = torch.zeros(D)
-        mask[1::2] = 1
-        self.register_buffer("mask", mask)
-        self.net = nn.Sequential(nn.Linear(C + D, H), nn.ReLU(), nn.Linear(H, H), nn.ReLU(), nn.Linear(H, 2 * D))
+    def __init__(self, script, python, cores, *args):
+        self.process = subprocess.Popen([python, os.path.join(HERE, script), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.name = self.process.stdout.readline().strip()
+        if self.process.stdout.readline().strip() != "ready":
+            raise OSError(f"{script} did not start")
 
-    def params(self, x, c):
-        s, t = self.net(torch.cat([c, x * self.mask], 1)).chunk(2, 1)
-        return torch.tanh(s) * (1 - self.mask), t * (1 - self.mask)
-
-    def forward(self, x, c):
-        s, t = self.params(x, c)
-        return x * torch.exp(s) + t, s.sum(1)
-
-    def inverse(self, z, c):
-        s, t = self.params(z, c)
-        return (z - t) * torch.exp(-s)
-
-
-class Permute(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("p", torch.randperm(D))
-        self.register_buffer("inv", torch.argsort(self.p))
-
-    def forward(self, x, c):
-        return x[:, self.p], 0
-
-    def inverse(self, z, c):
-        return z[:, self.inv]
-
-
-class BatchNorm(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.g = nn.Parameter(torch.zeros(D))
-        self.b = nn.Parameter(torch.zeros(D))
-        self.register_buffer("m", torch.zeros(D))
-        self.register_buffer("v", torch.ones(D))
-
-    def forward(self, x, c):
-        if self.training:
-            m, v = x.mean(0), x.var(0)
-            self.m.mul_(0.9).add_(m.detach(), alpha=0.1)
-            self.v.mul_(0.9).add_(v.detach(), alpha=0.1)
-        else:
-            m, v = self.m, self.v
-        v = v + 1e-5
-        return (x - m) / v.sqrt() * torch.exp(self.g) + self.b, (self.g - 0.5 * torch.log(v)).sum()
-
-    def inverse(self, z, c):
-        return (z - self.b) * torch.exp(-self.g) * (self.v + 1e-5).sqrt() + self.m
-
-
-class Flow(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.ModuleList(m for _ in range(LAYERS) for m in (Coupling(), Permute(), BatchNorm()))
-
-    def log_prob(self, x, c):
-        total = 0
-        for m in self.layers:
-            x, d = m(x, c)
-            total = total + d
-        return total - 0.5 * (x * x).sum(1) - 0.5 * D * math.log(2 * math.pi)
-
-    def sample(self, c):
-        x = torch.randn(len(c), D)
-        for m in reversed(self.layers):
-            x = m.inverse(x, c)
-        return x
-
-
-def autoencoder():
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3, 2, 1, bias=False), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1, bias=False), nn.ReLU(),
-        nn.Flatten(), nn.Linear(3136, D), nn.Linear(D, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
-        nn.ConvTranspose2d(64, 32, 3, 2, 1, 1, bias=False), nn.ReLU(), nn.ConvTranspose2d(32, 1, 3, 2, 1, 1, bias=False))
-
-
-def adam(m):
-    return torch.optim.Adam(m.parameters(), 1e-4, weight_decay=1e-5)
-
-
-def flow_train(f, log_prob):
-    opt = adam(f)
-    x = torch.randn(10000, D)
-    c = nn.functional.one_hot(torch.arange(10000) % C, C).float()
-    at = [0]
-
-    def step():
-        i = at[0]
-        at[0] = (i + B) % 10000
-        opt.zero_grad()
-        (-log_prob(f, x[i:i + B], c[i:i + B]).mean()).backward()
-        opt.step()
-
-    return step
-
-
-def ae_train():
-    m, x, loss = autoencoder(), torch.rand(B, 1, 28, 28), nn.BCEWithLogitsLoss()
-    opt = adam(m)
-
-    def step():
-        opt.zero_grad()
-        loss(m(x), x).backward()
-        opt.step()
-
-    return step
-
-
-def without_grad(f):
-    def g():
-        with torch.no_grad():
-            f()
-
-    return g
-
-
-def workloads():
-    """Name, samples of an operation, and what makes PyTorch's operation."""
-    flow = Flow().eval()
-    data = {n: (torch.randn(n, D), nn.functional.one_hot(torch.arange(n) % C, C).float()) for n in (1, 100, 10000)}
-    yield "flow-train", B, flow_train(Flow(), lambda f, x, c: f.log_prob(x, c))
-    if zuko:
-        z = zuko.flows.RealNVP(D, C, transforms=LAYERS, hidden_features=(H, H))
-        yield "plain-train", B, flow_train(z, lambda f, x, c: f(c).log_prob(x))
-    yield "ae-train", B, ae_train()
-    for n, (x, c) in data.items():
-        yield f"logprob-{n}", n, without_grad(lambda x=x, c=c: flow.log_prob(x, c))
-    for n, (x, c) in data.items():
-        yield f"sample-{n}", n, without_grad(lambda c=c: flow.sample(c))
-
-
-def mnist():
-    """The 60,000 training images, from the files that package mnist embeds."""
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../mnist/data")
-    names = os.listdir(folder)
-
-    def read(kind, skip):
-        name = next(n for n in names if n.startswith("train-" + kind))
-        with gzip.open(os.path.join(folder, name)) as f:
-            return torch.frombuffer(bytearray(f.read()[skip:]), dtype=torch.uint8)
-
-    return read("images", 16).view(-1, 1, 28, 28).float() / 255, read("labels", 8).long()
-
-
-def torch_job():
-    """A tenth of the main job in PyTorch, one thread: one epoch of the
-    autoencoder, the embeddings, two epochs of the flow. Returns ten times its
-    seconds."""
-    torch.set_num_threads(1)
-    x, y = mnist()
-    start = time.perf_counter()
-    m, loss = autoencoder(), nn.BCEWithLogitsLoss()
-    opt = torch.optim.Adam(m.parameters(), 1e-3, weight_decay=1e-5)
-    for i in range(0, len(x), B):
-        opt.zero_grad()
-        loss(m(x[i:i + B]), x[i:i + B]).backward()
-        opt.step()
-    with torch.no_grad():
-        z = torch.cat([m[:6](x[i:i + 1000]) for i in range(0, len(x), 1000)])
-    f, c = Flow(), nn.functional.one_hot(y, C).float()
-    opt = adam(f)
-    for _ in range(2):
-        for i in range(0, len(z), B):
-            opt.zero_grad()
-            (-f.log_prob(z[i:i + B], c[i:i + B]).mean()).backward()
-            opt.step()
-    return 10 * (time.perf_counter() - start)
-
-
-def timed(f, seconds):
-    """Median time of f over about so many seconds, the first tenth left out."""
-    start, times = time.perf_counter(), []
-    while len(times) < 3 or time.perf_counter() - start < seconds:
-        t = time.perf_counter()
-        f()
-        if t - start > seconds / 10 or seconds / 10 < time.perf_counter() - t:
-            times.append(time.perf_counter() - t)
-    return statistics.median(times)
+    def time(self, work, seconds):
+        """Seconds of an operation, the best of the ways to write it; None where there is none."""
+        best = None
+        for way in [work] + WORK[work]:
+            self.process.stdin.write(f"{way} {seconds}\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline().strip()
+            if not answer:
+                raise OSError(f"{self.name} ended in {way}")
+            if answer != "none":
+                best = min(best or math.inf, float(answer))
+        return best
 
 
 def ours(binary, work, seconds, cores):
-    env = dict(os.environ, GOMAXPROCS=str(cores))
-    out = subprocess.run([binary, "-work", work, "-seconds", str(seconds)], env=env, check=True, capture_output=True, text=True)
+    out = subprocess.run([binary, "-work", work.split("/")[0], "-seconds", str(seconds * LONG.get(work, 1))], env=dict(os.environ, GOMAXPROCS=str(len(cores))),
+                         preexec_fn=lambda: os.sched_setaffinity(0, cores), check=True, capture_output=True, text=True)
     return float(out.stdout)
 
 
 def show(seconds):
+    if seconds is None:
+        return ""
     for unit, scale in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"
     return f"{seconds / 1e-9:.3g} ns"
 
 
+def job(args):
+    from torch_job import torch_job
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as out:
+        subprocess.run([args.job, "train", "-hidden", "100,100", "-out", out], check=True, capture_output=True)
+    took, theirs = time.perf_counter() - start, torch_job()
+    print(f"main job: PyTorch {theirs:.0f} s (ten times a tenth, one thread), bijou {took:.0f} s, ratio {theirs / took:.1f}")
+
+
+def start(cores, models):
+    """The peers that can be started on these cores."""
+    for kind, script, variable in (("PyTorch", "torch_peer.py", "PYTHON"), ("JAX", "jax_peer.py", "JAX_PYTHON"), ("ONNX Runtime", "onnx_peer.py", "JAX_PYTHON")):
+        try:
+            yield kind, Peer(script, os.environ.get(variable, sys.executable), cores, models)
+        except OSError as e:
+            print(f"{kind} is left out: {e}", file=sys.stderr)
+
+
+def table(kinds, mid, names, cores):
+    """Rows of one number of cores: times, and the best peer's over bijou's."""
+    print(f"\n| {cores} core{'s' if cores > 1 else ''} | " + " | ".join(kinds) + " | bijou | best peer over bijou |")
+    print("|---|" + "--:|" * (len(kinds) + 2))
+    for work in names:
+        theirs = [mid.get((work, k, cores)) for k in kinds]
+        if cores > 1:  # with whichever number of threads is faster
+            theirs = [t and min(t, mid[work, k, 1]) for t, k in zip(theirs, kinds)]
+        own = mid[work, "bijou", cores]
+        best = min((t for t in theirs if t), default=None)
+        print(f"| {work} | " + " | ".join(map(show, theirs)) + f" | {show(own)} | " + (f"{best / own:.1f} |" if best else "|"))
+
+
 def main():
-    cores = len(os.sched_getaffinity(0))
+    args = arguments()
     if args.job:
-        start = time.perf_counter()
-        with tempfile.TemporaryDirectory() as out:
-            subprocess.run([args.job, "train", "-hidden", "100,100", "-out", out], check=True, capture_output=True)
-        took, theirs = time.perf_counter() - start, torch_job()
-        print(f"main job: PyTorch {theirs:.0f} s (ten times a tenth, one thread), bijou {took:.0f} s, ratio {theirs / took:.1f}")
-        return
-    torch.manual_seed(0)
-    jobs = list(workloads())
-    got = {}
-    for r in range(args.rounds):
-        for name, _, f in jobs:
-            for threads in (1, cores):
-                torch.set_num_threads(threads)
-                got.setdefault((name, "torch", threads), []).append(timed(f, args.seconds))
-                got.setdefault((name, "bijou", threads), []).append(ours(args.binary, name, args.seconds, threads))
-        print(f"round {r + 1} of {args.rounds}", file=sys.stderr)
+        return job(args)
+    every = sorted(os.sched_getaffinity(0))
+    names = [w for w in WORK if fnmatch.fnmatch(w, args.only)]
+    with tempfile.TemporaryDirectory() as models:
+        subprocess.run([args.binary, "-onnx", models], check=True)
+        sets = [every[:1]] + ([every] if len(every) > 1 else [])
+        peers = [(kind, cores, p) for cores in sets for kind, p in start(cores, models)]
+        got = {}
+        for r in range(args.rounds):
+            for work in names:
+                for kind, cores, peer in peers:
+                    seconds = peer.time(work, args.seconds)
+                    if seconds:
+                        got.setdefault((work, kind, len(cores)), []).append(seconds)
+                for cores in sets:
+                    got.setdefault((work, "bijou", len(cores)), []).append(ours(args.binary, work, args.seconds, cores))
+            print(f"round {r + 1} of {args.rounds}", file=sys.stderr)
+        for _, _, peer in peers:
+            peer.process.stdin.close()
     mid = {k: statistics.median(v) for k, v in got.items()}
-    print(f"PyTorch {torch.__version__}" + (f", zuko {zuko.__version__}" if zuko else "") +
-          f"; medians of {args.rounds} rounds in turns\n")
-    print(f"| work | PyTorch, 1 thread | PyTorch, {cores} threads | bijou, 1 core | bijou, {cores} cores | ratio, 1 core | ratio, {cores} cores |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
-    for name, n, _ in jobs:
-        t1, tn = mid[name, "torch", 1], mid[name, "torch", cores]
-        b1, bn = mid[name, "bijou", 1], mid[name, "bijou", cores]
-        best = min(t1, tn)
-        label = name + (" (zuko)" if name == "plain-train" else "")
-        print(f"| {label} | {show(t1)} | {show(tn)} | {show(b1)} | {show(bn)} | {t1 / b1:.1f} | {best / bn:.1f} |")
+    print(", ".join(dict.fromkeys(p.name for _, _, p in peers)) + f"; medians of {args.rounds} rounds in turns")
+    kinds = list(dict.fromkeys(k for k, _, _ in peers))
+    for cores in sets:
+        table(kinds, mid, names, len(cores))
 
 
-try:
-    main()
-except KeyboardInterrupt:
-    print("benchmarks/peers/run: interrupted", file=sys.stderr)
-    sys.exit(130)
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("benchmarks/peers/run: interrupted", file=sys.stderr)
+        sys.exit(130)

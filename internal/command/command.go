@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 
@@ -52,6 +53,15 @@ func Main(run func(ctx context.Context, args []string, s Streams) int) {
 		code = Exit(filepath.Base(os.Args[0]), out.err, Streams{out, os.Stderr})
 	}
 	os.Exit(code)
+}
+
+// SmallHeap has garbage collected whenever the heap has grown by a quarter, and not
+// when it has doubled: for a command that holds its data all along and allocates next
+// to nothing beside it. GOGC in the environment goes before.
+func SmallHeap() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25)
+	}
 }
 
 // interruptKey is that of the context's value for OnInterrupt.

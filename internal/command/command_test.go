@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -68,5 +69,19 @@ func TestOnInterrupt(t *testing.T) {
 	OnInterrupt(context.WithValue(context.Background(), interruptKey{}, text), "draining")
 	if got := interruptedText(text.Load(), false); got != "draining\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A heap that may grow by a quarter, unless the environment says otherwise.
+func TestSmallHeap(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	for gogc, want := range map[string]int{"": 25, "300": 100} {
+		t.Setenv("GOGC", gogc)
+		debug.SetGCPercent(100)
+		SmallHeap()
+		if got := debug.SetGCPercent(100); got != want {
+			t.Errorf("GOGC=%q: %d %%, want %d", gogc, got, want)
+		}
 	}
 }

@@ -55,7 +55,10 @@ var commands = []command.Command{
 	{Name: "page", Run: pageCommand},
 }
 
-func main() { command.Main(run) }
+func main() {
+	command.SmallHeap()
+	command.Main(run)
+}
 
 // run is main with its surroundings as arguments; it returns the exit code.
 func run(ctx context.Context, args []string, s command.Streams) int {

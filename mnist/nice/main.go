@@ -52,7 +52,10 @@ func samplesFile(temperature float64) string {
 	return fmt.Sprintf("samples-%g.png", temperature)
 }
 
-func main() { command.Main(run) }
+func main() {
+	command.SmallHeap()
+	command.Main(run)
+}
 
 // run is main with its surroundings as arguments; it returns the exit code.
 func run(ctx context.Context, args []string, s command.Streams) int {

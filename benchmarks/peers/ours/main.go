@@ -14,17 +14,21 @@ import (
 
 	"github.com/bijou-flow/bijou/benchmarks"
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/train"
 )
 
 const about = `Times one workload of the comparison with other frameworks.
 
-It prints the median seconds of one operation, and writes no file.
-benchmarks/peers/run times all workloads beside those frameworks.
+It prints the median seconds of one operation, and writes no file but with
+-onnx. benchmarks/peers/run times all workloads beside those frameworks.
 
 Example: go run ./benchmarks/peers/ours -work flow-train -seconds 2
 `
+
+// workloads is what -work takes.
+const workloads = "flow-train, plain-train, maf-train, nsf-train, nice-train, image-train, ae-train, or logprob-N, maf-logprob-N, nsf-logprob-N or sample-N"
 
 func main() { command.Main(run) }
 
@@ -34,15 +38,21 @@ func run(ctx context.Context, args []string, s command.Streams) int {
 }
 
 func ours(ctx context.Context, args []string, s command.Streams) error {
-	var work string
+	var work, models string
 	var seconds float64
+	var workers int
 	f := command.NewFlags("./benchmarks/peers/ours", about)
-	f.String(&work, "work", "flow-train", "`workload`: flow-train, plain-train, ae-train, logprob-N or sample-N for N rows")
+	f.String(&work, "work", "flow-train", "`workload`: "+workloads+" for N rows")
 	f.Positive(&seconds, "seconds", 2, 3600, "`seconds` to run")
+	f.Int(&workers, "workers", 0, 0, command.MaxSize, "`number` of workers; 0: as many as are fastest, by measurement")
+	f.String(&models, "onnx", "", "write the scored models to `directory` as ONNX instead, for other runtimes")
 	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	median, err := measure(ctx, work, time.Duration(seconds*float64(time.Second)))
+	if models != "" {
+		return export(models)
+	}
+	median, err := measure(ctx, work, workers, time.Duration(seconds*float64(time.Second)))
 	if err != nil {
 		return err
 	}
@@ -50,24 +60,39 @@ func ours(ctx context.Context, args []string, s command.Streams) error {
 	return nil
 }
 
+// flows are those of training and scoring, by the first part of a workload's name.
+var flows = map[string]func() (*flow.Flow[float32], error){
+	"flow":  benchmarks.NewFlow[float32],
+	"plain": benchmarks.NewPlainFlow[float32],
+	"maf":   benchmarks.NewMAF[float32],
+	"nsf":   benchmarks.NewNSF[float32],
+	"nice":  benchmarks.NewNICE[float32],
+	"image": benchmarks.NewImage[float32],
+}
+
 // measure times a workload by its name.
-func measure(ctx context.Context, work string, d time.Duration) (float64, error) {
+func measure(ctx context.Context, work string, workers int, d time.Duration) (float64, error) {
 	const rows = 10000
 	data := train.Tensor(benchmarks.Normal[float32](rows, 20)).Given(benchmarks.Labels[float32](rows))
+	kind, _ := strings.CutSuffix(work, "-train")
 	var n int
 	switch {
-	case work == "flow-train":
-		return trainSteps(ctx, benchmarks.NewFlow[float32], data, d)
-	case work == "plain-train":
-		return trainSteps(ctx, benchmarks.NewPlainFlow[float32], data, d)
 	case work == "ae-train":
-		return trainSteps(ctx, benchmarks.NewConv[float32], train.Tensor(benchmarks.Pixels[float32](1000)), d)
+		return trainSteps(ctx, benchmarks.NewConv[float32], train.Tensor(benchmarks.Pixels[float32](1000)), workers, d)
+	case work == "nice-train", work == "image-train":
+		return trainSteps(ctx, flows[kind], train.Tensor(benchmarks.Pixels[float32](1000)), workers, d)
+	case kind != work && flows[kind] != nil:
+		return trainSteps(ctx, flows[kind], data, workers, d)
 	case rowsOf(work, "logprob-", &n):
-		return logProb(ctx, n, d)
+		return logProb(ctx, flows["flow"], n, workers, d)
+	case rowsOf(work, "maf-logprob-", &n):
+		return logProb(ctx, flows["maf"], n, workers, d)
+	case rowsOf(work, "nsf-logprob-", &n):
+		return logProb(ctx, flows["nsf"], n, workers, d)
 	case rowsOf(work, "sample-", &n):
-		return sample(ctx, n, d)
+		return sample(ctx, n, workers, d)
 	}
-	return 0, command.Usagef("-work %q: want flow-train, plain-train, ae-train, logprob-N or sample-N, for N rows up to %d", work, maxRows)
+	return 0, command.Usagef("-work %q: want %s, for N rows up to %d", work, workloads, maxRows)
 }
 
 // maxRows bounds the rows of an operation.
@@ -82,29 +107,31 @@ func rowsOf(work, prefix string, n *int) bool {
 }
 
 // trainSteps is the median time of a training step of a new model.
-func trainSteps[M bijector.Objective[float32]](ctx context.Context, make func() (M, error), data train.Source, d time.Duration) (float64, error) {
+func trainSteps[M bijector.Objective[float32]](ctx context.Context, make func() (M, error), data train.Source, workers int, d time.Duration) (float64, error) {
 	m, err := make()
 	if err != nil {
 		return 0, err
 	}
-	return benchmarks.StepTime(ctx, m, data, benchmarks.Batch, d)
+	return benchmarks.StepTime(ctx, m, data, benchmarks.Batch, workers, d)
 }
 
-func logProb(ctx context.Context, n int, d time.Duration) (float64, error) {
-	flow, err := benchmarks.NewFlow[float32]()
+func logProb(ctx context.Context, newFlow func() (*flow.Flow[float32], error), n, workers int, d time.Duration) (float64, error) {
+	flow, err := newFlow()
 	if err != nil {
 		return 0, err
 	}
+	flow.SetParallelism(workers)
 	x := benchmarks.Normal[float32](n, flow.Dim())
 	dst, given := make([]float64, n), flow.Given(benchmarks.Labels[float32](n))
 	return benchmarks.OpTime(ctx, func() error { return given.LogProbInto(dst, x) }, d)
 }
 
-func sample(ctx context.Context, n int, d time.Duration) (float64, error) {
+func sample(ctx context.Context, n, workers int, d time.Duration) (float64, error) {
 	flow, err := benchmarks.NewFlow[float32]()
 	if err != nil {
 		return 0, err
 	}
+	flow.SetParallelism(workers)
 	rng := rand.New(rand.NewPCG(1, 1))
 	dst, given := make([]float32, n*flow.Dim()), flow.Given(benchmarks.Labels[float32](n))
 	return benchmarks.OpTime(ctx, func() error { return given.SampleInto(dst, rng) }, d)

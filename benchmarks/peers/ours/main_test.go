@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +26,7 @@ func TestUsage(t *testing.T) {
 
 // Standard output is the seconds alone, as peers.py reads them.
 func TestRun(t *testing.T) {
-	for _, work := range []string{"logprob-2", "sample-3"} {
+	for _, work := range []string{"logprob-2", "sample-3", "maf-logprob-2", "nsf-logprob-2"} {
 		code, out, log := start(context.Background(), "-work", work, "-seconds", "0.01")
 		seconds, err := strconv.ParseFloat(strings.TrimSuffix(out, "\n"), 64)
 		if code != 0 || err != nil || !(seconds > 0 && seconds < 1) || log != "" {
@@ -41,11 +43,27 @@ func TestWrongFlags(t *testing.T) {
 	}
 }
 
+// The models that other runtimes score, of which none is written over.
+func TestONNX(t *testing.T) {
+	dir := t.TempDir()
+	if code, out, log := start(context.Background(), "-onnx", dir); code != 0 || out != "" || log != "" {
+		t.Fatalf("code %d, output %q, log %q", code, out, log)
+	}
+	for _, name := range []string{"flow.onnx", "flow-inverse.onnx", "maf.onnx", "nsf.onnx"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() < 100_000 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if code, _, log := start(context.Background(), "-onnx", dir); code != 1 || !strings.Contains(log, "exists") {
+		t.Errorf("a second time: code %d, log %q", code, log)
+	}
+}
+
 // Interrupted, it stops within an operation.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	for _, work := range []string{"flow-train", "logprob-1", "sample-1"} {
+	for _, work := range []string{"flow-train", "nice-train", "ae-train", "logprob-1", "sample-1"} {
 		if code, out, _ := start(ctx, "-work", work, "-seconds", "3600"); code != 130 || out != "" {
 			t.Errorf("%s: code %d, output %q", work, code, out)
 		}
