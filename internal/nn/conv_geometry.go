@@ -40,7 +40,11 @@ type geometry struct {
 	big, small     image
 	k, stride, pad int
 	taps           []tap // class by class
-	classStart     []int // the taps of class i are first[i] up to first[i+1]
+	classStart     []int // the taps of class i are taps[classStart[i]] up to the next
+	// board: of the small image the pixels (i, j) with i+j+parity even count
+	// alone, as on one colour of a checkerboard. Then classes go by u+v.
+	board  bool
+	parity int
 }
 
 // newGeometry sorts the taps by class. A big pixel in row y meets the taps
@@ -63,8 +67,35 @@ func newGeometry(big, small image, k, stride, pad int) geometry {
 	return g
 }
 
+// onBoard is the relation to one colour of the small image, at stride 1, and where
+// each of its taps stands among those of g. Tap (u, v) leads from big pixel (y, x) to
+// a small one of the parity of y+x-u-v: the taps with u+v even and those with u+v odd
+// are two classes, and a big pixel meets one of them, about half of the taps.
+func (g *geometry) onBoard(parity int) (b geometry, from []int) {
+	b = *g
+	b.board, b.parity, b.taps, b.classStart = true, parity, nil, nil
+	for odd := range 2 {
+		b.classStart = append(b.classStart, len(b.taps))
+		for i, t := range g.taps {
+			if (t.u+t.v)%2 == odd {
+				b.taps, from = append(b.taps, t), append(from, i)
+			}
+		}
+	}
+	b.classStart = append(b.classStart, len(b.taps))
+	return b, from
+}
+
+// counts tells whether small pixel p does.
+func (g *geometry) counts(p int) bool {
+	return !g.board || (p/g.small.w+p%g.small.w+g.parity)%2 == 0
+}
+
 // class is that of big pixel (y, x).
 func (g *geometry) class(y, x int) int {
+	if g.board {
+		return (y + x + g.parity) % 2 // twice the padding is even
+	}
 	return (y+g.pad)%g.stride*g.stride + (x+g.pad)%g.stride
 }
 
@@ -99,12 +130,16 @@ type patch struct {
 
 // downPatches are the patches of the small image's pixels over a batch of big
 // images with ld samples a feature and a row of zeros after the last feature.
-// The order of the rows is (channel, tap), that of the weight.
+// The order of the rows is (channel, tap), that of the weight. Pixels that do not
+// count have none.
 func (g *geometry) downPatches(ld int) []patch {
 	pixel, channel := g.big.strides()
 	list := make([]patch, g.small.h*g.small.w)
 	b := newPatcher(1, g.big.features()*ld)
 	for p := range list {
+		if !g.counts(p) {
+			continue
+		}
 		for c := range g.big.c {
 			for _, t := range g.taps {
 				b.add(g.bigPixel(p, t), pixel*ld, c*channel*ld)
@@ -116,11 +151,12 @@ func (g *geometry) downPatches(ld int) []patch {
 }
 
 // upPatches are the patches of the big image's pixels over a batch of small
-// images. The order of the rows is (tap of the class, channel).
+// images. The order of the rows is (tap of the class, channel). Pixels that no
+// tap leads to have none.
 func (g *geometry) upPatches(ld int) []patch {
 	pixel, channel := g.small.strides()
 	list := make([]patch, g.big.h*g.big.w)
-	b := newPatcher(g.stride*g.stride, g.small.features()*ld)
+	b := newPatcher(len(g.classStart)-1, g.small.features()*ld)
 	for p := range list {
 		class := g.class(p/g.big.w, p%g.big.w)
 		for _, t := range g.taps[g.classStart[class]:g.classStart[class+1]] {

@@ -92,12 +92,17 @@ func (p *convPass[T]) backward(dx, dy, x, _ bijector.Mat[T], gate bool, lo, hi i
 
 // runDown goes from the big image to the small one:
 //
-//	small[s, (i,j)] = sum_{b, t} W[b, t, s] big[b, (i,j) by t].
+//	small[s, (i,j)] = sum_{b, t} W[b, t, s] big[b, (i,j) by t],
+//
+// at the pixels that count.
 func (p *convPass[T]) runDown(small, big bijector.Mat[T], e kernel.Epilogue[T], lo, hi int) {
 	g, ld := &p.conv.geometry, small.Stride
 	pixel, channel := g.small.strides()
 	aux := e.Aux
 	for i, q := range p.down {
+		if len(q.rows) == 0 {
+			continue
+		}
 		at := i*pixel*ld + lo
 		if aux != nil {
 			e.Aux = aux[at:]
@@ -109,13 +114,18 @@ func (p *convPass[T]) runDown(small, big bijector.Mat[T], e kernel.Epilogue[T], 
 
 // runUp goes from the small image to the big one:
 //
-//	big[b, (y,x)] = sum_{t of its class, s} W[b, t, s] small[s, (y,x) by t].
+//	big[b, (y,x)] = sum_{t of its class, s} W[b, t, s] small[s, (y,x) by t],
+//
+// for a board at the pixels that a tap leads to.
 func (p *convPass[T]) runUp(big, small bijector.Mat[T], e kernel.Epilogue[T], lo, hi int) {
 	g, ld := &p.conv.geometry, big.Stride
 	pixel, channel := g.big.strides()
 	row := len(g.taps) * g.small.c
 	aux := e.Aux
 	for i, q := range p.up {
+		if g.board && len(q.rows) == 0 {
+			continue
+		}
 		at := i*pixel*ld + lo
 		if aux != nil {
 			e.Aux = aux[at:]
@@ -150,6 +160,9 @@ func (p *convPass[T]) accumulateWeights(lo, hi int) {
 	pixel, channel := g.small.strides()
 	add := kernel.Epilogue[T]{Mode: kernel.Add}
 	for i, q := range p.down {
+		if len(q.rows) == 0 {
+			continue
+		}
 		kernel.Transpose(hi-lo, n, small.Data[(i*pixel+lo*channel)*small.Stride:], channel*small.Stride, p.st.data[lo:], p.st.ld)
 		if p.patchRows != nil {
 			rows := p.patchRows[lo/minChannelsPerWorker]
@@ -171,10 +184,14 @@ func (p *convPass[T]) accumulateWeights(lo, hi int) {
 // accumulateBiases does output channels lo to hi of db[o] += sum dy[o].
 func (p *convPass[T]) accumulateBiases(lo, hi int) {
 	_, out := p.conv.images()
+	g := &p.conv.geometry
 	pixel, channel := out.strides()
 	for c := lo; c < hi; c++ {
 		var sum float64
 		for i := range out.h * out.w {
+			if g.board && !g.counts(i) {
+				continue
+			}
 			sum += kernel.Sum(p.dy.Feature(i*pixel + c*channel))
 		}
 		p.db[c] += T(sum)

@@ -24,14 +24,21 @@ type convNetPass[T bijector.Float] struct {
 	m     []bijector.Mat[T] // what lies between a block's convolutions
 	out   bijector.Mat[T]
 
-	inPixels, outPixels []int // pixels that come in and that go out
+	// Pixels that come in and that go out. Where those are one colour of a
+	// checkerboard, the last block and the last convolution compute no others.
+	inPixels, outPixels []int
 }
 
 func newConvNetPass[T bijector.Float](c *ConvNet[T], o bijector.PassOptions, grad bool) *convNetPass[T] {
 	p := &convNetPass[T]{net: c}
 	p.inPixels, p.outPixels = c.spec.splitPixels()
-	for _, l := range c.convs {
-		p.convs = append(p.convs, newWeightNormPass(l, o, grad))
+	parity := 0
+	if c.spec.Checkerboard == "even" {
+		parity = 1 // the odd pixels go out
+	}
+	for i, l := range c.convs {
+		board := c.spec.Checkerboard != "" && i >= len(c.convs)-3
+		p.convs = append(p.convs, newWeightNormPass(l, o, grad, board, parity))
 	}
 	p.in, p.h, p.out = p.slab(o, c.spec.ContextDim+c.spec.InChannels), p.slab(o, c.spec.Hidden), p.slab(o, c.spec.OutChannels)
 	for k := range c.spec.Blocks + 1 {
@@ -81,7 +88,7 @@ func (p *convNetPass[T]) forward(y, x bijector.Mat[T], lo, hi int) {
 		second.run(h, m, kernel.Epilogue[T]{Mode: kernel.Add}, lo, hi)
 	}
 	r := view(p.r[last/2], n)
-	rectify(r, h, lo, hi)
+	p.rectifyOut(r, h, lo, hi)
 	p.convs[last].run(out, r, kernel.Epilogue[T]{Bias: p.convs[last].conv.b}, lo, hi)
 	channels := p.net.spec.OutChannels
 	for c := range channels {
@@ -119,6 +126,16 @@ func rectify[T bijector.Float](r, h bijector.Mat[T], lo, hi int) {
 	clearBorder(r, lo, hi)
 	for j := range r.D {
 		kernel.Rectify(r.Feature(j)[lo:hi], h.Feature(j)[lo:hi])
+	}
+}
+
+// rectifyOut is rectify at the pixels that go out.
+func (p *convNetPass[T]) rectifyOut(r, h bijector.Mat[T], lo, hi int) {
+	channels := p.net.spec.Hidden
+	for _, pixel := range p.outPixels {
+		for j := pixel * channels; j < (pixel+1)*channels; j++ {
+			kernel.Rectify(r.Feature(j)[lo:hi], h.Feature(j)[lo:hi])
+		}
 	}
 }
 
@@ -170,8 +187,12 @@ func (p *convNetGradPass[T]) backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 		p.convs[2+2*k].backward(dm, d, view(p.m[k], n), none, true, lo, hi)
 		clearBorder(dm, lo, hi)
 		p.convs[1+2*k].backward(below, dm, view(p.r[k], n), none, true, lo, hi)
-		for j := range d.D {
-			kernel.AddTo(below.Feature(j)[lo:hi], d.Feature(j)[lo:hi])
+		if k == p.net.spec.Blocks-1 {
+			p.addOut(below, d, lo, hi)
+		} else {
+			for j := range d.D {
+				kernel.AddTo(below.Feature(j)[lo:hi], d.Feature(j)[lo:hi])
+			}
 		}
 		d = below
 	}
@@ -197,15 +218,19 @@ func (p *convNetGradPass[T]) backward(dx, dy, x bijector.Mat[T], lo, hi int) {
 	}
 }
 
-// scatterOutput lays dy out as an image, with zeros at the pixels that do not
-// go out.
-func (p *convNetGradPass[T]) scatterOutput(dout, dy bijector.Mat[T], lo, hi int) {
-	channels, asked := p.net.spec.OutChannels, p.outPixels
-	if len(asked)*channels < dout.D {
-		for j := range dout.D {
-			clear(dout.Feature(j)[lo:hi])
+// addOut adds d to below at the pixels that go out, where alone it is computed.
+func (p *convNetGradPass[T]) addOut(below, d bijector.Mat[T], lo, hi int) {
+	channels := p.net.spec.Hidden
+	for _, pixel := range p.outPixels {
+		for j := pixel * channels; j < (pixel+1)*channels; j++ {
+			kernel.AddTo(below.Feature(j)[lo:hi], d.Feature(j)[lo:hi])
 		}
 	}
+}
+
+// scatterOutput lays dy out as an image. Nobody reads the pixels that do not go out.
+func (p *convNetGradPass[T]) scatterOutput(dout, dy bijector.Mat[T], lo, hi int) {
+	channels, asked := p.net.spec.OutChannels, p.outPixels
 	for c := range channels {
 		for k, pixel := range asked {
 			copy(dout.Feature(pixel*channels + c)[lo:hi], dy.Feature(c*len(asked) + k)[lo:hi])

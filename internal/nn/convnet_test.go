@@ -134,7 +134,7 @@ func TestConvNetStartsAsItsWeights(t *testing.T) {
 		y = bijector.NewMat[float64](net.Out(), 3)
 		net.NewNetworkPass(bijector.PassOptions{MaxBatch: 3}).Forward(y, x, 0, 3)
 		for _, c := range net.convs[:len(net.convs)-1] {
-			p := newWeightNormPass(c, bijector.PassOptions{MaxBatch: 1}, false)
+			p := newWeightNormPass(c, bijector.PassOptions{MaxBatch: 1}, false, false, 0)
 			p.updateWeights()
 			for i, w := range p.conv.w {
 				if math.Abs(w-c.conv.w[i]) > 1e-15 {

@@ -71,6 +71,7 @@ func (c *weightNormConv[T]) Spec() any { return nil }
 type weightNormPass[T bijector.Float] struct {
 	*convPass[T]
 	layer  *weightNormConv[T]
+	stored []int // where the layer's weight holds each (big channel, tap) of this pass's
 	mu     sync.Mutex
 	v, g   []T       // what the weights were computed from
 	norm   []float64 // |v_o|
@@ -78,11 +79,25 @@ type weightNormPass[T bijector.Float] struct {
 	dv, dg []T
 }
 
-func newWeightNormPass[T bijector.Float](c *weightNormConv[T], o bijector.PassOptions, grad bool) *weightNormPass[T] {
+// newWeightNormPass makes a pass for all output pixels, or for those of one colour of
+// a checkerboard: the pixels (i, j) with i+j+parity even.
+func newWeightNormPass[T bijector.Float](c *weightNormConv[T], o bijector.PassOptions, grad, board bool, parity int) *weightNormPass[T] {
 	own := *c.conv
 	own.w = kernel.Make[T](len(c.conv.w))
+	taps := len(own.geometry.taps)
+	from := make([]int, taps)
+	for i := range from {
+		from[i] = i
+	}
+	if board {
+		own.geometry, from = own.geometry.onBoard(parity)
+	}
+	stored := make([]int, own.geometry.big.c*taps)
+	for i := range stored {
+		stored[i] = (i - i%taps + from[i%taps]) * len(c.g)
+	}
 	p := &weightNormPass[T]{
-		convPass: own.newStage(o, grad).(*convPass[T]), layer: c,
+		convPass: own.newStage(o, grad).(*convPass[T]), layer: c, stored: stored,
 		v: make([]T, len(own.w)), g: make([]T, len(c.g)), norm: make([]float64, len(c.g)),
 	}
 	if grad {
@@ -102,9 +117,10 @@ func (p *weightNormPass[T]) updateWeights() {
 	copy(p.v, p.layer.conv.w)
 	copy(p.g, p.layer.g)
 	p.layer.norms(p.norm)
-	for i := 0; i < len(p.v); i += len(p.g) {
+	for i, at := range p.stored {
+		w, v := p.conv.w[i*len(p.g):], p.v[at:]
 		for o, g := range p.g {
-			p.conv.w[i+o] = T(divOrZero(float64(g), p.norm[o]) * float64(p.v[i+o]))
+			w[o] = T(divOrZero(float64(g), p.norm[o]) * float64(v[o]))
 		}
 	}
 }
@@ -145,18 +161,20 @@ func (p *weightNormPass[T]) addGradients(dy, x bijector.Mat[T]) {
 	p.accumulate(dy, x, bijector.Mat[T]{})
 	clear(p.dots)
 	n := len(p.g)
-	for i := 0; i < len(p.v); i += n {
-		for o, d := range p.dw[i:][:n] {
-			p.dots[o] += float64(d) * float64(p.v[i+o])
+	for i, at := range p.stored {
+		v := p.v[at:]
+		for o, d := range p.dw[i*n:][:n] {
+			p.dots[o] += float64(d) * float64(v[o])
 		}
 	}
 	for o, d := range p.dots {
 		p.dg[o] += T(divOrZero(d, p.norm[o]))
 		p.dots[o] = divOrZero(d, p.norm[o]*p.norm[o])
 	}
-	for i := 0; i < len(p.v); i += n {
-		for o, d := range p.dw[i:][:n] {
-			p.dv[i+o] += T(divOrZero(float64(p.g[o]), p.norm[o]) * (float64(d) - p.dots[o]*float64(p.v[i+o])))
+	for i, at := range p.stored {
+		v, dv := p.v[at:], p.dv[at:]
+		for o, d := range p.dw[i*n:][:n] {
+			dv[o] += T(divOrZero(float64(p.g[o]), p.norm[o]) * (float64(d) - p.dots[o]*float64(v[o])))
 		}
 	}
 }
