@@ -54,8 +54,10 @@ type FitOptions struct {
 
 	Seed       uint64           // of all that is drawn
 	Workers    int              // cores; 0: all. The result does not depend on it
-	Observer   train.Observer   // nil: none
+	Observer   train.Observer   // nil: none; a RunObserver hears of each training run, too
 	Checkpoint train.Checkpoint // of each member, in a directory of its own
+
+	ranking bool // the first fit of two, with Trim
 }
 
 // FitReport is what a fit did.

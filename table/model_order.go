@@ -61,7 +61,8 @@ func (f *fitting[T]) orders(k int) [][]int {
 func (f *fitting[T]) trained(ctx context.Context, k int) (*flow.Flow[T], *train.Report, error) {
 	var best *flow.Flow[T]
 	var report *train.Report
-	for i, order := range f.orders(k) {
+	orders := f.orders(k)
+	for i, order := range orders {
 		one, err := f.member(k, order)
 		if err != nil {
 			return nil, nil, err
@@ -70,6 +71,7 @@ func (f *fitting[T]) trained(ctx context.Context, k int) (*flow.Flow[T], *train.
 		if i > 0 && o.Checkpoint.Dir != "" {
 			o.Checkpoint.Dir = filepath.Join(f.o.Checkpoint.Dir, "other order")
 		}
+		f.o.tell(Run{Member: k + 1, Order: i + 1, Orders: len(orders)})
 		r, err := train.Fit(ctx, one, f.source(f.train), o)
 		if r != nil && (report == nil || lowest(r) < lowest(report)) {
 			best, report = one, r

@@ -16,7 +16,7 @@ import (
 // is the result.
 func fitTrimmed[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptions) (*Model[T], *FitReport, error) {
 	once := o
-	once.Trim = 0
+	once.Trim, once.ranking = 0, true
 	if o.Checkpoint.Dir != "" {
 		once.Checkpoint.Dir = filepath.Join(o.Checkpoint.Dir, "all rows")
 	}
@@ -28,7 +28,7 @@ func fitTrimmed[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o F
 	if err != nil {
 		return first, report, err
 	}
-	once.Checkpoint.Dir = o.Checkpoint.Dir
+	once.Checkpoint.Dir, once.ranking = o.Checkpoint.Dir, false
 	model, report, err := Fit[T](ctx, s, someRows{rows, kept}, once)
 	if report != nil {
 		report.Trimmed = trimmed

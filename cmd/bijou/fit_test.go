@@ -23,7 +23,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	log := &commandtest.Watched{See: func(text string) {
-		if strings.Contains(text, "training 1/") {
+		if strings.Contains(text, ") 1/5000") {
 			cancel()
 		}
 	}}

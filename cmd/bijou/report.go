@@ -29,6 +29,15 @@ type progress struct {
 // between is how long there is no line on an epoch behind one.
 const between = time.Second
 
+// Run names the training run that begins.
+func (p *progress) Run(r table.Run) {
+	p.close()
+	p.name = "training"
+	if text := r.String(); text != "" {
+		p.name += " (" + text + ")"
+	}
+}
+
 func (p *progress) Step(e train.StepEvent) {
 	if p.next == nil {
 		say := func(training, validation float64) string {
