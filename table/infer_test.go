@@ -169,6 +169,12 @@ func TestAtoms(t *testing.T) {
 	if got, _, _ := inferColumn(t, InferOptions{}, cells...); !slices.Equal(got.Atoms, []float64{0, 1, 2, 9}) {
 		t.Errorf("atoms %v", got.Atoms)
 	}
+	// So many whole numbers are all atoms, and one more are none.
+	for n, want := range map[int]int{fewValues: fewValues, fewValues + 1: 0} {
+		if got, _, _ := inferColumn(t, InferOptions{}, many(2000, func(i int) string { return strconv.Itoa(i % n) })...); len(got.Atoms) != want {
+			t.Errorf("%d whole numbers: atoms %v", n, got.Atoms)
+		}
+	}
 	if got, _, _ := inferColumn(t, InferOptions{Given: &Schema{Columns: []Column{{Name: "x", Atoms: []float64{}}}}}, cells...); len(got.Atoms) > 0 {
 		t.Errorf("atoms %v, none were asked for", got.Atoms)
 	}
@@ -213,6 +219,10 @@ func TestTimes(t *testing.T) {
 	days, _, err := inferColumn(t, InferOptions{MaxCategories: 10}, dates...)
 	if december := 1733011200.0; err != nil || days.Layout != "02/01/2006" || days.Offset < december || days.Scale > 31*86400 {
 		t.Errorf("days before months: %+v, %v", days, err)
+	}
+	lax, _, err := inferColumn(t, InferOptions{Given: &Schema{Columns: []Column{{Name: "x", Kind: Time, OnUnknown: TakeMissing}}}}, "2024-01-02", "2024-05-06")
+	if err != nil || !lax.Missing {
+		t.Errorf("what is no time is missing, and the column has no missing cells: %+v, %v", lax, err)
 	}
 	got, _, err := inferColumn(t, InferOptions{Given: &Schema{Columns: []Column{{Name: "x", Kind: Time, Layout: "20060102"}}}}, "20240229", "20240301")
 	if err != nil || got.Kind != Time || got.Step != 86400 {

@@ -225,6 +225,9 @@ func TestGivenColumns(t *testing.T) {
 	if len(p) != 2 || math.Abs(p[0]+p[1]-1) > 1e-9 || math.Abs(p[1]-want) > 0.07 {
 		t.Errorf("the kinds have probabilities %v, want %v for b", p, want)
 	}
+	other := []float64{0, 1, 1, row[3]}
+	q := testkit.Must(m.Classify(other, 0))
+	testkit.Equal(t, "two rows at once", testkit.Must(m.Classify(slices.Concat(row, other), 0)), slices.Concat(p, q))
 	row[0] = 1
 	c, err := m.Complete(rng, row, []bool{true, true, true, false}, 2000)
 	if err != nil || math.Abs(m.Schema().Columns[3].FromModel(c.Codes[3])-1) > 0.2 {
@@ -342,6 +345,7 @@ func TestFitRefuses(t *testing.T) {
 		"few rows":        {s, table.MemoryRows(4, codes[:36]), table.FitOptions{}, bijector.ErrShape},
 		"other columns":   {s, table.MemoryRows(5, codes), table.FitOptions{}, bijector.ErrShape},
 		"shares":          {s, rows, table.FitOptions{Validation: 0.6, Calibration: 0.5}, bijector.ErrSpec},
+		"nothing left":    {s, rows, table.FitOptions{Validation: 0.5, Calibration: 0.5}, bijector.ErrSpec},
 		"unknown first":   {s, rows, table.FitOptions{First: []string{"colour"}}, table.ErrColumns},
 		"many categories": {many, rows, table.FitOptions{Members: 64}, bijector.ErrSpec},
 	} {
