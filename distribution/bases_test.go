@@ -203,6 +203,25 @@ func TestFullMixtureDraws(t *testing.T) {
 	testkit.Near(t, "variance", stat.Variance(b, nil), 6.25, 0.2)
 }
 
+// A mixture starts with locations of deviation 1 unless another is asked for, and its one
+// component draws location and deviation times what the generator gives.
+func TestMixtureStarts(t *testing.T) {
+	m := testkit.Must(NewMixture[float64](MixtureSpec{Dim: 3, Components: 1, Seed: 4}))
+	one := testkit.Must(NewMixture[float64](MixtureSpec{Dim: 3, Components: 1, Seed: 4, Spread: 1}))
+	testkit.Equal(t, "locations", m.loc, one.loc)
+	if m.loc[0] == 0 {
+		t.Error("locations have no spread")
+	}
+	z := bijector.NewMat[float64](3, 2)
+	m.NewBasePass(bijector.PassOptions{MaxBatch: 2}).Sample(testkit.NewRand(1), z, bijector.Mat[float64]{}, 0.5)
+	rng := testkit.NewRand(1)
+	for i := range 2 {
+		for j := range 3 {
+			testkit.Near(t, "draw", z.Feature(j)[i], m.loc[j]+0.5*math.Exp(m.logScale[j])*rng.NormFloat64(), 1e-12)
+		}
+	}
+}
+
 // The gradient of a one-hot context: exact for the class asked for, from above
 // for the others, bounded where a class that was excluded fits far better.
 func TestClassMixtureContextGradient(t *testing.T) {

@@ -232,7 +232,7 @@ func (s *standardT[T]) logProb(j int, logp, u []float64, shift float64) {
 	shift += s.logNorm[j]
 	for i, v := range u {
 		if a := math.Abs(v); a > overflowFrom {
-			logp[i] += logKernelT(nu, v)
+			logp[i] -= (nu + 1) * (math.Log(a) - 0.5*math.Log(nu))
 			v = 0
 		}
 		logp[i] += shift
@@ -251,14 +251,6 @@ func (s *standardT[T]) score(j int, u []float64) {
 }
 
 func (s *standardT[T]) draw(j int, rng *rand.Rand) float64 { return drawT(s.df[j], rng) }
-
-// logKernelT is -(nu+1)/2 log(1+u^2/nu).
-func logKernelT(nu, u float64) float64 {
-	if u = math.Abs(u); u > overflowFrom {
-		return -(nu + 1) * (math.Log(u) - 0.5*math.Log(nu))
-	}
-	return -0.5 * (nu + 1) * math.Log1p(u*u/nu)
-}
 
 // scoreT: d/du (-(nu+1)/2 log(1+u^2/nu)) = -(nu+1) u/(nu+u^2), written so that
 // nothing overflows.

@@ -168,7 +168,7 @@ func TestLimitsFollowTheFile(t *testing.T) {
 		t.Errorf("a byte more: %v", err)
 	}
 	long := strings.Repeat("x", 80)
-	for text, want := range map[string]string{long: long, long + "yz": long + "..."} {
+	for text, want := range map[string]string{long: long, long + "y": long + "..."} {
 		if got := clip(text); got != want {
 			t.Errorf("%q is clipped to %q", text, got)
 		}
