@@ -56,6 +56,7 @@ func tableSamples() []any {
 		table.ReaderOptions{},
 		table.InferOptions{Sample: 10},
 		table.FitOptions{},
+		table.Run{Members: 2, Orders: 2},
 		table.ModelSpec{Schema: schema, Scores: 3},
 	}
 }
