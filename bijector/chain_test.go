@@ -29,8 +29,26 @@ type imageLayer struct {
 func (l *imageLayer) InShape() (c, h, w int)  { return l.in[0], l.in[1], l.in[2] }
 func (l *imageLayer) OutShape() (c, h, w int) { return l.out[0], l.out[1], l.out[2] }
 
+// tinyLayer is a layer whose state takes one byte.
+type tinyLayer struct{ dim uint8 }
+
+func (l *tinyLayer) Dim() int        { return int(l.dim) }
+func (l *tinyLayer) ContextDim() int { return 0 }
+func (l *tinyLayer) NewPass(bijector.PassOptions) bijector.Pass[float64] {
+	return halfLayer[float64]{int(l.dim)}
+}
+
+// A part that is nil is named.
+func TestNilPart(t *testing.T) {
+	var norm *bijector.BatchNorm[float64]
+	err := bijector.Children[float64]{{Name: "norm", Part: norm}}.Validate()
+	if !errors.Is(err, bijector.ErrSpec) || !strings.Contains(err.Error(), "norm: a nil") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestChainRefuses(t *testing.T) {
-	l := scale(3)
+	l, tiny := scale(3), &tinyLayer{3}
 	inPart := must(bijector.NewPart[float64](4, 0, 3, l))
 	image := func(in, out [3]int) bijector.Layer[float64] {
 		return &imageLayer{halfLayer[float64]{12}, in, out}
@@ -44,6 +62,7 @@ func TestChainRefuses(t *testing.T) {
 		"widths":         {[]bijector.Layer[float64]{scale(3), scale(4)}, bijector.ErrShape},
 		"contexts":       {[]bijector.Layer[float64]{must(shear.New[float64](shear.Spec{Dim: 3, Context: 1})), must(shear.New[float64](shear.Spec{Dim: 3, Context: 2}))}, bijector.ErrContext},
 		"twice":          {[]bijector.Layer[float64]{l, l}, bijector.ErrSpec},
+		"twice, tiny":    {[]bijector.Layer[float64]{tiny, tiny}, bijector.ErrSpec},
 		"twice inverted": {[]bijector.Layer[float64]{l, bijector.Invert(l)}, bijector.ErrSpec},
 		"twice in parts": {[]bijector.Layer[float64]{inPart, must(bijector.NewPart[float64](4, 1, 4, l))}, bijector.ErrSpec},
 		"image shapes":   {[]bijector.Layer[float64]{image([3]int{3, 2, 2}, [3]int{12, 1, 1}), scale(12), image([3]int{3, 2, 2}, [3]int{3, 2, 2})}, bijector.ErrShape},

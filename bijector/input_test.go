@@ -194,3 +194,13 @@ func TestInputOfSlice(t *testing.T) {
 		}
 	}
 }
+
+// One context in a slice is for all rows, and n are one a row.
+func TestContextOfSlice(t *testing.T) {
+	for n, want := range map[int]int{1: 0, 3: 1} {
+		c := must(bijector.ContextOfSlice(make([]float32, 2*n), n, 2))
+		if got := c.PerContext(); got != want {
+			t.Errorf("%d contexts: each is for %d rows, want %d", n, got, want)
+		}
+	}
+}

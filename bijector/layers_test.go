@@ -4,6 +4,7 @@ package bijector_test
 // conformance suite.
 
 import (
+	"math"
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
@@ -126,6 +127,17 @@ func TestInvert(t *testing.T) {
 				return bijector.Invert(bijector.Invert(must(nestedChain[float64]()))), nil
 			})
 	})
+}
+
+// What is inverted has the whole line for domain and image unless the layer inside says
+// otherwise.
+func TestInvertedRange(t *testing.T) {
+	v := bijector.Invert[float64](halfLayer[float64]{2})
+	for what, f := range map[string]func(int) (lo, hi float64){"domain": v.Domain, "image": v.Image} {
+		if lo, hi := f(1); !math.IsInf(lo, -1) || !math.IsInf(hi, 1) {
+			t.Errorf("%s from %v to %v", what, lo, hi)
+		}
+	}
 }
 
 // halfLayer is a layer by value, without state, tensor methods or gradient: what

@@ -156,3 +156,17 @@ func TestCalibratorWithoutWeights(t *testing.T) {
 		t.Errorf("context %v where there is none", r.cond)
 	}
 }
+
+// A weighted scale starts at the root of the weighted mean square, about 0.
+func TestWeightedScale(t *testing.T) {
+	s := must(bijector.NewScale[float64](bijector.ScaleSpec{Dim: 2, FromData: true}))
+	x, w := matOf(40, 2, 1), make([]float64, 40)
+	sum, total := 0.0, 0.0
+	for i := range w {
+		w[i] = 1 + float64(i%3)
+		x.Feature(1)[i] += 5
+		sum, total = sum+w[i]*x.Feature(1)[i]*x.Feature(1)[i], total+w[i]
+	}
+	bijector.CalibrateWeighted[float64](s, x, bijector.Mat[float64]{}, w, true, nil)
+	testkit.Near(t, "log-scale", s.Params()[0].Data[1], -math.Log(sum/total)/2, 1e-12)
+}
