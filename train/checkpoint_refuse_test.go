@@ -186,3 +186,46 @@ func TestCheckpointThatCannotBeSaved(t *testing.T) {
 	}
 	approxEqual(t, "mean", m.mean[0], 4-m.center[0], 1e-12)
 }
+
+// The best parameters of a checkpoint are asked about as the present ones are.
+func TestResumeAsksAboutTheBest(t *testing.T) {
+	dir := t.TempDir()
+	o := train.Options{Validation: constant(4, 4), KeepBest: true, Epochs: 9, Rate: 0.5, Checkpoint: train.Checkpoint{Dir: dir, Resume: true}}
+	m := newCalibratedToy(1)
+	if _, err := train.Fit(context.Background(), m, constant(4, 4), o); err != nil || m.center[0] < 2 {
+		t.Fatal(err, m.center)
+	}
+	asked := 0
+	if _, err := train.Fit(context.Background(), countingState{newCalibratedToy(1), &asked}, constant(4, 4), o); err != nil || asked != 2 {
+		t.Errorf("the model was asked %d times, want 2: %v", asked, err)
+	}
+}
+
+// countingState counts how often it is asked about its state.
+type countingState struct {
+	*calibratedToy
+	asked *int
+}
+
+func (m countingState) Validate() error { *m.asked++; return nil }
+
+// mute is data whose state cannot be told.
+type mute struct{ train.Source }
+
+var errMute = errors.New("no state")
+
+func (mute) MarshalBinary() ([]byte, error) { return nil, errMute }
+func (mute) UnmarshalBinary([]byte) error   { return nil }
+
+// A checkpoint without the state of the data would not resume the run: there is none.
+func TestCheckpointNeedsTheStateOfTheData(t *testing.T) {
+	dir := t.TempDir()
+	o := train.Options{ValidationFraction: train.NoValidation, Epochs: 1, Checkpoint: train.Checkpoint{Dir: dir}}
+	report, err := train.Fit(context.Background(), newToy[float64](1, 0), mute{constant(4, 1)}, o)
+	if files := must(os.ReadDir(dir)); len(files) > 0 {
+		t.Errorf("%v was written", files)
+	}
+	if !errors.Is(err, errMute) {
+		t.Errorf("error %v, report %+v", err, report)
+	}
+}
