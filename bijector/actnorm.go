@@ -105,6 +105,9 @@ func (a *ActNorm[T]) CalibrateWeighted(x, _ Mat[T], weights []float64, start boo
 	a.initialised[0] = 1
 }
 
+// calibratesOnce is true: gradients train what the start set.
+func (a *ActNorm[T]) calibratesOnce() bool { return true }
+
 // Coefficients are exp(s), b and s of feature j's channel.
 func (a *ActNorm[T]) Coefficients(j int) (scale, shift, logScale float64) {
 	c := j / a.pixels()

@@ -171,6 +171,23 @@ func (c *Chain[T]) Invalidate() {
 	c.children.Invalidate()
 }
 
+// calibratesOnce reports whether Calibrate changes a layer at the start of
+// training alone, so that nothing need be computed for it afterwards.
+func calibratesOnce(l any) bool {
+	o, ok := l.(interface{ calibratesOnce() bool })
+	return ok && o.calibratesOnce()
+}
+
+// calibratesOnce reports whether all members that calibrate do so once.
+func (c *Chain[T]) calibratesOnce() bool {
+	for _, l := range c.layers {
+		if _, ok := l.(Calibrator[T]); ok && !calibratesOnce(l) {
+			return false
+		}
+	}
+	return c.embedding == nil
+}
+
 // Calibrate calibrates the embedding of the context, and then the members in
 // order, each on the output of those before it.
 func (c *Chain[T]) Calibrate(x, cond Mat[T], start bool, w *Workers) {
@@ -182,7 +199,7 @@ func (c *Chain[T]) CalibrateWeighted(x, cond Mat[T], weights []float64, start bo
 	cond = c.calibrateContext(cond, weights, start, w)
 	last := -1
 	for i, l := range c.layers {
-		if _, ok := l.(Calibrator[T]); ok {
+		if _, ok := l.(Calibrator[T]); ok && (start || !calibratesOnce(l)) {
 			last = i
 		}
 	}

@@ -114,6 +114,9 @@ func (p *Part[T]) CalibrateWeighted(x, cond Mat[T], weights []float64, start boo
 	}
 }
 
+// calibratesOnce is that of the layer inside.
+func (p *Part[T]) calibratesOnce() bool { return calibratesOnce(p.layer) }
+
 // NewPass returns a pass that runs the layer inside on a view of its features.
 func (p *Part[T]) NewPass(o PassOptions) Pass[T] {
 	return &partPass[T]{lo: p.lo, hi: p.hi, inner: p.layer.NewPass(o)}

@@ -29,9 +29,12 @@ type ImageRecipe struct {
 	// Norm after each coupling, over the pixels of a channel: "batch" (the
 	// default, as in the paper), "act" or "none".
 	Norm string
-	// Alpha of the logit in front, which data in [0, 1] goes through and draws stay
-	// in (LogitSpec.Clamp); 0 means 0.05, as in the paper. A negative Alpha leaves
-	// the logit out.
+	// Start is what takes the data in [0, 1] to the real line, and keeps draws
+	// there: "logit" (the default), as in the paper, or "background", with the
+	// defaults of a Background.
+	Start string
+	// Alpha of the logit (LogitSpec.Clamp); 0 means 0.05, as in the paper. A
+	// negative Alpha leaves out the layer in front.
 	Alpha float64
 	// OutScale shrinks the conditioners' initial last layers; 0 means 0.1.
 	OutScale float64
@@ -40,7 +43,7 @@ type ImageRecipe struct {
 }
 
 // RealNVPImage makes the multi-scale Real NVP of images, with pixels in
-// [0, 1]: a logit, and at each scale three couplings with checkerboard masks, a
+// [0, 1]: a logit (Start), and at each scale three couplings with checkerboard masks, a
 // squeeze and three couplings with channel masks, after which half of the
 // channels are done and the others go on to the next scale; four couplings
 // with checkerboard masks at the last one (Dinh et al. 2017, arXiv 1605.08803,
@@ -67,19 +70,16 @@ func RealNVPImage[T bijector.Float](r ImageRecipe) (*bijector.Chain[T], error) {
 	if r.Norm == "" {
 		r.Norm = "batch"
 	}
-	if r.Alpha == 0 {
-		r.Alpha = 0.05
+	if r.Alpha < 0 {
+		r.Start = "none"
 	}
 	if r.Scales < 1 || r.Couplings < 1 || r.Scales > conditioned.MaxLayers || r.Couplings > conditioned.MaxLayers {
 		return nil, fmt.Errorf("coupling: a recipe of %d scales of %d couplings, want 1 to %d: %w", r.Scales, r.Couplings, conditioned.MaxLayers, bijector.ErrSpec)
 	}
 	b := imageBuilder[T]{recipe: r, rng: rand.New(rand.NewPCG(r.Seed, 0x696d616765))}
-	if r.Alpha > 0 {
-		logit, err := bijector.NewLogit[T](bijector.LogitSpec{Dim: r.Channels * r.Height * r.Width, Alpha: r.Alpha, Clamp: true})
-		if err != nil {
-			return nil, err
-		}
-		b.layers = append(b.layers, logit)
+	var err error
+	if b.layers, err = imageStart[T](r.Start, r.Alpha, r.Channels*r.Height*r.Width); err != nil {
+		return nil, err
 	}
 	c, err := b.scaleChain(r.Scales, r.Channels, r.Height, r.Width)
 	if err != nil {

@@ -53,6 +53,7 @@ func builtins() *table {
 	t.add(newPartEntry(Bijectors, "bijector.bounds", bijector.NewBounds[float32], bijector.NewBounds[float64]))
 	t.add(newPartEntry(Networks, "bijector.standardizecontext", bijector.NewStandardizeContext[float32], bijector.NewStandardizeContext[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.logit", bijector.NewLogit[float32], bijector.NewLogit[float64]))
+	t.add(newPartEntry(Bijectors, "bijector.background", bijector.NewBackground[float32], bijector.NewBackground[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.sigmoid", bijector.NewSigmoid[float32], bijector.NewSigmoid[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.tanh", bijector.NewTanh[float32], bijector.NewTanh[float64]))
 	t.add(newPartEntry(Bijectors, "bijector.softplus", bijector.NewSoftplus[float32], bijector.NewSoftplus[float64]))

@@ -1,5 +1,6 @@
-// Command pixelflow trains a multi-scale Real NVP (Dinh et al. 2017, arXiv
-// 1605.08803) on the pixels of MNIST and draws from it.
+// Command pixelflow trains a multi-scale flow on the pixels of MNIST, with the
+// steps of Glow (Kingma and Dhariwal 2018, arXiv 1807.03039) or the couplings of
+// Real NVP (Dinh et al. 2017, arXiv 1605.08803), and draws from it.
 //
 //	go run ./mnist/pixelflow -out DIR
 package main
@@ -8,79 +9,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
-	"path/filepath"
-	"strconv"
-	"time"
 
-	"github.com/bijou-flow/bijou/flow"
-
-	"github.com/bijou-flow/bijou/coupling"
-	"github.com/bijou-flow/bijou/distribution"
 	"github.com/bijou-flow/bijou/internal/command"
-	"github.com/bijou-flow/bijou/mnist"
-	"github.com/bijou-flow/bijou/mnist/internal/dataset"
-	"github.com/bijou-flow/bijou/registry"
 	"github.com/bijou-flow/bijou/train"
 )
 
-const about = `Trains a multi-scale Real NVP on dequantised MNIST images and draws from it.
+const about = `Trains a multi-scale flow on dequantised MNIST images and draws from it.
 
 It writes to DIR, of -out
   model.safetensors  the model
-  samples.png        draws, not picked; a class a row with -conditional
-  curves.png         losses over the epochs
-and prints the bits per dimension of the test images.
+  samples.png        draws, not picked, a class a row; samples-0.9.png and so
+                     on at temperatures of 0.9, 0.8 and 0.7
+  mixed.png          draws of classes drawn as often as they are in training
+  curve.png          bits a dimension over the epochs
+  metrics.json       bits, times, seed and configuration
+and prints the bits a dimension of the test images: those of the discrete
+pixels by one draw of the uniform noise between them, a bound from above.
 
-Example: go run ./mnist/pixelflow -out small -limit 5000 -epochs 5
+While it trains, DIR/unfinished/checkpoints has what -resume needs to go on after
+Ctrl-C, or from the last checkpoint of a run that was killed; it ends with the
+same model as a run that was never interrupted.
+
+Example: go run ./mnist/pixelflow -out small -limit 5000 -epochs 5 -steps 2,2 -hidden 16
 `
 
-// Files of a run.
+// Files of a run, and the directory of its checkpoints.
 const (
 	modelFile   = "model.safetensors"
-	samplesFile = "samples.png"
-	curvesFile  = "curves.png"
+	mixedFile   = "mixed.png"
+	curveFile   = "curve.png"
+	metricsFile = "metrics.json"
+	checkpoints = "checkpoints"
 )
 
-// levels of a pixel.
-const levels = 256
+// temperatures to draw at.
+var temperatures = []float64{1, 0.9, 0.8, 0.7}
 
-// config is what a run depends on.
-type config struct {
-	recipe      coupling.ImageRecipe
-	options     train.Options
-	conditional bool
-	data        string
-	limit       int
-	validate    int
-	out         *command.Outputs
+// samplesFile is the name of the draws at a temperature.
+func samplesFile(temperature float64) string {
+	if temperature == 1 {
+		return "samples.png"
+	}
+	return fmt.Sprintf("samples-%g.png", temperature)
 }
 
-func (c *config) parse(args []string, s command.Streams) error {
-	f := command.NewFlags("./mnist/pixelflow", about)
-	f.Int(&c.recipe.Scales, "scales", 0, 0, command.MaxSize, "`number` of scales; 0: as many as leave 4 pixels a side")
-	f.Int(&c.recipe.Couplings, "couplings", 3, 1, command.MaxSize, "`number` of couplings of either kind at each scale")
-	f.Int(&c.recipe.Hidden, "hidden", 32, 1, command.MaxSize, "`channels` within a coupling's network")
-	f.Int(&c.recipe.Blocks, "blocks", 2, 1, command.MaxSize, "residual `blocks` of a coupling's network")
-	f.Choice(&c.recipe.Norm, "norm", "batch", "`normalisation` between couplings: batch, act or none", "batch", "act", "none")
-	f.Positive(&c.recipe.Alpha, "alpha", 1e-6, 0.49, "`share` that the logit leaves at either end of its interval")
-	f.Int(&c.options.Epochs, "epochs", 20, 1, command.Most, "`passes` over the training images")
-	f.Int(&c.options.Batch, "batch", 100, 2, 1_000_000, "`rows` a training step")
-	f.Positive(&c.options.Rate, "rate", 1e-3, 1, "learning `rate`, which falls along a cosine")
-	f.Float(&c.options.ClipNorm, "clip", 0, 0, math.Inf(1), "largest `norm` of a gradient; 0: no bound")
-	f.Seed(&c.options.Seed, "seed", 1, "`seed` of initial weights, noise, order of images and draws")
-	f.Bool(&c.conditional, "conditional", "tell the flow which digit it is")
-	dataset.Flag(f, &c.data)
-	dataset.LimitFlag(f, &c.limit)
-	f.Int(&c.validate, "validate", 1000, 0, command.Most, "follow training by the first `n` test images; 0: by none")
-	c.out = f.Outputs("`directory` for what is written; made if need be", modelFile, samplesFile, curvesFile)
-	if err := f.Parse(args, s); err != nil {
-		return err
+// fileNames are those of all files.
+func fileNames() []string {
+	names := []string{modelFile}
+	for _, t := range temperatures {
+		names = append(names, samplesFile(t))
 	}
-	c.options.Schedule = train.Cosine{}
-	c.recipe.Seed = c.options.Seed
-	return nil
+	return append(names, mixedFile, curveFile, metricsFile)
 }
 
 func main() { command.Main(run) }
@@ -93,121 +72,52 @@ func run(ctx context.Context, args []string, s command.Streams) int {
 // pixelflow trains, measures on the test images, and draws.
 func pixelflow(ctx context.Context, args []string, s command.Streams) error {
 	var c config
-	if err := c.parse(args, s); err != nil {
+	f := command.NewFlags("./mnist/pixelflow", about)
+	c.flags(f)
+	out := f.Outputs("`directory` for the model, the pictures and the metrics; made if need be", fileNames()...)
+	resume := f.Resumable(out, checkpoints, "go on from the checkpoint of the newest unfinished run in -out, with the flags that it started with")
+	if err := f.Parse(args, s); err != nil {
 		return err
 	}
-	tr, te, err := dataset.Load(c.data, c.limit, s.Log)
+	j, err := newJob(&c, s)
 	if err != nil {
 		return err
 	}
-	c.recipe.Channels, c.recipe.Height, c.recipe.Width = 1, tr.Height(), tr.Width()
-	if c.conditional {
-		c.recipe.ContextDim = tr.Classes()
-	}
-	chain, err := coupling.RealNVPImage[float32](c.recipe)
-	if err != nil {
+	if err := out.Prepare(); err != nil {
 		return err
 	}
-	f, err := flow.New(chain, distribution.StandardNormal[float32](chain.Dim()))
-	if err != nil {
+	if j.dir, err = out.Stage(); err != nil {
 		return err
 	}
-	if err := c.out.Prepare(); err != nil {
-		return err
-	}
-	c.options.ValidationFraction = train.NoValidation
-	if c.validate > 0 {
-		c.options.Validation = c.source(te.Head(min(c.validate, te.Len())))
-	}
-	bits := func(nll float64) float64 { return flow.BitsPerDim(-nll, chain.Dim(), levels) }
-	say := func(training, test float64) string {
-		return fmt.Sprintf("training %.4f, test %.4f bits a dimension", bits(training), bits(test))
-	}
-	start := time.Now()
-	report, err := command.Fit(ctx, f, c.source(tr), c.options, "flow", say, s)
-	stage := command.NewStage(report, start)
-	ended := err // early, with what was trained until then
+	defer out.Close()
+	err = j.train(ctx, *resume)
 	switch {
-	case errors.Is(ended, context.Canceled) && stage.Steps == 0:
+	case errors.Is(err, train.ErrResume):
+		return fmt.Errorf("-resume, -out: %w", err)
+	case errors.Is(err, context.Canceled) && j.metrics.Steps == 0:
 		return command.Interruption("nothing was trained yet, and nothing is written")
-	case ended != nil && !errors.Is(ended, context.Canceled) && !errors.Is(ended, train.ErrDiverged):
-		return ended
-	}
-	nll, err := train.Evaluate(context.Background(), f, c.source(te))
-	if err != nil {
+	case err != nil && !errors.Is(err, train.ErrDiverged) && !errors.Is(err, context.Canceled):
 		return err
 	}
-	dir, err := c.out.Stage()
-	if err != nil {
-		return err
+	return j.save(out, err)
+}
+
+// save writes what was trained and sums up. ended is why training ended early:
+// it was interrupted, or it diverged and what was trained before is of use.
+func (j *job) save(out *command.Outputs, ended error) error {
+	j.metrics.Interrupted = errors.Is(ended, context.Canceled)
+	if err := j.measure(); err != nil {
+		return errors.Join(ended, err)
 	}
-	defer c.out.Close()
-	drawing, err := c.write(dir, f, stage, tr)
-	if err != nil {
+	if err := j.write(); err != nil {
 		return errors.Join(ended, err)
 	}
 	if ended == nil {
-		if err := c.out.Finish(); err != nil {
+		if err := out.Finish(); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(s.Out, "parameters           %d\n", command.CountParams(f))
-	fmt.Fprintf(s.Out, "test log-likelihood  %.2f nats an image\n", -nll)
-	fmt.Fprintf(s.Out, "test bits per dim    %.4f\n", bits(nll))
-	fmt.Fprintf(s.Out, "training             %.0f s\n", stage.Seconds)
-	fmt.Fprintf(s.Out, "drawing              %.1f ms an image\n", float64(drawing.Milliseconds())/draws)
-	c.out.List(s.Out)
-	return command.Early(ended, "what was trained until then is in "+dir)
-}
-
-// write puts model and pictures into a directory, and returns the time of
-// drawing.
-func (c *config) write(dir string, f *flow.Flow[float32], stage command.Stage, set *mnist.Set) (time.Duration, error) {
-	if err := registry.Save(filepath.Join(dir, modelFile), f); err != nil {
-		return 0, err
-	}
-	curve := command.Curve{Title: "flow", Unit: "negative log-likelihood, nats an image", Epochs: stage.Epochs}
-	if err := command.DrawCurves(filepath.Join(dir, curvesFile), []command.Curve{curve}); err != nil {
-		return 0, err
-	}
-	return c.draw(filepath.Join(dir, samplesFile), f, set)
-}
-
-// source is a set's dequantised images, with their labels where the flow takes
-// them.
-func (c *config) source(set *mnist.Set) train.Source {
-	if c.conditional {
-		return train.Dequantize(set.Conditional(), levels, c.options.Seed)
-	}
-	return train.Dequantize(set, levels, c.options.Seed)
-}
-
-// draws are a picture of ten rows of ten.
-const draws = 100
-
-// draw draws a picture, a class a row where the flow knows classes.
-func (c *config) draw(path string, f *flow.Flow[float32], set *mnist.Set) (time.Duration, error) {
-	const cols = 10
-	grid := mnist.Grid{Cols: cols, Height: set.Height(), Width: set.Width()}
-	if c.conditional {
-		labels := make([]uint8, draws)
-		for i := range labels {
-			labels[i] = uint8(i / cols % set.Classes())
-			if i%cols == 0 {
-				grid.RowCaptions = append(grid.RowCaptions, strconv.Itoa(int(labels[i])))
-			}
-		}
-		classes, err := mnist.OneHot[float32](labels, set.Classes())
-		if err != nil {
-			return 0, err
-		}
-		f = f.Given(classes)
-	}
-	start := time.Now()
-	x, err := f.Sample(rand.New(rand.NewPCG(c.options.Seed, 1)), draws)
-	if err != nil {
-		return 0, err
-	}
-	took := time.Since(start)
-	return took, grid.WritePNG(path, x)
+	j.sumUp()
+	out.List(j.Out)
+	return command.Early(ended, "what was trained until then is in "+j.dir)
 }

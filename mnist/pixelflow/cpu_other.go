@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// cpuSeconds is 0 where it is not known.
+func cpuSeconds() float64 { return 0 }
