@@ -16,5 +16,5 @@
 // another, such as [Residual], or [ConvNet] for images.
 //
 // [NICE], [RealNVP], [Glow] and [NSF] stack couplings into a ready chain,
-// [RealNVPImage] those of images, and [CircularNSF] those of angles.
+// [RealNVPImage] and [GlowImage] those of images, and [CircularNSF] those of angles.
 package coupling

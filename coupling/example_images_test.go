@@ -24,6 +24,30 @@ func ExampleRealNVPImage() {
 	// *bijector.BatchNorm[float32]
 }
 
+// The flow of MNIST's pixels: splines, told the digit, behind a start for drawings.
+func ExampleGlowImage() {
+	chain, err := coupling.GlowImage[float32](coupling.GlowImageRecipe{
+		Channels: 1, Height: 28, Width: 28, ContextDim: 10,
+		Steps: []int{4, 6}, Hidden: []int{64}, Coupling: "spline", Start: "background", Seed: 1,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c, h, w := chain.InShape()
+	fmt.Println(chain.Dim(), "features of", c, h, w)
+	for _, l := range chain.Members()[:5] {
+		fmt.Printf("%T\n", l)
+	}
+	// Output:
+	// 784 features of 1 28 28
+	// *bijector.Background[float32]
+	// *bijector.Squeeze[float32]
+	// *bijector.ActNorm[float32]
+	// *bijector.Conv1x1[float32]
+	// *coupling.Spline[float32]
+}
+
 func ExampleConvNet() {
 	m := coupling.MaskSpec{Kind: "checkerboard", Channels: 1, Height: 8, Width: 8}
 	c, err := coupling.NewAffineWith(coupling.AffineSpec{Dim: 64, Mask: m},

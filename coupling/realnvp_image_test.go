@@ -22,6 +22,7 @@ func TestRealNVPImage(t *testing.T) {
 	for name, r := range map[string]coupling.ImageRecipe{
 		"two scales":  {Channels: 1, Height: 4, Width: 4, Scales: 2, Couplings: 1, Hidden: 4, Blocks: 1, ContextDim: 2},
 		"one scale":   {Channels: 2, Height: 3, Width: 2, Scales: 1, Couplings: 2, Hidden: 3, Blocks: 1, Norm: "act", Scale: "tanh"},
+		"background":  {Channels: 1, Height: 4, Width: 2, Scales: 1, Couplings: 1, Hidden: 2, Blocks: 1, Start: "background"},
 		"rectangular": {Channels: 1, Height: 2, Width: 8, Scales: 2, Couplings: 2, Hidden: 3, Blocks: 1, Norm: "none", Alpha: 1e-3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +108,7 @@ func TestRealNVPImageRefuses(t *testing.T) {
 		"couplings":   func(r *coupling.ImageRecipe) { r.Couplings = -1 },
 		"norm":        func(r *coupling.ImageRecipe) { r.Norm = "layer" },
 		"scale":       func(r *coupling.ImageRecipe) { r.Scale = "none" },
+		"start":       func(r *coupling.ImageRecipe) { r.Start = "sigmoid" },
 		"alpha":       func(r *coupling.ImageRecipe) { r.Alpha = 0.5 },
 		"hidden":      func(r *coupling.ImageRecipe) { r.Hidden = -1 },
 		"blocks":      func(r *coupling.ImageRecipe) { r.Blocks = -1 },

@@ -32,6 +32,7 @@ var specs = map[string]string{
 	"bijector.squeeze":      `{"channels":1,"height":2,"width":2}`,
 	"bijector.bounds":       `{"dim":4,"features":[{"feature":0,"lower":0},{"feature":1,"upper":0},{"feature":2,"lower":0,"upper":1}]}`,
 	"bijector.logit":        `{"dim":4}`,
+	"bijector.background":   `{"dim":4}`,
 	"bijector.sigmoid":      `{"dim":4}`,
 	"bijector.tanh":         `{"dim":4}`,
 	"bijector.softplus":     `{"dim":4}`,
@@ -46,7 +47,7 @@ var specs = map[string]string{
 }
 
 // unsupported are the layers that have no form in ONNX.
-var unsupported = map[string]bool{"coupling.circular": true, "autoregressive.circular": true}
+var unsupported = map[string]bool{"bijector.background": true, "coupling.circular": true, "autoregressive.circular": true}
 
 // Every layer that has a name can be exported in both directions, but those listed.
 func TestEveryLayer(t *testing.T) {

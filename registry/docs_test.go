@@ -176,7 +176,7 @@ func TestDocs(t *testing.T) {
 		}
 	}
 	for pkg, names := range map[string][]string{
-		"coupling":       {"NICE", "RealNVP", "Glow", "NSF", "RealNVPImage", "CircularNSF"},
+		"coupling":       {"NICE", "RealNVP", "Glow", "NSF", "RealNVPImage", "GlowImage", "CircularNSF"},
 		"autoregressive": {"MAF", "NSF"},
 	} {
 		for _, n := range names {

@@ -190,6 +190,7 @@ func TestSizes(t *testing.T) {
 		{"bijector.whiten", `{"dim":70}`},
 		{"bijector.standardizecontext", `{"dim":70}`},
 		{"bijector.logit", `{"dim":70,"alpha":0.05}`},
+		{"bijector.background", `{"dim":70,"levels":16}`},
 		{"bijector.sigmoid", `{"dim":70}`},
 		{"bijector.tanh", `{"dim":70}`},
 		{"bijector.softplus", `{"dim":70}`},

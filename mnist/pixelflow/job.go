@@ -63,8 +63,8 @@ type job struct {
 	dir    string // for its files
 	command.Streams
 	images, test *mnist.Set
-	flow        *flow.Flow[float32]
-	metrics     metrics
+	flow         *flow.Flow[float32]
+	metrics      metrics
 }
 
 // newJob reads the data and makes the untrained model, so that what cannot be
