@@ -26,7 +26,7 @@
 //   - bijector: the interfaces; Rows, the batches of values; the gate between
 //     tensors and batches (InputOf); Chain, Invert, Part, Given; and the layers
 //     beside the couplings: Permute, LU, BatchNorm, ActNorm, Scale, Shift,
-//     Standardize, Whiten, Gaussianize, StandardizeContext, Bounds, Logit, Sigmoid, Tanh, Softplus, and Squeeze and Conv1x1 for
+//     Standardize, Whiten, Gaussianize, StandardizeContext, Bounds, Logit, Background, Sigmoid, Tanh, Softplus, and Squeeze and Conv1x1 for
 //     images. bijector/bijectortest is the conformance suite for layers, ours
 //     and yours.
 //   - coupling: additive (NICE), affine (Real NVP), spline and circular couplings,

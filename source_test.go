@@ -102,6 +102,8 @@ var shortFiles = map[string]string{
 	"internal/random/mix.go":               "a package of one function",
 	"internal/testkit/pipe_other.go":       "build tags of systems",
 	"internal/testkit/pipe_unix.go":        "build tags of systems",
+	"mnist/pixelflow/cpu_other.go":         "build tags of systems",
+	"mnist/pixelflow/cpu_unix.go":          "build tags of systems",
 	"mnist/data/data.go":                   "a module of its own, for its data",
 }
 

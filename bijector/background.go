@@ -47,9 +47,9 @@ const (
 //
 // with the normal distribution function Phi and its inverse, and S(x) the share of
 // the values at 1/L and above that are above x, the noise within a level v
-// uniform and each level's share s_v that of the data. The log-det is
+// uniform and each level's share s_v that of the data, and
 //
-//	sum_j log(c L s) + u_j^2/2 + log(2 pi)/2,  s = 1 or s_v,
+//	log|det dz/dx| = sum_j log(c L s) + u_j^2/2 + log(2 pi)/2,  s = 1 or s_v,
 //
 // u_j the value of Phi^-1. A margin of 2^-17 levels at either end keeps 0 and 1
 // finite.

@@ -171,10 +171,12 @@ func (c *Chain[T]) Invalidate() {
 	c.children.Invalidate()
 }
 
-// calibratesOnce reports whether Calibrate changes a layer at the start of
+// onceCalibrator is a layer that may say that Calibrate changes it at the start of
 // training alone, so that nothing need be computed for it afterwards.
+type onceCalibrator interface{ calibratesOnce() bool }
+
 func calibratesOnce(l any) bool {
-	o, ok := l.(interface{ calibratesOnce() bool })
+	o, ok := l.(onceCalibrator)
 	return ok && o.calibratesOnce()
 }
 

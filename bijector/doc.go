@@ -14,7 +14,7 @@
 //
 // [Chain] composes layers, [Invert] swaps a layer's direction, [Part] applies
 // one to some of the features, [Given] binds a context. [Permute], [LU],
-// [BatchNorm], [ActNorm], [Scale], [Shift], [Standardize], [Whiten], [Bounds], [Logit], [Sigmoid],
+// [BatchNorm], [ActNorm], [Scale], [Shift], [Standardize], [Whiten], [Bounds], [Logit], [Background], [Sigmoid],
 // [Tanh] and [Softplus] are layers, [Squeeze] and [Conv1x1] those over images
 // alone; [Shaped] layers must fit their neighbours. [Network] is a function that need
 // not be invertible: a conditioner, an encoder. [Objective] is what training

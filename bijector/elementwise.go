@@ -1,5 +1,5 @@
 // What the layers that bend each feature by one fixed function share: Logit,
-// Sigmoid, Tanh and Softplus each say which function, and nothing else.
+// Sigmoid, Tanh, Softplus and Background each say which function.
 
 package bijector
 

@@ -20,8 +20,8 @@
 //	                  diagonal layers
 //	DataChecker       Flow, Ensemble; Mixed                        train.Fit; flows of such a base
 //	DomainChecker     Flow, Ensemble                               train.Fit
-//	Ranged            Bounds, Logit, Sigmoid, Softplus, Tanh,      Flow.CheckDomain
-//	                  Inverted; circular layers
+//	Ranged            Bounds, Logit, Background, Sigmoid,          Flow.CheckDomain
+//	                  Softplus, Tanh, Inverted; circular layers
 //	TargetChecker     Autoencoder, Variational, what vi.Fit trains train.Fit
 //	MinBatcher        BatchNorm; Flow, Ensemble, Variational       train.Fit
 //	TrainableChecker  base distributions without a gradient,       Flow.Check, distributiontest,

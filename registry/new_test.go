@@ -47,7 +47,7 @@ func TestNewRefuses(t *testing.T) {
 		is         error
 		says       []string
 	}{
-		{"coupling.afine", `{}`, registry.ErrNotRegistered, []string{`"coupling.afine"`, `did you mean "coupling.affine"?`, "bijector.actnorm, bijector.batchnorm, "}},
+		{"coupling.afine", `{}`, registry.ErrNotRegistered, []string{`"coupling.afine"`, `did you mean "coupling.affine"?`, "bijector.actnorm, bijector.background, bijector.batchnorm, "}},
 		{"additive", `{}`, registry.ErrNotRegistered, []string{`did you mean "coupling.additive"?`}},
 		{"Coupling.Affine", `{}`, registry.ErrNotRegistered, []string{`did you mean "coupling.affine"?`}},
 		{"", `{}`, registry.ErrNotRegistered, []string{"no name"}},

@@ -1,3 +1,5 @@
+// The CPU time of this process, where the system does not tell it.
+
 //go:build !unix
 
 package main

@@ -1,3 +1,5 @@
+// The CPU time of this process.
+
 //go:build unix
 
 package main

@@ -263,5 +263,14 @@ func (j *job) plotCurve() error {
 	if err != nil {
 		return err
 	}
+	p.Y.Tick.Marker = plot.TickerFunc(func(lo, hi float64) []plot.Tick {
+		ticks := plot.DefaultTicks{}.Ticks(lo, hi)
+		for i, t := range ticks {
+			if t.Label != "" { // which has too few digits for 1.04 and 1.12
+				ticks[i].Label = strconv.FormatFloat(t.Value, 'g', 4, 64)
+			}
+		}
+		return ticks
+	})
 	return command.SavePanels(filepath.Join(j.dir, curveFile), []*plot.Plot{p})
 }
