@@ -1,4 +1,4 @@
-// Tables: files of CSV and NDJSON, in gzip too, as Records.
+// Tables: files of CSV and NDJSON, in gzip too, and of Parquet, as Records.
 
 package bijoubeam
 
@@ -24,7 +24,9 @@ func init() {
 
 // ReadTable reads the tables that a PCollection<string> names, by Beam's file
 // systems, into Records. A file is read by one worker, from its beginning to its end,
-// so that many files are what many workers need. Columns of o are known names for
+// so that many files are what many workers need. Files of Parquet are known by their content: plain
+// columns of numbers, texts, booleans, dates and timestamps, the cells of which are what CSV would
+// have. Columns of o are known names for
 // NDJSON, whose first rows may lack them: Model.Columns has a model's.
 //
 // A file that cannot be opened, or that stops being a table, fails the pipeline, and
@@ -50,19 +52,23 @@ func (f *readFn) ProcessElement(ctx context.Context, file string, emit func(Reco
 	})
 }
 
+// Header reads the beginning of a file: the names of its columns, and how it is written.
+func Header(ctx context.Context, file string, o table.ReaderOptions) (names []string, form table.ReaderOptions, err error) {
+	r, close, err := openTable(ctx, file, o)
+	if err != nil {
+		return nil, o, fmt.Errorf("bijoubeam: %s: %w", file, err)
+	}
+	defer close()
+	return r.Columns(), r.Options(), nil
+}
+
 // eachRow calls do for each row of a file.
 func eachRow(ctx context.Context, file string, o table.ReaderOptions, do func(*table.Reader, []string) error) error {
-	fs, err := filesystem.New(ctx, file)
+	r, close, err := openTable(ctx, file, o)
 	if err != nil {
 		return fmt.Errorf("bijoubeam: %s: %w", file, err)
 	}
-	defer fs.Close()
-	in, err := fs.OpenRead(ctx, file)
-	if err != nil {
-		return fmt.Errorf("bijoubeam: %s: %w; want a table that every worker can read", file, err)
-	}
-	defer in.Close()
-	r, err := table.NewReader(in, o)
+	defer close()
 	for err == nil {
 		var cells []string
 		if cells, err = r.Read(); err == nil {
@@ -75,4 +81,29 @@ func eachRow(ctx context.Context, file string, o table.ReaderOptions, do func(*t
 		return err
 	}
 	return fmt.Errorf("bijoubeam: %s: %w", file, err)
+}
+
+// openTable reads the beginning of a file.
+func openTable(ctx context.Context, file string, o table.ReaderOptions) (r *table.Reader, close func(), err error) {
+	fs, err := filesystem.New(ctx, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := fs.OpenRead(ctx, file)
+	if err != nil {
+		fs.Close()
+		return nil, nil, fmt.Errorf("%w; want a table that every worker can read", err)
+	}
+	close = func() {
+		in.Close()
+		fs.Close()
+	}
+	text, o, err := asText(in, o)
+	if err == nil {
+		r, err = table.NewReader(text, o)
+	}
+	if err != nil {
+		close()
+	}
+	return r, close, err
 }

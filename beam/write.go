@@ -1,4 +1,4 @@
-// Tables written: Records into files of CSV and NDJSON, in gzip too, whole or not at all.
+// Tables written: Records into files of CSV, NDJSON and Parquet, whole or not at all.
 
 package bijoubeam
 
@@ -32,10 +32,13 @@ type WriteOptions struct {
 	// Literal are those of Columns whose cells are JSON as they stand, such as
 	// numbers; others are texts in NDJSON.
 	Literal []string
-	Format  table.Format // "": by the path's name, CSV for others
-	Comma   rune         // of CSV; 0: a comma, a tab for names in .tsv
-	Bare    bool         // CSV without a line of names
-	Replace bool         // files of an earlier run are replaced
+	// Booleans are those of Columns whose cells are true or false. Parquet has booleans of
+	// them, doubles of the others of Literal, and texts of the rest; empty cells are null.
+	Booleans []string
+	Format   table.Format // "": by the path's name, CSV for others
+	Comma    rune         // of CSV; 0: a comma, a tab for names in .tsv
+	Bare     bool         // CSV without a line of names
+	Replace  bool         // files of an earlier run are replaced
 }
 
 func init() {
@@ -100,6 +103,9 @@ func (o *WriteOptions) form(path string) {
 		o.Format = table.CSV
 		if extension == ".ndjson" || extension == ".jsonl" {
 			o.Format = table.NDJSON
+		}
+		if extension == ".parquet" {
+			o.Format = Parquet
 		}
 	}
 	if o.Comma == 0 && extension == ".tsv" {

@@ -25,7 +25,7 @@ func init() {
 
 // rowWriter writes Records.
 type rowWriter struct {
-	to      *table.Writer
+	to      cellWriter
 	lines   *bufio.Writer // of NDJSON, for Records that are JSON already
 	columns []string
 	literal []string
@@ -36,6 +36,10 @@ type rowWriter struct {
 
 func newRowWriter(w io.Writer, o WriteOptions) (*rowWriter, error) {
 	r := &rowWriter{columns: o.Columns, literal: o.Literal, cells: make([]string, len(o.Columns))}
+	if o.Format == Parquet {
+		r.to = newParquetWriter(w, o)
+		return r, nil
+	}
 	if o.Format == table.NDJSON {
 		r.lines = bufio.NewWriterSize(w, 1<<16)
 		w = r.lines
@@ -174,6 +178,9 @@ func (m Model) WriteOptions(ctx context.Context) (o WriteOptions, err error) {
 		o.Columns = append(o.Columns, c.Name)
 		if c.Kind == table.Real || c.Kind == table.Integer || c.Kind == table.Boolean && json.Valid([]byte(c.Categories[0])) {
 			o.Literal = append(o.Literal, c.Name)
+		}
+		if c.Kind == table.Boolean && !slices.ContainsFunc(c.Categories, func(v string) bool { return v != "true" && v != "false" }) {
+			o.Booleans = append(o.Booleans, c.Name)
 		}
 	}
 	return o, nil

@@ -65,7 +65,7 @@ func describeCommand(ctx context.Context, args []string, s command.Streams) erro
 
 // describe runs the pass that finds a schema, and says how the first file is written.
 func (j *job) describe(ctx context.Context, files []string, path string, o table.ReaderOptions, known *tablecommand.SchemaFlags) (*table.Inference, table.ReaderOptions, error) {
-	names, form, err := look(ctx, files[0], o)
+	names, form, err := bijoubeam.Header(ctx, files[0], o)
 	if err != nil {
 		return nil, form, err
 	}

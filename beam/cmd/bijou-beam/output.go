@@ -16,7 +16,6 @@ import (
 	bijoubeam "github.com/bijou-flow/bijou/beam"
 	"github.com/bijou-flow/bijou/internal/command"
 	"github.com/bijou-flow/bijou/internal/command/tablecommand"
-	"github.com/bijou-flow/bijou/table"
 )
 
 // output is a table that is written, in several files.
@@ -39,8 +38,8 @@ func (o *output) check() error {
 		return nil
 	}
 	name := strings.ToLower(o.path)
-	if !slices.Contains(tablecommand.Files, filepath.Ext(name)) {
-		return command.Usagef("-%s %q: want a name that ends in %s", o.flag, o.path, strings.Join(tablecommand.Files, " or "))
+	if known := append([]string{".parquet"}, tablecommand.Files...); !slices.Contains(known, filepath.Ext(name)) {
+		return command.Usagef("-%s %q: want a name that ends in %s", o.flag, o.path, strings.Join(known, " or "))
 	}
 	return nil
 }
@@ -97,23 +96,4 @@ func expand(ctx context.Context, patterns []string) (files []string, err error) 
 	}
 	slices.Sort(files)
 	return slices.Compact(files), nil
-}
-
-// look reads the beginning of a file: the names of its columns, and how it is written.
-func look(ctx context.Context, path string, o table.ReaderOptions) (names []string, form table.ReaderOptions, err error) {
-	fs, err := filesystem.New(ctx, path)
-	if err != nil {
-		return nil, o, err
-	}
-	defer fs.Close()
-	in, err := fs.OpenRead(ctx, path)
-	if err != nil {
-		return nil, o, fmt.Errorf("%s: %w", path, err)
-	}
-	defer in.Close()
-	r, err := table.NewReader(in, o)
-	if err != nil {
-		return nil, o, fmt.Errorf("%s: %w", path, err)
-	}
-	return r.Columns(), r.Options(), nil
 }

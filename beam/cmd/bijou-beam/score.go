@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
@@ -68,7 +69,7 @@ func scoreCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return err
 	}
-	names, form, err := look(ctx, files[0], options)
+	names, form, err := bijoubeam.Header(ctx, files[0], options)
 	if err != nil {
 		return err
 	}
@@ -120,10 +121,13 @@ func writeScores(ctx context.Context, s beam.Scope, m bijoubeam.Model, scored be
 		return err
 	}
 	form := tablecommand.OutputFormat(out.path, in)
+	if strings.HasSuffix(strings.ToLower(out.path), ".parquet") {
+		form = table.ReaderOptions{Format: bijoubeam.Parquet}
+	}
 	out.options = bijoubeam.WriteOptions{
 		Columns: append(slices.Clone(names), bijoubeam.ScoredColumns()...),
-		Literal: append(draws.Literal, bijoubeam.ScoredColumns()...),
-		Format:  form.Format, Comma: form.Comma, Bare: form.Header == table.WithoutHeader,
+		Literal: append(draws.Literal, bijoubeam.ScoredColumns()...), Booleans: append(draws.Booleans, "flag"),
+		Format: form.Format, Comma: form.Comma, Bare: form.Header == table.WithoutHeader,
 	}
 	return out.write(ctx, s, records, force)
 }
