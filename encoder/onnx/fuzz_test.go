@@ -15,6 +15,7 @@ func FuzzModel(f *testing.F) {
 		perRow([]nodeOf{one("Tanh", nil, "y", "x")}, nil, []any{2, 3}, 2, 3).bytes(),
 		perRow([]nodeOf{one("MatMul", nil, "y", "x", "w")}, []weightOf{{name: "w", shape: []int{3, 2}, floats: []float32{1, 2, 3, 4, 5, 6}}}, []any{3}, 2).bytes(),
 		perRow([]nodeOf{one("ReduceSum", map[string]any{"keepdims": 0}, "y", "x")}, nil, []any{3}, 3).bytes(),
+		perRow([]nodeOf{one("Tanh", nil, "y", "x"), one("Add", nil, "z", "y", "z")}, nil, []any{3}, 3).bytes(),
 		{},
 	}
 	for _, raw := range seeds {

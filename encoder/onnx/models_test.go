@@ -86,6 +86,8 @@ func (n nodeOf) bytes() (b []byte) {
 			a = integer(a, 20, 1)
 		case string:
 			a = integer(text(a, 4, v), 20, 3)
+		case graphOf:
+			a = integer(message(a, 6, v.graph()), 20, 5)
 		case []int:
 			for _, i := range v {
 				a = integer(a, 8, uint64(i))
@@ -117,6 +119,11 @@ func (w weightOf) bytes() (b []byte) {
 
 // bytes is the file, of opset 20, which has all operators of the tests.
 func (g graphOf) bytes() []byte {
+	return message(message(integer(nil, 1, 9), 8, integer(nil, 2, 20)), 7, g.graph())
+}
+
+// graph is the model without what is said of the file.
+func (g graphOf) graph() []byte {
 	body := text(nil, 2, "test")
 	for _, n := range g.nodes {
 		body = message(body, 1, n.bytes())
@@ -130,7 +137,7 @@ func (g graphOf) bytes() []byte {
 	for _, v := range g.outputs {
 		body = message(body, 12, v.bytes())
 	}
-	return message(message(integer(nil, 1, 9), 8, integer(nil, 2, 20)), 7, body)
+	return body
 }
 
 // file writes a model to a directory of the test.

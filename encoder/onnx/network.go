@@ -31,6 +31,10 @@ type network struct {
 	fixed  int // rows of a batch where the model says so, 0: any number
 }
 
+// maxNodes bounds the nodes of a file: they may all be in one line, which is followed
+// node within node.
+const maxNodes = 1 << 18
+
 // parse reads a model. gomlx panics on some of what is no model.
 func parse(raw []byte, file string) (n *network, err error) {
 	n = &network{raw: raw, file: file}
@@ -52,6 +56,13 @@ func parse(raw []byte, file string) (n *network, err error) {
 		if len(t.ExternalData) > 0 {
 			return nil, wrong(fmt.Sprintf("its weights are in another file (%q); save it as one file", t.Name))
 		}
+	}
+	all := computations(n.model.Proto.Graph)
+	if len(all) > maxNodes {
+		return nil, wrong(fmt.Sprintf("it has %d nodes, want %d at most", len(all), maxNodes))
+	}
+	if name := circular(all); name != "" {
+		return nil, wrong(fmt.Sprintf("computing %q goes round in a circle", name))
 	}
 	n.dropWeights()
 	return n, nil
