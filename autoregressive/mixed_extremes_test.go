@@ -35,3 +35,21 @@ func TestExtremeShares(t *testing.T) {
 		}
 	}
 }
+
+// A layer keeps a spec of its own: neither what it was made of nor what it gives out
+// leads back into it.
+func TestMixedKeepsItsSpec(t *testing.T) {
+	s := autoregressive.MixedSpec{Columns: []autoregressive.MixedColumn{{Atoms: []float64{0, 1, 2}, Shares: []float64{0.2, 0.3, 0.5}}, {Continuous: true}}}
+	m, err := autoregressive.NewMixed[float64](s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := m.Spec().(autoregressive.MixedSpec)
+	for _, other := range []autoregressive.MixedSpec{s, given} {
+		other.Columns[0].Atoms[1], other.Columns[0].Shares[1], other.Columns[1].Continuous = 7, 9, false
+	}
+	c := m.Spec().(autoregressive.MixedSpec).Columns
+	if c[0].Atoms[1] != 1 || c[0].Shares[1] != 0.3 || !c[1].Continuous {
+		t.Errorf("the spec has become %+v", c)
+	}
+}

@@ -167,6 +167,28 @@ func TestCircularDomain(t *testing.T) {
 	}
 }
 
+// Every other layer moves what the one before keeps, and each pair has a mask of its own.
+func TestCircularRecipeTakesTurns(t *testing.T) {
+	chain := must(coupling.CircularNSF[float32](coupling.CircularRecipe{Dim: 6, Layers: 4, Circles: coupling.AllCircles(6), Hidden: hidden, Seed: 2}))
+	var masks []coupling.MaskSpec
+	for _, l := range chain.Members() {
+		if c, ok := l.(*coupling.Circular[float32]); ok {
+			masks = append(masks, c.Spec().(coupling.CircularSpec).Mask)
+		}
+	}
+	if len(masks) != 4 {
+		t.Fatalf("%d couplings", len(masks))
+	}
+	for i, m := range masks {
+		if m.Kind != "random" || m.Invert != (i%2 == 1) || m.Seed != masks[i&^1].Seed {
+			t.Errorf("mask %d is %+v", i, m)
+		}
+	}
+	if masks[0].Seed == masks[2].Seed {
+		t.Error("both pairs have one mask")
+	}
+}
+
 func TestCircularSpecsThatDescribeNothing(t *testing.T) {
 	two := coupling.AllCircles(2)
 	for name, s := range map[string]coupling.CircularSpec{

@@ -4,11 +4,14 @@ package train_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/distribution"
+	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/train"
 )
 
@@ -165,5 +168,24 @@ func TestModelsAreToldOfChangesBeforeTheyEvaluate(t *testing.T) {
 	run(c, c.cachingModel, func(center float64) { approxEqual(t, "loss in calibration", c.loss, (4-center)*(4-center)/2, 1e-12) })
 	if want := []bool{true, false, false, false, false}; !slices.Equal(c.start, want) {
 		t.Errorf("calibrations with start %v, want %v", c.start, want)
+	}
+}
+
+// What is said of rows outside of a domain counts the user's rows, those that were held
+// out too.
+func TestDomainErrorCountsAllRows(t *testing.T) {
+	x := bijector.NewRows[float64](100, 2)
+	for i := range x.Values() {
+		x.Values()[i] = 0.1 + 0.008*float64(i/2)
+	}
+	for i := range 50 { // whichever are held out, most of these are trained on
+		x.Row(2 * i)[1] = 3
+	}
+	chain := must(bijector.NewLogit[float64](bijector.LogitSpec{Dim: 2}))
+	f := must(flow.New[float64](chain, distribution.StandardNormal[float64](2)))
+	_, err := train.Fit(context.Background(), f, train.Tensor(x), train.Options{Epochs: 1})
+	var e *bijector.DomainError
+	if !errors.As(err, &e) || e.N != 100 || len(e.Rows) < 40 || e.Feature != 1 {
+		t.Errorf("%v: %+v", err, e)
 	}
 }
