@@ -12,15 +12,15 @@ import (
 	"github.com/bijou-flow/bijou/train"
 )
 
-// errTooFew: a median wants three times or more.
+// errTooFew: three times are the fewest.
 var errTooFew = errors.New("too few operations in the time; give it longer")
 
 // StepTime trains a model for about d, by so many workers (0: as many as are
-// fastest), and returns the median seconds of a step of train.Fit, reading, gradient
-// and optimiser, over the second half of the time and three steps at least: the
+// fastest), and returns the seconds of a step of train.Fit, reading, gradient
+// and optimiser, their Median or Mean, over the second half of the time and three steps at least: the
 // first is that of finding how many workers are fastest. Its error is that of ctx
 // where ctx ends before.
-func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Source, batch, workers int, d time.Duration) (float64, error) {
+func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Source, batch, workers int, d time.Duration, of func([]float64) float64) (float64, error) {
 	timed, cancel := context.WithCancel(ctx)
 	defer cancel()
 	now := time.Now()
@@ -34,12 +34,12 @@ func StepTime(ctx context.Context, m bijector.Objective[float32], data train.Sou
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return 0, err
 	}
-	return median(w.times)
+	return summary(w.times, of)
 }
 
-// OpTime repeats f for about d and returns its median seconds, the first tenth
-// of the time left out. Its error is that of ctx where ctx ends before.
-func OpTime(ctx context.Context, f func() error, d time.Duration) (float64, error) {
+// OpTime repeats f for about d and returns its seconds, their Median or Mean, the
+// first tenth of the time left out. Its error is that of ctx where ctx ends before.
+func OpTime(ctx context.Context, f func() error, d time.Duration, of func([]float64) float64) (float64, error) {
 	var times []float64
 	start := time.Now()
 	for before := start; before.Sub(start) < d || len(times) < 3; before = time.Now() {
@@ -53,7 +53,7 @@ func OpTime(ctx context.Context, f func() error, d time.Duration) (float64, erro
 			times = append(times, time.Since(before).Seconds())
 		}
 	}
-	return median(times)
+	return summary(times, of)
 }
 
 // stepTimer is an Observer that times steps, and ends the run when there are enough.
@@ -76,10 +76,25 @@ func (w *stepTimer) Step(train.StepEvent) {
 	}
 }
 
-func median(times []float64) (float64, error) {
+func summary(times []float64, of func([]float64) float64) (float64, error) {
 	if len(times) < 3 {
 		return 0, errTooFew
 	}
+	return of(times), nil
+}
+
+// Median is the one in the middle; it sorts the times.
+func Median(times []float64) float64 {
 	slices.Sort(times)
-	return times[len(times)/2], nil
+	return times[len(times)/2]
+}
+
+// Mean has the pauses in it, too, such as those of a process that has used up its
+// share of the CPU.
+func Mean(times []float64) float64 {
+	sum := 0.0
+	for _, t := range times {
+		sum += t
+	}
+	return sum / float64(len(times))
 }

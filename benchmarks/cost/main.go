@@ -130,7 +130,7 @@ func trainStep(ctx context.Context, s size, d time.Duration) (float64, error) {
 	}
 	const rows = 10240
 	data := train.Tensor(benchmarks.Normal[float32](rows, s.dim)).Given(benchmarks.Labels[float32](rows))
-	return benchmarks.StepTime(ctx, flow, data, s.batch, 0, d)
+	return benchmarks.StepTime(ctx, flow, data, s.batch, 0, d, benchmarks.Median)
 }
 
 // logProb is the median time of scoring n rows.
@@ -140,7 +140,7 @@ func logProb(ctx context.Context, n int, d time.Duration) (float64, error) {
 		return 0, err
 	}
 	x, dst, given := benchmarks.Normal[float32](n, base.dim), make([]float64, n), flow.Given(benchmarks.Labels[float32](n))
-	return benchmarks.OpTime(ctx, func() error { return given.LogProbInto(dst, x) }, d)
+	return benchmarks.OpTime(ctx, func() error { return given.LogProbInto(dst, x) }, d, benchmarks.Median)
 }
 
 // panel is one curve on logarithmic axes.

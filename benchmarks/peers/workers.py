@@ -4,7 +4,8 @@
 Every round times each workload with 1, 2, 4 ... workers and with the number that
 bijou chooses, in turns: on the machine as it is, beside a process that keeps the
 last core busy, and under a quota of one CPU, where control groups (v1 or v2) can be
-made, which root can. A figure is the median over the rounds.
+made, which root can. A figure is the median over the rounds of the mean time of an
+operation, pauses of a process that has used up its quota included.
 
 It prints a table, and writes no file.
 """
@@ -60,7 +61,7 @@ class Alone:
 
 
 def seconds(binary, work, workers, join, duration):
-    out = subprocess.run([binary, "-work", work, "-seconds", str(duration * (1 if workers and work != "image-train" else LONG.get(work, 1)) / (4 if workers and work == "image-train" else 1)), "-workers", str(workers)],
+    out = subprocess.run([binary, "-work", work, "-seconds", str(duration * (1 if workers and work != "image-train" else LONG.get(work, 1)) / (4 if workers and work == "image-train" else 1)), "-workers", str(workers), "-mean"],
                          preexec_fn=join, check=True, capture_output=True, text=True)
     return float(out.stdout)
 

@@ -6,6 +6,7 @@
 package parallelism
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -20,10 +21,14 @@ const (
 	// rest is how many times as long as a trial took its choice is kept.
 	rest    = 60
 	minRest = 200 * time.Millisecond
+	// watch is the least time over which a choice is compared with what the others
+	// took in the trial.
+	watch = 10 * sampleTime
 )
 
 // Chooser alternates between numbers of workers (1, 2, 4 and so on up to a limit),
-// keeps the one that was fastest, and tries again now and then. A call is one piece
+// keeps the one that was fastest, and tries again now and then, and as soon as the one
+// that is kept has become slower than another was. A call is one piece
 // of work: Count before it, Observe after it. A Chooser is for one goroutine. The
 // zero value has the limit 1.
 type Chooser struct {
@@ -32,8 +37,11 @@ type Chooser struct {
 	samples    [maxCandidates][rounds]float64 // seconds a unit of work
 	candidate  int                            // whose sample is being taken
 	round      int
-	best       int // the candidate that is kept
+	best       int     // the candidate that is kept
+	other      float64 // seconds a unit of the fastest of the others in the latest trial
 	resting    bool
+	watched    time.Duration // of the rest, since the latest comparison
+	alarm      time.Duration // from comparison to comparison; 0: watch
 	spent      time.Duration // of this sample, or of this rest
 	units      float64       // of this sample
 	trial      time.Duration // of this trial, or of the latest
@@ -75,8 +83,18 @@ func (c *Chooser) Observe(units int, took time.Duration) {
 	}
 	c.spent += took
 	if c.resting {
+		c.watched += took
+		c.units += float64(units)
 		if c.spent > max(rest*c.trial, minRest) {
-			c.resting, c.spent, c.units, c.trial = false, 0, 0, 0
+			c.alarm = 0
+			c.tryAgain()
+		} else if c.watched >= max(c.alarm, watch) {
+			// A machine that has become slower for all is tried in vain, and so ever more seldom.
+			if c.watched.Seconds()/c.units > gain*c.other {
+				c.alarm = 2 * max(c.alarm, watch)
+				c.tryAgain()
+			}
+			c.watched, c.units = 0, 0
 		}
 		return
 	}
@@ -97,6 +115,11 @@ func (c *Chooser) Observe(units int, took time.Duration) {
 	c.choose()
 }
 
+// tryAgain begins a trial.
+func (c *Chooser) tryAgain() {
+	c.resting, c.spent, c.watched, c.units, c.trial = false, 0, 0, 0, 0
+}
+
 // choose keeps the smallest number of workers that is within the noise of the fastest.
 func (c *Chooser) choose() {
 	var medians [maxCandidates]float64
@@ -106,10 +129,9 @@ func (c *Chooser) choose() {
 		medians[i] = s[1:][(rounds-1)/2]
 	}
 	fastest := slices.Min(medians[:c.candidates])
-	for i, m := range medians[:c.candidates] {
-		if m <= gain*fastest {
-			c.best = i
-			return
-		}
+	for c.best = 0; medians[c.best] > gain*fastest; {
+		c.best++
 	}
+	medians[c.best] = math.Inf(1)
+	c.other = slices.Min(medians[:c.candidates])
 }

@@ -60,6 +60,31 @@ func TestChooserLooksAgain(t *testing.T) {
 	}
 }
 
+// Cores that have two speeds, a second each, are noticed at once.
+func TestChooserNoticesSlowness(t *testing.T) {
+	c := NewChooser(2)
+	now := time.Duration(0)
+	spent := map[bool]time.Duration{}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for now < 40*time.Second {
+		n, crowded := c.Count(), now/time.Second%2 == 1
+		took := 1.1e-3
+		if n == 2 {
+			took = 0.8e-3
+			if crowded {
+				took = 1.9e-3
+			}
+		}
+		d := time.Duration(took * (1 + 0.05*rng.Float64()) * 1e9)
+		c.Observe(100, d)
+		spent[(n == 2) == crowded] += d
+		now += d
+	}
+	if wrong := spent[true].Seconds() / now.Seconds(); wrong > 0.35 {
+		t.Errorf("%.2f of the time with the number that is slower just then", wrong)
+	}
+}
+
 // A Chooser that nobody made is for one worker.
 func TestZeroChooser(t *testing.T) {
 	var c Chooser
