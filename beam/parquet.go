@@ -25,6 +25,12 @@ const Parquet table.Format = "parquet"
 
 const parquetMagic = "PAR1"
 
+// sizedReaderAt is an open file, of which Parquet's footer is read first.
+type sizedReaderAt interface {
+	io.ReaderAt
+	Stat() (fs.FileInfo, error)
+}
+
 // asText is a table as text: in as it stands, or, where it is Parquet, what it has as CSV, with
 // the options to read that by. Nulls and NaN are missing cells, and no text is one unless o says so.
 func asText(in io.Reader, o table.ReaderOptions) (io.Reader, table.ReaderOptions, error) {
@@ -36,10 +42,7 @@ func asText(in io.Reader, o table.ReaderOptions) (io.Reader, table.ReaderOptions
 	if string(head[:n]) != parquetMagic {
 		return io.MultiReader(bytes.NewReader(head[:n]), in), o, nil
 	}
-	file, ok := in.(interface {
-		io.ReaderAt
-		Stat() (fs.FileInfo, error)
-	})
+	file, ok := in.(sizedReaderAt)
 	var at io.ReaderAt
 	var size int64
 	if ok {

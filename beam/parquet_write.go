@@ -25,7 +25,7 @@ type cellWriter interface {
 // parquetWriter writes cells as texts, those of number columns as doubles and those of boolean ones
 // as booleans; empty ones are null.
 type parquetWriter struct {
-	to    *parquet.Writer
+	to    *parquet.GenericWriter[any]
 	names []string
 	make  []func(string) (parquet.Value, error)
 	row   []parquet.Row
@@ -63,7 +63,7 @@ func newParquetWriter(w io.Writer, o WriteOptions) *parquetWriter {
 		all.Group[name] = parquet.Optional(node)
 		p.make = append(p.make, value)
 	}
-	p.to = parquet.NewWriter(w, parquet.NewSchema("table", all), parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(parquetRows))
+	p.to = parquet.NewGenericWriter[any](w, parquet.NewSchema("table", all), parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(parquetRows))
 	return p
 }
 
