@@ -55,12 +55,12 @@ func Main(run func(ctx context.Context, args []string, s Streams) int) {
 	os.Exit(code)
 }
 
-// SmallHeap has garbage collected whenever the heap has grown by a quarter, and not
+// SmallHeap has garbage collected whenever the heap has grown by a tenth, and not
 // when it has doubled: for a command that holds its data all along and allocates next
 // to nothing beside it. GOGC in the environment goes before.
 func SmallHeap() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25)
+		debug.SetGCPercent(10)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestOnInterrupt(t *testing.T) {
 func TestSmallHeap(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(before)
-	for gogc, want := range map[string]int{"": 25, "300": 100} {
+	for gogc, want := range map[string]int{"": 10, "300": 100} {
 		t.Setenv("GOGC", gogc)
 		debug.SetGCPercent(100)
 		SmallHeap()
