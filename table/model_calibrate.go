@@ -14,11 +14,15 @@ func (f *fitting[T]) calibrate(m *Model[T]) error {
 	if len(f.held) == 0 {
 		return nil
 	}
-	codes, valid := make([]float64, len(f.held)*d), make([]float64, len(f.valid)*d)
+	var rows []int // that no member was trained on
+	if f.o.Members <= 1 {
+		rows, _ = f.fold(0)
+	}
+	codes, valid := make([]float64, len(f.held)*d), make([]float64, len(rows)*d)
 	if err := f.rows.Codes(codes, f.held); err != nil {
 		return err
 	}
-	if err := f.rows.Codes(valid, f.valid); err != nil {
+	if err := f.rows.Codes(valid, rows); err != nil {
 		return err
 	}
 	var err error

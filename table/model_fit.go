@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/bijou-flow/bijou/autoregressive"
@@ -24,8 +22,9 @@ type FitOptions struct {
 	Hidden int // width of the networks; 0: by the size of the table
 	Blocks int // residual blocks; 0 means 2
 	Bins   int // of splines; 0 means 8
-	// Members is how many models are averaged, each with an order of the columns of its
-	// own; 0 means 1.
+	// Members is how many models are averaged, each with an order of the columns and with
+	// validation rows of its own; 0 means 5 for a table of at most 2,000 rows and 60,000
+	// cells, and 1 for others.
 	Members int
 	// First are columns that come first in every order, as they stand: draws given
 	// these are exact. The others follow, those of few values first and numbers without
@@ -99,6 +98,9 @@ func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptio
 	if err := checkFit(s, rows, o); err != nil {
 		return nil, nil, err
 	}
+	if o.Members == 0 {
+		o.Members = defaultMembers(rows.Len(), len(s.Columns))
+	}
 	if o.Trim > 0 {
 		return fitTrimmed[T](ctx, s, rows, o)
 	}
@@ -132,13 +134,14 @@ func checkFit(s *Schema, rows Rows, o FitOptions) error {
 
 // fitting is a fit.
 type fitting[T bijector.Float] struct {
-	schema             *Schema
-	rows               Rows
-	o                  FitOptions
-	report             *FitReport
-	train, valid, held []int
-	columns            []autoregressive.MixedColumn
-	first              []int // places of o.First
+	schema      *Schema
+	rows        Rows
+	o           FitOptions
+	report      *FitReport
+	learn, held []int // rows to learn from, and those that calibrate
+	validated   int   // rows of learn that end a member's training
+	columns     []autoregressive.MixedColumn
+	first       []int // places of o.First
 }
 
 // newFitting holds rows out and takes what the columns are from the others; nothing is
@@ -151,36 +154,15 @@ func newFitting[T bijector.Float](s *Schema, rows Rows, o FitOptions) (*fitting[
 	return f, f.start()
 }
 
-// split draws which rows are held out.
-func (f *fitting[T]) split(n int) error {
-	order := rand.New(rand.NewPCG(f.o.Seed, 0x7461626c65)).Perm(n)
-	share := func(v float64) int {
-		switch {
-		case v < 0:
-			return 0
-		case v == 0:
-			return min(max(n/10, 2), MostHeldOut)
-		}
-		return min(max(int(v*float64(n)), 1), n-2)
-	}
-	v, c := share(f.o.Validation), share(f.o.Calibration)
-	f.valid, f.held, f.train = order[:v], order[v:v+c], order[v+c:]
-	f.report.Train, f.report.Validation, f.report.Calibrated = len(f.train), v, c
-	for _, name := range f.o.First {
-		j := f.schema.Index(name)
-		if j < 0 || slices.Contains(f.first, j) {
-			return fmt.Errorf("table: the column %s to come first is none of the schema's, or named twice: %w", quoted(name), ErrColumns)
-		}
-		f.first = append(f.first, j)
-	}
-	return nil
-}
-
-// start estimates shares and margins from the training rows.
+// start estimates shares and margins from the rows that members are trained on.
 func (f *fitting[T]) start() error {
-	n, d := min(len(f.train), StartRows), len(f.schema.Columns)
+	_, trained := f.fold(0)
+	if f.o.Members > 1 {
+		trained = f.learn
+	}
+	n, d := min(len(trained), StartRows), len(f.schema.Columns)
 	codes := make([]float64, n*d)
-	if err := f.rows.Codes(codes, f.train[:n]); err != nil {
+	if err := f.rows.Codes(codes, trained[:n]); err != nil {
 		return err
 	}
 	values := make([]float64, n)
@@ -287,7 +269,7 @@ func (f *fitting[T]) hidden() int {
 		return f.o.Hidden
 	}
 	width := 64
-	for width < 256 && width*width < len(f.train) {
+	for width < 256 && width*width < f.report.Train {
 		width *= 2
 	}
 	return max(width, min(2*len(f.columns), 512))
@@ -317,16 +299,16 @@ func (o FitOptions) Training(rows int) train.Options {
 }
 
 // trainOptions are those of a member.
-func (f *fitting[T]) trainOptions(k int) train.Options {
-	o := f.o.Training(len(f.train))
+func (f *fitting[T]) trainOptions(k int, valid []int) train.Options {
+	o := f.o.Training(f.report.Train)
 	o.Seed, o.Workers, o.Observer, o.Checkpoint = f.o.Seed+uint64(k), f.o.Workers, f.o.Observer, f.o.Checkpoint
-	if len(f.valid) > 0 {
-		o.Validation, o.Patience, o.KeepBest = f.source(f.valid), f.o.Patience, true
+	if len(valid) > 0 {
+		o.Validation, o.Patience, o.KeepBest = f.source(valid), f.o.Patience, true
 		if o.Patience == 0 {
 			o.Patience = fitPatience
 		}
 	}
-	if len(f.valid) == 0 {
+	if len(valid) == 0 {
 		o.ValidationFraction = train.NoValidation
 	}
 	if dir := f.o.Checkpoint.Dir; dir != "" {

@@ -49,7 +49,7 @@ func (f *fitting[T]) orders(k int) [][]int {
 		return append(slices.Clone(f.first), order...)
 	}
 	all := [][]int{sorted(-1)}
-	if last := sorted(1); len(f.train) <= mostTrialRows && len(f.valid) >= fewestTrialRows && !slices.Equal(last, all[0]) {
+	if last := sorted(1); f.report.Train <= mostTrialRows && f.validated >= fewestTrialRows && !slices.Equal(last, all[0]) {
 		all = append(all, last)
 	}
 	return all
@@ -62,17 +62,18 @@ func (f *fitting[T]) trained(ctx context.Context, k int) (*flow.Flow[T], *train.
 	var best *flow.Flow[T]
 	var report *train.Report
 	orders := f.orders(k)
+	valid, rows := f.fold(k)
 	for i, order := range orders {
 		one, err := f.member(k, order)
 		if err != nil {
 			return nil, nil, err
 		}
-		o := f.trainOptions(k)
+		o := f.trainOptions(k, valid)
 		if i > 0 && o.Checkpoint.Dir != "" {
 			o.Checkpoint.Dir = filepath.Join(f.o.Checkpoint.Dir, "other order")
 		}
 		f.o.tell(Run{Member: k + 1, Order: i + 1, Orders: len(orders)})
-		r, err := train.Fit(ctx, one, f.source(f.train), o)
+		r, err := train.Fit(ctx, one, f.source(rows), o)
 		if r != nil && (report == nil || lowest(r) < lowest(report)) {
 			best, report = one, r
 		}

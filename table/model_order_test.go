@@ -18,7 +18,7 @@ func TestFitTriesTwoOrders(t *testing.T) {
 	for _, n := range []int{200, 25_200} {
 		s, codes := shop(t, n, 5)
 		fit := func(o table.FitOptions) result {
-			o.Hidden, o.Blocks, o.Bins, o.Epochs, o.Batch, o.Seed = 4, 1, 4, 1+400/n, 10+n/20, 3
+			o.Members, o.Hidden, o.Blocks, o.Bins, o.Epochs, o.Batch, o.Seed = 1, 4, 1, 4, 1+400/n, 10+n/20, 3
 			m, report, err := table.Fit[float64](context.Background(), s, table.MemoryRows(4, codes), o)
 			if err != nil || len(report.Members) != 1 {
 				t.Fatalf("%v, %d members", err, len(report.Members))
