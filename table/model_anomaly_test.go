@@ -88,7 +88,7 @@ func TestFitTrims(t *testing.T) {
 	for i := 0; i < 600; i += 30 {
 		codes[i*d+j] = 60 + float64(i)/100
 	}
-	_, report, err := table.Fit[float64](context.Background(), s, table.MemoryRows(d, codes), table.FitOptions{Members: 1, Epochs: 4, Trim: 0.05, Seed: 2})
+	_, report, err := table.Fit[float64](context.Background(), s, table.MemoryRows(d, codes), table.FitOptions{Epochs: 4, Trim: 0.05, Seed: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ type FitOptions struct {
 	Bins   int // of splines; 0 means 8
 	// Members is how many models are averaged, each with an order of the columns and with
 	// validation rows of its own; 0 means 5 for a table of at most 2,000 rows and 60,000
-	// cells, and 1 for others.
+	// cells without Trim, and 1 for others.
 	Members int
 	// First are columns that come first in every order, as they stand: draws given
 	// these are exact. The others follow, those of few values first and numbers without
@@ -99,7 +99,7 @@ func Fit[T bijector.Float](ctx context.Context, s *Schema, rows Rows, o FitOptio
 		return nil, nil, err
 	}
 	if o.Members == 0 {
-		o.Members = defaultMembers(rows.Len(), len(s.Columns))
+		o.Members = o.defaultMembers(rows.Len(), len(s.Columns))
 	}
 	if o.Trim > 0 {
 		return fitTrimmed[T](ctx, s, rows, o)

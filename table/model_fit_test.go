@@ -60,9 +60,12 @@ func TestFolds(t *testing.T) {
 // TestDefaultMembers: a small table has several, and one that would take long has not.
 func TestDefaultMembers(t *testing.T) {
 	for _, c := range [][3]int{{10, 1, 5}, {2000, 30, 5}, {2000, 31, 1}, {2001, 1, 1}, {1400, 1555, 1}} {
-		if got := defaultMembers(c[0], c[1]); got != c[2] {
+		if got := (FitOptions{}).defaultMembers(c[0], c[1]); got != c[2] {
 			t.Errorf("%d rows of %d columns: %d members, want %d", c[0], c[1], got, c[2])
 		}
+	}
+	if got := (FitOptions{Trim: 0.1}).defaultMembers(10, 1); got != 1 {
+		t.Errorf("with rows to trim: %d members, want 1", got)
 	}
 }
 

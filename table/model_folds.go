@@ -16,9 +16,10 @@ const (
 )
 
 // defaultMembers is how many models are averaged: several where a single one has few rows
-// to learn from, which are those that are fitted soon, too.
-func defaultMembers(rows, columns int) int {
-	if rows <= smallRows && rows*columns <= smallCells {
+// to learn from, which are those that are fitted soon, too. Several follow anomalies
+// better than one, which Trim is not to do.
+func (o FitOptions) defaultMembers(rows, columns int) int {
+	if o.Trim == 0 && rows <= smallRows && rows*columns <= smallCells {
 		return smallMembers
 	}
 	return 1

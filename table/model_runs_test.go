@@ -31,7 +31,7 @@ func TestFitTellsItsRuns(t *testing.T) {
 		{table.FitOptions{Members: 1}, []string{"order 1 of 2", "order 2 of 2"}},
 		{table.FitOptions{}, []string{"member 1 of 5, order 1 of 2", "member 1 of 5, order 2 of 2", "member 2 of 5", "member 3 of 5", "member 4 of 5", "member 5 of 5"}},
 		{table.FitOptions{Members: 2}, []string{"member 1 of 2, order 1 of 2", "member 1 of 2, order 2 of 2", "member 2 of 2"}},
-		{table.FitOptions{Members: 1, Trim: 0.1}, []string{"rows to trim, order 1 of 2", "rows to trim, order 2 of 2", "order 1 of 2", "order 2 of 2"}},
+		{table.FitOptions{Trim: 0.1}, []string{"rows to trim, order 1 of 2", "rows to trim, order 2 of 2", "order 1 of 2", "order 2 of 2"}},
 	} {
 		w := new(watcher)
 		c.o.Hidden, c.o.Blocks, c.o.Bins, c.o.Epochs, c.o.Batch, c.o.Observer = 4, 1, 4, 2, 50, w
