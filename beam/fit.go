@@ -22,7 +22,7 @@ var ErrFit = errors.New("no fit of these shards")
 // FitOptions of a fit. Run is to be set; the rest has defaults.
 type FitOptions struct {
 	Rounds int     // 0 means 10
-	Steps  int     // that each shard takes on its own in a round; 0 means 20
+	Steps  int     // that each shard takes on its own in a round; 0 means 20, or 1 with Gradients
 	Batch  int     // rows of a step; 0 means 100
 	Rate   float64 // of Adam's steps; 0 means 1e-3
 	// Final is the share of Rate that the last round ends with, as in train.Cosine; 0 keeps
@@ -31,6 +31,11 @@ type FitOptions struct {
 	WeightDecay float64 // of AdamW
 	// ClipNorm bounds the norm of a step's gradient; 0: no bound.
 	ClipNorm float64
+	// Gradients makes of a round one step of Adam for all: shards return the gradients of Batch rows
+	// each, whose mean, weighted by the rows of the shards, is the gradient of a step. It is the
+	// step of one machine that takes Batch rows of every shard, however unlike shards are. Steps is
+	// 1 then, and there is no outer momentum.
+	Gradients bool
 	// OuterMomentum and OuterRate take the mean of the shards for a step of gradient
 	// descent with Nesterov's momentum, as DiLoCo does (Douillard et al. 2023, arXiv
 	// 2311.08105): with g the parameters of the last round less the mean,
@@ -130,6 +135,9 @@ func (o FitOptions) withDefaults() FitOptions {
 	}
 	if o.Steps == 0 {
 		o.Steps = 20
+		if o.Gradients {
+			o.Steps = 1
+		}
 	}
 	if o.Batch == 0 {
 		o.Batch = 100
@@ -161,6 +169,8 @@ func (o FitOptions) check(dir string, start Model, shards []string) error {
 		return fmt.Errorf("bijoubeam: no FitOptions.Run, want a function that runs a pipeline: %w", ErrFit)
 	case o.Rounds < 0 || o.Steps < 1 || o.Batch < 1 || o.Steps > 1<<30 || o.Batch > 1<<24:
 		return fmt.Errorf("bijoubeam: %d rounds of %d steps of %d rows, want positive numbers: %w", o.Rounds, o.Steps, o.Batch, ErrFit)
+	case o.Gradients && (o.Steps != 1 || o.OuterMomentum != 0 || o.OuterRate != 1):
+		return fmt.Errorf("bijoubeam: rounds of gradients with %d steps, an outer momentum of %v and rate of %v, want 1 step, and neither of these: %w", o.Steps, o.OuterMomentum, o.OuterRate, ErrFit)
 	case !within(o.Rate, 1e3) || !within(o.ClipNorm, math.MaxFloat64) || !within(o.OuterRate, 1e3) || !within(o.OuterMomentum, 0.9999):
 		return fmt.Errorf("bijoubeam: rates %v and %v, momentum %v, norms up to %v: want finite ones, 0 or above, a momentum below 1: %w", o.Rate, o.OuterRate, o.OuterMomentum, o.ClipNorm, ErrFit)
 	case !share(o.HeldOut) || !share(o.Final) || !within(o.WeightDecay, 1e3):
@@ -182,11 +192,8 @@ func (o FitOptions) round(ctx context.Context, dir string, s *fitState, shards [
 		all = append(all, numbered{k, name})
 	}
 	local := &localFn{
-		Model: s.Model, Taken: s.Round * o.Steps, Steps: o.Steps, Batch: o.Batch,
-		Rate: o.Rate, ClipNorm: o.ClipNorm, WeightDecay: o.WeightDecay, Seed: o.Seed, HeldOut: o.HeldOut, Table: o.Table,
-	}
-	if o.Final > 0 {
-		local.Final, local.Total = o.Final, o.Rounds*o.Steps
+		Fit: s.Identity, Model: s.Model, Taken: s.Round * o.Steps, Steps: o.Steps, Batch: o.Batch,
+		Gradients: o.Gradients, Adam: o.adam(), Seed: o.Seed, HeldOut: o.HeldOut, Table: o.Table,
 	}
 	if s.Round > 0 {
 		local.State = statePath(dir, s.Round)
@@ -222,6 +229,13 @@ func (o FitOptions) step(ctx context.Context, dir string, s *fitState, mean *mea
 	f, err := readTrained(ctx, s.Model)
 	if err != nil {
 		return nil, err
+	}
+	if o.Gradients {
+		next := &fitState{Identity: s.Identity, Round: s.Round + 1}
+		if next.Moments, err = o.gradientStep(s, f, mean); err != nil {
+			return nil, err
+		}
+		return next, next.save(ctx, dir, f)
 	}
 	params, n := f.Params(), 0
 	for _, p := range params {

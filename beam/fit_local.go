@@ -6,13 +6,11 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/internal/kernel"
 	"github.com/bijou-flow/bijou/table"
-	"github.com/bijou-flow/bijou/train"
 )
 
 // calibrationRows bounds the rows of a shard that statistics of batches are taken of.
@@ -20,17 +18,16 @@ const calibrationRows = 4096
 
 // localFn trains on a shard.
 type localFn struct {
-	Model          Model
-	State          string // "": moments are 0
-	Taken          int    // steps before
-	Steps, Batch   int
-	Rate, ClipNorm float64
-	Final          float64 // of Total steps; 0 keeps the rate
-	Total          int
-	WeightDecay    float64
-	Seed           uint64
-	HeldOut        float64
-	Table          table.ReaderOptions
+	Fit          string // its identity
+	Model        Model
+	State        string // "": moments are 0
+	Taken        int    // steps before
+	Steps, Batch int
+	Gradients    bool // for a step of all shards
+	Adam         adam
+	Seed         uint64
+	HeldOut      float64
+	Table        table.ReaderOptions
 }
 
 func (l *localFn) ProcessElement(ctx context.Context, shard numbered) (shardResult, error) {
@@ -38,25 +35,16 @@ func (l *localFn) ProcessElement(ctx context.Context, shard numbered) (shardResu
 	if err != nil {
 		return shardResult{}, err
 	}
-	var rows []float32
-	draw := drawing{l.Seed, shard.Part}
-	_, err = f.eachCodes(ctx, shard.File, l.Table, func(row int, codes []float64) {
-		if draw.of(row) < l.HeldOut {
-			return
-		}
-		for _, v := range codes {
-			rows = append(rows, float32(v))
-		}
-	})
-	if err == nil && len(rows) == 0 {
-		err = fmt.Errorf("bijoubeam: %s has no rows to train on: %w", shard.File, table.ErrInput)
-	}
+	rows, err := l.rowsOf(ctx, f, shard)
 	if err != nil {
 		return shardResult{}, err
 	}
-	t := &localRun{localFn: l, flow: f.Flow, shard: shard.Part, rows: rows, n: len(rows) / f.Dim()}
+	t := &localRun{localFn: l, flow: f.Flow, shard: shard.Part, rows: rows}
 	if err := t.start(ctx); err != nil {
 		return shardResult{}, err
+	}
+	if l.Gradients {
+		return t.gradient(), nil
 	}
 	for k := range l.Steps {
 		t.step(l.Taken + k)
@@ -72,8 +60,7 @@ type localRun struct {
 	*localFn
 	flow    *flow.Flow[float32]
 	shard   int
-	rows    []float32
-	n       int
+	rows    *shardRows
 	pass    bijector.StepPass[float32]
 	params  []bijector.Param[float32]
 	moments []float32 // the first ones of all parameters, then the second ones
@@ -91,8 +78,10 @@ func (t *localRun) start(ctx context.Context) error {
 	for _, p := range t.params {
 		n += len(p.Data)
 	}
-	t.moments = make([]float32, 2*n)
-	if t.State != "" {
+	if !t.Gradients {
+		t.moments = make([]float32, 2*n)
+	}
+	if !t.Gradients && t.State != "" {
 		s, err := readSealed[fitState](ctx, t.State)
 		if err != nil {
 			return err
@@ -107,17 +96,17 @@ func (t *localRun) start(ctx context.Context) error {
 	return nil
 }
 
-// step takes step k of all rounds. Its rows follow from k, shard and seed: those of an
+// lossAndNorm has the pass take the gradient of step k of all rounds, and returns the mean of its
+// rows' losses and the norm of the gradient. Its rows follow from k, shard and seed: those of an
 // epoch in a shuffled order, one epoch behind the other.
-func (t *localRun) step(k int) {
+func (t *localRun) lossAndNorm(k int) (mean, norm float64) {
 	d := t.flow.Dim()
 	for i := range t.Batch {
 		at := k*t.Batch + i
-		if epoch := at / t.n; epoch != t.epoch {
-			t.epoch = epoch
-			t.order = rand.New(rand.NewPCG(t.Seed^0x66697473, uint64(t.shard)<<40^uint64(epoch))).Perm(t.n)
+		if epoch := at / t.rows.n; epoch != t.epoch {
+			t.epoch, t.order = epoch, t.rows.inEpoch(t.Seed, t.shard, epoch)
 		}
-		row := t.rows[d*t.order[at%t.n]:]
+		row := t.rows.values[d*t.order[at%t.rows.n]:]
 		for j := range d {
 			t.x.Feature(j)[i] = row[j]
 		}
@@ -127,51 +116,29 @@ func (t *localRun) step(k int) {
 		clear(g)
 	}
 	t.pass.Step(t.x, bijector.Mat[float32]{}, t.loss)
-	mean, norm := 0.0, 0.0
 	for _, v := range t.loss {
 		mean += v / float64(t.Batch)
 	}
 	for _, g := range grads {
 		norm += kernel.SumSquares(g, 0)
 	}
-	if norm = math.Sqrt(norm); math.IsNaN(mean+norm) || math.IsInf(mean+norm, 0) {
+	return mean, math.Sqrt(norm)
+}
+
+// step takes step k of all rounds on the shard alone.
+func (t *localRun) step(k int) {
+	mean, norm := t.lossAndNorm(k)
+	if math.IsNaN(mean+norm) || math.IsInf(mean+norm, 0) {
 		return // as package train has it, a bad step changes nothing
 	}
 	t.sum += mean
 	t.good++
-	half, at, factor := len(t.moments)/2, 0, 1.0
-	if t.Total > 0 {
-		factor = train.Cosine{Final: t.Final}.Factor(k, 0, t.Total)
-	}
-	for i, p := range t.params {
-		if t.ClipNorm > 0 && norm > t.ClipNorm {
-			kernel.Scale(grads[i], float32(t.ClipNorm/norm))
-		}
-		rate, decay := t.Rate*factor, t.WeightDecay
-		if p.NoDecay {
-			decay = 0
-		}
-		if p.Rate != 0 {
-			rate *= p.Rate
-		}
-		end := at + len(p.Data)
-		kernel.Adam(p.Data, grads[i], t.moments[at:end], t.moments[half+at:half+end], kernel.NewAdamStep(k+1, rate, 0.9, 0.999, 1e-8, 0, decay))
-		at = end
-	}
+	t.Adam.step(k, t.params, t.pass.Grads(), norm, t.moments)
 }
 
 // result is what the shard comes to.
 func (t *localRun) result() shardResult {
-	t.flow.Invalidate()
-	d, n := t.flow.Dim(), min(t.n, calibrationRows)
-	x := bijector.NewMat[float32](d, n)
-	for i := range n {
-		for j := range d {
-			x.Feature(j)[i] = t.rows[d*i+j]
-		}
-	}
-	t.flow.Calibrate(x, bijector.Mat[float32]{}, false, nil)
-	r := shardResult{Rows: int64(t.n), Loss: t.sum / float64(t.good)}
+	r := shardResult{Rows: int64(t.rows.n), Loss: t.sum / float64(t.good)}
 	for _, p := range t.params {
 		r.Values = append(r.Values, p.Data...)
 	}
@@ -180,8 +147,27 @@ func (t *localRun) result() shardResult {
 	for _, v := range t.moments[half:] { // whose roots are not too small for meanSum
 		r.Values = append(r.Values, float32(math.Sqrt(float64(v))))
 	}
-	for _, b := range floatBuffers(t.flow) {
-		r.Floats = append(r.Floats, b...)
-	}
+	r.Floats = t.statistics()
 	return r
+}
+
+// statistics are those that layers take of batches, of the first rows of the shard.
+func (t *localRun) statistics() (all []float64) {
+	buffers := floatBuffers(t.flow)
+	if len(buffers) == 0 {
+		return nil
+	}
+	t.flow.Invalidate()
+	d, n := t.flow.Dim(), min(t.rows.n, calibrationRows)
+	x := bijector.NewMat[float32](d, n)
+	for i := range n {
+		for j := range d {
+			x.Feature(j)[i] = t.rows.values[d*i+j]
+		}
+	}
+	t.flow.Calibrate(x, bijector.Mat[float32]{}, false, nil)
+	for _, b := range floatBuffers(t.flow) {
+		all = append(all, b...)
+	}
+	return all
 }

@@ -38,6 +38,9 @@ func identity(start Model, shards []string, o FitOptions) string {
 	if o.Final > 0 { // the rate depends on how many rounds there will be
 		more = append(more, float64(o.Rounds))
 	}
+	if o.Gradients {
+		more = append(more, -1) // no other number here is below 0
+	}
 	text, _ := json.Marshal(plain{start.SHA256, shards, o.Steps, o.Batch, []float64{o.Rate, o.ClipNorm, o.OuterMomentum, o.OuterRate}, o.Seed, more}) // plain values
 	return fmt.Sprintf("%x", sha256.Sum256(text))
 }

@@ -41,7 +41,8 @@ type TableFit struct {
 //
 // What is 0 in o has the defaults of table.Fit, by the number of rows: Rate 3e-3 that
 // falls to a hundredth, ClipNorm 5, WeightDecay, Batch, HeldOut of a tenth and at most some 20,000 rows,
-// and Steps so that the shards together see as many rows as table.Fit at most. A
+// and Steps, or with Gradients Rounds, so that the shards together see as many rows as table.Fit at
+// most; a step of Gradients has table.Fit's rows, dealt over the shards. A
 // negative HeldOut holds no rows out, and a negative WeightDecay takes none.
 func FitTable(ctx context.Context, dir string, facts *table.Inference, shards []string, model table.FitOptions, o FitOptions) (*TableFit, error) {
 	if facts == nil || dir == "" || len(shards) == 0 || o.Run == nil {
@@ -87,13 +88,20 @@ func FitTable(ctx context.Context, dir string, facts *table.Inference, shards []
 
 // forTable sets defaults by the number of rows, those of package table.
 func (o FitOptions) forTable(rows, shards int) FitOptions {
-	n := max(rows, 1)
-	t := table.FitOptions{Batch: o.Batch, Rate: o.Rate, WeightDecay: o.WeightDecay}.Training(n)
+	n, together := max(rows, 1), 1
+	if o.Gradients {
+		together = shards
+	}
+	t := table.FitOptions{Batch: o.Batch * together, Rate: o.Rate, WeightDecay: o.WeightDecay}.Training(n)
+	t.Batch = (t.Batch + together - 1) / together
+	if o.Gradients && o.Rounds == 0 {
+		o.Rounds = max(int(float64(t.Epochs)*float64(n)/float64(t.Batch)/float64(shards)), 1)
+	}
 	o.Batch, o.Rate, o.WeightDecay = t.Batch, t.Rate, t.Optimizer.(train.Adam).WeightDecay
 	if o.Rounds == 0 {
 		o.Rounds = 20
 	}
-	if o.Steps == 0 {
+	if o.Steps == 0 && !o.Gradients {
 		o.Steps = max(int(float64(t.Epochs)*float64(n)/float64(o.Rounds)/float64(o.Batch)/float64(shards)), 1)
 	}
 	if o.ClipNorm == 0 {

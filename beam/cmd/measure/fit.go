@@ -29,7 +29,7 @@ that double, so that no shard has the distribution of all. -train and -test take
 rows of files in the place of those that are made, in standard units.
 
 All see as many rows: shards take their share of the steps, or, with -split, all
-steps with their share of the rows of each.
+steps with their share of the rows of each, or, with -gradients, a round for a step.
 `
 
 func fitCommand(ctx context.Context, args []string, s command.Streams) error {
@@ -37,7 +37,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	var rows, rounds, steps, batch int
 	var rate, momentum, outer, final float64
 	var trained, tested, hidden, kinds string
-	var split bool
+	var split, gradients bool
 	f := command.NewFlags("./cmd/measure fit", fitAbout)
 	f.String(&shards, "shards", "2,8,32", "`numbers` of shards with commas between")
 	f.Int(&rows, "rows", 20_000, 100, 100_000_000, "rows to train on")
@@ -49,6 +49,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Float(&outer, "outer-rate", 0, 0, 10, "outer rate; 0: 1, or 0.7 with a momentum")
 	f.Float(&final, "final", 0, 0, 0.99, "share of the rate that the last step has; 0: all of it")
 	f.Bool(&split, "split", "shards take all steps, with their share of the rows of each")
+	f.Bool(&gradients, "gradients", "of shards, every step is a round, which averages gradients")
 	f.String(&trained, "train", "", "`file` of rows, .npy of float32, in the place of those that are made")
 	f.String(&tested, "test", "", "`file` of held-out rows")
 	f.String(&hidden, "hidden", "32", "`widths` of the layers of networks, with commas between")
@@ -77,7 +78,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return command.Usagef("-hidden: %w", err)
 	}
-	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, split: split, log: s, options: bijoubeam.FitOptions{Batch: batch, Rate: rate, Final: final}}
+	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, split: split, gradients: gradients, log: s, options: bijoubeam.FitOptions{Batch: batch, Rate: rate, Final: final}}
 	if err := m.start(ctx, data[:min(rows, 4000)], widths); err != nil {
 		return err
 	}
@@ -146,6 +147,7 @@ type fitting struct {
 	held          [][]float32
 	rounds, steps int
 	split         bool
+	gradients     bool
 	options       bijoubeam.FitOptions
 	begin         bijoubeam.Model
 	log           command.Streams
@@ -187,9 +189,12 @@ func (m *fitting) run(ctx context.Context, name string, shards [][][]float32) er
 	if m.split {
 		o.Steps, o.Batch = m.steps, max(1, o.Batch/len(shards))
 	}
+	if m.gradients && len(shards) > 1 {
+		o.Gradients, o.Rounds, o.Steps, o.Batch = true, m.rounds*m.steps, 1, max(1, o.Batch/len(shards))
+	}
 	o.Report = func(r bijoubeam.Round) {
 		last = r
-		if r.Round&(r.Round-1) != 0 && r.Round != m.rounds {
+		if r.Round&(r.Round-1) != 0 && r.Round != o.Rounds {
 			return
 		}
 		nats, err := m.nats(r.Model.Path)
