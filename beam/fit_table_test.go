@@ -92,7 +92,7 @@ func TestFitTable(t *testing.T) {
 	lines, test := goodsOf(3000, 4), goodsOf(2000, 5)
 	facts := inferred(t, lines, nil)
 	schema := testkit.Must(facts.Schema())
-	size := table.FitOptions{Hidden: 16, Blocks: 1, Epochs: 20, Seed: 1}
+	size := table.FitOptions{Hidden: 16, Blocks: 1, Members: 1, Epochs: 20, Seed: 1}
 	one, _, err := table.Fit[float32](t.Context(), schema, table.MemoryRows(3, codesOf(t, schema, lines)), size)
 	if err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ var tableFile = sync.OnceValue(func() string {
 			panic(err)
 		}
 	}
-	m, _, err := table.Fit[float32](context.Background(), s, table.MemoryRows(2, codes), table.FitOptions{Epochs: 2, Seed: 1})
+	m, _, err := table.Fit[float32](context.Background(), s, table.MemoryRows(2, codes), table.FitOptions{Members: 1, Epochs: 2, Seed: 1})
 	if err != nil {
 		panic(err)
 	}
