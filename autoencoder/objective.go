@@ -5,6 +5,7 @@ package autoencoder
 import (
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
+	"github.com/bijou-flow/bijou/internal/nn"
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
@@ -108,9 +109,20 @@ func (a *Autoencoder[T]) NewStepPass(o bijector.PassOptions) bijector.StepPass[T
 
 // newStepPass is NewStepPass under a prior of embeddings; nil: N(0, I).
 func (a *Autoencoder[T]) newStepPass(prior *flow.Flow[T], o bijector.PassOptions) bijector.StepPass[T] {
+	part, align := o, align
+	if _, convolves := a.spec.(ConvSpec); convolves {
+		if o.MaxBatch > nn.TileSamples*(o.Workers.Count()-1) {
+			align = nn.TileSamples
+		}
+		if prior == nil {
+			part.MaxBatch = min(o.MaxBatch, nn.TileSamples*o.Workers.Count())
+		}
+	}
 	p := &stepPass[T]{
-		encoder:     a.encoder.NewNetworkGradPass(o),
-		decoder:     a.decoder.NewNetworkGradPass(o),
+		encoder:     a.encoder.NewNetworkGradPass(part),
+		decoder:     a.decoder.NewNetworkGradPass(part),
+		part:        part.MaxBatch,
+		align:       align,
 		lossBuffers: a.newLossBuffers(o),
 		dh:          bijector.NewMat[T](a.encoder.Out(), o.MaxBatch),
 		do:          bijector.NewMat[T](a.Dim(), o.MaxBatch),
@@ -145,6 +157,8 @@ type stepPass[T bijector.Float] struct {
 	plain             []float64       // that loss without what the prior adds
 	grads             [][]T
 	gradFn, encoderFn func(lo, hi int)
+	align             int             // of the workers' ranges
+	part, from, to    int             // samples of a part; those of the current one
 	x                 bijector.Mat[T] // of the current call
 	weights, loss     []float64       // of its rows; nil weights: 1
 }
@@ -157,16 +171,24 @@ func (p *stepPass[T]) Step(x, cond bijector.Mat[T], loss []float64) {
 }
 
 // StepWeighted is Step with each row's loss multiplied by its weight in the
-// gradient. nil weights are 1.
+// gradient. nil weights are 1. Convolutions take a batch in parts, one tile for each
+// worker, forward, back and into the parameters' gradients, in the same memory. Those
+// sum tile by tile, so that parts of any size give the same bits.
 func (p *stepPass[T]) StepWeighted(x, cond bijector.Mat[T], weights, loss []float64) {
 	p.x, p.weights, p.loss = x, weights, loss
-	h, z, o := p.h.Resize(x.N), p.z.Resize(x.N), p.o.Resize(x.N)
-	dh, do := p.dh.Resize(x.N), p.do.Resize(x.N)
+	h, z := p.h.Resize(x.N), p.z.Resize(x.N)
 	if p.criterion.stochastic() {
 		p.drawNoise(p.u.Resize(x.N))
 	}
-	p.workers.For(x.N, align, p.gradFn)
+	for p.from = 0; p.from < x.N; p.from = p.to {
+		p.to = min(p.from+p.part, x.N)
+		p.workers.For(p.to-p.from, p.align, p.gradFn)
+		if p.prior == nil {
+			p.accumulate()
+		}
+	}
 	if p.prior != nil {
+		p.from, p.to = 0, x.N
 		weights := p.priorWeights[:x.N]
 		for i := range weights {
 			weights[i] = p.weight(i)
@@ -174,10 +196,9 @@ func (p *stepPass[T]) StepWeighted(x, cond bijector.Mat[T], weights, loss []floa
 		p.prior.(bijector.WeightedStepPass[T]).StepWeighted(z, cond, weights, p.priorLoss[:x.N])
 		p.addPrior(loss, p.priorLoss, h)
 		p.dzPrior = p.prior.InputGrad()
-		p.workers.For(x.N, align, p.encoderFn)
+		p.workers.For(x.N, p.align, p.encoderFn)
+		p.accumulate()
 	}
-	p.decoder.Accumulate(do, z, o)
-	p.encoder.Accumulate(dh, x, h)
 	if p.dLogScale != nil {
 		p.dLogScale[0] += T(p.logScaleGradient(p.plain[:x.N], weights))
 	}
@@ -192,23 +213,24 @@ func (p *stepPass[T]) weight(i int) float64 {
 	return p.weights[i] / float64(p.Dim())
 }
 
+// gradSamples takes samples lo to hi of the current part.
 func (p *stepPass[T]) gradSamples(lo, hi int) {
-	n := p.x.N
+	n, from := p.x.N, p.from
 	h, z, o, dz, do := p.h.Resize(n), p.z.Resize(n), p.o.Resize(n), p.dz.Resize(n), p.do.Resize(n)
-	p.encoder.Forward(h, p.x, lo, hi)
+	p.encoder.Forward(p.ofPart(h), p.ofPart(p.x), lo, hi)
 	if p.criterion.stochastic() {
-		p.drawEmbedding(z, h, p.u.Resize(n), lo, hi)
+		p.drawEmbedding(z, h, p.u.Resize(n), from+lo, from+hi)
 	}
-	p.decoder.Forward(o, z, lo, hi)
-	p.reconstruction(p.loss, o, p.x, p.scratch, lo, hi)
+	p.decoder.Forward(p.ofPart(o), p.ofPart(z), lo, hi)
+	p.reconstruction(p.loss, o, p.x, p.scratch, from+lo, from+hi)
 	if p.plain != nil {
-		copy(p.plain[lo:hi], p.loss[lo:hi])
+		copy(p.plain[from+lo:from+hi], p.loss[from+lo:])
 	}
-	p.reconstructionGradient(do, o, p.x, p.weights, lo, hi)
-	p.decoder.Backward(dz, do, z, o, lo, hi)
+	p.reconstructionGradient(do, o, p.x, p.weights, from+lo, from+hi)
+	p.decoder.Backward(p.ofPart(dz), p.ofPart(do), p.ofPart(z), p.ofPart(o), lo, hi)
 	if p.prior == nil {
 		if p.criterion.stochastic() {
-			p.addDivergence(p.loss, h, lo, hi)
+			p.addDivergence(p.loss, h, from+lo, from+hi)
 		}
 		p.encoderSamples(lo, hi)
 	}
@@ -219,10 +241,20 @@ func (p *stepPass[T]) gradSamples(lo, hi int) {
 func (p *stepPass[T]) encoderSamples(lo, hi int) {
 	h, dh := p.h.Resize(p.x.N), p.dh.Resize(p.x.N)
 	if p.criterion.stochastic() {
-		p.drawGradient(dh, h, lo, hi)
+		p.drawGradient(dh, h, p.from+lo, p.from+hi)
 	}
-	p.encoder.Backward(bijector.Mat[T]{}, dh, p.x, h, lo, hi)
+	p.encoder.Backward(bijector.Mat[T]{}, p.ofPart(dh), p.ofPart(p.x), p.ofPart(h), lo, hi)
 }
+
+// accumulate adds the current part's gradients by parameters.
+func (p *stepPass[T]) accumulate() {
+	n := p.x.N
+	p.decoder.Accumulate(p.ofPart(p.do.Resize(n)), p.ofPart(p.z.Resize(n)), p.ofPart(p.o.Resize(n)))
+	p.encoder.Accumulate(p.ofPart(p.dh.Resize(n)), p.ofPart(p.x), p.ofPart(p.h.Resize(n)))
+}
+
+// ofPart is the current part of a batch.
+func (p *stepPass[T]) ofPart(m bijector.Mat[T]) bijector.Mat[T] { return m.Samples(p.from, p.to) }
 
 func (p *stepPass[T]) Grads() [][]T { return p.grads }
 

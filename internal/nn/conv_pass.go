@@ -5,14 +5,16 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // convPass runs a convolution within a sequence.
 type convPass[T bijector.Float] struct {
-	conv     *Conv2D[T]
-	down, up []patch // the one for the way back only in training
+	conv    *Conv2D[T]
+	patches []patches // by stride of slabs
 
 	workers      *bijector.Workers
 	dw, db       []T
@@ -33,25 +35,32 @@ const gatherBelow = 8
 
 func (c *Conv2D[T]) rectified() bool { return c.spec.ReLU }
 
-func (c *Conv2D[T]) newStage(o bijector.PassOptions, grad bool) stagePass[T] {
+func (c *Conv2D[T]) newStage(o bijector.PassOptions, grad bool, tile int) stagePass[T] {
 	p := &convPass[T]{conv: c, workers: o.Workers}
 	g := &c.geometry
-	ld := newSlab[T](0, o.MaxBatch).Stride
-	if grad || !c.transposed {
-		p.down = g.downPatches(ld)
-	}
-	if grad || c.transposed {
-		p.up = g.upPatches(ld)
+	for _, n := range tileSizes(o.MaxBatch, tile) {
+		ld := newSlab[T](0, n).Stride
+		if slices.ContainsFunc(p.patches, func(q patches) bool { return q.ld == ld }) {
+			continue
+		}
+		q := patches{ld: ld}
+		if grad || !c.transposed {
+			q.down = g.downPatches(ld)
+		}
+		if grad || c.transposed {
+			q.up = g.upPatches(ld)
+		}
+		p.patches = append(p.patches, q)
 	}
 	if !grad {
 		return p
 	}
 	p.dw, p.db = kernel.Make[T](len(c.w)), kernel.Make[T](len(c.b))
-	p.st = transposed[T]{data: kernel.Make[T](o.MaxBatch * padWidth(g.small.c)), ld: padWidth(g.small.c)}
+	p.st = transposed[T]{data: kernel.Make[T](p.patches[0].ld * padWidth(g.small.c)), ld: padWidth(g.small.c)}
 	if g.big.c < gatherBelow {
 		p.patchRows = make([][]T, padWidth(g.small.c)/minChannelsPerWorker)
 		for i := range p.patchRows {
-			p.patchRows[i] = kernel.Make[T](g.big.c * len(g.taps) * ld)
+			p.patchRows[i] = kernel.Make[T](g.big.c * len(g.taps) * p.patches[0].ld)
 		}
 	}
 	p.weightGradFn, p.biasGradFn = p.accumulateWeights, p.accumulateBiases
@@ -59,6 +68,23 @@ func (c *Conv2D[T]) newStage(o bijector.PassOptions, grad bool) stagePass[T] {
 }
 
 func (p *convPass[T]) slabs() bool { return true }
+
+// patches are those of slabs with ld samples a feature. Those for the way back are
+// made in training only.
+type patches struct {
+	ld       int
+	down, up []patch
+}
+
+// patchesOf are the ones for a slab.
+func (p *convPass[T]) patchesOf(slab bijector.Mat[T]) patches {
+	for _, q := range p.patches {
+		if q.ld == slab.Stride {
+			return q
+		}
+	}
+	panic("nn: a batch that is no slab of this pass")
+}
 
 func (p *convPass[T]) forward(y, x bijector.Mat[T], lo, hi int) {
 	e := kernel.Epilogue[T]{Bias: p.conv.b}
@@ -99,7 +125,7 @@ func (p *convPass[T]) runDown(small, big bijector.Mat[T], e kernel.Epilogue[T], 
 	g, ld := &p.conv.geometry, small.Stride
 	pixel, channel := g.small.strides()
 	aux := e.Aux
-	for i, q := range p.down {
+	for i, q := range p.patchesOf(big).down {
 		if len(q.rows) == 0 {
 			continue
 		}
@@ -122,7 +148,7 @@ func (p *convPass[T]) runUp(big, small bijector.Mat[T], e kernel.Epilogue[T], lo
 	pixel, channel := g.big.strides()
 	row := len(g.taps) * g.small.c
 	aux := e.Aux
-	for i, q := range p.up {
+	for i, q := range p.patchesOf(small).up {
 		if g.board && len(q.rows) == 0 {
 			continue
 		}
@@ -156,14 +182,15 @@ func (p *convPass[T]) accumulateWeights(lo, hi int) {
 		big, small = p.dy, p.x
 	}
 	n, ld, taps := big.N, big.Stride, len(g.taps)
+	whole := min((n+7)&^7, ld) // columns that the transpose takes in blocks, padding included
 	bigPixel, bigChannel := g.big.strides()
 	pixel, channel := g.small.strides()
 	add := kernel.Epilogue[T]{Mode: kernel.Add}
-	for i, q := range p.down {
+	for i, q := range p.patchesOf(big).down {
 		if len(q.rows) == 0 {
 			continue
 		}
-		kernel.Transpose(hi-lo, n, small.Data[(i*pixel+lo*channel)*small.Stride:], channel*small.Stride, p.st.data[lo:], p.st.ld)
+		kernel.Transpose(hi-lo, whole, small.Data[(i*pixel+lo*channel)*small.Stride:], channel*small.Stride, p.st.data[lo:], p.st.ld)
 		if p.patchRows != nil {
 			rows := p.patchRows[lo/minChannelsPerWorker]
 			for l, r := range q.rows {

@@ -89,28 +89,10 @@ func (s *Sequential[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.Netw
 	return newSequentialGradPass(s.networks, o)
 }
 
-// newSlab is a batch with a row of zeros after feature d-1, at Data[d*Stride].
-// Views of fewer samples keep the stride, so that the zeros stay where they
-// are and offsets into the slab are made once.
-func newSlab[T bijector.Float](d, maxBatch int) bijector.Mat[T] {
-	m := bijector.NewMat[T](d+1, maxBatch)
-	m.D = d
-	return m
-}
-
-// view is the first n samples of a slab.
-func view[T bijector.Float](slab bijector.Mat[T], n int) bijector.Mat[T] {
-	if n > slab.N {
-		panic("nn: batch larger than the pass's MaxBatch")
-	}
-	slab.N = n
-	return slab
-}
-
 // stage is a map that runs within a sequence without copies.
 type stage[T bijector.Float] interface {
 	rectified() bool // the output is a ReLU's
-	newStage(o bijector.PassOptions, grad bool) stagePass[T]
+	newStage(o bijector.PassOptions, grad bool, tile int) stagePass[T]
 }
 
 // stagePass is a MapGradPass within a sequence. In backward and accumulate dy
@@ -126,19 +108,20 @@ type stagePass[T bijector.Float] interface {
 
 type sequentialPass[T bijector.Float] struct {
 	stages []stagePass[T]
-	in     bijector.Mat[T]   // slab for the input; empty where none is needed
-	h      []bijector.Mat[T] // slabs between the stages
-	padded bool              // some stage needs the zeros of slabs
+	tile   int        // samples that run together
+	padded bool       // some stage needs the zeros of slabs
+	in     slabs[T]   // for the input; nil where none are needed
+	h      []slabs[T] // between the stages
 }
 
-// view is the first n samples of a slab: with the slab's stride where a stage
-// needs its zeros, and otherwise as a batch of its own, so that a sample comes to
-// the same bits whatever MaxBatch is.
-func (p *sequentialPass[T]) view(slab bijector.Mat[T], n int) bijector.Mat[T] {
+// view is tile t of slabs for a batch of n samples: with the slab's stride where a
+// stage needs its zeros, and otherwise as a batch of its own, so that a sample comes
+// to the same bits whatever MaxBatch is.
+func (p *sequentialPass[T]) view(s slabs[T], t, n int) bijector.Mat[T] {
 	if p.padded {
-		return view(slab, n)
+		return s.view(t, n)
 	}
-	return slab.Resize(n)
+	return s[0].Resize(n)
 }
 
 func newSequentialPass[T bijector.Float](maps []bijector.Network[T], o bijector.PassOptions) *sequentialPass[T] {
@@ -146,61 +129,77 @@ func newSequentialPass[T bijector.Float](maps []bijector.Network[T], o bijector.
 }
 
 func newStages[T bijector.Float](maps []bijector.Network[T], o bijector.PassOptions, grad bool) *sequentialPass[T] {
-	p := &sequentialPass[T]{}
+	p := &sequentialPass[T]{tile: sequenceTile(maps, o.MaxBatch)}
 	for i, m := range maps {
 		var s stagePass[T]
 		if f, ok := m.(stage[T]); ok {
-			s = f.newStage(o, grad)
+			s = f.newStage(o, grad, p.tile)
 		} else {
 			s = newNetworkStage(m, o, grad)
 		}
 		p.stages = append(p.stages, s)
 		p.padded = p.padded || s.slabs()
 		if i > 0 {
-			p.h = append(p.h, newSlab[T](m.In(), o.MaxBatch))
+			p.h = append(p.h, newSlabs[T](m.In(), o.MaxBatch, p.tile))
 		} else if s.slabs() {
-			p.in = newSlab[T](m.In(), o.MaxBatch)
+			p.in = newSlabs[T](m.In(), o.MaxBatch, p.tile)
 		}
 	}
 	return p
 }
 
-// input and output are stage i's for the batch that enters as x and leaves as
-// y.
-func (p *sequentialPass[T]) input(i int, x bijector.Mat[T]) bijector.Mat[T] {
-	switch {
-	case i > 0:
-		return p.view(p.h[i-1], x.N)
-	case !p.in.Empty():
-		return p.view(p.in, x.N)
+// sequenceTile is the number of samples that run together: a tile where there are
+// convolutions, and the whole batch where a map keeps a batch of its own.
+func sequenceTile[T bijector.Float](maps []bijector.Network[T], maxBatch int) int {
+	convolves := false
+	for _, m := range maps {
+		if _, ok := m.(stage[T]); !ok {
+			return max(maxBatch, 1)
+		}
+		_, conv := m.(*Conv2D[T])
+		convolves = convolves || conv
 	}
-	return x
+	if convolves {
+		return TileSamples
+	}
+	return max(maxBatch, 1)
 }
 
-func (p *sequentialPass[T]) output(i int, y bijector.Mat[T]) bijector.Mat[T] {
-	if i < len(p.h) {
-		return p.view(p.h[i], y.N)
+// input and output are stage i's for tile t of the batch that enters as x and leaves
+// as y.
+func (p *sequentialPass[T]) input(t, i int, x bijector.Mat[T]) bijector.Mat[T] {
+	switch {
+	case i > 0:
+		return p.view(p.h[i-1], t, x.N)
+	case p.in != nil:
+		return p.view(p.in, t, x.N)
 	}
-	return y
+	return tileOf(x, t, p.tile)
+}
+
+func (p *sequentialPass[T]) output(t, i int, y bijector.Mat[T]) bijector.Mat[T] {
+	if i < len(p.h) {
+		return p.view(p.h[i], t, y.N)
+	}
+	return tileOf(y, t, p.tile)
 }
 
 func (p *sequentialPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
-	if lo == hi {
-		return
-	}
-	if !p.in.Empty() {
-		p.view(p.in, x.N).Samples(lo, hi).CopyFrom(x.Samples(lo, hi))
-	}
-	for i, s := range p.stages {
-		s.forward(p.output(i, y), p.input(i, x), lo, hi)
-	}
+	eachTile(p.tile, lo, hi, func(t, lo, hi int) {
+		if p.in != nil {
+			p.view(p.in, t, x.N).Samples(lo, hi).CopyFrom(tileOf(x, t, p.tile).Samples(lo, hi))
+		}
+		for i, s := range p.stages {
+			s.forward(p.output(t, i, y), p.input(t, i, x), lo, hi)
+		}
+	})
 }
 
 type sequentialGradPass[T bijector.Float] struct {
 	*sequentialPass[T]
-	relu []bool            // by stage
-	dout bijector.Mat[T]   // slab for dy; empty where none is needed
-	dh   []bijector.Mat[T] // gradients of h
+	relu []bool     // by stage
+	dout slabs[T]   // for dy; nil where none are needed
+	dh   []slabs[T] // gradients of h
 	all  [][]T
 }
 
@@ -210,56 +209,58 @@ func newSequentialGradPass[T bijector.Float](maps []bijector.Network[T], o bijec
 		s, ok := m.(stage[T])
 		p.relu = append(p.relu, ok && s.rectified())
 		if i > 0 {
-			p.dh = append(p.dh, newSlab[T](m.In(), o.MaxBatch))
+			p.dh = append(p.dh, newSlabs[T](m.In(), o.MaxBatch, p.tile))
 		}
 		p.all = append(p.all, p.stages[i].grads()...)
 	}
 	last := len(maps) - 1
 	if p.stages[last].slabs() || p.relu[last] {
-		p.dout = newSlab[T](maps[last].Out(), o.MaxBatch)
+		p.dout = newSlabs[T](maps[last].Out(), o.MaxBatch, p.tile)
 	}
 	return p
 }
 
-// gradient is that of stage i's output, before its ReLU.
-func (p *sequentialGradPass[T]) gradient(i int, dy bijector.Mat[T]) bijector.Mat[T] {
+// gradient is that of stage i's output for tile t, before its ReLU.
+func (p *sequentialGradPass[T]) gradient(t, i int, dy bijector.Mat[T]) bijector.Mat[T] {
 	switch {
 	case i < len(p.dh):
-		return p.view(p.dh[i], dy.N)
-	case !p.dout.Empty():
-		return p.view(p.dout, dy.N)
+		return p.view(p.dh[i], t, dy.N)
+	case p.dout != nil:
+		return p.view(p.dout, t, dy.N)
 	}
-	return dy
+	return tileOf(dy, t, p.tile)
 }
 
 // Backward applies the chain rule from the last stage to the first. Each stage
 // takes the gradient through the ReLU below it.
 func (p *sequentialGradPass[T]) Backward(dx, dy, x, y bijector.Mat[T], lo, hi int) {
-	if lo == hi {
-		return
-	}
 	last := len(p.stages) - 1
-	if !p.dout.Empty() {
-		d := p.view(p.dout, dy.N).Samples(lo, hi)
-		d.CopyFrom(dy.Samples(lo, hi))
-		if p.relu[last] {
-			maskByReLU(d, y.Samples(lo, hi))
+	eachTile(p.tile, lo, hi, func(t, lo, hi int) {
+		if p.dout != nil {
+			d := p.view(p.dout, t, dy.N).Samples(lo, hi)
+			d.CopyFrom(tileOf(dy, t, p.tile).Samples(lo, hi))
+			if p.relu[last] {
+				maskByReLU(d, tileOf(y, t, p.tile).Samples(lo, hi))
+			}
 		}
-	}
-	for i := last; i >= 0; i-- {
-		d, in, out := p.gradient(i, dy), p.input(i, x), p.output(i, y)
-		if i == 0 {
-			p.stages[0].backward(dx, d, in, out, false, lo, hi)
-			return
+		for i := last; i >= 0; i-- {
+			d, in, out := p.gradient(t, i, dy), p.input(t, i, x), p.output(t, i, y)
+			if i == 0 {
+				p.stages[0].backward(tileOf(dx, t, p.tile), d, in, out, false, lo, hi)
+				return
+			}
+			p.stages[i].backward(p.gradient(t, i-1, dy), d, in, out, p.relu[i-1], lo, hi)
 		}
-		p.stages[i].backward(p.gradient(i-1, dy), d, in, out, p.relu[i-1], lo, hi)
-	}
+	})
 }
 
+// Accumulate sums tile by tile, however the workers share a batch.
 func (p *sequentialGradPass[T]) Accumulate(dy, x, y bijector.Mat[T]) {
-	for i, s := range p.stages {
-		s.accumulate(p.gradient(i, dy), p.input(i, x), p.output(i, y))
-	}
+	eachTile(p.tile, 0, x.N, func(t, _, _ int) {
+		for i, s := range p.stages {
+			s.accumulate(p.gradient(t, i, dy), p.input(t, i, x), p.output(t, i, y))
+		}
+	})
 }
 
 func (p *sequentialGradPass[T]) Grads() [][]T { return p.all }

@@ -90,7 +90,7 @@ func (d *Dense[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGr
 
 func (d *Dense[T]) rectified() bool { return d.relu }
 
-func (d *Dense[T]) newStage(o bijector.PassOptions, grad bool) stagePass[T] {
+func (d *Dense[T]) newStage(o bijector.PassOptions, grad bool, _ int) stagePass[T] {
 	p := &densePass[T]{net: d, workers: o.Workers}
 	if grad {
 		p.dw, p.db = kernel.Make[T](len(d.w)), kernel.Make[T](len(d.b))

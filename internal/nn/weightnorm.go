@@ -97,7 +97,7 @@ func newWeightNormPass[T bijector.Float](c *weightNormConv[T], o bijector.PassOp
 		stored[i] = (i - i%taps + from[i%taps]) * len(c.g)
 	}
 	p := &weightNormPass[T]{
-		convPass: own.newStage(o, grad).(*convPass[T]), layer: c, stored: stored,
+		convPass: own.newStage(o, grad, max(o.MaxBatch, 1)).(*convPass[T]), layer: c, stored: stored,
 		v: make([]T, len(own.w)), g: make([]T, len(c.g)), norm: make([]float64, len(c.g)),
 	}
 	if grad {
