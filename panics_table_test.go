@@ -50,6 +50,12 @@ var innerTypes = map[string]string{
 // exceptions are exported and not called, for a reason.
 var exceptions = map[string]string{
 	"bijector.Activations":                "pass level: makes a Mat",
+	"bijector.Transient":                  "pass level: makes a Mat",
+	"bijector.HandOver":                   "pass level: of gradients",
+	"bijector.IsHandedOver":               "pass level: of gradients",
+	"bijector.Zeroing.Zero":               "pass level: of gradients",
+	"bijector.Zeroing.Settle":             "pass level: of gradients",
+	"bijector.ZeroingOwner.First":         "pass level: of gradients",
 	"bijector.CalibrateWeighted":          "pass level: takes a Mat",
 	"bijector.NewMat":                     "pass level: makes a Mat",
 	"bijector.NewWorkers":                 "pass level: makes Workers, which are to be closed",

@@ -37,7 +37,7 @@ func (a *adam) step(k int, params []bijector.Param[float32], grads [][]float32, 
 			rate *= p.Rate
 		}
 		end := at + len(p.Data)
-		kernel.Adam(p.Data, grads[i], moments[at:end], moments[half+at:half+end], kernel.NewAdamStep(k+1, rate, 0.9, 0.999, 1e-8, 0, decay))
+		kernel.Adam(p.Data, grads[i], moments[at:end], moments[half+at:half+end], grads[i], kernel.NewAdamStep(k+1, rate, 0.9, 0.999, 1e-8, 0, decay))
 		at = end
 	}
 }

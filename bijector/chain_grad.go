@@ -18,6 +18,10 @@ func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
 		inner.scratch = &scratch{}
 		p.logDet = make([]float64, o.MaxBatch)
 	}
+	if inner.transient == nil {
+		inner.transient = &scratch{}
+	}
+	free := inner.transient.next
 	every := o.memory.storeInterval(len(c.layers))
 	for i, l := range c.layers {
 		t, ok := l.(Trainable[T])
@@ -25,8 +29,9 @@ func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
 			panic("bijector: NewGradPass of a chain with a layer that is not trainable")
 		}
 		if p.recompute {
-			inner.scratch.rewind()
+			inner.scratch.rewind(0)
 		}
+		inner.transient.rewind(free)
 		m := gradMember[T]{pass: t.NewGradPass(inner)}
 		m.reverser, _ = m.pass.(Reverser[T])
 		if i > 0 && (i%every == 0 || m.reverser == nil) {
@@ -36,6 +41,7 @@ func (c *Chain[T]) NewGradPass(o PassOptions) GradPass[T] {
 		p.grads = append(p.grads, m.pass.Grads()...)
 		p.members = append(p.members, m)
 	}
+	inner.transient.rewind(inner.transient.most) // what comes next is used beside the members
 	if p.recompute {
 		inner.scratch = nil // the embedding runs once, and keeps what it computed
 	}

@@ -39,6 +39,8 @@ type PassOptions struct {
 
 	memory     Memory        // see WithMemory
 	scratch    *scratch      // what Activations takes from; nil: memory of its own
+	transient  *scratch      // what Transient takes from, likewise
+	zeroing    *Zeroing      // see WithZeroing
 	weights    *BatchWeights // see WithWeights
 	evaluation bool          // see WithEvaluation
 	inverted   bool          // Forward is the direction that draws

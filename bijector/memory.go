@@ -51,22 +51,20 @@ func (o PassOptions) WithMemory(m Memory) PassOptions {
 	return o
 }
 
-// scratch is memory that the members of a chain take turns to use, for a
-// chain that computes activations again. The zero value is ready.
+// scratch is memory that the members of a chain take turns to use. The zero value
+// is ready.
 type scratch struct {
 	slots []any
 	next  int
+	most  int // the largest next
 }
 
-// rewind lets the next member start from the first slot again.
-func (s *scratch) rewind() { s.next = 0 }
+// rewind lets the next member start from slot at again.
+func (s *scratch) rewind(at int) { s.next = at }
 
-// Activations returns a batch of d features for what a GradPass keeps from
-// Forward to Backward, apart from gradients and numbers that belong to the
-// layer. Where training saves memory, passes share it: what is in it is lost
-// when another layer runs, and the chain calls Forward again before Backward.
-func Activations[T Float](o PassOptions, d int) Mat[T] {
-	s := o.scratch
+// take returns a batch of d features from the next slot, or of its own memory where
+// s is nil.
+func take[T Float](s *scratch, o PassOptions, d int) Mat[T] {
 	if s == nil {
 		return NewMat[T](d, o.MaxBatch)
 	}
@@ -80,5 +78,17 @@ func Activations[T Float](o PassOptions, d int) Mat[T] {
 		s.slots[s.next] = data
 	}
 	s.next++
+	s.most = max(s.most, s.next)
 	return Mat[T]{Data: data[:need], D: d, N: o.MaxBatch, Stride: stride(o.MaxBatch)}
 }
+
+// Activations returns a batch of d features for what a GradPass keeps from
+// Forward to Backward, apart from gradients and numbers that belong to the
+// layer. Where training saves memory, passes share it: what is in it is lost
+// when another layer runs, and the chain calls Forward again before Backward.
+func Activations[T Float](o PassOptions, d int) Mat[T] { return take[T](o.scratch, o, d) }
+
+// Transient returns a batch of d features for what a GradPass needs within one
+// Backward and no longer. The members of a chain share it, whatever they keep: what
+// is in it is lost when another layer runs.
+func Transient[T Float](o PassOptions, d int) Mat[T] { return take[T](o.transient, o, d) }

@@ -79,6 +79,7 @@ func (f *fitter[T]) trainStep(epoch, b int) (StepEvent, error) {
 	} else {
 		f.step.Step(x, cond, loss)
 	}
+	f.zeroing.Settle()
 	var mean float64
 	mean, f.batchWeight = weightedMean(loss, f.data.batchWeights)
 	s := StepEvent{

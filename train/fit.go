@@ -114,6 +114,7 @@ type fitter[T bijector.Float] struct {
 	data        *loader[T]
 	step        bijector.StepPass[T]
 	updater     *updater[T]
+	zeroing     bijector.Zeroing // of the gradients
 	loss        []float64
 	batchWeight float64 // of the latest batch: the sum of its weights, or its rows
 	calibrator  bijector.Calibrator[T]
@@ -203,10 +204,11 @@ func (f *fitter[T]) prepare(ctx context.Context, data Source) error {
 			f.calibrate(true)
 		}
 	}
-	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers}.WithMemory(f.o.Memory))
+	f.step = f.model.NewStepPass(bijector.PassOptions{MaxBatch: f.data.x.N, Workers: f.workers}.WithMemory(f.o.Memory).WithZeroing(&f.zeroing))
 	if f.updater, err = newUpdater(f.o.Optimizer, f.model.Params(), f.step.Grads(), f.workers); err != nil {
 		return err
 	}
+	f.updater.handOver(&f.zeroing)
 	f.updater.zeroGrads()
 	f.sharing = parallelism.NewChooser(f.workers.Count())
 	if f.o.Average > 0 {

@@ -91,9 +91,9 @@ func (o SGD) check() error {
 func (o SGD) slots() int           { return 1 }
 func (o SGD) weightDecay() float64 { return o.WeightDecay }
 
-func sgd[T bijector.Float](p, g, v []T, momentum, rate, decay T) {
+func sgd[T bijector.Float](p, g, v []T, scale, momentum, rate, decay T) {
 	for i, x := range p {
-		v[i] = T(momentum*v[i]) + (g[i] + T(decay*x))
+		v[i] = T(momentum*v[i]) + (T(scale*g[i]) + T(decay*x))
 		p[i] = x - T(rate*v[i])
 	}
 }

@@ -16,10 +16,12 @@ type updater[T bijector.Float] struct {
 	opt      Optimizer
 	params   []bijector.Param[T]
 	grads    [][]T
-	state    [][][]T // for each parameter, the optimiser's slots
-	previous [][]T   // each parameter before the latest step
-	ema      *ema[T] // of the parameters over the steps; nil: not wanted
-	starts   []int   // first value of each parameter among all
+	state    [][][]T           // for each parameter, the optimiser's slots
+	previous [][]T             // each parameter before the latest step
+	zeroing  *bijector.Zeroing // of the gradients that passes write anew; nil: of none
+	zeroed   []bool            // by gradient: whether it does
+	ema      *ema[T]           // of the parameters over the steps; nil: not wanted
+	starts   []int             // first value of each parameter among all
 	total    int
 	norms    []float64 // squared norm of each gradient
 	workers  *bijector.Workers
@@ -30,7 +32,7 @@ type updater[T bijector.Float] struct {
 }
 
 func newUpdater[T bijector.Float](opt Optimizer, params []bijector.Param[T], grads [][]T, w *bijector.Workers) (*updater[T], error) {
-	u := &updater[T]{opt: opt, params: params, grads: grads, norms: make([]float64, len(params)), workers: w}
+	u := &updater[T]{opt: opt, params: params, grads: grads, norms: make([]float64, len(params)), workers: w, zeroed: make([]bool, len(grads))}
 	if len(params) != len(grads) {
 		return nil, fmt.Errorf("train: the model has %d parameters and %d gradients: %w", len(params), len(grads), bijector.ErrShape)
 	}
@@ -51,10 +53,21 @@ func newUpdater[T bijector.Float](opt Optimizer, params []bijector.Param[T], gra
 	return u, nil
 }
 
-// zeroGrads clears the gradients.
+// handOver leaves the gradients that z has to it.
+func (u *updater[T]) handOver(z *bijector.Zeroing) {
+	u.zeroing = z
+	for i, g := range u.grads {
+		u.zeroed[i] = bijector.IsHandedOver(z, g)
+	}
+}
+
+// zeroGrads clears the gradients, or makes them count as zero.
 func (u *updater[T]) zeroGrads() {
-	for _, g := range u.grads {
-		clear(g)
+	u.zeroing.Zero()
+	for i, g := range u.grads {
+		if !u.zeroed[i] {
+			clear(g)
+		}
 	}
 }
 
@@ -82,6 +95,7 @@ func (u *updater[T]) apply(rate, scale float64) {
 	u.rate, u.scale = rate, scale
 	u.ema.beginStep()
 	u.workers.For(u.total, 1024, u.stepFn)
+	u.zeroing.Zero()
 }
 
 // undo puts the parameters back to where they were before the latest step.
@@ -99,7 +113,6 @@ func (u *updater[T]) stepRange(lo, hi int) {
 		if a >= b {
 			continue
 		}
-		copy(u.previous[i][a:b], p.Data[a:b])
 		rate, decay := u.rate, u.opt.weightDecay()
 		if p.Rate != 0 {
 			rate *= p.Rate
@@ -107,23 +120,26 @@ func (u *updater[T]) stepRange(lo, hi int) {
 		if p.NoDecay {
 			decay = 0
 		}
-		g := u.grads[i][a:b]
-		if u.scale != 1 {
-			kernel.Scale(g, T(u.scale))
+		u.updateParam(i, a, b, rate, decay)
+		if !u.zeroed[i] {
+			clear(u.grads[i][a:b])
 		}
-		u.updateParam(p.Data[a:b], g, u.state[i], a, b, rate, decay)
 		u.ema.update(i, a, b)
-		clear(g)
 	}
 }
 
-// updateParam hands values a to b of a parameter, and their gradients, to the
-// optimiser. decay is 0 for a parameter that is not to decay.
-func (u *updater[T]) updateParam(p, g []T, state [][]T, a, b int, rate, decay float64) {
+// updateParam hands values a to b of parameter i to the optimiser, which keeps what
+// they were. decay is 0 for a parameter that is not to
+// decay.
+func (u *updater[T]) updateParam(i, a, b int, rate, decay float64) {
+	p, g, before, state := u.params[i].Data[a:b], u.grads[i][a:b], u.previous[i][a:b], u.state[i]
 	switch o := u.opt.(type) {
 	case Adam:
-		kernel.Adam(p, g, state[0][a:b], state[1][a:b], o.constants(u.steps, rate, decay))
+		step := o.constants(u.steps, rate, decay)
+		step.Scale = u.scale
+		kernel.Adam(p, g, state[0][a:b], state[1][a:b], before, step)
 	case SGD:
-		sgd(p, g, state[0][a:b], T(o.Momentum), T(rate), T(decay))
+		copy(before, p)
+		sgd(p, g, state[0][a:b], T(u.scale), T(o.Momentum), T(rate), T(decay))
 	}
 }

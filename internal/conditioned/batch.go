@@ -24,13 +24,11 @@ func newBatch[T bijector.Float, F Args[T]](l *Layer[T, F], o bijector.PassOption
 		workers: o.Workers,
 		forward: forward,
 		u:       bijector.Activations[T](o, l.net.In()),
-		theta:   l.newTheta(o),
+		theta:   bijector.Activations[T](o, l.thetaRows()),
 	}
 }
 
-func (l *Layer[T, F]) newTheta(o bijector.PassOptions) bijector.Mat[T] {
-	return bijector.Activations[T](o, (l.params+l.constants)*len(l.moved))
-}
+func (l *Layer[T, F]) thetaRows() int { return (l.params + l.constants) * len(l.moved) }
 
 // call takes a call's arguments.
 func (b *batch[T, F]) call(out, in, cond bijector.Mat[T], logDet []float64) {

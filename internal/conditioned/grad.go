@@ -25,8 +25,8 @@ func newGradPass[T bijector.Float, F Args[T]](l *Layer[T, F], o bijector.PassOpt
 	p := &gradPass[T, F]{
 		batch:   newBatch(l, o, net),
 		net:     net,
-		du:      bijector.Activations[T](o, l.net.In()),
-		dtheta:  l.newTheta(o),
+		du:      bijector.Transient[T](o, l.net.In()),
+		dtheta:  bijector.Transient[T](o, l.thetaRows()),
 		scratch: bijector.Activations[float64](o, len(l.moved)*l.transform.Scratch()),
 		grads:   net.Grads(),
 	}

@@ -8,6 +8,7 @@ import "math"
 // 2014, arXiv 1412.6980, algorithm 1; Decay after Loshchilov and Hutter, "Decoupled weight decay
 // regularization", 2017, arXiv 1711.05101, algorithm 2.
 type AdamStep struct {
+	Scale        float64 // of the gradient, before all else
 	Beta1, Beta2 float64 // decay rates of the two moments
 	L2           float64 // weight decay as a gradient: g + L2*p
 	Decay        float64 // decoupled weight decay, times the learning rate already: p - Decay*p
@@ -20,34 +21,37 @@ type AdamStep struct {
 // gradient (PyTorch's Adam), decay by the weights (AdamW).
 func NewAdamStep(t int, rate, beta1, beta2, eps, l2, decay float64) AdamStep {
 	return AdamStep{
-		Beta1: beta1, Beta2: beta2, L2: l2, Decay: rate * decay,
+		Scale: 1, Beta1: beta1, Beta2: beta2, L2: l2, Decay: rate * decay,
 		Rate: rate / (1 - math.Pow(beta1, float64(t))),
 		Root: math.Sqrt(1 - math.Pow(beta2, float64(t))),
 		Eps:  eps,
 	}
 }
 
-// Adam moves the parameters p by one step along the gradient g and updates the moments m and v. The
-// constants are rounded to T once, and the loop runs in T:
+// Adam moves the parameters p by one step along the gradient g and updates the moments m and v.
+// before keeps what p was; it may be g, where nobody wants it. The constants are rounded to T once, and
+// the loop runs in T:
 //
-//	g' := g[i] + L2*p[i]
+//	g' := Scale*g[i] + L2*p[i]
+//	before[i] = p[i]
 //	m[i] = Beta1*m[i] + (1-Beta1)*g'
 //	v[i] = Beta2*v[i] + (1-Beta2)*(g'*g')
 //	p[i] = (p[i] - Decay*p[i]) - Rate*(m[i]/(sqrt(v[i])*(1/Root) + Eps))
 //
 // which is PyTorch's p -= lr/(1-Beta1^t) * m/(sqrt(v)/sqrt(1-Beta2^t) + eps). g is not written.
-func Adam[T Float](p, g, m, v []T, s AdamStep) {
-	if len(g) != len(p) || len(m) != len(p) || len(v) != len(p) {
+func Adam[T Float](p, g, m, v, before []T, s AdamStep) {
+	if len(g) != len(p) || len(m) != len(p) || len(v) != len(p) || len(before) != len(p) {
 		panic(lengths)
 	}
-	b1, a1, b2, a2 := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
+	scale, b1, a1, b2, a2 := T(s.Scale), T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
 	l2, decay, rate, inv, eps := T(s.L2), T(s.Decay), T(s.Rate), T(1/s.Root), T(s.Eps)
-	if adamVector(p, g, m, v, b1, a1, b2, a2, l2, decay, rate, inv, eps) {
+	if adamVector(p, g, m, v, before, scale, b1, a1, b2, a2, l2, decay, rate, inv, eps) {
 		return
 	}
 	for i := range p {
 		x := p[i]
-		d := g[i] + T(l2*x)
+		d := T(scale*g[i]) + T(l2*x)
+		before[i] = x
 		mi := T(b1*m[i]) + T(a1*d)
 		vi := T(b2*v[i]) + T(a2*T(d*d))
 		m[i], v[i] = mi, vi

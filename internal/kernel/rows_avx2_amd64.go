@@ -23,7 +23,7 @@ func affineY32(n int, dst *float32, x *float32, a float32, b float32)
 func combineY32(n int, dst *float32, x *float32, y *float32, a float32, b float32, c float32)
 
 //go:noescape
-func adamY32(n int, p *float32, grad *float32, m *float32, v *float32, b1 float32, a1 float32, b2 float32, a2 float32, l2 float32, decay float32, rate float32, inv float32, eps float32)
+func adamY32(n int, p *float32, grad *float32, m *float32, v *float32, before *float32, scale float32, b1 float32, a1 float32, b2 float32, a2 float32, l2 float32, decay float32, rate float32, inv float32, eps float32)
 
 //go:noescape
 func affineForwardY32(n int, y *float32, x *float32, t *float32, e *float64, s *float64, logDet *float64)
@@ -65,7 +65,7 @@ func affineY64(n int, dst *float64, x *float64, a float64, b float64)
 func combineY64(n int, dst *float64, x *float64, y *float64, a float64, b float64, c float64)
 
 //go:noescape
-func adamY64(n int, p *float64, grad *float64, m *float64, v *float64, b1 float64, a1 float64, b2 float64, a2 float64, l2 float64, decay float64, rate float64, inv float64, eps float64)
+func adamY64(n int, p *float64, grad *float64, m *float64, v *float64, before *float64, scale float64, b1 float64, a1 float64, b2 float64, a2 float64, l2 float64, decay float64, rate float64, inv float64, eps float64)
 
 //go:noescape
 func affineForwardY64(n int, y *float64, x *float64, t *float64, e *float64, s *float64, logDet *float64)

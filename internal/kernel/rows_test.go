@@ -19,6 +19,7 @@ type op[T Float] struct {
 func ops[T Float]() []op[T] {
 	a, b, c := T(1.7), T(-0.3), T(0.01)
 	step := NewAdamStep(3, 1e-2, 0.9, 0.999, 1e-8, 0.02, 0.05)
+	step.Scale = 0.7
 	return []op[T]{
 		{
 			"AddTo", 2, 0,
@@ -73,13 +74,14 @@ func ops[T Float]() []op[T] {
 			func(i int, r [][]T, w [][]float64) { r[0][i] = T(w[0][i]) }, 0,
 		},
 		{
-			"Adam", 4, 0,
-			[]int{0, 2, 3},
-			func(r [][]T, _ [][]float64) { Adam(r[0], r[1], r[2], r[3], step) },
+			"Adam", 5, 0,
+			[]int{0, 2, 3, 4},
+			func(r [][]T, _ [][]float64) { Adam(r[0], r[1], r[2], r[3], r[4], step) },
 			func(i int, r [][]T, _ [][]float64) {
-				g := r[1][i] + T(T(step.L2)*r[0][i])
+				g := T(T(step.Scale)*r[1][i]) + T(T(step.L2)*r[0][i])
 				r[2][i] = T(T(step.Beta1)*r[2][i]) + T(T(1-step.Beta1)*g)
 				r[3][i] = T(T(step.Beta2)*r[3][i]) + T(T(1-step.Beta2)*T(g*g))
+				r[4][i] = r[0][i]
 				p := r[0][i] - T(T(step.Decay)*r[0][i])
 				r[0][i] = p - T(T(step.Rate)*(r[2][i]/(T(T(math.Sqrt(float64(r[3][i])))*T(1/step.Root))+T(step.Eps))))
 			}, 0,
@@ -220,7 +222,8 @@ func TestAdamFormula(t *testing.T) {
 	x, mm, vv := 0.5, 0.0, 0.0
 	for step := 1; step <= 20; step++ {
 		g := math.Sin(float64(step)) * 3
-		Adam(p, []float64{g}, m, v, NewAdamStep(step, 0.01, 0.9, 0.99, 1e-6, 0.1, 0.2))
+		grad := []float64{g}
+		Adam(p, grad, m, v, grad, NewAdamStep(step, 0.01, 0.9, 0.99, 1e-6, 0.1, 0.2))
 		x -= 0.01 * 0.2 * x
 		g += 0.1 * (x / (1 - 0.01*0.2)) // the gradient's decay sees the weight before the decoupled one
 		mm = 0.9*mm + 0.1*g

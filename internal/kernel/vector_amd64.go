@@ -226,7 +226,7 @@ func combineVector[T Float](dst []T, x []T, y []T, a T, b T, c T) bool {
 	return true
 }
 
-func adamVector[T Float](p []T, grad []T, m []T, v []T, b1 T, a1 T, b2 T, a2 T, l2 T, decay T, rate T, inv T, eps T) bool {
+func adamVector[T Float](p []T, grad []T, m []T, v []T, before []T, scale T, b1 T, a1 T, b2 T, a2 T, l2 T, decay T, rate T, inv T, eps T) bool {
 	if path == portable {
 		return false
 	}
@@ -234,13 +234,13 @@ func adamVector[T Float](p []T, grad []T, m []T, v []T, b1 T, a1 T, b2 T, a2 T, 
 		n = min(len(p)-at, chunk)
 		switch {
 		case isSingle[T]() && path == avx512:
-			adamZ32(n, (*float32)(unsafe.Pointer(&p[at])), (*float32)(unsafe.Pointer(&grad[at])), (*float32)(unsafe.Pointer(&m[at])), (*float32)(unsafe.Pointer(&v[at])), float32(b1), float32(a1), float32(b2), float32(a2), float32(l2), float32(decay), float32(rate), float32(inv), float32(eps))
+			adamZ32(n, (*float32)(unsafe.Pointer(&p[at])), (*float32)(unsafe.Pointer(&grad[at])), (*float32)(unsafe.Pointer(&m[at])), (*float32)(unsafe.Pointer(&v[at])), (*float32)(unsafe.Pointer(&before[at])), float32(scale), float32(b1), float32(a1), float32(b2), float32(a2), float32(l2), float32(decay), float32(rate), float32(inv), float32(eps))
 		case isSingle[T]():
-			adamY32(n, (*float32)(unsafe.Pointer(&p[at])), (*float32)(unsafe.Pointer(&grad[at])), (*float32)(unsafe.Pointer(&m[at])), (*float32)(unsafe.Pointer(&v[at])), float32(b1), float32(a1), float32(b2), float32(a2), float32(l2), float32(decay), float32(rate), float32(inv), float32(eps))
+			adamY32(n, (*float32)(unsafe.Pointer(&p[at])), (*float32)(unsafe.Pointer(&grad[at])), (*float32)(unsafe.Pointer(&m[at])), (*float32)(unsafe.Pointer(&v[at])), (*float32)(unsafe.Pointer(&before[at])), float32(scale), float32(b1), float32(a1), float32(b2), float32(a2), float32(l2), float32(decay), float32(rate), float32(inv), float32(eps))
 		case path == avx512:
-			adamZ64(n, (*float64)(unsafe.Pointer(&p[at])), (*float64)(unsafe.Pointer(&grad[at])), (*float64)(unsafe.Pointer(&m[at])), (*float64)(unsafe.Pointer(&v[at])), float64(b1), float64(a1), float64(b2), float64(a2), float64(l2), float64(decay), float64(rate), float64(inv), float64(eps))
+			adamZ64(n, (*float64)(unsafe.Pointer(&p[at])), (*float64)(unsafe.Pointer(&grad[at])), (*float64)(unsafe.Pointer(&m[at])), (*float64)(unsafe.Pointer(&v[at])), (*float64)(unsafe.Pointer(&before[at])), float64(scale), float64(b1), float64(a1), float64(b2), float64(a2), float64(l2), float64(decay), float64(rate), float64(inv), float64(eps))
 		default:
-			adamY64(n, (*float64)(unsafe.Pointer(&p[at])), (*float64)(unsafe.Pointer(&grad[at])), (*float64)(unsafe.Pointer(&m[at])), (*float64)(unsafe.Pointer(&v[at])), float64(b1), float64(a1), float64(b2), float64(a2), float64(l2), float64(decay), float64(rate), float64(inv), float64(eps))
+			adamY64(n, (*float64)(unsafe.Pointer(&p[at])), (*float64)(unsafe.Pointer(&grad[at])), (*float64)(unsafe.Pointer(&m[at])), (*float64)(unsafe.Pointer(&v[at])), (*float64)(unsafe.Pointer(&before[at])), float64(scale), float64(b1), float64(a1), float64(b2), float64(a2), float64(l2), float64(decay), float64(rate), float64(inv), float64(eps))
 		}
 	}
 	return true

@@ -26,7 +26,7 @@ func affineVector[T Float](dst []T, x []T, a T, b T) bool { return false }
 
 func combineVector[T Float](dst []T, x []T, y []T, a T, b T, c T) bool { return false }
 
-func adamVector[T Float](p []T, grad []T, m []T, v []T, b1 T, a1 T, b2 T, a2 T, l2 T, decay T, rate T, inv T, eps T) bool {
+func adamVector[T Float](p []T, grad []T, m []T, v []T, before []T, scale T, b1 T, a1 T, b2 T, a2 T, l2 T, decay T, rate T, inv T, eps T) bool {
 	return false
 }
 

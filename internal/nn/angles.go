@@ -129,7 +129,7 @@ func (a *Angles[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkG
 	behind, n := a.Network.NewNetworkGradPass(o), a.at[len(a.angles)]
 	return &anglesGradPass[T]{
 		anglesPass: anglesPass[T]{a, behind, bijector.Activations[T](o, n)},
-		behind:     behind, du: bijector.Activations[T](o, n),
+		behind:     behind, du: bijector.Transient[T](o, n),
 	}
 }
 

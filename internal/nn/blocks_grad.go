@@ -10,14 +10,14 @@ import (
 // NewNetworkGradPass returns a training pass.
 func (b *Blocks[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
 	p := &blocksGradPass[T]{blocksPass: newBlocksPass(b, o), g: newGradients(b.layers, o), at: map[*Linear[T]]int{}}
-	batch := func() bijector.Mat[T] { return bijector.Activations[T](o, b.spec.Hidden) }
+	batch := func() bijector.Mat[T] { return bijector.Transient[T](o, b.spec.Hidden) }
 	p.dh = append(p.dh, batch())
 	for range 2 + 2*len(b.blocks) {
 		p.in = append(p.in, newInputs[T](b.act, o, b.spec.Hidden)...)
 	}
 	if b.context != nil {
 		p.dc = batch()
-		p.dcontext = bijector.Activations[T](o, b.spec.Context)
+		p.dcontext = bijector.Transient[T](o, b.spec.Context)
 	}
 	for range b.blocks {
 		p.dh = append(p.dh, batch())

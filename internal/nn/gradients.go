@@ -26,8 +26,10 @@ type gradients[T bijector.Float] struct {
 	xt           []transposed[T]   // input of each layer
 	dy           []bijector.Mat[T] // gradient of each layer's output
 	dw, db       [][]T
-	all          [][]T // dw and db in turns
-	work         int   // multiply-adds a sample
+	all          [][]T                  // dw and db in turns
+	zeroing      *bijector.ZeroingOwner // of all; nil: the caller zeroes them
+	first        bool                   // they count as zero
+	work         int                    // multiply-adds a sample
 	accumulateFn func(lo, hi int)
 }
 
@@ -37,7 +39,7 @@ func newGradients[T bijector.Float](layers []*Linear[T], o bijector.PassOptions)
 		g.dw = append(g.dw, kernel.Make[T](len(l.W)))
 		g.db = append(g.db, kernel.Make[T](len(l.B)))
 		g.all = append(g.all, g.dw[i], g.db[i])
-		g.xt = append(g.xt, transposed[T]{data: bijector.Activations[T](o, padWidth(l.In)).Data, ld: padWidth(l.In)})
+		g.xt = append(g.xt, transposed[T]{data: bijector.Transient[T](o, padWidth(l.In)).Data, ld: padWidth(l.In)})
 		g.work += l.work(l.Out)
 	}
 	g.accumulateFn = g.accumulateRows
@@ -52,7 +54,13 @@ func (g *gradients[T]) storeInput(i int, samples bijector.Mat[T], lo int) {
 
 // accumulate shares the rows of all weight gradients among the workers, by the
 // work that they are.
-func (g *gradients[T]) accumulate() { g.workers.For(g.work, 1, g.accumulateFn) }
+func (g *gradients[T]) accumulate() {
+	if g.dy[0].N == 0 {
+		return
+	}
+	g.first = g.zeroing.First()
+	g.workers.For(g.work, 1, g.accumulateFn)
+}
 
 // accumulateRows does the rows whose first multiply-add is in [lo, hi).
 func (g *gradients[T]) accumulateRows(lo, hi int) {
@@ -60,7 +68,7 @@ func (g *gradients[T]) accumulateRows(lo, hi int) {
 	for i, l := range g.layers {
 		first, end := l.rowAt(lo-start), l.rowAt(hi-start)
 		if first < end {
-			l.Accumulate(g.dw[i], g.db[i], g.dy[i], g.xt[i].data, g.xt[i].ld, first, end)
+			l.Accumulate(g.dw[i], g.db[i], g.dy[i], g.xt[i].data, g.xt[i].ld, first, end, g.first)
 		}
 		start += l.work(l.Out)
 	}

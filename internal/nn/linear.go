@@ -75,13 +75,19 @@ func (l *Linear[T]) backwardThrough(dx, dy, x bijector.Mat[T], a activation) {
 	}
 }
 
-// Accumulate adds rows lo to hi of the gradients: dW += dy x', db += dy 1. xt
-// is x transposed, sample-major, ldx values a sample.
-func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, hi int) {
+// Accumulate adds rows lo to hi of the gradients: dW += dy x', db += dy 1, or with
+// first sets them, but for what is masked. xt is x transposed, sample-major, ldx
+// values a sample.
+func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, hi int, first bool) {
 	if lo == hi || dy.N == 0 {
 		return
 	}
-	l.accumulateRows(dw, dy, xt, ldx, lo, hi)
+	mode := kernel.Add
+	if first {
+		mode = kernel.Store
+		clear(db[lo:hi])
+	}
+	l.accumulateRows(dw, dy, xt, ldx, lo, hi, mode)
 	for i := lo; i < hi; i++ {
 		db[i] += T(kernel.Sum(dy.Feature(i)))
 	}

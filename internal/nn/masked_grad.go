@@ -24,10 +24,11 @@ func (m *Masked[T]) NewGradPass(o bijector.PassOptions) *MaskedGradPass[T] {
 		p.grads = [][]T{p.g.db[0]}
 		return p
 	}
+	batch := func() bijector.Mat[T] { return bijector.Transient[T](o, m.spec.Hidden) }
 	for range m.spec.Blocks {
-		p.dh, p.dm = append(p.dh, bijector.NewMat[T](m.spec.Hidden, o.MaxBatch)), append(p.dm, bijector.NewMat[T](m.spec.Hidden, o.MaxBatch))
+		p.dh, p.dm = append(p.dh, batch()), append(p.dm, batch())
 	}
-	p.dh = append(p.dh, bijector.NewMat[T](m.spec.Hidden, o.MaxBatch))
+	p.dh = append(p.dh, batch())
 	for range m.spec.Blocks {
 		p.in = append(p.in, newInputs[T](m.act, o, m.spec.Hidden, m.spec.Hidden)...)
 	}

@@ -7,8 +7,9 @@ import "github.com/bijou-flow/bijou/bijector"
 // NewNetworkGradPass returns a training pass.
 func (m *MLP[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
 	p := &mlpGradPass[T]{mlpPass: newMLPPass(m, o), g: newGradients(m.layers, o)}
+	p.g.zeroing = bijector.HandOver(o, p.g.all)
 	for _, l := range m.layers[1:] {
-		p.dh = append(p.dh, bijector.Activations[T](o, l.In))
+		p.dh = append(p.dh, bijector.Transient[T](o, l.In))
 		p.in = append(p.in, newInputs[T](m.act, o, l.In)...)
 	}
 	return p

@@ -151,11 +151,12 @@ func (r *Residual[T]) NewNetworkPass(o bijector.PassOptions) bijector.NetworkPas
 // NewNetworkGradPass returns a training pass.
 func (r *Residual[T]) NewNetworkGradPass(o bijector.PassOptions) bijector.NetworkGradPass[T] {
 	p := &residualGradPass[T]{residualPass: newResidualPass(r, o), g: newGradients(r.layers, o)}
+	p.g.zeroing = bijector.HandOver(o, p.g.all)
 	for range r.spec.Blocks {
 		p.a, p.m = append(p.a, p.batch(o)), append(p.m, p.batch(o))
-		p.dh, p.dm = append(p.dh, p.batch(o)), append(p.dm, p.batch(o))
+		p.dh, p.dm = append(p.dh, p.transient(o)), append(p.dm, p.transient(o))
 	}
-	p.dh = append(p.dh, p.batch(o))
+	p.dh = append(p.dh, p.transient(o))
 	for range r.spec.Blocks {
 		p.in = append(p.in, newInputs[T](r.act, o, r.spec.Hidden, r.spec.Hidden)...)
 	}
@@ -181,6 +182,10 @@ func newResidualPass[T bijector.Float](r *Residual[T], o bijector.PassOptions) *
 
 func (p *residualPass[T]) batch(o bijector.PassOptions) bijector.Mat[T] {
 	return bijector.Activations[T](o, p.net.spec.Hidden)
+}
+
+func (p *residualPass[T]) transient(o bijector.PassOptions) bijector.Mat[T] {
+	return bijector.Transient[T](o, p.net.spec.Hidden)
 }
 
 func (p *residualPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {

@@ -57,9 +57,9 @@ func (p *residualGradPass[T]) newGateGradients(o bijector.PassOptions) {
 		return
 	}
 	for range p.net.spec.Blocks {
-		p.dt, p.dgate = append(p.dt, p.batch(o)), append(p.dgate, p.batch(o))
+		p.dt, p.dgate = append(p.dt, p.transient(o)), append(p.dgate, p.transient(o))
 	}
-	p.dcontext = bijector.Activations[T](o, p.net.spec.ContextDim)
+	p.dcontext = bijector.Transient[T](o, p.net.spec.ContextDim)
 }
 
 // throughGate returns the gradient of a block's sum t, from that of h = ... + t*s

@@ -90,10 +90,10 @@ func (l *Linear[T]) backwardColumns(dx, dy bijector.Mat[T], e kernel.Epilogue[T]
 	}
 }
 
-// accumulateRows adds rows lo to hi of dy x' to dw.
-func (l *Linear[T]) accumulateRows(dw []T, dy bijector.Mat[T], xt []T, ldx, lo, hi int) {
+// accumulateRows adds rows lo to hi of dy x' to dw, or stores them there.
+func (l *Linear[T]) accumulateRows(dw []T, dy bijector.Mat[T], xt []T, ldx, lo, hi int, mode kernel.Mode) {
 	l.eachSpan(lo, hi, func(lo, hi, seen int) {
-		kernel.Gemm(hi-lo, seen, dy.N, dy.Data[lo*dy.Stride:], dy.Stride, 1, xt, ldx, dw[lo*l.In:], l.In, kernel.Epilogue[T]{Mode: kernel.Add})
+		kernel.Gemm(hi-lo, seen, dy.N, dy.Data[lo*dy.Stride:], dy.Stride, 1, xt, ldx, dw[lo*l.In:], l.In, kernel.Epilogue[T]{Mode: mode})
 	})
 }
 

@@ -52,9 +52,11 @@ func arithmetic(set isa, size int) {
 		l.store(l.add(sum, l.scalar["c"]), "dst")
 	})
 	// a1 and a2 are 1-b1 and 1-b2.
-	write("adam", narrow("p", "grad", "m", "v"), []string{"b1", "a1", "b2", "a2", "l2", "decay", "rate", "inv", "eps"}, func(l *loop) {
+	write("adam", narrow("p", "grad", "m", "v", "before"), []string{"scale", "b1", "a1", "b2", "a2", "l2", "decay", "rate", "inv", "eps"}, func(l *loop) {
 		p := l.load("p")
-		g := l.add(l.load("grad"), l.mul(p, l.scalar["l2"]))
+		g := l.mul(l.load("grad"), l.scalar["scale"])
+		l.store(p, "before")
+		g = l.add(g, l.mul(p, l.scalar["l2"]))
 		m := l.add(l.mul(l.load("m"), l.scalar["b1"]), l.mul(g, l.scalar["a1"]))
 		l.store(m, "m")
 		v := l.add(l.mul(l.load("v"), l.scalar["b2"]), l.mul(l.mul(g, g), l.scalar["a2"]))
