@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
+	"github.com/bijou-flow/bijou/bijector"
 	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/table"
 )
@@ -237,11 +238,8 @@ func (o FitOptions) step(ctx context.Context, dir string, s *fitState, mean *mea
 		}
 		return next, next.save(ctx, dir, f)
 	}
-	params, n := f.Params(), 0
-	for _, p := range params {
-		n += len(p.Data)
-	}
-	buffers := floatBuffers(f.Flow)
+	params := f.Params()
+	n, buffers := countParams(params), floatBuffers(f.Flow)
 	values := mean.means()
 	if len(values) != 1+3*n+count(buffers) {
 		return nil, fmt.Errorf("bijoubeam: %d values came back of a model of %d: %w", len(values), n, ErrFit)
@@ -288,6 +286,14 @@ func floatBuffers(f *flow.Flow[float32]) (all [][]float64) {
 		}
 	}
 	return all
+}
+
+// countParams counts the values of parameters.
+func countParams(params []bijector.Param[float32]) (n int) {
+	for _, p := range params {
+		n += len(p.Data)
+	}
+	return n
 }
 
 func count(all [][]float64) (n int) {

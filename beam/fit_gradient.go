@@ -21,14 +21,14 @@ type adam struct {
 // step takes step k, counted from 0: moments are the first ones of all parameters, then the
 // second ones, and norm is that of the gradients, which are scaled where it is above ClipNorm.
 func (a *adam) step(k int, params []bijector.Param[float32], grads [][]float32, norm float64, moments []float32) {
-	half, at, factor := len(moments)/2, 0, 1.0
+	half, at, factor, scale := len(moments)/2, 0, 1.0, 1.0
 	if a.Total > 0 {
 		factor = train.Cosine{Final: a.Final}.Factor(k, 0, a.Total)
 	}
+	if a.ClipNorm > 0 && norm > a.ClipNorm {
+		scale = a.ClipNorm / norm
+	}
 	for i, p := range params {
-		if a.ClipNorm > 0 && norm > a.ClipNorm {
-			kernel.Scale(grads[i], float32(a.ClipNorm/norm))
-		}
 		rate, decay := a.Rate*factor, a.WeightDecay
 		if p.NoDecay {
 			decay = 0
@@ -36,8 +36,9 @@ func (a *adam) step(k int, params []bijector.Param[float32], grads [][]float32, 
 		if p.Rate != 0 {
 			rate *= p.Rate
 		}
-		end := at + len(p.Data)
-		kernel.Adam(p.Data, grads[i], moments[at:end], moments[half+at:half+end], grads[i], kernel.NewAdamStep(k+1, rate, 0.9, 0.999, 1e-8, 0, decay))
+		end, step := at+len(p.Data), kernel.NewAdamStep(k+1, rate, 0.9, 0.999, 1e-8, 0, decay)
+		step.Scale = scale
+		kernel.Adam(p.Data, grads[i], moments[at:end], moments[half+at:half+end], grads[i], step)
 		at = end
 	}
 }
@@ -64,11 +65,8 @@ func (o FitOptions) gradientStep(s *fitState, f *trained, mean *meanSum) ([]floa
 	if mean.Rows == 0 {
 		return nil, fmt.Errorf("bijoubeam: round %d: no shard has a finite loss and gradient; take a lower rate, or look at the rows: %w", s.Round+1, bijector.ErrNonFinite)
 	}
-	params, n := f.Params(), 0
-	for _, p := range params {
-		n += len(p.Data)
-	}
-	buffers := floatBuffers(f.Flow)
+	params := f.Params()
+	n, buffers := countParams(params), floatBuffers(f.Flow)
 	values := mean.means()
 	if len(values) != 1+n+count(buffers) {
 		return nil, fmt.Errorf("bijoubeam: %d values came back of a model of %d: %w", len(values), n, ErrFit)

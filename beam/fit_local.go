@@ -74,10 +74,7 @@ type localRun struct {
 
 func (t *localRun) start(ctx context.Context) error {
 	t.params = t.flow.Params()
-	n := 0
-	for _, p := range t.params {
-		n += len(p.Data)
-	}
+	n := countParams(t.params)
 	if !t.Gradients {
 		t.moments = make([]float32, 2*n)
 	}

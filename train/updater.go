@@ -129,8 +129,7 @@ func (u *updater[T]) stepRange(lo, hi int) {
 }
 
 // updateParam hands values a to b of parameter i to the optimiser, which keeps what
-// they were. decay is 0 for a parameter that is not to
-// decay.
+// they were. decay is 0 for a parameter that is not to decay.
 func (u *updater[T]) updateParam(i, a, b int, rate, decay float64) {
 	p, g, before, state := u.params[i].Data[a:b], u.grads[i][a:b], u.previous[i][a:b], u.state[i]
 	switch o := u.opt.(type) {
