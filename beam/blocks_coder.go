@@ -16,7 +16,7 @@ func encodeRows(r Rows) ([]byte, error) { return appendRows(nil, r), nil }
 func decodeRows(raw []byte) (Rows, error) {
 	p := parser{rest: raw}
 	r := p.rows()
-	return r, p.end()
+	return r, p.end("block of rows")
 }
 
 func encodeScoredRows(s ScoredRows) ([]byte, error) {
@@ -44,7 +44,7 @@ func decodeScoredRows(raw []byte) (ScoredRows, error) {
 		b := p.take(17)
 		s.Scores[i] = Scored{LogDensity: float64At(b, 0), PValue: float64At(b, 1), Flag: b[16] != 0}
 	}
-	return s, p.end()
+	return s, p.end("block of rows")
 }
 
 func appendRows(b []byte, r Rows) []byte {
@@ -54,14 +54,7 @@ func appendRows(b []byte, r Rows) []byte {
 	for _, v := range r.Numbers {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.Float32)))
-	for _, v := range r.Float32 {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
-	b = binary.AppendUvarint(b, uint64(len(r.Float64)))
-	for _, v := range r.Float64 {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-	}
+	b = appendFloat64s(appendFloat32s(b, r.Float32), r.Float64)
 	b = binary.AppendUvarint(b, uint64(len(r.Records)))
 	var last Record
 	for _, v := range r.Records {
@@ -73,6 +66,22 @@ func appendRows(b []byte, r Rows) []byte {
 		}
 		b = appendText(appendTexts(b, v.Cells), v.Text)
 		last = v
+	}
+	return b
+}
+
+func appendFloat32s(b []byte, values []float32) []byte {
+	b = binary.AppendUvarint(b, uint64(len(values)))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+func appendFloat64s(b []byte, values []float64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(values)))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
 	}
 	return b
 }
@@ -95,9 +104,9 @@ type parser struct {
 	bad  bool
 }
 
-func (p *parser) end() error {
+func (p *parser) end(what string) error {
 	if p.bad || len(p.rest) > 0 {
-		return fmt.Errorf("bijoubeam: bytes that are no block of rows: %w", table.ErrInput)
+		return fmt.Errorf("bijoubeam: bytes that are no %s: %w", what, table.ErrInput)
 	}
 	return nil
 }
@@ -110,18 +119,7 @@ func (p *parser) rows() (r Rows) {
 	for i, b := 0, p.take(8*len(r.Numbers)); i < len(r.Numbers); i++ {
 		r.Numbers[i] = int64(binary.LittleEndian.Uint64(b[8*i:]))
 	}
-	if n := p.count(4); n > 0 {
-		r.Float32 = make([]float32, n)
-	}
-	for i, b := 0, p.take(4*len(r.Float32)); i < len(r.Float32); i++ {
-		r.Float32[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-	}
-	if n := p.count(8); n > 0 {
-		r.Float64 = make([]float64, n)
-	}
-	for i, b := 0, p.take(8*len(r.Float64)); i < len(r.Float64); i++ {
-		r.Float64[i] = float64At(b, i)
-	}
+	r.Float32, r.Float64 = p.float32s(), p.float64s()
 	if n := p.count(4); n > 0 {
 		r.Records = make([]Record, n)
 	}
@@ -177,6 +175,26 @@ func (p *parser) count(size int) int {
 		return 0
 	}
 	return int(n)
+}
+
+func (p *parser) float32s() (values []float32) {
+	if n := p.count(4); n > 0 {
+		values = make([]float32, n)
+	}
+	for i, b := 0, p.take(4*len(values)); i < len(values); i++ {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return values
+}
+
+func (p *parser) float64s() (values []float64) {
+	if n := p.count(8); n > 0 {
+		values = make([]float64, n)
+	}
+	for i, b := 0, p.take(8*len(values)); i < len(values); i++ {
+		values[i] = float64At(b, i)
+	}
+	return values
 }
 
 func (p *parser) text() string { return string(p.take(p.count(1))) }

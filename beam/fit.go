@@ -12,8 +12,6 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
-	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/flow"
 	"github.com/bijou-flow/bijou/table"
 )
 
@@ -81,13 +79,18 @@ func init() {
 	beam.RegisterDoFn(&keepMeanFn{})
 }
 
-// Fit trains a flow of float32 without context on rows of numbers, or a table's model of
-// one member on rows of its schema, in files of CSV or NDJSON, its shards. Rows that the
+// Fit trains a flow of float32 without context on rows of numbers, or a table's model
+// on rows of its schema, in files of CSV or NDJSON, its shards. Rows that the
 // schema skips are left out. A round is a pipeline: every shard begins with the parameters of
 // the last round and takes Steps steps of Adam on its own rows, shuffled by Seed; then
 // parameters, Adam's first moments, the roots of its second ones and statistics of
 // batches are averaged, weighted by the rows of the shards. Shards are read whole,
 // one by one worker.
+//
+// Of a mixture of K flows (a flow.Ensemble, or a table's model of K members) shard k, counted
+// from 0, trains flow k mod K, and means are taken flow by flow. The weights of the mixture,
+// fixed ones, are the numbers of rows of each flow's shards, so that it is a density of all rows
+// even where shards have nothing in common. With as many flows as shards nothing is averaged.
 //
 // The mean is summed in whole numbers of 128 bits, and so a fit has the same bits
 // whatever runner, bundles and workers are, and when it is taken up again. dir, which workers
@@ -114,8 +117,12 @@ func Fit(ctx context.Context, dir string, start Model, shards []string, o FitOpt
 		return start, err
 	}
 	if s == nil {
-		if _, err := readTrained(ctx, start); err != nil {
+		f, err := readTrained(ctx, start)
+		if err != nil {
 			return start, err
+		}
+		if len(f.flows) > len(shards) {
+			return start, fmt.Errorf("bijoubeam: %d shards for a mixture of %d flows, want at least a shard for each: %w", len(shards), len(f.flows), ErrFit)
 		}
 		s = &fitState{Identity: identity(start, shards, o), Model: start}
 	}
@@ -182,123 +189,4 @@ func (o FitOptions) check(dir string, start Model, shards []string) error {
 		return fmt.Errorf("bijoubeam: a shard is there twice: %w", ErrFit)
 	}
 	return nil
-}
-
-// round runs a round and leaves its files.
-func (o FitOptions) round(ctx context.Context, dir string, s *fitState, shards []string) (*fitState, error) {
-	p := beam.NewPipeline()
-	root := p.Root().Scope("bijoubeam.Fit")
-	var all []numbered
-	for k, name := range shards {
-		all = append(all, numbered{k, name})
-	}
-	local := &localFn{
-		Fit: s.Identity, Model: s.Model, Taken: s.Round * o.Steps, Steps: o.Steps, Batch: o.Batch,
-		Gradients: o.Gradients, Adam: o.adam(), Seed: o.Seed, HeldOut: o.HeldOut, Table: o.Table,
-	}
-	if s.Round > 0 {
-		local.State = statePath(dir, s.Round)
-	}
-	kept := &keepMeanFn{Path: meanPath(dir, s.Round+1)}
-	results := beam.ParDo(root, local, beam.Reshuffle(root, beam.CreateList(root, all)))
-	beam.ParDo0(root, kept, beam.Combine(root, &meanFn{}, results))
-	if err := o.Run(ctx, p); err != nil {
-		return nil, fmt.Errorf("bijoubeam: round %d: %w", s.Round+1, err)
-	}
-	mean, err := readMean(ctx, kept.Path)
-	if err != nil {
-		return nil, err
-	}
-	if mean.Shards != len(shards) {
-		return nil, fmt.Errorf("bijoubeam: round %d: %d shards came back, want %d: %w", s.Round+1, mean.Shards, len(shards), ErrFit)
-	}
-	next, err := o.step(ctx, dir, s, mean)
-	if err != nil {
-		return nil, err
-	}
-	if o.Report != nil {
-		o.Report(Round{
-			Round: next.Round, Rows: mean.Rows, Seen: int64(next.Round) * int64(o.Steps) * int64(o.Batch) * int64(len(shards)),
-			Loss: mean.loss(), Bytes: mean.Bytes, Model: next.Model,
-		})
-	}
-	return next, nil
-}
-
-// step makes the state of the next round of the mean of this one.
-func (o FitOptions) step(ctx context.Context, dir string, s *fitState, mean *meanSum) (*fitState, error) {
-	f, err := readTrained(ctx, s.Model)
-	if err != nil {
-		return nil, err
-	}
-	if o.Gradients {
-		next := &fitState{Identity: s.Identity, Round: s.Round + 1}
-		if next.Moments, err = o.gradientStep(s, f, mean); err != nil {
-			return nil, err
-		}
-		return next, next.save(ctx, dir, f)
-	}
-	params := f.Params()
-	n, buffers := countParams(params), floatBuffers(f.Flow)
-	values := mean.means()
-	if len(values) != 1+3*n+count(buffers) {
-		return nil, fmt.Errorf("bijoubeam: %d values came back of a model of %d: %w", len(values), n, ErrFit)
-	}
-	next := &fitState{Identity: s.Identity, Round: s.Round + 1, Velocity: s.Velocity}
-	values = values[1:] // behind the loss
-	if o.OuterMomentum > 0 && next.Velocity == nil {
-		next.Velocity = make([]float64, n)
-	}
-	at := 0
-	for _, p := range params {
-		for i, old := range p.Data {
-			step := float64(old) - values[at]
-			if o.OuterMomentum > 0 {
-				u := o.OuterMomentum*next.Velocity[at] + step
-				next.Velocity[at] = u
-				step += o.OuterMomentum * u
-			}
-			p.Data[i] = float32(float64(old) - o.OuterRate*step)
-			if o.OuterMomentum == 0 && o.OuterRate == 1 {
-				p.Data[i] = float32(values[at])
-			}
-			at++
-		}
-	}
-	for ; at < 2*n; at++ {
-		next.Moments = append(next.Moments, float32(values[at]))
-	}
-	for ; at < 3*n; at++ {
-		next.Moments = append(next.Moments, float32(values[at]*values[at]))
-	}
-	for _, b := range buffers {
-		at += copy(b, values[at:])
-	}
-	f.Invalidate()
-	return next, next.save(ctx, dir, f)
-}
-
-// floatBuffers are the statistics of a flow that can be averaged.
-func floatBuffers(f *flow.Flow[float32]) (all [][]float64) {
-	for _, b := range f.Buffers() {
-		if v, ok := b.Data.([]float64); ok {
-			all = append(all, v)
-		}
-	}
-	return all
-}
-
-// countParams counts the values of parameters.
-func countParams(params []bijector.Param[float32]) (n int) {
-	for _, p := range params {
-		n += len(p.Data)
-	}
-	return n
-}
-
-func count(all [][]float64) (n int) {
-	for _, v := range all {
-		n += len(v)
-	}
-	return n
 }

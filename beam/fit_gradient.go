@@ -59,37 +59,24 @@ func (t *localRun) gradient() shardResult {
 	return r
 }
 
-// gradientStep takes Adam's step of a round and returns its moments. Of buffers, shards without
-// weight have none.
-func (o FitOptions) gradientStep(s *fitState, f *trained, mean *meanSum) ([]float32, error) {
-	if mean.Rows == 0 {
-		return nil, fmt.Errorf("bijoubeam: round %d: no shard has a finite loss and gradient; take a lower rate, or look at the rows: %w", s.Round+1, bijector.ErrNonFinite)
+// gradient takes Adam's step of a round. Of buffers, shards without weight have none.
+func (p *stepOf) gradient(a adam, rounds int) error {
+	if p.mean.Rows == 0 {
+		return fmt.Errorf("bijoubeam: round %d: no shard has a finite loss and gradient; take a lower rate, or look at the rows: %w", rounds+1, bijector.ErrNonFinite)
 	}
-	params := f.Params()
-	n, buffers := countParams(params), floatBuffers(f.Flow)
-	values := mean.means()
-	if len(values) != 1+n+count(buffers) {
-		return nil, fmt.Errorf("bijoubeam: %d values came back of a model of %d: %w", len(values), n, ErrFit)
-	}
-	moments := make([]float32, 2*n)
-	copy(moments, s.Moments)
-	at, norm := 1, 0.0 // behind the loss
+	params := p.flow.Params()
+	at, norm := 0, 0.0
 	grads := make([][]float32, len(params))
-	for i, p := range params {
-		grads[i] = make([]float32, len(p.Data))
+	for i, param := range params {
+		grads[i] = make([]float32, len(param.Data))
 		for j := range grads[i] {
-			norm += values[at] * values[at]
-			grads[i][j] = float32(values[at])
+			norm += p.values[at] * p.values[at]
+			grads[i][j] = float32(p.values[at])
 			at++
 		}
 	}
-	a := o.adam()
-	a.step(s.Round, params, grads, math.Sqrt(norm), moments)
-	for _, b := range buffers {
-		at += copy(b, values[at:])
-	}
-	f.Invalidate()
-	return moments, nil
+	a.step(rounds, params, grads, math.Sqrt(norm), p.moments)
+	return nil
 }
 
 // adam is the optimizer of the options.

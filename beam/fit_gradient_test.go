@@ -172,8 +172,8 @@ func TestShardKept(t *testing.T) {
 // TestFitGradientsTable: by default a step of gradients has table.Fit's rows, dealt over the shards,
 // and rounds see as many rows as it would at most.
 func TestFitGradientsTable(t *testing.T) {
-	for _, c := range []struct{ rows, shards, batch, rounds int }{{200_000, 8, 64, 3906}, {10_000_000, 32, 16, 19531}, {1000, 3, 11, 3878}} {
-		o := FitOptions{Gradients: true}.forTable(c.rows, c.shards)
+	for _, c := range []struct{ rows, shards, members, batch, rounds int }{{200_000, 8, 1, 64, 3906}, {10_000_000, 32, 1, 16, 19531}, {1000, 3, 1, 11, 3878}, {400_000, 16, 2, 64, 3906}} {
+		o := FitOptions{Gradients: true}.forTable(c.rows, c.shards, c.members)
 		if o.Batch != c.batch || o.Rounds != c.rounds || o.Steps != 1 {
 			t.Errorf("%d rows in %d shards: %d rounds of %d steps of %d rows, want %d of 1 of %d", c.rows, c.shards, o.Rounds, o.Steps, o.Batch, c.rounds, c.batch)
 		}

@@ -28,31 +28,56 @@ type localFn struct {
 	Seed         uint64
 	HeldOut      float64
 	Table        table.ReaderOptions
+
+	// Gradients leave the model as it is, which then is for all shards of this worker.
+	read *trained
+	runs map[int]*localRun // by flow
 }
 
-func (l *localFn) ProcessElement(ctx context.Context, shard numbered) (shardResult, error) {
-	f, err := readTrained(ctx, l.Model)
+// ProcessElement trains on a shard, and says which flow of a mixture it trained.
+func (l *localFn) ProcessElement(ctx context.Context, shard numbered) (int, shardResult, error) {
+	f, err := l.model(ctx)
 	if err != nil {
-		return shardResult{}, err
+		return 0, shardResult{}, err
 	}
 	rows, err := l.rowsOf(ctx, f, shard)
 	if err != nil {
-		return shardResult{}, err
+		return 0, shardResult{}, err
 	}
-	t := &localRun{localFn: l, flow: f.Flow, shard: shard.Part, rows: rows}
-	if err := t.start(ctx); err != nil {
-		return shardResult{}, err
+	member := f.member(shard.Part)
+	t := l.runs[member]
+	if t == nil {
+		t = &localRun{localFn: l}
+		if err := t.start(ctx, f, member); err != nil {
+			return 0, shardResult{}, err
+		}
+		if l.Gradients {
+			l.runs[member] = t
+		}
 	}
+	t.shard, t.rows, t.epoch = shard.Part, rows, -1
 	if l.Gradients {
-		return t.gradient(), nil
+		return member, t.gradient(), nil
 	}
 	for k := range l.Steps {
 		t.step(l.Taken + k)
 	}
 	if t.good == 0 {
-		return shardResult{}, fmt.Errorf("bijoubeam: %s: no step of round %d has a finite loss and gradient; take a lower rate, or look at the rows: %w", shard.File, l.Taken/l.Steps+1, bijector.ErrNonFinite)
+		return 0, shardResult{}, fmt.Errorf("bijoubeam: %s: no step of round %d has a finite loss and gradient; take a lower rate, or look at the rows: %w", shard.File, l.Taken/l.Steps+1, bijector.ErrNonFinite)
 	}
-	return t.result(), nil
+	return member, t.result(), nil
+}
+
+// model is that of the round: read anew for each shard that trains it.
+func (l *localFn) model(ctx context.Context) (*trained, error) {
+	if l.read != nil {
+		return l.read, nil
+	}
+	f, err := readTrained(ctx, l.Model)
+	if err == nil && l.Gradients {
+		l.read, l.runs = f, make(map[int]*localRun)
+	}
+	return f, err
 }
 
 // localRun is a shard at work.
@@ -72,7 +97,8 @@ type localRun struct {
 	good    int
 }
 
-func (t *localRun) start(ctx context.Context) error {
+func (t *localRun) start(ctx context.Context, f *trained, member int) error {
+	t.flow = f.flows[member]
 	t.params = t.flow.Params()
 	n := countParams(t.params)
 	if !t.Gradients {
@@ -83,13 +109,20 @@ func (t *localRun) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(s.Moments) != 2*n || s.Model.SHA256 != t.Model.SHA256 {
+		before, total := 0, 0
+		for k, one := range f.flows {
+			if k == member {
+				before = total
+			}
+			total += countParams(one.Params())
+		}
+		if len(s.Moments) != 2*total || s.Model.SHA256 != t.Model.SHA256 {
 			return fmt.Errorf("bijoubeam: %s is not the state of %s: %w", t.State, t.Model.Path, ErrFit)
 		}
-		copy(t.moments, s.Moments)
+		copy(t.moments, s.Moments[2*before:])
 	}
 	t.pass = t.flow.NewStepPass(bijector.PassOptions{MaxBatch: t.Batch, Workers: bijector.NewWorkers(0)})
-	t.x, t.loss, t.epoch = bijector.NewMat[float32](t.flow.Dim(), t.Batch), make([]float64, t.Batch), -1
+	t.x, t.loss = bijector.NewMat[float32](t.flow.Dim(), t.Batch), make([]float64, t.Batch)
 	return nil
 }
 

@@ -42,7 +42,13 @@ func (*meanFn) CreateAccumulator() meanSum { return meanSum{} }
 // AddInput adds a shard: its loss, values and statistics.
 func (*meanFn) AddInput(a meanSum, r shardResult) (meanSum, error) {
 	n := 1 + len(r.Values) + len(r.Floats)
-	b := meanSum{Rows: r.Rows, Shards: 1, Bytes: int64(4*len(r.Values) + 8*len(r.Floats)), High: make([]int64, n), Low: make([]uint64, n)}
+	if a.Shards == 0 {
+		a.High, a.Low = make([]int64, n), make([]uint64, n)
+	}
+	if len(a.High) != n {
+		return a, fmt.Errorf("bijoubeam: shards of %d and of %d values: %w", len(a.High), n, ErrFit)
+	}
+	a.Rows, a.Shards, a.Bytes = a.Rows+r.Rows, a.Shards+1, a.Bytes+int64(4*len(r.Values)+8*len(r.Floats))
 	for i := range n {
 		v := r.Loss
 		if i > len(r.Values) {
@@ -50,21 +56,17 @@ func (*meanFn) AddInput(a meanSum, r shardResult) (meanSum, error) {
 		} else if i > 0 {
 			v = float64(r.Values[i-1])
 		}
-		var ok bool
-		if b.High[i], b.Low[i], ok = fixed(v * float64(r.Rows)); !ok {
+		high, low, ok := fixed(v * float64(r.Rows))
+		if !ok {
 			return a, fmt.Errorf("bijoubeam: a shard of %d rows came to the value %v: training diverged; take a lower rate, or ClipNorm: %w", r.Rows, v, bijector.ErrNonFinite)
 		}
+		a.add(i, high, low)
 	}
-	return a.add(b)
+	return a, nil
 }
 
 // MergeAccumulators adds the sums of b to those of a.
-func (*meanFn) MergeAccumulators(a, b meanSum) (meanSum, error) { return a.add(b) }
-
-// ExtractOutput are the sums.
-func (*meanFn) ExtractOutput(a meanSum) meanSum { return a }
-
-func (a meanSum) add(b meanSum) (meanSum, error) {
+func (*meanFn) MergeAccumulators(a, b meanSum) (meanSum, error) {
 	switch {
 	case a.Shards == 0:
 		return b, nil
@@ -73,13 +75,21 @@ func (a meanSum) add(b meanSum) (meanSum, error) {
 	case len(a.High) != len(b.High):
 		return a, fmt.Errorf("bijoubeam: shards of %d and of %d values: %w", len(a.High), len(b.High), ErrFit)
 	}
-	c := meanSum{Rows: a.Rows + b.Rows, Shards: a.Shards + b.Shards, Bytes: a.Bytes + b.Bytes, High: make([]int64, len(a.High)), Low: make([]uint64, len(a.Low))}
+	a.Rows, a.Shards, a.Bytes = a.Rows+b.Rows, a.Shards+b.Shards, a.Bytes+b.Bytes
 	for i := range a.High {
-		low, carry := bits.Add64(a.Low[i], b.Low[i], 0)
-		c.Low[i], c.High[i] = low, a.High[i]+b.High[i]+int64(carry)
+		a.add(i, b.High[i], b.Low[i])
 	}
-	return c, nil
+	return a, nil
 }
+
+// add adds to sum i.
+func (a *meanSum) add(i int, high int64, low uint64) {
+	sum, carry := bits.Add64(a.Low[i], low, 0)
+	a.Low[i], a.High[i] = sum, a.High[i]+high+int64(carry)
+}
+
+// ExtractOutput are the sums.
+func (*meanFn) ExtractOutput(a meanSum) meanSum { return a }
 
 // means are the values.
 func (a *meanSum) means() []float64 {
@@ -146,17 +156,11 @@ func decodeGob[V any](raw []byte) (v V, err error) {
 	return v, err
 }
 
-// Beam finds coders by their names, which functions with types as parameters share.
-func encodeResult(r shardResult) ([]byte, error)   { return encodeGob(r) }
-func decodeResult(raw []byte) (shardResult, error) { return decodeGob[shardResult](raw) }
-func encodeSum(a meanSum) ([]byte, error)          { return encodeGob(a) }
-func decodeSum(raw []byte) (meanSum, error)        { return decodeGob[meanSum](raw) }
-
-// keepMeanFn writes the sums of all shards.
+// keepMeanFn writes the sums of a flow's shards.
 type keepMeanFn struct{ Path string }
 
-func (f *keepMeanFn) ProcessElement(ctx context.Context, mean meanSum) error {
-	return writeSealed(ctx, f.Path, mean)
+func (f *keepMeanFn) ProcessElement(ctx context.Context, member int, mean meanSum) error {
+	return writeSealed(ctx, memberPath(f.Path, member), mean)
 }
 
 func readMean(ctx context.Context, path string) (*meanSum, error) {

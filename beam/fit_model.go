@@ -17,9 +17,9 @@ import (
 	"github.com/bijou-flow/bijou/table"
 )
 
-// trained is a model for one that changes it: a flow, or a table's model of one.
+// trained is a model for one that changes it: a flow, a mixture of flows, or a table's model.
 type trained struct {
-	*flow.Flow[float32]
+	flows  []*flow.Flow[float32]
 	whole  any           // what is saved
 	schema *table.Schema // nil for rows of numbers
 }
@@ -35,25 +35,54 @@ func readTrained(ctx context.Context, m Model) (*trained, error) {
 	}
 	t := &trained{}
 	whole, err := readAs[*table.Model[float32]](raw)
-	switch {
-	case err == nil:
-		flows := whole.Density().Flows()
-		if len(flows) != 1 {
-			return nil, fmt.Errorf("bijoubeam: model %s: a mixture of %d flows, want a table's model of one: %w", m.Path, len(flows), ErrFit)
+	if err == nil {
+		t.flows, t.whole, t.schema = whole.Density().Flows(), whole, whole.Schema()
+	}
+	if otherKind(err) {
+		var one *flow.Flow[float32]
+		if one, err = readAs[*flow.Flow[float32]](raw); err == nil {
+			t.flows, t.whole = []*flow.Flow[float32]{one}, one
 		}
-		t.Flow, t.whole, t.schema = flows[0], whole, whole.Schema()
-	case otherKind(err):
-		if t.Flow, err = readAs[*flow.Flow[float32]](raw); err == nil {
-			t.whole = t.Flow
+	}
+	if otherKind(err) {
+		var mixture *flow.Ensemble[float32]
+		if mixture, err = readAs[*flow.Ensemble[float32]](raw); err == nil {
+			t.flows, t.whole = mixture.Flows(), mixture
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bijoubeam: model %s: %w", m.Path, err)
 	}
-	if t.ContextDim() != 0 {
-		return nil, fmt.Errorf("bijoubeam: model %s: a flow under a context of %d values, want one without: %w", m.Path, t.ContextDim(), ErrFit)
+	for _, f := range t.flows {
+		if f.ContextDim() != 0 {
+			return nil, fmt.Errorf("bijoubeam: model %s: a flow under a context of %d values, want one without: %w", m.Path, f.ContextDim(), ErrFit)
+		}
+		if err := f.Check(); err != nil {
+			return nil, err
+		}
 	}
-	return t, t.Check()
+	return t, nil
+}
+
+// dim is the number of features.
+func (t *trained) dim() int { return t.flows[0].Dim() }
+
+// member is the flow that a shard trains.
+func (t *trained) member(shard int) int { return shard % len(t.flows) }
+
+// weigh has each flow of a mixture count as much as its rows.
+func (t *trained) weigh(rows []float64) error {
+	if len(t.flows) == 1 {
+		return nil
+	}
+	mixture, err := flow.NewEnsemble(flow.Mixing{Weights: rows}, t.flows...)
+	if err != nil {
+		return fmt.Errorf("bijoubeam: %w", err)
+	}
+	if t.whole = mixture; t.schema != nil {
+		t.whole, err = table.NewModel(t.schema, mixture, nil)
+	}
+	return err
 }
 
 // eachCodes calls do for each row of a file, counted from 1, as numbers of the model,
@@ -62,7 +91,7 @@ func (t *trained) eachCodes(ctx context.Context, file string, o table.ReaderOpti
 	if t.schema != nil {
 		return eachEncoded(ctx, t.schema, file, o, do)
 	}
-	codes := make([]float64, t.Dim())
+	codes := make([]float64, t.dim())
 	return 0, eachRow(ctx, file, o, func(r *table.Reader, cells []string) error {
 		if err := numbers(r.Columns(), cells, codes); err != nil {
 			return fmt.Errorf("row %d %w", r.Row(), err)

@@ -77,7 +77,7 @@ func (l *localFn) rowsOf(ctx context.Context, f *trained, shard numbered) (*shar
 			rows.values = append(rows.values, float32(v))
 		}
 	})
-	if rows.n = len(rows.values) / f.Dim(); err == nil && rows.n == 0 {
+	if rows.n = len(rows.values) / f.dim(); err == nil && rows.n == 0 {
 		err = fmt.Errorf("bijoubeam: %s has no rows to train on: %w", shard.File, table.ErrInput)
 	}
 	if err == nil && known {

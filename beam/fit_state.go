@@ -17,7 +17,7 @@ type fitState struct {
 	Identity string // of the fit
 	Round    int
 	Model    Model
-	Moments  []float32 // of Adam: first ones, then second ones
+	Moments  []float32 // of Adam, flow by flow: first ones, then second ones
 	Velocity []float64 // of the outer momentum; nil: none
 }
 
@@ -52,6 +52,9 @@ func roundPath(dir string, round int) string {
 func statePath(dir string, round int) string { return roundPath(dir, round) + ".state" }
 func modelPath(dir string, round int) string { return roundPath(dir, round) + ".safetensors" }
 func meanPath(dir string, round int) string  { return roundPath(dir, round) + ".mean" }
+
+// memberPath is that of a flow of a mixture.
+func memberPath(path string, member int) string { return fmt.Sprintf("%s-%05d", path, member) }
 
 // save writes model and state, and removes those of the round before the last.
 func (s *fitState) save(ctx context.Context, dir string, f *trained) error {

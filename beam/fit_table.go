@@ -34,15 +34,16 @@ type TableFit struct {
 // FitTable fits a table's model to the rows of files, its shards: facts are what Describe
 // found in them. One pass gathers rows that are held out for p-values and a sample of
 // the others, of which table.Start makes the model that Fit trains by its rounds; model
-// has its Hidden, Blocks, Bins and First. Where it is taken up again in the same
-// directory, it goes on as Fit does.
+// has its Hidden, Blocks, Bins, First and Members. Where it is taken up again in the same
+// directory, it goes on as Fit does. More than one member are a mixture, each of them
+// trained on shards of its own, as Fit says.
 //
 // With Deal, the rows are dealt out first, and errors name files and rows of the new shards.
 //
 // What is 0 in o has the defaults of table.Fit, by the number of rows: Rate 3e-3 that
 // falls to a hundredth, ClipNorm 5, WeightDecay, Batch, HeldOut of a tenth and at most some 20,000 rows,
-// and Steps, or with Gradients Rounds, so that the shards together see as many rows as table.Fit at
-// most; a step of Gradients has table.Fit's rows, dealt over the shards. A
+// and Steps, or with Gradients Rounds, so that the shards of a member together see as many rows as
+// table.Fit at most would of theirs; a step of Gradients has table.Fit's rows, dealt over these shards. A
 // negative HeldOut holds no rows out, and a negative WeightDecay takes none.
 func FitTable(ctx context.Context, dir string, facts *table.Inference, shards []string, model table.FitOptions, o FitOptions) (*TableFit, error) {
 	if facts == nil || dir == "" || len(shards) == 0 || o.Run == nil {
@@ -58,12 +59,16 @@ func FitTable(ctx context.Context, dir string, facts *table.Inference, shards []
 		}
 		o.Deal = 0
 	}
-	o = o.forTable(facts.Rows(), len(shards))
+	members := max(model.Members, 1)
+	if members > len(shards) {
+		return nil, fmt.Errorf("bijoubeam: %d shards for %d members, want at least a shard for each: %w", len(shards), members, ErrFit)
+	}
+	o = o.forTable(facts.Rows(), len(shards), members)
 	found, err := gather(ctx, dir, schema, facts.Rows(), shards, o)
 	if err != nil {
 		return nil, err
 	}
-	model.Seed, model.Members = o.Seed, 0
+	model.Seed, model.Members = o.Seed, members
 	start, err := table.Start[float32](schema, table.MemoryRows(len(schema.Columns), found.Sample), model)
 	if err != nil {
 		return nil, err
@@ -86,9 +91,11 @@ func FitTable(ctx context.Context, dir string, facts *table.Inference, shards []
 	return fit, err
 }
 
-// forTable sets defaults by the number of rows, those of package table.
-func (o FitOptions) forTable(rows, shards int) FitOptions {
-	n, together := max(rows, 1), 1
+// forTable sets defaults by the number of rows of a member, those of package table.
+func (o FitOptions) forTable(rows, shards, members int) FitOptions {
+	all := max(rows, 1)
+	n, together := max(all/members, 1), 1
+	shards = (shards + members - 1) / members
 	if o.Gradients {
 		together = shards
 	}
@@ -111,7 +118,7 @@ func (o FitOptions) forTable(rows, shards int) FitOptions {
 		o.Final = t.Schedule.(train.Cosine).Final
 	}
 	if o.HeldOut == 0 {
-		o.HeldOut = min(0.1, table.MostHeldOut/float64(n))
+		o.HeldOut = min(0.1, table.MostHeldOut/float64(all))
 	}
 	o.HeldOut = max(o.HeldOut, 0)
 	return o.withDefaults()

@@ -215,12 +215,4 @@ func TestFitTableAgain(t *testing.T) {
 	if all, err := FitTable(t.Context(), t.TempDir(), facts, files, size, none); err != nil || all.Trained != 200 || all.HeldOut != 0 || all.Model.Calibration() != nil {
 		t.Errorf("no rows held out: %+v, %v", all, err)
 	}
-	many := testkit.Must(table.Start[float32](testkit.Must(facts.Schema()), table.MemoryRows(3, codesOf(t, testkit.Must(facts.Schema()), lines[:200])), table.FitOptions{Members: 2, Hidden: 4}))
-	m, err := keepModel(t.Context(), filepath.Join(t.TempDir(), "two.safetensors"), many)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Fit(t.Context(), t.TempDir(), m, files, o); !errors.Is(err, ErrFit) {
-		t.Errorf("a mixture of two: %v", err)
-	}
 }

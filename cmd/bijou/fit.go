@@ -46,7 +46,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Int(&o.Batch, "batch", 0, 0, 1_000_000, "rows a step; 0: by the number of rows")
 	f.Int(&o.Hidden, "hidden", 0, 0, command.MaxSize, "units of a hidden layer; 0: by the number of columns")
 	f.Int(&o.Blocks, "blocks", 0, 0, 64, "blocks of hidden layers; 0: the model's default")
-	f.Int(&o.Members, "members", 0, 0, 64, "models that are averaged; 0: 5 for at most 2,000 rows, 1 for more")
+	f.Int(&o.Members, "members", 0, 0, 64, "models that are averaged; 0: 5 for at most 2,000 rows and 60,000 cells without -trim, or else 1")
 	f.Float(&o.Rate, "rate", 0, 0, 1, "learning rate; 0: the model's default")
 	f.Float(&o.Validation, "validation", 0, 0, 0.9, "share of the rows that is held out for early stopping; 0: the model's default")
 	f.Float(&o.Calibration, "calibration", 0, 0, 0.9, "share of the rows that is held out for p-values; 0: the model's default")

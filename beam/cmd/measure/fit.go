@@ -28,13 +28,15 @@ parts of equal size; "skewed" ones are sorted by the first column and of sizes
 that double, so that no shard has the distribution of all. -train and -test take
 rows of files in the place of those that are made, in standard units.
 
+With -members, shards are also fitted by a mixture of so many flows, flow by flow.
+
 All see as many rows: shards take their share of the steps, or, with -split, all
 steps with their share of the rows of each, or, with -gradients, a round for a step.
 `
 
 func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	var shards string
-	var rows, rounds, steps, batch int
+	var rows, rounds, steps, batch, members int
 	var rate, momentum, outer, final float64
 	var trained, tested, hidden, kinds string
 	var split, gradients bool
@@ -48,6 +50,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Float(&momentum, "momentum", 0, 0, 0.99, "outer momentum; 0: the mean is taken")
 	f.Float(&outer, "outer-rate", 0, 0, 10, "outer rate; 0: 1, or 0.7 with a momentum")
 	f.Float(&final, "final", 0, 0, 0.99, "share of the rate that the last step has; 0: all of it")
+	f.Int(&members, "members", 1, 1, 1024, "flows of a mixture that shards are fitted by, once more; 1: by one alone")
 	f.Bool(&split, "split", "shards take all steps, with their share of the rows of each")
 	f.Bool(&gradients, "gradients", "of shards, every step is a round, which averages gradients")
 	f.String(&trained, "train", "", "`file` of rows, .npy of float32, in the place of those that are made")
@@ -79,7 +82,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 		return command.Usagef("-hidden: %w", err)
 	}
 	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, split: split, gradients: gradients, log: s, options: bijoubeam.FitOptions{Batch: batch, Rate: rate, Final: final}}
-	if err := m.start(ctx, data[:min(rows, 4000)], widths); err != nil {
+	if err := m.start(ctx, len(data[0]), widths, members); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.Out, "%d rows, %d rounds of %d steps of %d rows, rate %g to %g of it, momentum %g; nats of %d held-out rows\n", rows, rounds, steps, batch, rate, final, momentum, len(held))
@@ -96,8 +99,17 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 			if kind == "dealt" {
 				m.options.Deal = k
 			}
-			if err := m.run(ctx, strconv.Itoa(k)+" "+kind, parts(data, k, kind != "equal")); err != nil {
+			name, shards := strconv.Itoa(k)+" "+kind, parts(data, k, kind != "equal")
+			if err := m.run(ctx, name, shards); err != nil {
 				return err
+			}
+			if members > 1 && members <= k {
+				one := m.begin
+				m.begin = m.mixture
+				if err := m.run(ctx, fmt.Sprintf("%s by %d flows", name, members), shards); err != nil {
+					return err
+				}
+				m.begin = one
 			}
 		}
 	}
@@ -150,26 +162,43 @@ type fitting struct {
 	gradients     bool
 	options       bijoubeam.FitOptions
 	begin         bijoubeam.Model
+	mixture       bijoubeam.Model
 	log           command.Streams
 	fits          int
 }
 
-// start saves the flow that all begin with.
-func (m *fitting) start(ctx context.Context, rows [][]float32, hidden []int) error {
-	chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: len(rows[0]), Layers: 8, Hidden: hidden, Norm: "none", Raw: true, Seed: 1})
+// start saves the flow that fits begin with, and a mixture of it and others.
+func (m *fitting) start(ctx context.Context, dim int, hidden []int, members int) (err error) {
+	var flows []*flow.Flow[float32]
+	for k := range members {
+		chain, err := coupling.RealNVP[float32](coupling.Recipe{Dim: dim, Layers: 8, Hidden: hidden, Norm: "none", Raw: true, Seed: uint64(k + 1)})
+		if err != nil {
+			return err
+		}
+		one, err := flow.New(chain, distribution.StandardNormal[float32](dim))
+		if err != nil {
+			return err
+		}
+		flows = append(flows, one)
+	}
+	if m.begin, err = m.saved(ctx, "start", flows[0]); err != nil {
+		return err
+	}
+	mixture, err := flow.NewEnsemble(flow.Mixing{}, flows...)
 	if err != nil {
 		return err
 	}
-	f, err := flow.New(chain, distribution.StandardNormal[float32](len(rows[0])))
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(m.dir, "start.safetensors")
-	if err := registry.Save(path, f); err != nil {
-		return err
-	}
-	m.begin, err = bijoubeam.Open(ctx, path)
+	m.mixture, err = m.saved(ctx, "mixture", mixture)
 	return err
+}
+
+// saved is a model in a file.
+func (m *fitting) saved(ctx context.Context, name string, model any) (bijoubeam.Model, error) {
+	path := filepath.Join(m.dir, name+".safetensors")
+	if err := registry.Save(path, model); err != nil {
+		return bijoubeam.Model{}, err
+	}
+	return bijoubeam.Open(ctx, path)
 }
 
 // run fits on shards.
@@ -212,15 +241,17 @@ func (m *fitting) run(ctx context.Context, name string, shards [][][]float32) er
 
 // nats are those of held-out rows, with the round that they are of.
 func (m *fitting) nats(path string) (float64, error) {
-	f, err := registry.LoadFlow[float32](path)
-	if err != nil {
-		return 0, err
-	}
 	logp, flat, sum := make([]float64, len(m.held)), []float32(nil), 0.0
 	for _, row := range m.held {
 		flat = append(flat, row...)
 	}
-	if err := f.LogProbRows(logp, flat); err != nil {
+	one, err := registry.LoadFlow[float32](path)
+	if err == nil {
+		err = one.LogProbRows(logp, flat)
+	} else if mixture, other := registry.Load[*flow.Ensemble[float32]](path); other == nil {
+		err = mixture.LogProbRows(logp, flat)
+	}
+	if err != nil {
 		return 0, err
 	}
 	for _, v := range logp {
