@@ -29,7 +29,9 @@ func identity(start Model, shards []string, o FitOptions) string {
 		Steps, Batch int
 		Numbers      []float64
 		Seed         uint64
-		More         []float64 `json:",omitempty"` // that were not there from the beginning
+		// What was not there from the beginning.
+		More      []float64 `json:",omitempty"`
+		Gradients bool      `json:",omitempty"`
 	}
 	var more []float64
 	if o.Final > 0 || o.WeightDecay > 0 || o.HeldOut > 0 {
@@ -38,10 +40,7 @@ func identity(start Model, shards []string, o FitOptions) string {
 	if o.Final > 0 { // the rate depends on how many rounds there will be
 		more = append(more, float64(o.Rounds))
 	}
-	if o.Gradients {
-		more = append(more, -1) // no other number here is below 0
-	}
-	text, _ := json.Marshal(plain{start.SHA256, shards, o.Steps, o.Batch, []float64{o.Rate, o.ClipNorm, o.OuterMomentum, o.OuterRate}, o.Seed, more}) // plain values
+	text, _ := json.Marshal(plain{start.SHA256, shards, o.Steps, o.Batch, []float64{o.Rate, o.ClipNorm, o.OuterMomentum, o.OuterRate}, o.Seed, more, o.Gradients}) // plain values
 	return fmt.Sprintf("%x", sha256.Sum256(text))
 }
 

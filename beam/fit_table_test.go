@@ -153,17 +153,26 @@ func TestFitTableMany(t *testing.T) {
 	want := mean(testkit.Must(one.LogProb(codesOf(t, one.Schema(), test))))
 	t.Logf("one machine: %.4f nats a row", -want)
 	for _, k := range []int{2, 8, 32} {
-		for _, momentum := range []float64{0, 0.9} {
-			o := FitOptions{Seed: 1, OuterMomentum: momentum, Run: onPrism}
-			fit, err := FitTable(t.Context(), t.TempDir(), facts, inFiles(t, lines, slices.Repeat([]int{n / k}, k)...), size, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := mean(testkit.Must(fit.Model.LogProb(codesOf(t, fit.Model.Schema(), test))))
-			t.Logf("%d files, momentum %g, %d steps a round: %.4f nats behind", k, momentum, fit.Options.Steps, want-got)
-			if !(want-got < 0.5) {
-				t.Errorf("%d files are %v nats behind", k, want-got)
-			}
+		files := inFiles(t, lines, slices.Repeat([]int{n / k}, k)...)
+		for name, how := range map[string]struct {
+			o       FitOptions
+			members int
+		}{
+			"means": {}, "momentum": {o: FitOptions{OuterMomentum: 0.9}}, "gradients": {o: FitOptions{Gradients: true}}, "members": {members: min(k, 8)},
+		} {
+			t.Run(fmt.Sprint(k, " files/", name), func(t *testing.T) {
+				size, o := size, how.o
+				size.Members, o.Seed, o.Run = how.members, 1, onPrism
+				fit, err := FitTable(t.Context(), t.TempDir(), facts, files, size, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := mean(testkit.Must(fit.Model.LogProb(codesOf(t, fit.Model.Schema(), test))))
+				t.Logf("%d rounds of %d steps of %d rows: %.4f nats behind", fit.Options.Rounds, fit.Options.Steps, fit.Options.Batch, want-got)
+				if !(want-got < 0.5) {
+					t.Errorf("%v nats behind", want-got)
+				}
+			})
 		}
 	}
 }

@@ -57,7 +57,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Float(&o.Rate, "rate", 0, 0, 1, "learning rate; 0: the model's default")
 	f.Float(&o.OuterMomentum, "outer-momentum", 0, 0, 0.9999, "Nesterov's `momentum` of the means of rounds, as DiLoCo has it; 0: the means themselves")
 	f.Bool(&o.Gradients, "gradients", "a round is one step for all files, of the mean of their gradients: as one machine trains, in many more rounds")
-	f.Int(&size.Members, "members", 1, 1, 1024, "flows of a mixture, each trained on every so-manieth file; weighed by their rows")
+	f.Int(&size.Members, "members", 1, 1, 1024, "models of a mixture, among which the files are dealt in turns; each is trained on its own and weighs as much as its rows")
 	f.Float(&o.HeldOut, "calibration", 0, 0, 0.9, "share of the rows that is held out for p-values; 0: the model's default")
 	f.Int(&o.Deal, "deal", 0, 0, 1<<16, "`shards` over which the rows are dealt before the first round, as files in -dir; 0: the files are the shards")
 	f.Seed(&o.Seed, "seed", 1, "seed")
