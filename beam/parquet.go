@@ -3,11 +3,8 @@
 package bijoubeam
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"math/big"
 	"strconv"
@@ -25,113 +22,40 @@ const Parquet table.Format = "parquet"
 
 const parquetMagic = "PAR1"
 
-// sizedReaderAt is an open file, of which Parquet's footer is read first.
-type sizedReaderAt interface {
-	io.ReaderAt
-	Stat() (fs.FileInfo, error)
+// parquetCells reads the rows of a Parquet file.
+type parquetCells struct {
+	columns []string
+	text    []func(parquet.Value) string // by column
+	groups  []parquet.RowGroup
+	rows    parquet.Rows // of the group before; nil: none
+	batch   []parquet.Row
+	cells   []string
 }
 
-// asText is a table as text: in as it stands, or, where it is Parquet, what it has as CSV, with
-// the options to read that by. Nulls and NaN are missing cells, and no text is one unless o says so.
-func asText(in io.Reader, o table.ReaderOptions) (io.Reader, table.ReaderOptions, error) {
-	head := make([]byte, len(parquetMagic))
-	n, err := io.ReadFull(in, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, o, err
-	}
-	if string(head[:n]) != parquetMagic {
-		return io.MultiReader(bytes.NewReader(head[:n]), in), o, nil
-	}
-	file, ok := in.(sizedReaderAt)
-	var at io.ReaderAt
-	var size int64
-	if ok {
-		info, err := file.Stat()
-		if err != nil {
-			return nil, o, err
-		}
-		at, size = file, info.Size()
-	} else { // of a file system without
-		rest, err := io.ReadAll(in)
-		if err != nil {
-			return nil, o, err
-		}
-		whole := bytes.NewReader(append(head, rest...))
-		at, size = whole, whole.Size()
-	}
-	if o.Missing == nil {
-		o.Missing = []string{}
-	}
-	text := table.ReaderOptions{Format: table.CSV, Comma: ',', Header: table.WithHeader, Missing: o.Missing}
-	p := &parquetText{}
-	err = guarded(func() error { return p.open(at, size, text) })
-	return p, text, err
-}
-
-// guarded is the error of do, or what it panics with: a file that is broken must not end a worker.
-func guarded(do func() error) (err error) {
-	defer func() {
-		if what := recover(); what != nil {
-			err = fmt.Errorf("a Parquet file that cannot be read: %v: %w", what, table.ErrInput)
-		}
-	}()
-	if err = do(); err != nil && err != io.EOF && !errors.Is(err, table.ErrInput) && !errors.Is(err, table.ErrColumns) {
-		err = fmt.Errorf("a Parquet file that cannot be read: %w: %w", err, table.ErrInput)
-	}
-	return err
-}
-
-// parquetText reads a Parquet file as CSV.
-type parquetText struct {
-	groups []parquet.RowGroup
-	rows   parquet.Rows // of the group before; nil: none
-	batch  []parquet.Row
-	text   []func(parquet.Value) string // by column
-	cells  []string
-	out    *table.Writer
-	buffer bytes.Buffer
-	err    error
-}
-
-func (p *parquetText) open(at io.ReaderAt, size int64, o table.ReaderOptions) error {
-	f, err := parquet.OpenFile(at, size)
+func openParquet(in io.ReaderAt, size int64) (*parquetCells, error) {
+	f, err := parquet.OpenFile(in, size)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var names []string
+	p := &parquetCells{groups: f.RowGroups(), batch: make([]parquet.Row, 256)}
 	for _, path := range f.Schema().Columns() {
 		leaf, ok := f.Schema().Lookup(path...)
 		if !ok || len(path) != 1 || leaf.MaxRepetitionLevel > 0 {
-			return fmt.Errorf("column %q: a column of lists or groups, want plain ones: %w", path, table.ErrColumns)
+			return nil, fmt.Errorf("column %q: a column of lists or groups, want plain ones: %w", path, table.ErrColumns)
 		}
 		text, err := textOf(leaf.Node.Type())
 		if err != nil {
-			return fmt.Errorf("column %q: %w", path[0], err)
+			return nil, fmt.Errorf("column %q: %w", path[0], err)
 		}
-		names, p.text = append(names, path[0]), append(p.text, text)
+		p.columns, p.text = append(p.columns, path[0]), append(p.text, text)
 	}
-	p.groups, p.batch, p.cells = f.RowGroups(), make([]parquet.Row, 256), make([]string, len(names))
-	p.out, err = table.NewWriter(&p.buffer, names, nil, o)
-	if err == nil {
-		err = p.out.Close() // so that the names are there
-	}
-	return err
+	p.cells = make([]string, len(p.columns))
+	return p, nil
 }
 
-// Read reads text, of which rows are made when it is asked for.
-func (p *parquetText) Read(to []byte) (int, error) {
-	for p.buffer.Len() == 0 && p.err == nil {
-		p.buffer.Reset()
-		p.err = guarded(p.fill)
-	}
-	if p.buffer.Len() > 0 {
-		return p.buffer.Read(to)
-	}
-	return 0, p.err
-}
+func (p *parquetCells) names() []string { return p.columns }
 
-// fill makes the text of some rows.
-func (p *parquetText) fill() error {
+func (p *parquetCells) next(write func(cells []string) error) error {
 	if p.rows == nil {
 		if len(p.groups) == 0 {
 			return io.EOF
@@ -145,7 +69,7 @@ func (p *parquetText) fill() error {
 				p.cells[v.Column()] = p.text[v.Column()](v)
 			}
 		}
-		if err := p.out.Write(p.cells); err != nil {
+		if err := write(p.cells); err != nil {
 			return err
 		}
 	}
@@ -153,7 +77,7 @@ func (p *parquetText) fill() error {
 		err = p.rows.Close()
 		p.rows = nil
 	}
-	return errors.Join(err, p.out.Close())
+	return err
 }
 
 // textOf is how values of a type are written.

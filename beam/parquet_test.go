@@ -126,7 +126,7 @@ func TestParquetTypes(t *testing.T) {
 }
 
 // TestParquet: the scores of a Parquet file are those of the same rows in CSV; they are written to
-// Parquet and read again; what a double would change is refused.
+// Parquet and Avro and read again; what a double would change is refused.
 func TestParquet(t *testing.T) {
 	m, here := open(t, tableFile()), t.TempDir()
 	type pair struct {
@@ -193,16 +193,19 @@ func TestParquet(t *testing.T) {
 		return all
 	}
 	testkit.Equal(t, "parquet of parquet", numbers(score(files[0], "u.parquet")), numbers(want))
+	testkit.Equal(t, "avro of parquet", numbers(score(files[0], "u.avro")), numbers(want))
 	f := testkit.Must(os.Open(filepath.Join(here, "u-00000-of-00001.parquet")))
 	defer f.Close()
 	info := testkit.Must(f.Stat())
 	if text := testkit.Must(parquet.OpenFile(f, info.Size())).Schema().String(); !strings.Contains(text, "optional double log_density") || !strings.Contains(text, "optional boolean flag") || !strings.Contains(text, "optional binary kind") {
 		t.Errorf("schema %s", text)
 	}
-	w := newParquetWriter(io.Discard, WriteOptions{Columns: []string{"n", "f"}, Literal: []string{"n"}, Booleans: []string{"f"}})
-	for _, cells := range [][]string{{"9007199254740993", ""}, {"one", ""}, {"", "maybe"}} {
-		if err := w.Write(cells); !errors.Is(err, table.ErrInput) {
-			t.Errorf("%q: %v", cells, err)
+	two := WriteOptions{Columns: []string{"n", "f"}, Literal: []string{"n"}, Booleans: []string{"f"}}
+	for _, w := range []cellWriter{newParquetWriter(io.Discard, two), testkit.Must(newAvroWriter(io.Discard, two))} {
+		for _, cells := range [][]string{{"9007199254740993", ""}, {"one", ""}, {"", "maybe"}} {
+			if err := w.Write(cells); !errors.Is(err, table.ErrInput) {
+				t.Errorf("%q: %v", cells, err)
+			}
 		}
 	}
 }

@@ -16,12 +16,6 @@ import (
 // parquetRows is how many rows are in memory until they are written.
 const parquetRows = 1 << 16
 
-// cellWriter writes rows of cells.
-type cellWriter interface {
-	Write(cells []string) error
-	Close() error
-}
-
 // parquetWriter writes cells as texts, those of number columns as doubles and those of boolean ones
 // as booleans; empty ones are null.
 type parquetWriter struct {
@@ -58,7 +52,10 @@ func newParquetWriter(w io.Writer, o WriteOptions) *parquetWriter {
 				return parquet.BooleanValue(v), err
 			}
 		case slices.Contains(o.Literal, name):
-			node, value = parquet.Leaf(parquet.DoubleType), doubleValue
+			node, value = parquet.Leaf(parquet.DoubleType), func(cell string) (parquet.Value, error) {
+				v, err := double(cell)
+				return parquet.DoubleValue(v), err
+			}
 		}
 		all.Group[name] = parquet.Optional(node)
 		p.make = append(p.make, value)
@@ -67,13 +64,13 @@ func newParquetWriter(w io.Writer, o WriteOptions) *parquetWriter {
 	return p
 }
 
-// doubleValue refuses what a double changes.
-func doubleValue(cell string) (parquet.Value, error) {
+// double refuses what a double changes.
+func double(cell string) (float64, error) {
 	v, err := strconv.ParseFloat(cell, 64)
 	if n, e := strconv.ParseInt(cell, 10, 64); err == nil && e == nil && (v >= 1<<63 || int64(v) != n) {
 		err = fmt.Errorf("%s has more digits than a double: %w", cell, table.ErrInput)
 	}
-	return parquet.DoubleValue(v), err
+	return v, err
 }
 
 // Write writes a row.

@@ -1,4 +1,4 @@
-// Tables: files of CSV and NDJSON, in gzip too, and of Parquet, as Records.
+// Tables: files of CSV and NDJSON, in gzip too, and of Parquet and Avro, as Records.
 
 package bijoubeam
 
@@ -24,7 +24,7 @@ func init() {
 
 // ReadTable reads the tables that a PCollection<string> names, by Beam's file
 // systems, into Records. A file is read by one worker, from its beginning to its end,
-// so that many files are what many workers need. Files of Parquet are known by their content: plain
+// so that many files are what many workers need. Files of Parquet and Avro are known by their content: plain
 // columns of numbers, texts, booleans, dates and timestamps, the cells of which are what CSV would
 // have. Columns of o are known names for
 // NDJSON, whose first rows may lack them: Model.Columns has a model's.

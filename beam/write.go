@@ -1,4 +1,4 @@
-// Tables written: Records into files of CSV, NDJSON and Parquet, whole or not at all.
+// Tables written: Records into files of CSV, NDJSON, Parquet and Avro, whole or not at all.
 
 package bijoubeam
 
@@ -32,7 +32,7 @@ type WriteOptions struct {
 	// Literal are those of Columns whose cells are JSON as they stand, such as
 	// numbers; others are texts in NDJSON.
 	Literal []string
-	// Booleans are those of Columns whose cells are true or false. Parquet has booleans of
+	// Booleans are those of Columns whose cells are true or false. Parquet and Avro have booleans of
 	// them, doubles of the others of Literal, and texts of the rest; empty cells are null.
 	Booleans []string
 	Format   table.Format // "": by the path's name, CSV for others
@@ -101,11 +101,13 @@ func (o *WriteOptions) form(path string) {
 	extension := filepath.Ext(strings.TrimSuffix(strings.ToLower(path), ".gz"))
 	if o.Format == "" {
 		o.Format = table.CSV
-		if extension == ".ndjson" || extension == ".jsonl" {
+		switch extension {
+		case ".ndjson", ".jsonl":
 			o.Format = table.NDJSON
-		}
-		if extension == ".parquet" {
+		case ".parquet":
 			o.Format = Parquet
+		case ".avro":
+			o.Format = Avro
 		}
 	}
 	if o.Comma == 0 && extension == ".tsv" {

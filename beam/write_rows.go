@@ -23,6 +23,12 @@ func init() {
 	beam.RegisterDoFn(rejectedRecord)
 }
 
+// cellWriter writes rows of cells.
+type cellWriter interface {
+	Write(cells []string) error
+	Close() error
+}
+
 // rowWriter writes Records.
 type rowWriter struct {
 	to      cellWriter
@@ -36,9 +42,14 @@ type rowWriter struct {
 
 func newRowWriter(w io.Writer, o WriteOptions) (*rowWriter, error) {
 	r := &rowWriter{columns: o.Columns, literal: o.Literal, cells: make([]string, len(o.Columns))}
-	if o.Format == Parquet {
+	var err error
+	switch o.Format {
+	case Parquet:
 		r.to = newParquetWriter(w, o)
 		return r, nil
+	case Avro:
+		r.to, err = newAvroWriter(w, o)
+		return r, err
 	}
 	if o.Format == table.NDJSON {
 		r.lines = bufio.NewWriterSize(w, 1<<16)
@@ -53,7 +64,6 @@ func newRowWriter(w io.Writer, o WriteOptions) (*rowWriter, error) {
 	if o.Bare {
 		header = table.WithoutHeader
 	}
-	var err error
 	r.to, err = table.NewWriter(w, o.Columns, s, table.ReaderOptions{Format: o.Format, Comma: o.Comma, Header: header})
 	return r, err
 }

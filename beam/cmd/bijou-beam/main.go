@@ -44,8 +44,8 @@ An example:
 
   go run ./cmd/bijou-beam score -model model.safetensors -out scored.csv 'new-*.csv'
 
-Tables are CSV or NDJSON, as they are or in gzip, or Parquet, by paths of this
-machine or gs://. Each file is read by one worker. Written are files like
+Tables are CSV or NDJSON, as they are or in gzip, Parquet or Avro, by paths of
+this machine or gs://. Each file is read by one worker. Written are files like
 scored-00000-of-00004.csv. What stands behind "--" is Beam's, such as
 --endpoint=localhost:8099 for a Flink or Spark job server. "COMMAND -h" lists the
 flags of a command.

@@ -38,7 +38,7 @@ func (o *output) check() error {
 		return nil
 	}
 	name := strings.ToLower(o.path)
-	if known := append([]string{".parquet"}, tablecommand.Files...); !slices.Contains(known, filepath.Ext(name)) {
+	if known := append([]string{".parquet", ".avro"}, tablecommand.Files...); !slices.Contains(known, filepath.Ext(name)) {
 		return command.Usagef("-%s %q: want a name that ends in %s", o.flag, o.path, strings.Join(known, " or "))
 	}
 	return nil

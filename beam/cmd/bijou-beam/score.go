@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -121,8 +122,11 @@ func writeScores(ctx context.Context, s beam.Scope, m bijoubeam.Model, scored be
 		return err
 	}
 	form := tablecommand.OutputFormat(out.path, in)
-	if strings.HasSuffix(strings.ToLower(out.path), ".parquet") {
+	switch strings.ToLower(filepath.Ext(out.path)) {
+	case ".parquet":
 		form = table.ReaderOptions{Format: bijoubeam.Parquet}
+	case ".avro":
+		form = table.ReaderOptions{Format: bijoubeam.Avro}
 	}
 	out.options = bijoubeam.WriteOptions{
 		Columns: append(slices.Clone(names), bijoubeam.ScoredColumns()...),
