@@ -160,6 +160,9 @@ func (in Input[T]) Load(dst Mat[T], lo int) (finite bool) {
 			}
 		}
 	}
+	if dst.Stride == dst.N {
+		return kernel.Finite(dst.Data[:in.d*dst.N])
+	}
 	finite = true
 	for j := range in.d {
 		finite = finite && kernel.Finite(dst.Feature(j))

@@ -165,11 +165,19 @@ func (l scaleShift[T]) logScales(f TransformArgs[T]) []float64 {
 }
 
 func (l scaleShift[T]) Forward(y, x []T, f TransformArgs[T], logDet []float64) {
+	if l.learned {
+		kernel.TanhAffineForward(y, x, f.Theta.Feature(1), f.Theta.Feature(0), f.Theta.Feature(2), f.Scratch.Feature(rowSaved), f.Scratch.Feature(rowExp), logDet)
+		return
+	}
 	s := l.logScales(f)
 	kernel.AffineForward(y, x, f.Theta.Feature(1), s, s, logDet)
 }
 
 func (l scaleShift[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
+	if l.learned {
+		kernel.TanhAffineInverse(x, y, f.Theta.Feature(1), f.Theta.Feature(0), f.Theta.Feature(2), logDet)
+		return
+	}
 	kernel.AffineInverse(x, y, f.Theta.Feature(1), l.logScales(f), logDet)
 }
 

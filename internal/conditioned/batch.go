@@ -112,14 +112,28 @@ func (b *batch[T, F]) row(i int) int {
 
 // constant sets samples lo to hi of theta's rows of shared parameters.
 func (b *batch[T, F]) constant(theta bijector.Mat[T], lo, hi int) {
+	if theta.Stride == 1 {
+		b.constantSingle(theta.Data[b.params*len(b.moved):])
+		return
+	}
 	for i, v := range b.shared {
-		if theta.Stride == 1 {
-			theta.Data[b.row(i)] = v
-			continue
-		}
 		row := theta.Feature(b.row(i))[lo:hi]
 		for s := range row {
 			row[s] = v
+		}
+	}
+}
+
+// constantSingle sets a single sample's shared parameters.
+func (b *batch[T, F]) constantSingle(theta []T) {
+	if b.constants == 1 {
+		copy(theta, b.shared)
+		return
+	}
+	for k := range b.constants {
+		row := theta[k*len(b.moved):][:len(b.moved)]
+		for j := range row {
+			row[j] = b.shared[j*b.constants+k]
 		}
 	}
 }

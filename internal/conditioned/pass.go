@@ -35,6 +35,10 @@ type pass[T bijector.Float, F Args[T]] struct {
 func (p *pass[T, F]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
 	p.call(z, x, cond, logDet)
 	p.inverse = false
+	if p.isSingle() {
+		p.single()
+		return
+	}
 	p.share(x.N, p.atOnce)
 }
 
@@ -43,6 +47,10 @@ func (p *pass[T, F]) Inverse(x, z, cond bijector.Mat[T], logDet []float64) {
 	p.inverse = true
 	if p.step != nil {
 		p.share(z.N, p.inTurn)
+		return
+	}
+	if p.isSingle() {
+		p.single()
 		return
 	}
 	p.share(z.N, p.atOnce)
@@ -68,29 +76,43 @@ func (p *pass[T, F]) ForwardFeatures(z, x, cond bijector.Mat[T], logDets bijecto
 func (p *pass[T, F]) samples(lo, hi int) {
 	theta := p.parameters(p.in, lo, hi)
 	p.keep(p.out, p.in, lo, hi)
-	if theta.Stride == 1 && p.of == nil {
-		p.single(theta)
-		return
-	}
 	scratch, logDet := p.scratch.Resize(p.in.N).Samples(lo, hi), p.logDet[lo:hi]
 	for j, k := range p.moved {
 		p.move(p.at(j), p.out.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi], args[T, F](p.rows(theta, j, lo, hi), scratch), logDet)
 	}
 }
 
+// isSingle reports whether the call is one of a single sample, whose moved features have the same
+// transform.
+func (p *pass[T, F]) isSingle() bool { return p.in.N == 1 && p.of == nil }
+
 // single moves all features of a single sample at once: a transform cannot
 // tell the features of a sample from the samples of a feature, and one call on
-// a row is several times as fast as a call for each value.
-func (p *pass[T, F]) single(theta bijector.Mat[T]) {
+// a row is several times as fast as a call for each value. Single samples are scored by the
+// million: views are few.
+func (p *pass[T, F]) single() {
+	in, out, inStride, outStride := p.in.Data, p.out.Data, p.in.Stride, p.out.Stride
+	u, theta := p.u.Resize(1), p.theta.Resize(1)
+	p.gather(u, p.in, 0, 1)
+	computed := p.params * len(p.moved)
+	p.forward.Forward(bijector.Mat[T]{Data: theta.Data[:computed], D: computed, N: 1, Stride: 1}, u, 0, 1)
+	p.constantSingle(theta.Data[computed:])
+	row, terms := p.row[:len(p.moved)], p.terms[:len(p.moved)]
 	for j, k := range p.moved {
-		p.row[j] = p.in.Data[k*p.in.Stride]
+		row[j], terms[j] = in[k*inStride], 0
 	}
-	clear(p.terms)
-	p.move(p.transform, p.row, p.row, p.across(theta), p.terms)
+	if &out[0] != &in[0] {
+		for _, k := range p.kept {
+			out[k*outStride] = in[k*inStride]
+		}
+	}
+	p.move(p.transform, row, row, p.across(theta), terms)
+	logDet := p.logDet[0]
 	for j, k := range p.moved {
-		p.out.Data[k*p.out.Stride] = p.row[j]
-		p.logDet[0] += p.terms[j]
+		out[k*outStride] = row[j]
+		logDet += terms[j]
 	}
+	p.logDet[0] = logDet
 }
 
 // across are the arguments of a row of a single sample's moved features.

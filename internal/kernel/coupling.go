@@ -4,6 +4,8 @@
 
 package kernel
 
+import "math"
+
 // AffineForward scales and shifts a row, keeps the scale and adds to the log-determinant:
 //
 //	e[i] = exp(s[i])
@@ -40,6 +42,49 @@ func AffineInverse[T Float](x, y, t []T, s, logDet []float64) {
 	for i, v := range s {
 		x[i] = T((float64(y[i]) - float64(t[i])) * exp(-v))
 		logDet[i] -= v
+	}
+}
+
+// TanhAffineForward is AffineForward with the scale a*tanh(r), and keeps the tanh, too:
+//
+//	kept[i] = tanh(r[i])
+//	s := kept[i] * float64(a[i])
+//	e[i] = exp(s)
+//	y[i] = T(float64(x[i])*e[i] + float64(t[i]))
+//	logDet[i] += s
+func TanhAffineForward[T Float](y, x, t, r, a []T, kept, e, logDet []float64) {
+	if len(x) != len(y) || len(t) != len(y) || len(r) != len(y) || len(a) != len(y) || len(kept) != len(y) || len(e) != len(y) || len(logDet) != len(y) {
+		panic(lengths)
+	}
+	if tanhAffineForwardVector(y, x, t, r, a, kept, e, logDet) {
+		return
+	}
+	for i, v := range r {
+		k := math.Tanh(float64(v))
+		s := k * float64(a[i])
+		f := exp(s)
+		y[i] = T(float64(float64(x[i])*f) + float64(t[i]))
+		logDet[i] += s
+		kept[i], e[i] = k, f
+	}
+}
+
+// TanhAffineInverse undoes TanhAffineForward:
+//
+//	s := tanh(r[i]) * float64(a[i])
+//	x[i] = T((float64(y[i]) - float64(t[i])) * exp(-s))
+//	logDet[i] -= s
+func TanhAffineInverse[T Float](x, y, t, r, a []T, logDet []float64) {
+	if len(y) != len(x) || len(t) != len(x) || len(r) != len(x) || len(a) != len(x) || len(logDet) != len(x) {
+		panic(lengths)
+	}
+	if tanhAffineInverseVector(x, y, t, r, a, logDet) {
+		return
+	}
+	for i, v := range r {
+		s := math.Tanh(float64(v)) * float64(a[i])
+		x[i] = T((float64(y[i]) - float64(t[i])) * exp(-s))
+		logDet[i] -= s
 	}
 }
 

@@ -137,9 +137,9 @@ func gemvY64(p *byte)
 // packedY32 multiplies a panel of a packed matrix by a vector.
 //
 //go:noescape
-func packedY32(p *byte)
+func packedY32(p *byte, x *float32, y *float32, k int, relu int)
 
 // packedY64 multiplies a panel of a packed matrix by a vector.
 //
 //go:noescape
-func packedY64(p *byte)
+func packedY64(p *byte, x *float64, y *float64, k int, relu int)

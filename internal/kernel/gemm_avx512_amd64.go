@@ -97,9 +97,9 @@ func gemvZ64(p *byte)
 // packedZ32 multiplies a panel of a packed matrix by a vector.
 //
 //go:noescape
-func packedZ32(p *byte)
+func packedZ32(p *byte, x *float32, y *float32, k int, relu int)
 
 // packedZ64 multiplies a panel of a packed matrix by a vector.
 //
 //go:noescape
-func packedZ64(p *byte)
+func packedZ64(p *byte, x *float64, y *float64, k int, relu int)

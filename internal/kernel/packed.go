@@ -4,6 +4,8 @@
 
 package kernel
 
+import "unsafe"
+
 // Packed is an affine map y = W·x + b laid out for single vectors: a copy as large as W and b, whose
 // rows of outputs are rounded up. It does not follow W. Any number of goroutines may use it at once.
 // The zero value has neither inputs nor outputs.
@@ -13,6 +15,7 @@ package kernel
 // 32 bytes, behind the others: most of a single sample's time is reading weights.
 type Packed[T Float] struct {
 	out, in int
+	finite  bool // the weights are
 	panels  []panelOf[T]
 }
 
@@ -24,6 +27,18 @@ type panelOf[T Float] struct {
 	bias   []T // padded to the lines and half a line of rest
 	rows   []T // in rows of whole lines
 	rest   []T // in rows of the stride
+	call   packedPanel
+}
+
+// packedPanel is what the assembly is given of a panel; asm/single.go lists the same fields in the
+// same order.
+type packedPanel struct {
+	rows   unsafe.Pointer
+	rest   unsafe.Pointer
+	stride int // bytes
+	bias   unsafe.Pointer
+	mask   uintptr
+	kind   int
 }
 
 const (
@@ -43,7 +58,7 @@ func Pack[T Float](out, in int, w []T, ldw int, bias []T) Packed[T] {
 	if bias != nil && len(bias) < out {
 		panic("kernel: Pack with a bias shorter than W")
 	}
-	p := Packed[T]{out: out, in: in}
+	p := Packed[T]{out: out, in: in, finite: true}
 	line := lineBytes / elementSize[T]()
 	quarter := line / 4
 	units := (out + line - 1) / line
@@ -80,6 +95,8 @@ func Pack[T Float](out, in int, w []T, ldw int, bias []T) Packed[T] {
 		if in > 0 && q.stride > 0 {
 			Transpose(q.n-whole, in, w[(q.at+whole)*ldw:], ldw, q.rest, q.stride)
 		}
+		q.prepare()
+		p.finite = p.finite && Finite(q.rows) && Finite(q.rest)
 	}
 	return p
 }
@@ -108,7 +125,8 @@ func (q *panelOf[T]) sizes(in, line int) (bias, rows, rest int) {
 //	}
 //
 // y and x do not overlap. On a vector path inputs may be summed in up to four interleaved parts; how
-// depends on the sizes alone.
+// depends on the sizes alone. With AVX-512 inputs of 0 are left out, and the rows of their weights
+// not read: that changes no result but the sign of a zero.
 func (p *Packed[T]) Apply(y, x []T, relu bool) {
 	if len(y) != p.out || len(x) != p.in {
 		panic("kernel: a packed matrix with a vector of another size")

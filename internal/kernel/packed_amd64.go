@@ -6,50 +6,34 @@ package kernel
 
 import "unsafe"
 
-// packedPanel is what the assembly is given; asm/single.go lists the same fields in the same order.
-type packedPanel struct {
-	x      unsafe.Pointer
-	k      int
-	rows   unsafe.Pointer
-	rest   unsafe.Pointer
-	stride int // bytes
-	bias   unsafe.Pointer
-	y      unsafe.Pointer
-	relu   int
-	mask   uintptr
-	kind   int
-}
-
-// Inner indices in a call: assembly cannot be interrupted.
-const packedInner = 1 << 13
+// packedInner is the inner indices in a call: assembly cannot be interrupted, and lists those that
+// are not zero on its stack.
+const packedInner = 512
 
 // applyVector is Apply by assembly; it reports whether it ran.
 func (p *Packed[T]) applyVector(y, x []T, relu bool) bool {
-	if path == portable {
+	if path == portable || !p.finite {
 		return false
 	}
 	for i := range p.panels {
 		q := &p.panels[i]
-		a := q.arguments()
-		a.x, a.k = unsafe.Pointer(unsafe.SliceData(x)), len(x)
-		a.y = unsafe.Pointer(&y[q.at])
-		if relu {
-			a.relu = 1
-		}
-		if a.k <= packedInner {
-			a.run(elementSize[T]())
+		if len(x) <= packedInner {
+			run(&q.call, unsafe.SliceData(x), &y[q.at], len(x), relu)
 		} else {
-			q.long(a, x)
+			q.long(y[q.at:], x, relu)
 		}
 	}
 	return true
 }
 
-// arguments are those that do not depend on the vector.
-func (q *panelOf[T]) arguments() packedPanel {
+// prepare sets what the assembly is given.
+func (q *panelOf[T]) prepare() {
+	if path == portable {
+		return
+	}
 	size := elementSize[T]()
 	line := lineBytes / size
-	a := packedPanel{
+	q.call = packedPanel{
 		rows:   unsafe.Pointer(unsafe.SliceData(q.rows)),
 		rest:   unsafe.Pointer(unsafe.SliceData(q.rest)),
 		stride: q.stride * size,
@@ -59,52 +43,55 @@ func (q *panelOf[T]) arguments() packedPanel {
 	last := q.n - q.lines*line // lanes of the last vector: of the rest, or else
 	switch {
 	case q.stride > 0:
-		a.kind++
+		q.call.kind++
 	case path == avx512:
 		last += line
 	default:
 		last += line / 2
 	}
 	if path == avx512 {
-		a.mask = 1<<last - 1
+		q.call.mask = 1<<last - 1
 	} else {
-		a.mask = uintptr(unsafe.Pointer(&laneMasks[(line/2-last)*size/4]))
+		q.call.mask = uintptr(unsafe.Pointer(&laneMasks[(line/2-last)*size/4]))
 	}
-	return a
 }
 
 // long runs a panel in parts, each of which starts where the one before stopped.
-func (q *panelOf[T]) long(a packedPanel, x []T) {
+func (q *panelOf[T]) long(y, x []T, relu bool) {
 	var sums [panelLines * lineBytes / 8]float64
-	y, relu := a.y, a.relu
+	part := q.call
 	for l := 0; l < len(x); l += packedInner {
-		a.x, a.k = unsafe.Pointer(&x[l]), min(packedInner, len(x)-l)
+		n := min(packedInner, len(x)-l)
 		if q.lines > 0 {
-			a.rows = unsafe.Pointer(&q.rows[len(q.rows)/len(x)*l])
+			part.rows = unsafe.Pointer(&q.rows[len(q.rows)/len(x)*l])
 		}
 		if q.stride > 0 {
-			a.rest = unsafe.Pointer(&q.rest[q.stride*l])
+			part.rest = unsafe.Pointer(&q.rest[q.stride*l])
 		}
-		a.y, a.relu = unsafe.Pointer(&sums), 0
-		if l+a.k == len(x) {
-			a.y, a.relu = y, relu
+		if l+n == len(x) {
+			run(&part, &x[l], &y[0], n, relu)
+			return
 		}
-		a.run(elementSize[T]())
-		a.bias = unsafe.Pointer(&sums)
+		run(&part, &x[l], (*T)(unsafe.Pointer(&sums)), n, false)
+		part.bias = unsafe.Pointer(&sums)
 	}
 }
 
-// run calls the kernel for elements of so many bytes.
-func (a *packedPanel) run(size int) {
-	arg := (*byte)(unsafe.Pointer(a))
+// run calls the kernel for a panel.
+func run[T Float](panel *packedPanel, x, y *T, k int, relu bool) {
+	rectify := 0
+	if relu {
+		rectify = 1
+	}
+	p, from, to := (*byte)(unsafe.Pointer(panel)), unsafe.Pointer(x), unsafe.Pointer(y)
 	switch {
-	case path == avx512 && size == 4:
-		packedZ32(arg)
+	case isSingle[T]() && path == avx512:
+		packedZ32(p, (*float32)(from), (*float32)(to), k, rectify)
+	case isSingle[T]():
+		packedY32(p, (*float32)(from), (*float32)(to), k, rectify)
 	case path == avx512:
-		packedZ64(arg)
-	case size == 4:
-		packedY32(arg)
+		packedZ64(p, (*float64)(from), (*float64)(to), k, rectify)
 	default:
-		packedY64(arg)
+		packedY64(p, (*float64)(from), (*float64)(to), k, rectify)
 	}
 }

@@ -3,9 +3,25 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"unsafe"
 )
+
+// zero sets inputs to zero: none, or about half, or all but one, or those on one side of an input, or
+// those of even or odd numbers.
+func zero[T Float](rng *rand.Rand, x []T) {
+	if len(x) == 0 {
+		return
+	}
+	at, side := rng.IntN(len(x)), rng.IntN(2)
+	kind := rng.IntN(5)
+	for i := range x {
+		if kind == 1 && rng.IntN(2) == 0 || kind == 2 && i != at || kind == 3 && (i < at) == (side == 0) || kind == 4 && i%2 == side {
+			x[i] = T(math.Copysign(0, float64(i%3-1)))
+		}
+	}
+}
 
 // testPacked compares with the product in float64.
 func testPacked[T Float](t *testing.T) {
@@ -24,6 +40,7 @@ func testPacked[T Float](t *testing.T) {
 		p := Pack(out, in, w, ldw, bias)
 		x, _ := guarded[T](in, offset)
 		fill(rng, x)
+		zero(rng, x)
 		plain := make([]T, out)
 		for _, relu := range []bool{false, true} {
 			y, intact := guarded[T](out, offset)
@@ -68,6 +85,10 @@ func testPacked[T Float](t *testing.T) {
 		shape(1+n%9, n, n%16)
 		shape(n, 130-n, 0)
 	}
+	for range 20 {
+		shape(40, 1500, 0)
+		shape(8, 1500, 0)
+	}
 	shape(300, 500, 1)
 	shape(784, 3, 0)
 	shape(23, 20_000, 0) // more than a call's inner indices
@@ -90,7 +111,7 @@ func testPackedSpecial[T Float](t *testing.T) {
 		}
 		p := Pack(out, in, w, in, bias)
 		y := make([]T, out)
-		for _, x := range [][]T{{1, 1, 1, 1, 1, 1}, {1, 1, nan, 1, 1, 1}, {-1, -1, -1, -1, -1, inf}, {0, 0, 0, 0, 0, 0}} {
+		for _, x := range [][]T{{1, 1, 1, 1, 1, 1}, {1, 1, nan, 1, 1, 1}, {-1, -1, -1, -1, -1, inf}, {0, 0, 0, 0, 0, 0}, {0, 0, nan, 0, inf, 0}} {
 			for _, relu := range []bool{false, true} {
 				p.Apply(y, x, relu)
 				for i, got := range y {
@@ -108,6 +129,55 @@ func testPackedSpecial[T Float](t *testing.T) {
 			}
 		}
 	}
+}
+
+// testPackedLeftOut: an input of zero changes no bit of what the others make, and a NaN or an infinity
+// among zeros is an input.
+func testPackedLeftOut[T Float](t *testing.T) {
+	rng := newRand()
+	for _, out := range []int{7, 20, 40, 100, 130} {
+		const in = 300
+		w := normal[T](rng, out*in)
+		p := Pack(out, in, w, in, normal[T](rng, out))
+		x, y, want := make([]T, in), make([]T, out), make([]T, out)
+		for range 10 {
+			fill(rng, x)
+			zero(rng, x)
+			p.Apply(want, x, false)
+			other := append([]T(nil), w...)
+			for i := range other {
+				if x[i%in] == 0 {
+					other[i] = T(rng.NormFloat64())
+				}
+			}
+			bias := make([]T, out)
+			for i := range p.panels {
+				q := &p.panels[i]
+				copy(bias[q.at:], q.bias[:q.n])
+			}
+			q := Pack(out, in, other, in, bias)
+			q.Apply(y, x, false)
+			for i := range y {
+				if !sameBits(y[i], want[i]) {
+					t.Fatalf("%d outputs: y[%d] = %v with other weights of zeros, %v with the first", out, i, y[i], want[i])
+				}
+			}
+		}
+		for _, v := range []T{T(math.NaN()), T(math.Inf(1))} {
+			clear(x)
+			x[rng.IntN(in)] = v
+			p.Apply(y, x, false)
+			for i := range y {
+				if y[i]-y[i] == 0 {
+					t.Fatalf("%d outputs: y[%d] = %v of an input of %v", out, i, y[i], v)
+				}
+			}
+		}
+	}
+}
+
+func TestPackedLeftOut(t *testing.T) {
+	everywhere(t, testPackedLeftOut[float32], testPackedLeftOut[float64])
 }
 
 func TestPackedSpecial(t *testing.T) {
@@ -158,6 +228,14 @@ func benchmarkPacked[T Float](b *testing.B) {
 				p.Apply(y, x, true)
 			}
 			b.ReportMetric(2*float64(out*in)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+		})
+		b.Run(fmt.Sprintf("%dx%d/half", out, in), func(b *testing.B) { // as behind a ReLU
+			p, x := Pack(out, in, w, in, bias), append([]T(nil), x...)
+			Rectify(x, x)
+			b.ResetTimer()
+			for i := 0; i < b.N; i++ {
+				p.Apply(y, x, true)
+			}
 		})
 		b.Run(fmt.Sprintf("%dx%d/rows", out, in), func(b *testing.B) {
 			for i := 0; i < b.N; i++ {

@@ -32,6 +32,12 @@ func affineForwardY32(n int, y *float32, x *float32, t *float32, e *float64, s *
 func affineInverseY32(n int, x *float32, y *float32, t *float32, s *float64, logDet *float64)
 
 //go:noescape
+func tanhAffineForwardY32(n int, y *float32, x *float32, t *float32, r *float32, a *float32, kept *float64, e *float64, logDet *float64)
+
+//go:noescape
+func tanhAffineInverseY32(n int, x *float32, y *float32, t *float32, r *float32, a *float32, logDet *float64)
+
+//go:noescape
 func affineBackwardY32(n int, dx *float32, dt *float32, ds *float64, dy *float32, x *float32, e *float64, dLogDet *float64)
 
 //go:noescape
@@ -72,6 +78,12 @@ func affineForwardY64(n int, y *float64, x *float64, t *float64, e *float64, s *
 
 //go:noescape
 func affineInverseY64(n int, x *float64, y *float64, t *float64, s *float64, logDet *float64)
+
+//go:noescape
+func tanhAffineForwardY64(n int, y *float64, x *float64, t *float64, r *float64, a *float64, kept *float64, e *float64, logDet *float64)
+
+//go:noescape
+func tanhAffineInverseY64(n int, x *float64, y *float64, t *float64, r *float64, a *float64, logDet *float64)
 
 //go:noescape
 func affineBackwardY64(n int, dx *float64, dt *float64, ds *float64, dy *float64, x *float64, e *float64, dLogDet *float64)

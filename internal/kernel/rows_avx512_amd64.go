@@ -32,6 +32,12 @@ func affineForwardZ32(n int, y *float32, x *float32, t *float32, e *float64, s *
 func affineInverseZ32(n int, x *float32, y *float32, t *float32, s *float64, logDet *float64)
 
 //go:noescape
+func tanhAffineForwardZ32(n int, y *float32, x *float32, t *float32, r *float32, a *float32, kept *float64, e *float64, logDet *float64)
+
+//go:noescape
+func tanhAffineInverseZ32(n int, x *float32, y *float32, t *float32, r *float32, a *float32, logDet *float64)
+
+//go:noescape
 func affineBackwardZ32(n int, dx *float32, dt *float32, ds *float64, dy *float32, x *float32, e *float64, dLogDet *float64)
 
 //go:noescape
@@ -72,6 +78,12 @@ func affineForwardZ64(n int, y *float64, x *float64, t *float64, e *float64, s *
 
 //go:noescape
 func affineInverseZ64(n int, x *float64, y *float64, t *float64, s *float64, logDet *float64)
+
+//go:noescape
+func tanhAffineForwardZ64(n int, y *float64, x *float64, t *float64, r *float64, a *float64, kept *float64, e *float64, logDet *float64)
+
+//go:noescape
+func tanhAffineInverseZ64(n int, x *float64, y *float64, t *float64, r *float64, a *float64, logDet *float64)
 
 //go:noescape
 func affineBackwardZ64(n int, dx *float64, dt *float64, ds *float64, dy *float64, x *float64, e *float64, dLogDet *float64)

@@ -106,6 +106,30 @@ func ops[T Float]() []op[T] {
 			}, 4,
 		},
 		{
+			"TanhAffineForward", 5, 3,
+			[]int{0, 100, 101, 102},
+			func(r [][]T, w [][]float64) {
+				TanhAffineForward(r[0], r[1], r[2], r[3], r[4], w[0], w[1], w[2])
+			},
+			func(i int, r [][]T, w [][]float64) {
+				w[0][i] = math.Tanh(float64(r[3][i]))
+				s := w[0][i] * float64(r[4][i])
+				w[1][i] = exp(s)
+				r[0][i] = T(float64(float64(r[1][i])*w[1][i]) + float64(r[2][i]))
+				w[2][i] += s
+			}, 4,
+		},
+		{
+			"TanhAffineInverse", 5, 1,
+			[]int{0, 100},
+			func(r [][]T, w [][]float64) { TanhAffineInverse(r[0], r[1], r[2], r[3], r[4], w[0]) },
+			func(i int, r [][]T, w [][]float64) {
+				s := math.Tanh(float64(r[3][i])) * float64(r[4][i])
+				r[0][i] = T((float64(r[1][i]) - float64(r[2][i])) * exp(-s))
+				w[0][i] -= s
+			}, 4,
+		},
+		{
 			"AffineBackward", 4, 3,
 			[]int{0, 1, 100},
 			func(r [][]T, w [][]float64) { AffineBackward(r[0], r[1], w[0], r[2], r[3], w[1], w[2]) },

@@ -286,6 +286,46 @@ func affineInverseVector[T Float](x []T, y []T, t []T, s []float64, logDet []flo
 	return true
 }
 
+func tanhAffineForwardVector[T Float](y []T, x []T, t []T, r []T, a []T, kept []float64, e []float64, logDet []float64) bool {
+	if path == portable {
+		return false
+	}
+	for at, n := 0, 0; at < len(y); at += n {
+		n = min(len(y)-at, chunk)
+		switch {
+		case isSingle[T]() && path == avx512:
+			tanhAffineForwardZ32(n, (*float32)(unsafe.Pointer(&y[at])), (*float32)(unsafe.Pointer(&x[at])), (*float32)(unsafe.Pointer(&t[at])), (*float32)(unsafe.Pointer(&r[at])), (*float32)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &logDet[at])
+		case isSingle[T]():
+			tanhAffineForwardY32(n, (*float32)(unsafe.Pointer(&y[at])), (*float32)(unsafe.Pointer(&x[at])), (*float32)(unsafe.Pointer(&t[at])), (*float32)(unsafe.Pointer(&r[at])), (*float32)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &logDet[at])
+		case path == avx512:
+			tanhAffineForwardZ64(n, (*float64)(unsafe.Pointer(&y[at])), (*float64)(unsafe.Pointer(&x[at])), (*float64)(unsafe.Pointer(&t[at])), (*float64)(unsafe.Pointer(&r[at])), (*float64)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &logDet[at])
+		default:
+			tanhAffineForwardY64(n, (*float64)(unsafe.Pointer(&y[at])), (*float64)(unsafe.Pointer(&x[at])), (*float64)(unsafe.Pointer(&t[at])), (*float64)(unsafe.Pointer(&r[at])), (*float64)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &logDet[at])
+		}
+	}
+	return true
+}
+
+func tanhAffineInverseVector[T Float](x []T, y []T, t []T, r []T, a []T, logDet []float64) bool {
+	if path == portable {
+		return false
+	}
+	for at, n := 0, 0; at < len(x); at += n {
+		n = min(len(x)-at, chunk)
+		switch {
+		case isSingle[T]() && path == avx512:
+			tanhAffineInverseZ32(n, (*float32)(unsafe.Pointer(&x[at])), (*float32)(unsafe.Pointer(&y[at])), (*float32)(unsafe.Pointer(&t[at])), (*float32)(unsafe.Pointer(&r[at])), (*float32)(unsafe.Pointer(&a[at])), &logDet[at])
+		case isSingle[T]():
+			tanhAffineInverseY32(n, (*float32)(unsafe.Pointer(&x[at])), (*float32)(unsafe.Pointer(&y[at])), (*float32)(unsafe.Pointer(&t[at])), (*float32)(unsafe.Pointer(&r[at])), (*float32)(unsafe.Pointer(&a[at])), &logDet[at])
+		case path == avx512:
+			tanhAffineInverseZ64(n, (*float64)(unsafe.Pointer(&x[at])), (*float64)(unsafe.Pointer(&y[at])), (*float64)(unsafe.Pointer(&t[at])), (*float64)(unsafe.Pointer(&r[at])), (*float64)(unsafe.Pointer(&a[at])), &logDet[at])
+		default:
+			tanhAffineInverseY64(n, (*float64)(unsafe.Pointer(&x[at])), (*float64)(unsafe.Pointer(&y[at])), (*float64)(unsafe.Pointer(&t[at])), (*float64)(unsafe.Pointer(&r[at])), (*float64)(unsafe.Pointer(&a[at])), &logDet[at])
+		}
+	}
+	return true
+}
+
 func affineBackwardVector[T Float](dx []T, dt []T, ds []float64, dy []T, x []T, e []float64, dLogDet []float64) bool {
 	if path == portable {
 		return false

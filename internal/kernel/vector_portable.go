@@ -38,6 +38,14 @@ func affineInverseVector[T Float](x []T, y []T, t []T, s []float64, logDet []flo
 	return false
 }
 
+func tanhAffineForwardVector[T Float](y []T, x []T, t []T, r []T, a []T, kept []float64, e []float64, logDet []float64) bool {
+	return false
+}
+
+func tanhAffineInverseVector[T Float](x []T, y []T, t []T, r []T, a []T, logDet []float64) bool {
+	return false
+}
+
 func affineBackwardVector[T Float](dx []T, dt []T, ds []float64, dy []T, x []T, e []float64, dLogDet []float64) bool {
 	return false
 }
@@ -57,3 +65,5 @@ func narrowVector[T Float](dst []T, src []float64) bool { return false }
 func transposeVector[T Float](m, n int, src []T, lds int, dst []T, ldd int) bool { return false }
 
 func (p *Packed[T]) applyVector(y, x []T, relu bool) bool { return false }
+
+func (q *panelOf[T]) prepare() {}

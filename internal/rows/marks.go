@@ -41,6 +41,9 @@ func IsFiniteSample[T kernel.Float](m Features[T], i int) bool {
 
 // allFinite reports whether every value of m is finite.
 func allFinite[T kernel.Float](m Features[T]) bool {
+	if m.Stride == m.N {
+		return kernel.Finite(m.Data[:m.D*m.N])
+	}
 	for j := range m.D {
 		if !kernel.Finite(m.feature(j)) {
 			return false

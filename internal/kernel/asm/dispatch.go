@@ -152,4 +152,6 @@ func narrowVector[T Float](dst []T, src []float64) bool { return false }
 func transposeVector[T Float](m, n int, src []T, lds int, dst []T, ldd int) bool { return false }
 
 func (p *Packed[T]) applyVector(y, x []T, relu bool) bool { return false }
+
+func (q *panelOf[T]) prepare() {}
 `

@@ -131,6 +131,7 @@ type condition struct {
 const (
 	equal     = 0x00
 	unordered = 0x03
+	notEqual  = 0x04 // or unordered
 	lessThan  = 0x11
 )
 
