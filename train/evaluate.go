@@ -11,9 +11,13 @@ import (
 	"github.com/bijou-flow/bijou/internal/rows"
 )
 
-// evalBlock is how many rows are read at a time for evaluation. An odd number
-// of pieces keeps the features of a block off each other's cache lines.
-const evalBlock = 31 * rows.Size
+// evalBlock is how many rows of d values are read at a time for evaluation: at most 31
+// pieces of rows.Size, and of wide rows as many as come to 4 MB, but enough for all
+// workers. An odd number of pieces keeps the features of a block off each other's cache lines.
+func evalBlock(d int, w *bijector.Workers) int {
+	const most, values = 31, 1 << 20
+	return rows.Size * (min(most, max(values/(rows.Size*max(d, 1)), 2*w.Count())) | 1)
+}
 
 // evaluator computes a model's mean loss over a Source.
 type evaluator[T bijector.Float] struct {
@@ -25,7 +29,7 @@ type evaluator[T bijector.Float] struct {
 }
 
 func newEvaluator[T bijector.Float](what string, m bijector.Objective[T], src Source, w *bijector.Workers) (*evaluator[T], error) {
-	l, err := newLoader[T](what, src, evalBlock)
+	l, err := newLoader[T](what, src, evalBlock(src.Dim()+src.ContextDim(), w))
 	if err != nil {
 		return nil, err
 	}

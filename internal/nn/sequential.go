@@ -109,6 +109,7 @@ type stagePass[T bijector.Float] interface {
 type sequentialPass[T bijector.Float] struct {
 	stages []stagePass[T]
 	tile   int        // samples that run together
+	shared bool       // all tiles have the memory of one
 	padded bool       // some stage needs the zeros of slabs
 	in     slabs[T]   // for the input; nil where none are needed
 	h      []slabs[T] // between the stages
@@ -118,6 +119,9 @@ type sequentialPass[T bijector.Float] struct {
 // stage needs its zeros, and otherwise as a batch of its own, so that a sample comes
 // to the same bits whatever MaxBatch is.
 func (p *sequentialPass[T]) view(s slabs[T], t, n int) bijector.Mat[T] {
+	if p.shared {
+		t, n = 0, min(n-t*p.tile, p.tile)
+	}
 	if p.padded {
 		return s.view(t, n)
 	}
@@ -130,6 +134,10 @@ func newSequentialPass[T bijector.Float](maps []bijector.Network[T], o bijector.
 
 func newStages[T bijector.Float](maps []bijector.Network[T], o bijector.PassOptions, grad bool) *sequentialPass[T] {
 	p := &sequentialPass[T]{tile: sequenceTile(maps, o.MaxBatch)}
+	batch := o.MaxBatch
+	if !grad && o.Workers.Count() == 1 { // nothing is kept, and one tile runs at a time
+		p.shared, batch = true, min(batch, p.tile)
+	}
 	for i, m := range maps {
 		var s stagePass[T]
 		if f, ok := m.(stage[T]); ok {
@@ -140,9 +148,9 @@ func newStages[T bijector.Float](maps []bijector.Network[T], o bijector.PassOpti
 		p.stages = append(p.stages, s)
 		p.padded = p.padded || s.slabs()
 		if i > 0 {
-			p.h = append(p.h, newSlabs[T](m.In(), o.MaxBatch, p.tile))
+			p.h = append(p.h, newSlabs[T](m.In(), batch, p.tile))
 		} else if s.slabs() {
-			p.in = newSlabs[T](m.In(), o.MaxBatch, p.tile)
+			p.in = newSlabs[T](m.In(), batch, p.tile)
 		}
 	}
 	return p
