@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -55,68 +54,50 @@ func (r circularQuadratic[T]) phase(theta bijector.Mat[T], i int) float64 {
 	return float64(theta.Data[3*r.bins*theta.Stride+i])
 }
 
-// locate finds the bins of the values on one axis, turned back where it is that
-// of the results, and all that belongs to them.
-func (r circularQuadratic[T]) locate(values []T, f TransformArgs[T], inverse bool) splineScratch {
-	s := r.scratch(f.Scratch)
-	for k := range s.shares {
-		conditioned.Softmax(s.shares[k], f.Theta.Features(k*r.bins, (k+1)*r.bins), s.startWork, s.endWork, s.endWork)
-	}
+// spline finds the bins of the values on one axis, turned back where it is that of
+// the results, and all that belongs to them. The last bin ends where the first begins.
+func (r circularQuadratic[T]) spline(values []T, f TransformArgs[T], axes [2]int) kernel.Spline[T] {
+	rows := r.scratch(f.Scratch)
+	r.shares(&rows, f.Theta)
+	s := r.located(&rows, f, axes)
 	for i, v := range values {
-		var bin int
-		if inverse {
-			bin, s.bottom[i], s.height[i] = r.findBin(r.y, s.shares[1], i, wrap(r.angle(v)-r.phase(f.Theta, i)))
-			s.left[i], s.width[i] = r.binBounds(r.x, s.shares[0], i, bin)
-		} else {
-			bin, s.left[i], s.width[i] = r.findBin(r.x, s.shares[0], i, r.angle(v))
-			s.bottom[i], s.height[i] = r.binBounds(r.y, s.shares[1], i, bin)
+		if s.At[i] = r.angle(v); axes == alongY {
+			s.At[i] = wrap(s.At[i] - r.phase(f.Theta, i))
 		}
-		s.bin[i] = float64(bin)
 	}
-	r.rawSlopes(s.start, s.end, s.bin, f.Theta)
-	kernel.Softplus(s.start, s.start)
-	kernel.Softplus(s.end, s.end)
-	for i := range s.start {
-		s.start[i] += r.minSlope
-		s.end[i] += r.minSlope
-	}
+	s.Locate()
+	s.SoftplusSlopes()
 	return s
 }
 
-// slopeRows are where theta has the raw slopes at both knots of a bin: the last
-// bin ends where the first begins.
-func (r circularQuadratic[T]) slopeRows(bin int) (start, end int) {
-	return 2*r.bins + bin, 2*r.bins + (bin+1)%r.bins
-}
-
-// rawSlopes gathers what softplus makes the slopes at both knots of each bin from.
-func (r circularQuadratic[T]) rawSlopes(start, end, bins []float64, theta bijector.Mat[T]) {
-	for i, b := range bins {
-		from, to := r.slopeRows(int(b))
-		start[i] = r.slopeOffset + min(float64(theta.Data[from*theta.Stride+i]), r.maxRawSlope)
-		end[i] = r.slopeOffset + min(float64(theta.Data[to*theta.Stride+i]), r.maxRawSlope)
-	}
+// located are the splines of a row, as spline left them.
+func (r circularQuadratic[T]) located(rows *splineScratch, f TransformArgs[T], axes [2]int) kernel.Spline[T] {
+	s := rowsOf(&r.splineShape, rows, f.Theta, 2*r.bins+1, axes)
+	s.FreeEnds, s.First, s.Last = true, f.Theta.Feature(2*r.bins), f.Theta.Feature(2*r.bins)
+	return s
 }
 
 func (r circularQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []float64) {
-	s := r.locate(x, f, false)
-	for i, v := range x {
-		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		num, den, inner := p.eval(clampUnit((r.angle(v) - s.left[i]) / s.width[i]))
-		y[i] = r.value(s.bottom[i] + s.height[i]*(num/den) + r.phase(f.Theta, i))
-		m := p.s / den
+	s := r.spline(x, f, alongX)
+	for i, a := range s.At {
+		w, h := s.Size[0][i], s.Size[1][i]
+		p := kernel.SplineBin{S: h / w, D0: s.Start[i], D1: s.End[i]}
+		num, den, inner := p.Eval(min(max((a-s.Low[0][i])/w, 0), 1))
+		y[i] = r.value(s.Low[1][i] + h*(num/den) + r.phase(f.Theta, i))
+		m := p.S / den
 		logDet[i] += math.Log(m * m * inner)
 	}
 }
 
 func (r circularQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
-	s := r.locate(y, f, true)
-	for i, v := range y {
-		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		q := p.solve(wrap(r.angle(v)-r.phase(f.Theta, i))-s.bottom[i], s.height[i])
-		_, den, inner := p.eval(q)
-		x[i] = r.value(s.left[i] + s.width[i]*q)
-		m := p.s / den
+	s := r.spline(y, f, alongY)
+	for i, a := range s.At {
+		w, h := s.Size[1][i], s.Size[0][i]
+		p := kernel.SplineBin{S: h / w, D0: s.Start[i], D1: s.End[i]}
+		q := p.Solve(a-s.Low[0][i], h)
+		_, den, inner := p.Eval(q)
+		x[i] = r.value(s.Low[1][i] + w*q)
+		m := p.S / den
 		logDet[i] -= math.Log(m * m * inner)
 	}
 }
@@ -130,32 +111,29 @@ func (r circularQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 // log-det. All slopes are learned, and each is that of the end of one bin and of
 // the start of the next.
 func (r circularQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
-	s := r.scratch(f.Scratch)
-	r.rawSlopes(s.startWork, s.endWork, s.bin, f.Theta)
-	kernel.Sigmoid(s.startWork, s.startWork)
-	kernel.Sigmoid(s.endWork, s.endWork)
+	rows := r.scratch(f.Scratch)
+	s := r.located(&rows, f, alongX)
 	for k := 2 * r.bins; k < dtheta.D; k++ {
 		clear(dtheta.Feature(k))
 	}
-	clipped := func(row, i int) bool { return float64(f.Theta.Data[row*f.Theta.Stride+i]) > r.maxRawSlope }
-	for i, v := range x {
-		g, l := float64(dy[i])/r.scale, dLogDet[i]
-		w, h := s.width[i], s.height[i]
-		p := splineBin{h / w, s.start[i], s.end[i]}
-		q := clampUnit((r.angle(v) - s.left[i]) / w)
-		dq, ds, dd0, dd1, n := p.partials(q, w, h, g, l)
-
-		dx[i] = T(dq / w * r.scale)
-		bin := int(s.bin[i])
-		r.backwardBin(r.x, dtheta, s.shares[0], i, bin, 0, s.left[i], w, -dq/w, -(q*dq+p.s*ds)/w)
-		r.backwardBin(r.y, dtheta, s.shares[1], i, bin, r.bins, s.bottom[i], h, g, g*n+ds/w)
-		from, to := r.slopeRows(bin)
-		if !clipped(from, i) {
-			dtheta.Data[from*dtheta.Stride+i] = T(dd0 * s.startWork[i])
+	for i, a := range s.At {
+		g := float64(dy[i]) / r.scale
+		p := s.Partials(i, a, g, dLogDet[i])
+		dx[i] = T(p.Dx * r.scale)
+		bin := int(s.Bin[i])
+		for k := range 2 * r.bins {
+			axis, at := k/r.bins, k%r.bins
+			d := p.Above[axis]
+			if at < bin {
+				d = p.Below[axis]
+			} else if at == bin {
+				d = p.Inside[axis]
+			}
+			share := s.Shares[axis]
+			dtheta.Data[k*dtheta.Stride+i] = T(share.Data[at*share.Stride+i] * d)
 		}
-		if !clipped(to, i) {
-			dtheta.Data[to*dtheta.Stride+i] = T(dd1 * s.endWork[i])
-		}
+		dtheta.Data[(2*r.bins+bin)*dtheta.Stride+i] = T(p.DStart)
+		dtheta.Data[(2*r.bins+(bin+1)%r.bins)*dtheta.Stride+i] = T(p.DEnd)
 		dtheta.Data[3*r.bins*dtheta.Stride+i] = T(g)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
-	"github.com/bijou-flow/bijou/internal/conditioned"
 	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
@@ -21,103 +20,46 @@ func softClipSlope(v, bound float64) float64 {
 }
 
 // shares sets the shares of the widths and of the heights in the box.
-func (r rationalQuadratic[T]) shares(s splineScratch, theta bijector.Mat[T]) {
-	for k, shares := range s.shares {
-		raw := theta.Features(k*r.bins, (k+1)*r.bins)
-		if r.clip == 0 {
-			conditioned.Softmax(shares, raw, s.startWork, s.endWork, s.endWork)
-			continue
+func (r rationalQuadratic[T]) shares(s *splineScratch, theta bijector.Mat[T]) {
+	free := [2]float64{r.x.freeSize, r.y.freeSize}
+	if r.clip == 0 {
+		kernel.SplineShares(theta.N, r.bins, free, [2]kernel.Strided[T]{rowsFrom(theta, 0), rowsFrom(theta, r.bins)}, s.shares, s.scale)
+		return
+	}
+	for k := range 2 * r.bins {
+		from := s.shares[k/r.bins]
+		row := from.Data[k%r.bins*from.Stride:][:theta.N]
+		for i, v := range theta.Feature(k) {
+			row[i] = softClip(float64(v), r.clip/2)
 		}
-		for j := range r.bins {
-			row := shares.Feature(j)
-			for i, v := range raw.Feature(j) {
-				row[i] = softClip(float64(v), r.clip/2)
+	}
+	kernel.SplineShares(theta.N, r.bins, free, s.shares, s.shares, s.scale)
+}
+
+// rowsFrom are a matrix' rows from the k-th on.
+func rowsFrom[T bijector.Float](m bijector.Mat[T], k int) kernel.Strided[T] {
+	return kernel.Strided[T]{Data: m.Data[k*m.Stride:], Stride: m.Stride}
+}
+
+// slopes makes slopes from the raw ones at both knots of each value's bin. Those at
+// the ends of the box are 1, if they are no parameters.
+func (r rationalQuadratic[T]) slopes(s *kernel.Spline[T]) {
+	if r.clip == 0 {
+		s.SoftplusSlopes()
+		return
+	}
+	for _, end := range []struct {
+		slope, factor []float64
+		fixed         int
+	}{{s.Start, s.StartFactor, 0}, {s.End, s.EndFactor, r.bins - 1}} {
+		for i, raw := range end.slope {
+			end.slope[i], end.factor[i] = softClip(raw, r.clip), softClipSlope(raw, r.clip)
+			if r.ends == 0 && int(s.Bin[i]) == end.fixed {
+				end.factor[i] = 0 // its raw slope was 0, and its slope is 1
 			}
 		}
-		conditioned.Softmax(shares, shares, s.startWork, s.endWork, s.endWork)
-	}
-}
-
-// slopeRows are the rows of theta with the raw slopes at the start and at the end of
-// a bin, or -1 at an end of the box where the slope is 1.
-func (q *splineShape) slopeRows(bin int) (start, end int) {
-	start = 2*q.bins + bin - 1 + q.ends
-	end = start + 1
-	if q.ends == 0 && bin == 0 {
-		start = -1
-	}
-	if q.ends == 0 && bin == q.bins-1 {
-		end = -1
-	}
-	return start, end
-}
-
-// slopes sets the slopes at both knots of each value's bin. Those at the ends of
-// the box are 1, if they are no parameters.
-func (r rationalQuadratic[T]) slopes(s splineScratch, theta bijector.Mat[T]) {
-	if r.clip > 0 {
-		r.exponents(s.start, s.end, s.bin, theta, softClip)
-		kernel.Exp(s.start, s.start)
-		kernel.Exp(s.end, s.end)
-		return
-	}
-	r.rawSlopes(s.start, s.end, s.bin, theta)
-	kernel.Softplus(s.start, s.start)
-	kernel.Softplus(s.end, s.end)
-	for i, b := range s.bin {
-		s.start[i] += r.minSlope
-		s.end[i] += r.minSlope
-		start, end := r.slopeRows(int(b))
-		if start < 0 {
-			s.start[i] = 1
-		}
-		if end < 0 {
-			s.end[i] = 1
-		}
-	}
-}
-
-// slopeFactors sets, in both rows of work, the derivatives of a bin's slopes by
-// what the conditioner gives for them.
-func (r rationalQuadratic[T]) slopeFactors(s splineScratch, theta bijector.Mat[T]) {
-	if r.clip > 0 {
-		r.exponents(s.startWork, s.endWork, s.bin, theta, softClipSlope)
-		kernel.Mul(s.startWork, s.startWork, s.start)
-		kernel.Mul(s.endWork, s.endWork, s.end)
-		return
-	}
-	r.rawSlopes(s.startWork, s.endWork, s.bin, theta)
-	kernel.Sigmoid(s.startWork, s.startWork)
-	kernel.Sigmoid(s.endWork, s.endWork)
-}
-
-// exponents gathers f of the raw slopes at both knots of each bin, and 0 where there
-// is no parameter.
-func (r rationalQuadratic[T]) exponents(start, end, bins []float64, theta bijector.Mat[T], f func(v, bound float64) float64) {
-	for i, b := range bins {
-		start[i], end[i] = 0, 0
-		first, second := r.slopeRows(int(b))
-		if first >= 0 {
-			start[i] = f(float64(theta.Data[first*theta.Stride+i]), r.clip)
-		}
-		if second >= 0 {
-			end[i] = f(float64(theta.Data[second*theta.Stride+i]), r.clip)
-		}
-	}
-}
-
-// rawSlopes gathers what softplus makes the slopes at both knots of each bin from.
-// A knot without a parameter gets a number that is as good as any.
-func (r rationalQuadratic[T]) rawSlopes(start, end, bins []float64, theta bijector.Mat[T]) {
-	for i, b := range bins {
-		start[i], end[i] = r.slopeOffset, r.slopeOffset
-		first, second := r.slopeRows(int(b))
-		if first >= 0 {
-			start[i] += min(float64(theta.Data[first*theta.Stride+i]), r.maxRawSlope)
-		}
-		if second >= 0 {
-			end[i] += min(float64(theta.Data[second*theta.Stride+i]), r.maxRawSlope)
-		}
+		kernel.Exp(end.slope, end.slope)
+		kernel.Mul(end.factor, end.factor, end.slope)
 	}
 }
 

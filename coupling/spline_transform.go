@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/bijou-flow/bijou/bijector"
+	"github.com/bijou-flow/bijou/internal/kernel"
 )
 
 // splineShape are the numbers that all splines of a coupling share.
@@ -30,94 +31,79 @@ type rationalQuadratic[T bijector.Float] struct{ splineShape }
 
 // The rows of its scratch after the 2K shares of the widths and heights.
 const (
-	rowBin       = iota // the bin of a value
-	rowLeft             // its corner: x
-	rowBottom           // and y
-	rowWidth            // its size
-	rowHeight           //
-	rowStart            // the slope at its left knot
-	rowEnd              // and at its right one
-	rowWorkspace        // two rows of work
-	splineRows   = rowWorkspace + 2
+	rowScaleX      = iota // the sizes' free parts over the sums of the shares
+	rowScaleY             //
+	rowAt                 // where the spline finds a value
+	rowBin                // its bin
+	rowLeft               // the bin's corner: x
+	rowBottom             // and y
+	rowWidth              // its size
+	rowHeight             //
+	rowStart              // the slope at its left knot
+	rowEnd                // and at its right one
+	rowStartFactor        // their derivatives by the raw ones
+	rowEndFactor          //
+	splineRows
 )
 
 func (r rationalQuadratic[T]) Params() int     { return 3*r.bins - 1 + 2*r.ends }
 func (rationalQuadratic[T]) Shared() []float64 { return nil }
 func (r rationalQuadratic[T]) Scratch() int    { return 2*r.bins + splineRows }
 
-// splineScratch is the scratch by name: the softmax of the widths and of the
-// heights, and rows of what belongs to each value's bin.
+// splineScratch is the scratch by name, both axes' first x and then y.
 type splineScratch struct {
-	shares                           [2]bijector.Mat[float64]
-	bin, left, bottom, width, height []float64
-	start, end, startWork, endWork   []float64
+	shares           [2]kernel.Strided[float64]
+	scale, low, size [2][]float64
+	rest             bijector.Mat[float64]
 }
 
-func (r rationalQuadratic[T]) scratch(m bijector.Mat[float64]) splineScratch {
-	row := func(k int) []float64 { return m.Feature(2*r.bins + k) }
-	return splineScratch{
-		shares: [2]bijector.Mat[float64]{m.Features(0, r.bins), m.Features(r.bins, 2*r.bins)},
-		bin:    row(rowBin), left: row(rowLeft), bottom: row(rowBottom), width: row(rowWidth), height: row(rowHeight),
-		start: row(rowStart), end: row(rowEnd), startWork: row(rowWorkspace), endWork: row(rowWorkspace + 1),
+func (s splineScratch) row(k int) []float64 { return s.rest.Feature(k) }
+
+func (q *splineShape) scratch(m bijector.Mat[float64]) splineScratch {
+	s := splineScratch{
+		shares: [2]kernel.Strided[float64]{rowsFrom(m, 0), rowsFrom(m, q.bins)},
+		rest:   m.Features(2*q.bins, 2*q.bins+splineRows),
 	}
+	s.scale = [2][]float64{s.row(rowScaleX), s.row(rowScaleY)}
+	s.low = [2][]float64{s.row(rowLeft), s.row(rowBottom)}
+	s.size = [2][]float64{s.row(rowWidth), s.row(rowHeight)}
+	return s
 }
 
-// findBin returns the bin that v is in, its lower end and its size. What is
-// outside the box gets the bin at that end, and NaN the first, so that nothing
-// is ever out of range. The last bin ends at the bound, whatever the sums were
-// rounded to.
-func (q *splineShape) findBin(a binAxis, shares bijector.Mat[float64], i int, v float64) (bin int, at, size float64) {
-	at = -q.bound
-	for bin < q.bins-1 {
-		size = a.minSize + a.freeSize*shares.Data[bin*shares.Stride+i]
-		if !(v >= at+size) {
-			return bin, at, size
-		}
-		at += size
-		bin++
+// rowsOf are a row's splines as the kernels have them, for values on the first axis
+// that axes names: x is 0, y is 1. The raw slopes at the inner knots are the rows of theta from the
+// given one on.
+func rowsOf[T bijector.Float](q *splineShape, s *splineScratch, theta bijector.Mat[T], inner int, axes [2]int) kernel.Spline[T] {
+	k := kernel.Spline[T]{
+		SplineShape: kernel.SplineShape{
+			Bins: q.bins, Bound: q.bound, Edge: float64(edge[T](q.bound)),
+			MinSlope: q.minSlope, Offset: q.slopeOffset, MaxRaw: q.maxRawSlope,
+		},
+		N: s.rest.N, Slopes: rowsFrom(theta, inner), At: s.row(rowAt), Bin: s.row(rowBin),
+		Start: s.row(rowStart), End: s.row(rowEnd), StartFactor: s.row(rowStartFactor), EndFactor: s.row(rowEndFactor),
 	}
-	return bin, at, q.bound - at
+	sizes := [2]binAxis{q.x, q.y}
+	for i, a := range axes {
+		k.Least[i], k.Free[i] = sizes[a].minSize, sizes[a].freeSize
+		k.Shares[i], k.Scale[i], k.Low[i], k.Size[i] = s.shares[a], s.scale[a], s.low[a], s.size[a]
+	}
+	return k
 }
 
-// binBounds returns the lower end of a bin and its size, to the same bits as find.
-func (q *splineShape) binBounds(a binAxis, shares bijector.Mat[float64], i, bin int) (at, size float64) {
-	at = -q.bound
-	for k := range bin {
-		at += a.minSize + a.freeSize*shares.Data[k*shares.Stride+i]
+// The axis on which values are: x for Forward, and y for Inverse.
+var alongX, alongY = [2]int{0, 1}, [2]int{1, 0}
+
+// spline are the splines of a row.
+func (r rationalQuadratic[T]) spline(s *splineScratch, f TransformArgs[T], axes [2]int) kernel.Spline[T] {
+	k := rowsOf(&r.splineShape, s, f.Theta, 2*r.bins+r.ends, axes)
+	if k.FreeEnds = r.ends > 0; k.FreeEnds {
+		k.First, k.Last = f.Theta.Feature(2*r.bins), f.Theta.Feature(3*r.bins)
 	}
-	if bin == q.bins-1 {
-		return at, q.bound - at
-	}
-	return at, a.minSize + a.freeSize*shares.Data[bin*shares.Stride+i]
+	return k
 }
 
 // inBox reports whether the spline moves v; NaN is inside.
 func (q *splineShape) inBox(v float64) bool { return !(v < -q.bound || v > q.bound) }
-
-// locate finds the bins of the values on one axis and all that belongs to
-// them. The callers leave values outside the box alone, and use none of it. The
-// shares are those in the scratch same, unless it is empty.
-func (r rationalQuadratic[T]) locate(values []T, f TransformArgs[T], same bijector.Mat[float64], inverse bool) splineScratch {
-	s := r.scratch(f.Scratch)
-	if same.Empty() {
-		r.shares(s, f.Theta)
-	} else {
-		f.Scratch.Features(0, 2*r.bins).CopyFrom(same.Features(0, 2*r.bins))
-	}
-	for i, v := range values {
-		var bin int
-		if inverse {
-			bin, s.bottom[i], s.height[i] = r.findBin(r.y, s.shares[1], i, float64(v))
-			s.left[i], s.width[i] = r.binBounds(r.x, s.shares[0], i, bin)
-		} else {
-			bin, s.left[i], s.width[i] = r.findBin(r.x, s.shares[0], i, r.turn(float64(v)))
-			s.bottom[i], s.height[i] = r.binBounds(r.y, s.shares[1], i, bin)
-		}
-		s.bin[i] = float64(bin)
-	}
-	r.slopes(s, f.Theta)
-	return s
-}
 
 // edge is the largest T of at most bound, which is positive: the last value
 // that the spline moves.
@@ -145,26 +131,32 @@ func (r rationalQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []flo
 // ForwardAgain is Forward of further values under parameters that were used
 // before: same is the scratch of that call, or empty. A nil logDet is not wanted.
 func (r rationalQuadratic[T]) ForwardAgain(y, x []T, f TransformArgs[T], same bijector.Mat[float64], logDet []float64) {
-	s := r.locate(x, f, same, false)
-	edge := edge[T](r.bound)
-	for i, v := range x {
-		u := r.turn(float64(v))
-		if !r.inBox(u) {
-			y[i] = v
-			continue
-		}
-		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		num, den, inner := p.eval(clampUnit((u - s.left[i]) / s.width[i]))
-		y[i] = within(T(s.bottom[i]+s.height[i]*(num/den)), T(u), edge)
-		if logDet != nil {
-			m := p.s / den
-			logDet[i] += math.Log(m * m * inner)
+	rows := r.scratch(f.Scratch)
+	if same.Empty() {
+		r.shares(&rows, f.Theta)
+	} else {
+		known := 2*r.bins + rowScaleY + 1
+		f.Scratch.Features(0, known).CopyFrom(same.Features(0, known))
+	}
+	s := r.spline(&rows, f, alongX)
+	kernel.Widen(s.At, x)
+	if r.turned {
+		for i, v := range s.At {
+			s.At[i] = r.turn(v)
 		}
 	}
+	s.Locate()
+	r.slopes(&s)
+	s.Forward(y, x, logDet)
 }
 
 func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
-	s := r.locate(y, f, bijector.Mat[float64]{}, true)
+	rows := r.scratch(f.Scratch)
+	r.shares(&rows, f.Theta)
+	s := r.spline(&rows, f, alongY)
+	kernel.Widen(s.At, y)
+	s.Locate()
+	r.slopes(&s)
 	edge := edge[T](r.bound)
 	for i, v := range y {
 		if !r.inBox(float64(v)) {
@@ -174,15 +166,16 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 			}
 			continue
 		}
-		p := splineBin{s.height[i] / s.width[i], s.start[i], s.end[i]}
-		q := p.solve(float64(v)-s.bottom[i], s.height[i])
-		q = p.refine(q, float64(v)-s.bottom[i], s.width[i], s.height[i])
-		_, den, inner := p.eval(q)
-		x[i] = within(T(s.left[i]+s.width[i]*q), v, edge)
+		w, h, left, bottom := s.Size[1][i], s.Size[0][i], s.Low[1][i], s.Low[0][i]
+		p := kernel.SplineBin{S: h / w, D0: s.Start[i], D1: s.End[i]}
+		q := p.Solve(float64(v)-bottom, h)
+		q = p.Refine(q, float64(v)-bottom, w, h)
+		_, den, inner := p.Eval(q)
+		x[i] = within(T(left+w*q), v, edge)
 		if r.turned {
-			x[i] = min(max(T(r.turn(s.left[i]+s.width[i]*q)), -edge), edge)
+			x[i] = min(max(T(r.turn(left+w*q)), -edge), edge)
 		}
-		m := p.s / den
+		m := p.S / den
 		logDet[i] -= math.Log(m * m * inner)
 	}
 }
@@ -213,52 +206,18 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 // as another factor.
 // Outside the box, dx = dy and all else is 0.
 func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
-	s := r.scratch(f.Scratch)
-	r.slopeFactors(s, f.Theta)
-	for k := 2 * r.bins; k < dtheta.D; k++ {
+	rows := r.scratch(f.Scratch)
+	s := r.spline(&rows, f, alongX)
+	d := kernel.SplineGrads[T]{
+		Logits: [2]kernel.Strided[T]{rowsFrom(dtheta, 0), rowsFrom(dtheta, r.bins)},
+		Slopes: rowsFrom(dtheta, 2*r.bins+r.ends),
+	}
+	if s.FreeEnds {
+		d.First, d.Last = dtheta.Feature(2*r.bins), dtheta.Feature(3*r.bins)
+	}
+	s.Backward(dx, d, dy, dLogDet)
+	for k := r.Params(); k < dtheta.D; k++ { // of a line among circles, which has no use for them
 		clear(dtheta.Feature(k))
 	}
-	for i, v := range x {
-		u := r.turn(float64(v))
-		if !r.inBox(u) {
-			dx[i] = dy[i]
-			for k := range 2 * r.bins {
-				dtheta.Data[k*dtheta.Stride+i] = 0
-			}
-			continue
-		}
-		g, l := float64(dy[i]), dLogDet[i]
-		w, h := s.width[i], s.height[i]
-		p := splineBin{h / w, s.start[i], s.end[i]}
-		q := clampUnit((u - s.left[i]) / w)
-		dq, ds, dd0, dd1, n := p.partials(q, w, h, g, l)
-
-		dx[i] = T(dq / w)
-		bin := int(s.bin[i])
-		r.backwardBin(r.x, dtheta, s.shares[0], i, bin, 0, s.left[i], w, -dq/w, -(q*dq+p.s*ds)/w)
-		r.backwardBin(r.y, dtheta, s.shares[1], i, bin, r.bins, s.bottom[i], h, g, g*n+ds/w)
-		start, end := r.slopeRows(bin)
-		if start >= 0 && !(float64(f.Theta.Data[start*f.Theta.Stride+i]) > r.maxRawSlope) {
-			dtheta.Data[start*dtheta.Stride+i] = T(dd0 * s.startWork[i])
-		}
-		if end >= 0 && !(float64(f.Theta.Data[end*f.Theta.Stride+i]) > r.maxRawSlope) {
-			dtheta.Data[end*dtheta.Stride+i] = T(dd1 * s.endWork[i])
-		}
-	}
 	r.clipGradients(dtheta, f.Theta)
-}
-
-// backwardBin hands the gradients of a bin's lower end and of its size on to the
-// raw sizes of one axis, which are dtheta's rows from first on.
-func (r rationalQuadratic[T]) backwardBin(a binAxis, dtheta bijector.Mat[T], shares bijector.Mat[float64], i, bin, first int, at, size, dat, dsize float64) {
-	mean := dat*(at+r.bound-float64(bin)*a.minSize) + dsize*(size-a.minSize) // spread times sum_j p_j g_j
-	for k := range r.bins {
-		g := -mean
-		if k < bin {
-			g += a.freeSize * dat
-		} else if k == bin {
-			g += a.freeSize * dsize
-		}
-		dtheta.Data[(first+k)*dtheta.Stride+i] = T(shares.Data[k*shares.Stride+i] * g)
-	}
 }

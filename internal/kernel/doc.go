@@ -26,8 +26,8 @@
 // vector width. Work may therefore be split among goroutines by rows, columns or ranges without a
 // change of bits. Across paths, products differ by rounding (the assembly fuses multiply and add,
 // portable Go does not), and exp, tanh, sigmoid, log1p and softplus, and with them the exponentials
-// of a coupling, by a few units of the last place; everything else is equal to the bit on every
-// path.
+// of a coupling, by a few units of the last place; splines differ by rounding and, those of float32,
+// by 4e-12 in their functions; everything else is equal to the bit on every path.
 //
 // # Misuse
 //
@@ -43,4 +43,6 @@ package kernel
 //go:generate sh -c "cd asm && go run . -set math-avx2 -pkg kernel -out ../math_avx2_amd64.s -stubs ../math_avx2_amd64.go"
 //go:generate sh -c "cd asm && go run . -set rows-avx512 -pkg kernel -out ../rows_avx512_amd64.s -stubs ../rows_avx512_amd64.go"
 //go:generate sh -c "cd asm && go run . -set rows-avx2 -pkg kernel -out ../rows_avx2_amd64.s -stubs ../rows_avx2_amd64.go"
+//go:generate sh -c "cd asm && go run . -set spline-avx512 -pkg kernel -out ../spline_avx512_amd64.s -stubs ../spline_avx512_amd64.go"
+//go:generate sh -c "cd asm && go run . -set spline-avx2 -pkg kernel -out ../spline_avx2_amd64.s -stubs ../spline_avx2_amd64.go"
 //go:generate sh -c "cd asm && go run . -set dispatch"

@@ -48,7 +48,23 @@ func TestMisuse(t *testing.T) {
 		"Adam, before":       func(c []float32) { Adam(c, s(4), s(4), s(4), s(3), AdamStep{}) },
 		"AffineForward":      func(c []float32) { AffineForward(c, s(4), s(4), w(4), w(4), w(3)) },
 		"AffineInverse":      func(c []float32) { AffineInverse(c, s(4), s(3), w(4), w(4)) },
-		"AffineBackward":     func(c []float32) { AffineBackward(c, s(4), w(4), s(4), s(4), w(4), w(5)) },
+		"SplineShares": func(c []float32) {
+			two := [2]Strided[float64]{{w(8), 4}, {w(8), 4}}
+			SplineShares(4, 2, [2]float64{1, 1}, [2]Strided[float32]{{s(8), 4}, {c, 4}}, two, [2][]float64{w(4), w(4)})
+		},
+		"Spline, rows":   func(c []float32) { (&Spline[float32]{N: 4}).Locate() },
+		"Spline, y":      func(c []float32) { p := newSplineCase[float32](newRand(), 5, 3, false); p.Forward(c, s(5), nil) },
+		"Spline, logDet": func(c []float32) { p := newSplineCase[float32](newRand(), 4, 3, false); p.Forward(c, s(4), w(3)) },
+		"Spline, dx": func(c []float32) {
+			p := newSplineCase[float32](newRand(), 5, 3, false)
+			p.Backward(c, p.grads, s(5), w(5))
+		},
+		"Spline, dLogits": func(c []float32) {
+			p := newSplineCase[float32](newRand(), 5, 3, false)
+			p.grads.Logits[1].Data = c
+			p.Backward(s(5), p.grads, s(5), w(5))
+		},
+		"AffineBackward": func(c []float32) { AffineBackward(c, s(4), w(4), s(4), s(4), w(4), w(5)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := []float32{7, 7, 7, 7}

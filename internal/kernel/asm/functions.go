@@ -144,8 +144,12 @@ func (v *machine) tanh(x reg.VecVirtual) reg.VecVirtual {
 // sigmoid is 1/(1+e) for x >= 0 and e/(1+e) for x < 0, e = exp(-|x|), corrected to first order for
 // what 1+e lost in rounding.
 func (v *machine) sigmoid(x reg.VecVirtual) reg.VecVirtual {
+	return v.sigmoidOf(x, v.exp(v.negative(x)))
+}
+
+// sigmoidOf is sigmoid, given e.
+func (v *machine) sigmoidOf(x, e reg.VecVirtual) reg.VecVirtual {
 	below := v.compare(lessThan, x, v.zero())
-	e := v.exp(v.negative(x))
 	one := v.register(v.constant(1))
 	d := v.add(e, one)
 	lost := v.sub(e, v.sub(d, one))
@@ -176,17 +180,13 @@ func (v *machine) logOfOnePlus(x reg.VecVirtual) reg.VecVirtual {
 	u := v.add(x, one)
 	back := v.sub(u, one)
 	lost := v.div(v.add(v.sub(one, v.sub(u, back)), v.sub(x, back)), u)
+	return v.logOf(u, lost)
+}
 
-	// The exponent's bits in the mantissa of 2^52 are 2^52 plus the exponent.
-	exponent := v.vec()
-	VPSRLQ(operand.U8(52), u, exponent)
-	k := v.sub(v.or(exponent, v.constant(1<<52)), v.constant(1<<52+1023))
-	m := v.or(v.and(u, v.pattern(1<<52-1)), v.constant(1))
-	upper := v.compare(lessThan, v.register(v.constant(math.Sqrt2)), m)
-	m = v.choose(upper, v.mul(m, v.constant(0.5)), m)
-	k = v.choose(upper, v.add(k, one), k)
-
-	f := v.sub(m, one)
+// logOf is log(u) + lost for normal u.
+func (v *machine) logOf(u, lost reg.VecVirtual) reg.VecVirtual {
+	k, m := v.split(u)
+	f := v.sub(m, v.constant(1))
 	s := v.div(f, v.add(f, v.constant(2)))
 	z := v.mul(s, s)
 	series := v.mul(z, v.polynomial(z,
@@ -197,6 +197,19 @@ func (v *machine) logOfOnePlus(x reg.VecVirtual) reg.VecVirtual {
 	low = v.madd(s, v.add(half, series), low)
 	rest := v.sub(v.sub(half, low), f)
 	return v.sub(v.mul(k, v.constant(6.93147180369123816490e-01)), rest)
+}
+
+// split returns k and m with u = 2^k m, m from sqrt(1/2) to sqrt(2).
+func (v *machine) split(u reg.VecVirtual) (k, m reg.VecVirtual) {
+	// The exponent's bits in the mantissa of 2^52 are 2^52 plus the exponent.
+	exponent := v.vec()
+	VPSRLQ(operand.U8(52), u, exponent)
+	k = v.sub(v.or(exponent, v.constant(1<<52)), v.constant(1<<52+1023))
+	m = v.or(v.and(u, v.pattern(1<<52-1)), v.constant(1))
+	upper := v.compare(lessThan, v.register(v.constant(math.Sqrt2)), m)
+	m = v.choose(upper, v.mul(m, v.constant(0.5)), m)
+	k = v.choose(upper, v.add(k, v.constant(1)), k)
+	return k, m
 }
 
 // softplus is max(x, 0) + log1p(exp(-|x|)). float64 only.

@@ -41,6 +41,8 @@ type loop struct {
 	pointer map[string]reg.GPVirtual
 	index   reg.GPVirtual
 	scalar  map[string]reg.VecVirtual
+	fields  map[string]int // of a struct of arguments, where pointers and scalars lie in one
+	args    reg.GPVirtual
 
 	part   int                   // which vector of the step: reductions on AVX2 take two
 	tail   bool                  // the step is partial
@@ -92,6 +94,14 @@ func elementwise(set isa, name string, stored, computed, parts int, rows []row, 
 	before(l)
 	l.index = GP64()
 	XORQ(l.index, l.index)
+	l.steps(n, parts, body)
+	after(l)
+	VZEROUPPER()
+	RET()
+}
+
+// steps runs body over n elements from the index on.
+func (l *loop) steps(n reg.GPVirtual, parts int, body func(l *loop)) {
 	step := parts * l.lanes()
 	each := func() {
 		for l.part = 0; l.part < parts; l.part++ {
@@ -112,9 +122,6 @@ func elementwise(set isa, name string, stored, computed, parts int, rows []row, 
 	l.mask(n)
 	each()
 	Label("done")
-	after(l)
-	VZEROUPPER()
-	RET()
 }
 
 func nothing(*loop) {}
@@ -175,13 +182,26 @@ func (l *loop) place(name string) (operand.Mem, int) {
 	if l.rows[name].wide {
 		size = 8
 	}
-	return indexed(l.pointer[name], l.index, size, l.part*l.lanes()*size), size
+	return indexed(l.base(name), l.index, size, l.part*l.lanes()*size), size
+}
+
+// base is where a row starts.
+func (l *loop) base(name string) reg.GPVirtual {
+	if p, ok := l.pointer[name]; ok {
+		return p
+	}
+	p := GP64()
+	MOVQ(at(l.args, l.fields[name]), p)
+	return p
 }
 
 // load reads a vector of a row, widened where the kernel computes in float64. Lanes past the end
 // are zero.
 func (l *loop) load(name string) reg.VecVirtual {
-	m, size := l.place(name)
+	return l.loadFrom(l.place(name))
+}
+
+func (l *loop) loadFrom(m operand.Mem, size int) reg.VecVirtual {
 	dst := l.vec()
 	convert := size < l.size
 	switch {
@@ -210,6 +230,10 @@ func (l *loop) load(name string) reg.VecVirtual {
 // store writes a vector to a row, narrowed where the kernel computes in float64.
 func (l *loop) store(src reg.VecVirtual, name string) {
 	m, size := l.place(name)
+	l.storeTo(src, m, size)
+}
+
+func (l *loop) storeTo(src reg.VecVirtual, m operand.Mem, size int) {
 	if size < l.size {
 		l.storeNarrow(src, m)
 		return

@@ -27,6 +27,9 @@ var sets = map[string]func(){
 	"math-avx512": func() { functions(avx512) },
 	"rows-avx2":   func() { rows(avx2) },
 	"rows-avx512": func() { rows(avx512) },
+
+	"spline-avx2":   func() { splines(avx2) },
+	"spline-avx512": func() { splines(avx512) },
 }
 
 func main() {

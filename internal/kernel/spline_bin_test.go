@@ -1,6 +1,6 @@
 // The root of a spline's bin: how many digits of it are lost.
 
-package coupling
+package kernel
 
 import (
 	"math"
@@ -17,12 +17,12 @@ func TestSplineRoot(t *testing.T) {
 	for range 200_000 {
 		w, h := math.Exp(-7*rng.Float64()), math.Exp(-7*rng.Float64())
 		slope := func() float64 { return math.Exp(math.Log(1e-3) + rng.Float64()*math.Log(1e6)) }
-		p := splineBin{h / w, slope(), slope()}
+		p := SplineBin{h / w, slope(), slope()}
 		q := rng.Float64()
-		num, den, inner := p.eval(q)
-		v, m := h*(num/den), p.s/den
+		num, den, inner := p.Eval(q)
+		v, m := h*(num/den), p.S/den
 		least := max(0x1p-52*v/(w*m*m*inner), 0x1p-53*q)
-		back := p.refine(p.solve(v, h), v, w, h)
+		back := p.Refine(p.Solve(v, h), v, w, h)
 		worst = max(worst, math.Abs(back-q)/least)
 	}
 	if worst > 10 {
@@ -30,9 +30,9 @@ func TestSplineRoot(t *testing.T) {
 	}
 	t.Logf("worst %.3g", worst)
 	for _, q := range []float64{0, 1} {
-		p := splineBin{2, 0.001, 300}
-		num, den, _ := p.eval(q)
-		if v := 0.5 * (num / den); p.refine(p.solve(v, 0.5), v, 0.25, 0.5) != q {
+		p := SplineBin{2, 0.001, 300}
+		num, den, _ := p.Eval(q)
+		if v := 0.5 * (num / den); p.Refine(p.Solve(v, 0.5), v, 0.25, 0.5) != q {
 			t.Errorf("the end %v of a bin moves", q)
 		}
 	}
