@@ -186,6 +186,11 @@ func (l scaleShift[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
 //	dx = dy exp(a s),  dt = dy,  d(a s) = dy exp(a s) x + dLogDet,
 //	da = d(a s) s,  dr = d(a s) a ds/dr.
 func (l scaleShift[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
+	if l.learned {
+		kernel.TanhAffineBackward(dx, dtheta.Feature(1), dtheta.Feature(0), dtheta.Feature(2), dy, x, f.Theta.Feature(2),
+			f.Scratch.Feature(rowSaved), f.Scratch.Feature(rowExp), dLogDet)
+		return
+	}
 	ds := f.Scratch.Feature(rowWork)
 	kernel.AffineBackward(dx, dtheta.Feature(1), ds, dy, x, f.Scratch.Feature(rowExp), dLogDet)
 	l.backward(dtheta, ds, f)

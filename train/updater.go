@@ -108,6 +108,7 @@ func (u *updater[T]) undo() {
 
 // stepRange does values lo to hi of all parameters laid end to end.
 func (u *updater[T]) stepRange(lo, hi int) {
+	var c stepConstants
 	for i, p := range u.params {
 		a, b := max(lo-u.starts[i], 0), min(hi-u.starts[i], len(p.Data))
 		if a >= b {
@@ -120,7 +121,7 @@ func (u *updater[T]) stepRange(lo, hi int) {
 		if p.NoDecay {
 			decay = 0
 		}
-		u.updateParam(i, a, b, rate, decay)
+		u.updateParam(i, a, b, rate, decay, &c)
 		if !u.zeroed[i] {
 			clear(u.grads[i][a:b])
 		}
@@ -128,15 +129,24 @@ func (u *updater[T]) stepRange(lo, hi int) {
 	}
 }
 
+// stepConstants are Adam's for a rate and a decay, which most parameters have in common.
+type stepConstants struct {
+	rate, decay float64
+	adam        kernel.AdamStep
+	known       bool
+}
+
 // updateParam hands values a to b of parameter i to the optimiser, which keeps what
 // they were. decay is 0 for a parameter that is not to decay.
-func (u *updater[T]) updateParam(i, a, b int, rate, decay float64) {
+func (u *updater[T]) updateParam(i, a, b int, rate, decay float64, c *stepConstants) {
 	p, g, before, state := u.params[i].Data[a:b], u.grads[i][a:b], u.previous[i][a:b], u.state[i]
 	switch o := u.opt.(type) {
 	case Adam:
-		step := o.constants(u.steps, rate, decay)
-		step.Scale = u.scale
-		kernel.Adam(p, g, state[0][a:b], state[1][a:b], before, step)
+		if !c.known || c.rate != rate || c.decay != decay {
+			*c = stepConstants{rate, decay, o.constants(u.steps, rate, decay), true}
+			c.adam.Scale = u.scale
+		}
+		kernel.Adam(p, g, state[0][a:b], state[1][a:b], before, c.adam)
 	case SGD:
 		copy(before, p)
 		sgd(p, g, state[0][a:b], T(u.scale), T(o.Momentum), T(rate), T(decay))

@@ -52,8 +52,12 @@ type gradPass[T bijector.Float, F Args[T]] struct {
 
 // feature is what belongs to the j-th moved one, for samples lo to hi of n.
 func (p *gradPass[T, F]) feature(theta bijector.Mat[T], j, n, lo, hi int) F {
-	s := p.transform.Scratch()
-	return args[T, F](p.rows(theta, j, lo, hi), p.scratch.Resize(n).Features(j*s, (j+1)*s).Samples(lo, hi))
+	kept := bijector.Mat[float64]{N: hi - lo}
+	if s := p.transform.Scratch(); s > 0 {
+		all := p.scratch.Resize(n)
+		kept.Data, kept.D, kept.Stride = all.Data[j*s*all.Stride+lo:((j+1)*s-1)*all.Stride+hi], s, all.Stride
+	}
+	return args[T, F](p.rows(theta, j, lo, hi), kept)
 }
 
 func (p *gradPass[T, F]) Forward(z, x, cond bijector.Mat[T], logDet []float64) {
@@ -90,6 +94,10 @@ func (p *gradPass[T, F]) Backward(dx, dcond, dz, x, z, cond bijector.Mat[T], dLo
 	p.share(x.N, p.back)
 	dtheta := p.dtheta.Resize(x.N)
 	p.net.Accumulate(p.computed(dtheta), p.u.Resize(x.N), p.computed(p.theta.Resize(x.N)))
+	if p.constants == 1 {
+		kernel.AddRowSums(p.dshared, dtheta.Data[p.row(0)*dtheta.Stride:], dtheta.Stride, x.N)
+		return
+	}
 	for i := range p.dshared {
 		p.dshared[i] += T(kernel.Sum(dtheta.Feature(p.row(i))))
 	}

@@ -110,3 +110,29 @@ func AffineBackward[T Float](dx, dt []T, ds []float64, dy, x []T, e, dLogDet []f
 		dx[i] = T(v)
 	}
 }
+
+// TanhAffineBackward is the adjoint of TanhAffineForward, given the gradients of y and of the
+// log-determinant, and x, kept and e of the forward pass:
+//
+//	dx[i] = T(float64(dy[i])*e[i])
+//	dt[i] = dy[i]
+//	ds := (float64(dy[i])*e[i])*float64(x[i]) + dLogDet[i]
+//	da[i] = T(ds*kept[i])
+//	dr[i] = T(ds*float64(a[i]) * ((1-kept[i])*(1+kept[i])))
+//
+// dx or dt may be dy.
+func TanhAffineBackward[T Float](dx, dt, dr, da, dy, x, a []T, kept, e, dLogDet []float64) {
+	if n := len(dx); len(dt) != n || len(dr) != n || len(da) != n || len(dy) != n || len(x) != n || len(a) != n || len(kept) != n || len(e) != n || len(dLogDet) != n {
+		panic(lengths)
+	}
+	if tanhAffineBackwardVector(dx, dt, dr, da, dy, x, a, kept, e, dLogDet) {
+		return
+	}
+	for i, d := range dy {
+		v, k := float64(d)*e[i], kept[i]
+		ds := float64(v*float64(x[i])) + dLogDet[i]
+		dt[i], dx[i] = d, T(v)
+		da[i] = T(ds * k)
+		dr[i] = T(ds * float64(a[i]) * ((1 - k) * (1 + k)))
+	}
+}

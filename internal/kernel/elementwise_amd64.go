@@ -81,6 +81,29 @@ func narrowVector[T Float](dst []T, src []float64) bool {
 	return true
 }
 
+// addRowSumsVector is AddRowSums by assembly, for rows that a call may sum as a whole.
+func addRowSumsVector[T Float](dst, x []T, stride, n int) bool {
+	if path == portable || n > chunk {
+		return false
+	}
+	most, size := max(1, chunk/max(n, 1)), elementSize[T]()
+	for at := 0; at < len(dst); at += most {
+		rows := min(most, len(dst)-at)
+		to, from := unsafe.Pointer(&dst[at]), unsafe.Pointer(unsafe.SliceData(x[at*stride:]))
+		switch {
+		case size == 4 && path == avx512:
+			addRowSumsZ32(rows, n, (*float32)(to), (*float32)(from), stride*size)
+		case size == 4:
+			addRowSumsY32(rows, n, (*float32)(to), (*float32)(from), stride*size)
+		case path == avx512:
+			addRowSumsZ64(rows, n, (*float64)(to), (*float64)(from), stride*size)
+		default:
+			addRowSumsY64(rows, n, (*float64)(to), (*float64)(from), stride*size)
+		}
+	}
+	return true
+}
+
 // transposeVector covers the matrix with square blocks. Where the sides are no multiple of a block's,
 // the last blocks overlap their neighbours and write the same values again.
 func transposeVector[T Float](m, n int, src []T, lds int, dst []T, ldd int) bool {

@@ -28,6 +28,8 @@ func TestMisuse(t *testing.T) {
 		"pack bias":          func(c []float32) { Pack(2, 2, s(4), 2, s(1)) },
 		"packed y short":     func(c []float32) { p := Pack(5, 2, s(10), 2, nil); p.Apply(c, s(2), false) },
 		"packed y long":      func(c []float32) { p := Pack(3, 2, s(6), 2, nil); p.Apply(c, s(2), false) },
+		"row sums short":     func(c []float32) { AddRowSums(c, s(7), 2, 2) },
+		"row sums overlap":   func(c []float32) { AddRowSums(c, s(99), 2, 3) },
 		"packed x":           func(c []float32) { p := Pack(4, 2, s(8), 2, nil); p.Apply(c, s(1), false) },
 		"transpose short":    func(c []float32) { Transpose(2, 3, s(6), 3, c, 2) },
 		"transpose source":   func(c []float32) { Transpose(2, 2, s(3), 2, c, 2) },

@@ -32,6 +32,7 @@ func atPageEnd[T Float](t *testing.T, n int) []T {
 func testPageEnd[T Float](t *testing.T) {
 	const most = 140 * 24
 	x, y, z, w, v := atPageEnd[T](t, most), atPageEnd[T](t, most), atPageEnd[T](t, most), atPageEnd[T](t, most), atPageEnd[T](t, most)
+	a, b := atPageEnd[T](t, most), atPageEnd[T](t, most)
 	d1, d2, d3 := atPageEnd[float64](t, most), atPageEnd[float64](t, most), atPageEnd[float64](t, most)
 	end := func(s []T, n int) []T { return s[most-n:] }
 	for _, n := range []int{1, 2, 3, 4, 5, 8, 15, 16, 17, 20, 24, 33, 48, 50, 52, 100} {
@@ -62,13 +63,16 @@ func testPageEnd[T Float](t *testing.T) {
 			f.run(end(x, n), end(y, n))
 		}
 		for _, o := range ops[T]() {
-			r := [][]T{end(x, n), end(y, n), end(z, n), end(w, n), end(v, n)}
+			r := [][]T{end(x, n), end(y, n), end(z, n), end(w, n), end(v, n), end(a, n), end(b, n)}
 			o.run(r, [][]float64{d1[most-n:], d2[most-n:], d3[most-n:]})
 		}
 		Sum(end(x, n))
 		Dot(end(x, n), end(y, n))
 		SumSquares(end(x, n), 1)
 		Finite(end(x, n))
+		for rows := 1; rows < 6; rows++ {
+			AddRowSums(end(y, rows), end(x, rows*n), n, n)
+		}
 	}
 }
 

@@ -21,6 +21,21 @@ func Sum[T Float](x []T) float64 {
 	return s.total()
 }
 
+// AddRowSums adds to each value of dst the sum of a row of x, n values from i*stride on for dst[i]:
+//
+//	dst[i] += T(Sum(x[i*stride:][:n]))
+func AddRowSums[T Float](dst, x []T, stride, n int) {
+	if n < 0 || stride < n || len(dst) > 0 && (len(dst)-1)*stride+n > len(x) {
+		panic("kernel: AddRowSums with overlapping rows, or X too short")
+	}
+	if addRowSumsVector(dst, x, stride, n) {
+		return
+	}
+	for i := range dst {
+		dst[i] += T(Sum(x[i*stride:][:n]))
+	}
+}
+
 // Dot is the sum of x[i]*y[i].
 func Dot[T Float](x, y []T) float64 {
 	if len(y) != len(x) {

@@ -65,6 +65,41 @@ func testReduce[T Float](t *testing.T) {
 	}
 }
 
+// testAddRowSums compares with sums of rows by themselves to the bit.
+func testAddRowSums[T Float](t *testing.T) {
+	rng := newRand()
+	shape := func(rows, n, stride int) {
+		x, _ := guarded[T](max(rows-1, 0)*stride+n, rows%3)
+		fill(rng, x)
+		dst, intact := guarded[T](rows, n%5)
+		fill(rng, dst)
+		want := append([]T(nil), dst...)
+		for i := range want {
+			want[i] += T(Sum(x[i*stride:][:n]))
+		}
+		AddRowSums(dst, x, stride, n)
+		if !intact() {
+			t.Fatalf("%d rows of %d: wrote outside", rows, n)
+		}
+		for i, v := range dst {
+			if !sameBits(v, want[i]) {
+				t.Fatalf("%d rows of %d: sum %d is %v, want %v", rows, n, i, v, want[i])
+			}
+		}
+	}
+	for n := 0; n <= 70; n++ {
+		for rows := 0; rows <= 9; rows++ {
+			shape(rows, n, n+rng.IntN(20))
+		}
+	}
+	shape(300, 100, 112) // more than a call of assembly
+	shape(3, 20_000, 20_000)
+}
+
+func TestAddRowSums(t *testing.T) {
+	everywhere(t, testAddRowSums[float32], testAddRowSums[float64])
+}
+
 func TestReduce(t *testing.T) { everywhere(t, testReduce[float32], testReduce[float64]) }
 
 func testTranspose[T Float](t *testing.T) {

@@ -38,6 +38,9 @@ func tanhAffineForwardY32(n int, y *float32, x *float32, t *float32, r *float32,
 func tanhAffineInverseY32(n int, x *float32, y *float32, t *float32, r *float32, a *float32, logDet *float64)
 
 //go:noescape
+func tanhAffineBackwardY32(n int, dx *float32, dt *float32, dr *float32, da *float32, dy *float32, x *float32, a *float32, kept *float64, e *float64, dLogDet *float64)
+
+//go:noescape
 func affineBackwardY32(n int, dx *float32, dt *float32, ds *float64, dy *float32, x *float32, e *float64, dLogDet *float64)
 
 //go:noescape
@@ -51,6 +54,11 @@ func sumSquaresY32(n int, lanes *float64, x *float32, about float64)
 
 //go:noescape
 func finiteY32(n int, x *float32) (unfit uint64)
+
+// addRowSumsY32 adds to dst the sums of rows; the stride is in bytes.
+//
+//go:noescape
+func addRowSumsY32(rows int, n int, dst *float32, x *float32, stride int)
 
 //go:noescape
 func addToY64(n int, dst *float64, src *float64)
@@ -86,6 +94,9 @@ func tanhAffineForwardY64(n int, y *float64, x *float64, t *float64, r *float64,
 func tanhAffineInverseY64(n int, x *float64, y *float64, t *float64, r *float64, a *float64, logDet *float64)
 
 //go:noescape
+func tanhAffineBackwardY64(n int, dx *float64, dt *float64, dr *float64, da *float64, dy *float64, x *float64, a *float64, kept *float64, e *float64, dLogDet *float64)
+
+//go:noescape
 func affineBackwardY64(n int, dx *float64, dt *float64, ds *float64, dy *float64, x *float64, e *float64, dLogDet *float64)
 
 //go:noescape
@@ -99,6 +110,11 @@ func sumSquaresY64(n int, lanes *float64, x *float64, about float64)
 
 //go:noescape
 func finiteY64(n int, x *float64) (unfit uint64)
+
+// addRowSumsY64 adds to dst the sums of rows; the stride is in bytes.
+//
+//go:noescape
+func addRowSumsY64(rows int, n int, dst *float64, x *float64, stride int)
 
 //go:noescape
 func widenY32(n int, dst *float64, src *float32)

@@ -1281,6 +1281,105 @@ done:
 	VZEROUPPER
 	RET
 
+// func tanhAffineBackwardY32(n int, dx *float32, dt *float32, dr *float32, da *float32, dy *float32, x *float32, a *float32, kept *float64, e *float64, dLogDet *float64)
+// Requires: AVX
+TEXT ·tanhAffineBackwardY32(SB), NOSPLIT, $0-88
+	MOVQ n+0(FP), AX
+	MOVQ dx+8(FP), CX
+	MOVQ dt+16(FP), DX
+	MOVQ dr+24(FP), BX
+	MOVQ da+32(FP), SI
+	MOVQ dy+40(FP), DI
+	MOVQ x+48(FP), R8
+	MOVQ a+56(FP), R9
+	MOVQ kept+64(FP), R10
+	MOVQ e+72(FP), R11
+	MOVQ dLogDet+80(FP), R12
+	XORQ R13, R13
+	SUBQ $0x00000004, AX
+	JLT  partial
+
+whole:
+	VCVTPS2PD  (DI)(R13*4), Y0
+	VMOVUPD    (R11)(R13*8), Y1
+	VMULPD     Y1, Y0, Y1
+	VCVTPS2PD  (R8)(R13*4), Y2
+	VMULPD     Y2, Y1, Y2
+	VMOVUPD    (R12)(R13*8), Y3
+	VADDPD     Y3, Y2, Y2
+	VMOVUPD    (R10)(R13*8), Y3
+	VCVTPS2PD  (R9)(R13*4), Y4
+	VMOVUPD    c64_3ff0000000000000<>+0(SB), Y5
+	VSUBPD     Y3, Y5, Y6
+	VADDPD     Y3, Y5, Y5
+	VMULPD     Y5, Y6, Y5
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (DX)(R13*4)
+	VCVTPD2PSY Y1, X0
+	VMOVUPS    X0, (CX)(R13*4)
+	VMULPD     Y3, Y2, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (SI)(R13*4)
+	VMULPD     Y4, Y2, Y0
+	VMULPD     Y5, Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (BX)(R13*4)
+	ADDQ       $0x00000004, R13
+	SUBQ       $0x00000004, AX
+	JGE        whole
+
+partial:
+	ADDQ       $0x00000004, AX
+	JEQ        done
+	LEAQ       window32<>+0(SB), R14
+	MOVQ       AX, R15
+	NEGQ       R15
+	LEAQ       32(R14)(R15*4), R14
+	LEAQ       window64<>+0(SB), R15
+	NEGQ       AX
+	LEAQ       64(R15)(AX*8), R15
+	VMOVUPS    (R14), Y0
+	VMASKMOVPS (DI)(R13*4), X0, X0
+	VCVTPS2PD  X0, Y0
+	VMOVUPS    (R15), Y1
+	VMASKMOVPD (R11)(R13*8), Y1, Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPS    (R14), Y2
+	VMASKMOVPS (R8)(R13*4), X2, X2
+	VCVTPS2PD  X2, Y2
+	VMULPD     Y2, Y1, Y2
+	VMOVUPS    (R15), Y3
+	VMASKMOVPD (R12)(R13*8), Y3, Y3
+	VADDPD     Y3, Y2, Y2
+	VMOVUPS    (R15), Y3
+	VMASKMOVPD (R10)(R13*8), Y3, Y3
+	VMOVUPS    (R14), Y4
+	VMASKMOVPS (R9)(R13*4), X4, X4
+	VCVTPS2PD  X4, Y4
+	VMOVUPD    c64_3ff0000000000000<>+0(SB), Y5
+	VSUBPD     Y3, Y5, Y6
+	VADDPD     Y3, Y5, Y5
+	VMULPD     Y5, Y6, Y5
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    (R14), Y6
+	VMASKMOVPS X0, X6, (DX)(R13*4)
+	VCVTPD2PSY Y1, X0
+	VMOVUPS    (R14), Y1
+	VMASKMOVPS X0, X1, (CX)(R13*4)
+	VMULPD     Y3, Y2, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    (R14), Y1
+	VMASKMOVPS X0, X1, (SI)(R13*4)
+	VMULPD     Y4, Y2, Y0
+	VMULPD     Y5, Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    (R14), Y1
+	VMASKMOVPS X0, X1, (BX)(R13*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineBackwardY32(n int, dx *float32, dt *float32, ds *float64, dy *float32, x *float32, e *float64, dLogDet *float64)
 // Requires: AVX
 TEXT ·affineBackwardY32(SB), NOSPLIT, $0-64
@@ -1550,6 +1649,197 @@ done:
 	VCMPPS    $0x03, Y0, Y0, Y0
 	VMOVMSKPS Y0, AX
 	MOVQ      AX, unfit+16(FP)
+	VZEROUPPER
+	RET
+
+// func addRowSumsY32(rows int, n int, dst *float32, x *float32, stride int)
+// Requires: AVX, CMOV
+TEXT ·addRowSumsY32(SB), NOSPLIT, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    x+24(FP), BX
+	MOVQ    stride+32(FP), SI
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    DI, R9
+	MOVQ    $0x00000004, R8
+	CMPQ    R9, $0x00000004
+	CMOVQGT R8, R9
+	LEAQ    window32<>+0(SB), R8
+	NEGQ    R9
+	LEAQ    32(R8)(R9*4), R8
+	MOVQ    DI, R9
+	SUBQ    $0x00000004, R9
+	XORQ    DI, DI
+	CMPQ    R9, $0x00000000
+	CMOVQLT DI, R9
+	LEAQ    window32<>+0(SB), DI
+	NEGQ    R9
+	LEAQ    32(DI)(R9*4), DI
+	SUBQ    $0x00000004, AX
+	JLT     few
+
+four:
+	LEAQ   (BX)(SI*1), R9
+	LEAQ   (R9)(SI*1), R10
+	LEAQ   (R10)(SI*1), R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ   R12, R12
+	MOVQ   CX, R13
+	SUBQ   $0x00000008, R13
+	JLT    partial4
+
+whole4:
+	VCVTPS2PD (BX)(R12*4), Y8
+	VADDPD    Y8, Y0, Y0
+	VCVTPS2PD 16(BX)(R12*4), Y8
+	VADDPD    Y8, Y1, Y1
+	VCVTPS2PD (R9)(R12*4), Y8
+	VADDPD    Y8, Y2, Y2
+	VCVTPS2PD 16(R9)(R12*4), Y8
+	VADDPD    Y8, Y3, Y3
+	VCVTPS2PD (R10)(R12*4), Y8
+	VADDPD    Y8, Y4, Y4
+	VCVTPS2PD 16(R10)(R12*4), Y8
+	VADDPD    Y8, Y5, Y5
+	VCVTPS2PD (R11)(R12*4), Y8
+	VADDPD    Y8, Y6, Y6
+	VCVTPS2PD 16(R11)(R12*4), Y8
+	VADDPD    Y8, Y7, Y7
+	ADDQ      $0x00000008, R12
+	SUBQ      $0x00000008, R13
+	JGE       whole4
+
+partial4:
+	ADDQ       $0x00000008, R13
+	JEQ        total4
+	VMOVUPS    (R8), X8
+	VMASKMOVPS (BX)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVUPS    (DI), X8
+	VMASKMOVPS 16(BX)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVUPS    (R8), X8
+	VMASKMOVPS (R9)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVUPS    (DI), X8
+	VMASKMOVPS 16(R9)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVUPS    (R8), X8
+	VMASKMOVPS (R10)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVUPS    (DI), X8
+	VMASKMOVPS 16(R10)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVUPS    (R8), X8
+	VMASKMOVPS (R11)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVUPS    (DI), X8
+	VMASKMOVPS 16(R11)(R12*4), X8, X8
+	VCVTPS2PD  X8, Y8
+	VADDPD     Y8, Y7, Y7
+
+total4:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VCVTSD2SS    X0, X0, X0
+	VADDSS       (DX), X0, X0
+	VMOVSS       X0, (DX)
+	VADDPD       Y3, Y2, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VCVTSD2SS    X0, X0, X0
+	VADDSS       4(DX), X0, X0
+	VMOVSS       X0, 4(DX)
+	VADDPD       Y5, Y4, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VCVTSD2SS    X0, X0, X0
+	VADDSS       8(DX), X0, X0
+	VMOVSS       X0, 8(DX)
+	VADDPD       Y7, Y6, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VCVTSD2SS    X0, X0, X0
+	VADDSS       12(DX), X0, X0
+	VMOVSS       X0, 12(DX)
+	LEAQ         (R11)(SI*1), BX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, AX
+	JGE          four
+
+few:
+	ADDQ $0x00000004, AX
+	JEQ  done
+
+one:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ   R9, R9
+	MOVQ   CX, R10
+	SUBQ   $0x00000008, R10
+	JLT    partial1
+
+whole1:
+	VCVTPS2PD (BX)(R9*4), Y2
+	VADDPD    Y2, Y0, Y0
+	VCVTPS2PD 16(BX)(R9*4), Y2
+	VADDPD    Y2, Y1, Y1
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R10
+	JGE       whole1
+
+partial1:
+	ADDQ       $0x00000008, R10
+	JEQ        total1
+	VMOVUPS    (R8), X2
+	VMASKMOVPS (BX)(R9*4), X2, X2
+	VCVTPS2PD  X2, Y2
+	VADDPD     Y2, Y0, Y0
+	VMOVUPS    (DI), X2
+	VMASKMOVPS 16(BX)(R9*4), X2, X2
+	VCVTPS2PD  X2, Y2
+	VADDPD     Y2, Y1, Y1
+
+total1:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VCVTSD2SS    X0, X0, X0
+	VADDSS       (DX), X0, X0
+	VMOVSS       X0, (DX)
+	LEAQ         (BX)(SI*1), BX
+	ADDQ         $0x00000004, DX
+	DECQ         AX
+	JNE          one
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2606,6 +2896,94 @@ done:
 	VZEROUPPER
 	RET
 
+// func tanhAffineBackwardY64(n int, dx *float64, dt *float64, dr *float64, da *float64, dy *float64, x *float64, a *float64, kept *float64, e *float64, dLogDet *float64)
+// Requires: AVX
+TEXT ·tanhAffineBackwardY64(SB), NOSPLIT, $0-88
+	MOVQ n+0(FP), AX
+	MOVQ dx+8(FP), CX
+	MOVQ dt+16(FP), DX
+	MOVQ dr+24(FP), BX
+	MOVQ da+32(FP), SI
+	MOVQ dy+40(FP), DI
+	MOVQ x+48(FP), R8
+	MOVQ a+56(FP), R9
+	MOVQ kept+64(FP), R10
+	MOVQ e+72(FP), R11
+	MOVQ dLogDet+80(FP), R12
+	XORQ R13, R13
+	SUBQ $0x00000004, AX
+	JLT  partial
+
+whole:
+	VMOVUPD (DI)(R13*8), Y0
+	VMOVUPD (R11)(R13*8), Y1
+	VMULPD  Y1, Y0, Y1
+	VMOVUPD (R8)(R13*8), Y2
+	VMULPD  Y2, Y1, Y2
+	VMOVUPD (R12)(R13*8), Y3
+	VADDPD  Y3, Y2, Y2
+	VMOVUPD (R10)(R13*8), Y3
+	VMOVUPD (R9)(R13*8), Y4
+	VMOVUPD c64_3ff0000000000000<>+0(SB), Y5
+	VSUBPD  Y3, Y5, Y6
+	VADDPD  Y3, Y5, Y5
+	VMULPD  Y5, Y6, Y5
+	VMOVUPD Y0, (DX)(R13*8)
+	VMOVUPD Y1, (CX)(R13*8)
+	VMULPD  Y3, Y2, Y0
+	VMOVUPD Y0, (SI)(R13*8)
+	VMULPD  Y4, Y2, Y0
+	VMULPD  Y5, Y0, Y0
+	VMOVUPD Y0, (BX)(R13*8)
+	ADDQ    $0x00000004, R13
+	SUBQ    $0x00000004, AX
+	JGE     whole
+
+partial:
+	ADDQ       $0x00000004, AX
+	JEQ        done
+	LEAQ       window32<>+0(SB), R14
+	MOVQ       AX, R15
+	NEGQ       R15
+	LEAQ       32(R14)(R15*4), R14
+	LEAQ       window64<>+0(SB), R14
+	NEGQ       AX
+	LEAQ       64(R14)(AX*8), R14
+	VMOVUPS    (R14), Y0
+	VMASKMOVPD (DI)(R13*8), Y0, Y0
+	VMOVUPS    (R14), Y1
+	VMASKMOVPD (R11)(R13*8), Y1, Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPS    (R14), Y2
+	VMASKMOVPD (R8)(R13*8), Y2, Y2
+	VMULPD     Y2, Y1, Y2
+	VMOVUPS    (R14), Y3
+	VMASKMOVPD (R12)(R13*8), Y3, Y3
+	VADDPD     Y3, Y2, Y2
+	VMOVUPS    (R14), Y3
+	VMASKMOVPD (R10)(R13*8), Y3, Y3
+	VMOVUPS    (R14), Y4
+	VMASKMOVPD (R9)(R13*8), Y4, Y4
+	VMOVUPD    c64_3ff0000000000000<>+0(SB), Y5
+	VSUBPD     Y3, Y5, Y6
+	VADDPD     Y3, Y5, Y5
+	VMULPD     Y5, Y6, Y5
+	VMOVUPS    (R14), Y6
+	VMASKMOVPD Y0, Y6, (DX)(R13*8)
+	VMOVUPS    (R14), Y0
+	VMASKMOVPD Y1, Y0, (CX)(R13*8)
+	VMULPD     Y3, Y2, Y0
+	VMOVUPS    (R14), Y1
+	VMASKMOVPD Y0, Y1, (SI)(R13*8)
+	VMULPD     Y4, Y2, Y0
+	VMULPD     Y5, Y0, Y0
+	VMOVUPS    (R14), Y1
+	VMASKMOVPD Y0, Y1, (BX)(R13*8)
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineBackwardY64(n int, dx *float64, dt *float64, ds *float64, dy *float64, x *float64, e *float64, dLogDet *float64)
 // Requires: AVX
 TEXT ·affineBackwardY64(SB), NOSPLIT, $0-64
@@ -2861,6 +3239,182 @@ done:
 	VCMPPD    $0x03, Y0, Y0, Y0
 	VMOVMSKPS Y0, AX
 	MOVQ      AX, unfit+16(FP)
+	VZEROUPPER
+	RET
+
+// func addRowSumsY64(rows int, n int, dst *float64, x *float64, stride int)
+// Requires: AVX, CMOV
+TEXT ·addRowSumsY64(SB), NOSPLIT, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    x+24(FP), BX
+	MOVQ    stride+32(FP), SI
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    DI, R9
+	MOVQ    $0x00000004, R8
+	CMPQ    R9, $0x00000004
+	CMOVQGT R8, R9
+	LEAQ    window64<>+0(SB), R8
+	NEGQ    R9
+	LEAQ    64(R8)(R9*8), R8
+	MOVQ    DI, R9
+	SUBQ    $0x00000004, R9
+	XORQ    DI, DI
+	CMPQ    R9, $0x00000000
+	CMOVQLT DI, R9
+	LEAQ    window64<>+0(SB), DI
+	NEGQ    R9
+	LEAQ    64(DI)(R9*8), DI
+	SUBQ    $0x00000004, AX
+	JLT     few
+
+four:
+	LEAQ   (BX)(SI*1), R9
+	LEAQ   (R9)(SI*1), R10
+	LEAQ   (R10)(SI*1), R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ   R12, R12
+	MOVQ   CX, R13
+	SUBQ   $0x00000008, R13
+	JLT    partial4
+
+whole4:
+	VMOVUPD (BX)(R12*8), Y8
+	VADDPD  Y8, Y0, Y0
+	VMOVUPD 32(BX)(R12*8), Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVUPD (R9)(R12*8), Y8
+	VADDPD  Y8, Y2, Y2
+	VMOVUPD 32(R9)(R12*8), Y8
+	VADDPD  Y8, Y3, Y3
+	VMOVUPD (R10)(R12*8), Y8
+	VADDPD  Y8, Y4, Y4
+	VMOVUPD 32(R10)(R12*8), Y8
+	VADDPD  Y8, Y5, Y5
+	VMOVUPD (R11)(R12*8), Y8
+	VADDPD  Y8, Y6, Y6
+	VMOVUPD 32(R11)(R12*8), Y8
+	VADDPD  Y8, Y7, Y7
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R13
+	JGE     whole4
+
+partial4:
+	ADDQ       $0x00000008, R13
+	JEQ        total4
+	VMOVUPD    (R8), Y8
+	VMASKMOVPD (BX)(R12*8), Y8, Y8
+	VADDPD     Y8, Y0, Y0
+	VMOVUPD    (DI), Y8
+	VMASKMOVPD 32(BX)(R12*8), Y8, Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVUPD    (R8), Y8
+	VMASKMOVPD (R9)(R12*8), Y8, Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVUPD    (DI), Y8
+	VMASKMOVPD 32(R9)(R12*8), Y8, Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVUPD    (R8), Y8
+	VMASKMOVPD (R10)(R12*8), Y8, Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVUPD    (DI), Y8
+	VMASKMOVPD 32(R10)(R12*8), Y8, Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVUPD    (R8), Y8
+	VMASKMOVPD (R11)(R12*8), Y8, Y8
+	VADDPD     Y8, Y6, Y6
+	VMOVUPD    (DI), Y8
+	VMASKMOVPD 32(R11)(R12*8), Y8, Y8
+	VADDPD     Y8, Y7, Y7
+
+total4:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VADDSD       (DX), X0, X0
+	VMOVSD       X0, (DX)
+	VADDPD       Y3, Y2, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VADDSD       8(DX), X0, X0
+	VMOVSD       X0, 8(DX)
+	VADDPD       Y5, Y4, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VADDSD       16(DX), X0, X0
+	VMOVSD       X0, 16(DX)
+	VADDPD       Y7, Y6, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VADDSD       24(DX), X0, X0
+	VMOVSD       X0, 24(DX)
+	LEAQ         (R11)(SI*1), BX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000004, AX
+	JGE          four
+
+few:
+	ADDQ $0x00000004, AX
+	JEQ  done
+
+one:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ   R9, R9
+	MOVQ   CX, R10
+	SUBQ   $0x00000008, R10
+	JLT    partial1
+
+whole1:
+	VMOVUPD (BX)(R9*8), Y2
+	VADDPD  Y2, Y0, Y0
+	VMOVUPD 32(BX)(R9*8), Y2
+	VADDPD  Y2, Y1, Y1
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
+	JGE     whole1
+
+partial1:
+	ADDQ       $0x00000008, R10
+	JEQ        total1
+	VMOVUPD    (R8), Y2
+	VMASKMOVPD (BX)(R9*8), Y2, Y2
+	VADDPD     Y2, Y0, Y0
+	VMOVUPD    (DI), Y2
+	VMASKMOVPD 32(BX)(R9*8), Y2, Y2
+	VADDPD     Y2, Y1, Y1
+
+total1:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X0
+	VADDSD       (DX), X0, X0
+	VMOVSD       X0, (DX)
+	LEAQ         (BX)(SI*1), BX
+	ADDQ         $0x00000008, DX
+	DECQ         AX
+	JNE          one
+
+done:
 	VZEROUPPER
 	RET
 

@@ -38,6 +38,9 @@ func tanhAffineForwardZ32(n int, y *float32, x *float32, t *float32, r *float32,
 func tanhAffineInverseZ32(n int, x *float32, y *float32, t *float32, r *float32, a *float32, logDet *float64)
 
 //go:noescape
+func tanhAffineBackwardZ32(n int, dx *float32, dt *float32, dr *float32, da *float32, dy *float32, x *float32, a *float32, kept *float64, e *float64, dLogDet *float64)
+
+//go:noescape
 func affineBackwardZ32(n int, dx *float32, dt *float32, ds *float64, dy *float32, x *float32, e *float64, dLogDet *float64)
 
 //go:noescape
@@ -51,6 +54,11 @@ func sumSquaresZ32(n int, lanes *float64, x *float32, about float64)
 
 //go:noescape
 func finiteZ32(n int, x *float32) (unfit uint64)
+
+// addRowSumsZ32 adds to dst the sums of rows; the stride is in bytes.
+//
+//go:noescape
+func addRowSumsZ32(rows int, n int, dst *float32, x *float32, stride int)
 
 //go:noescape
 func addToZ64(n int, dst *float64, src *float64)
@@ -86,6 +94,9 @@ func tanhAffineForwardZ64(n int, y *float64, x *float64, t *float64, r *float64,
 func tanhAffineInverseZ64(n int, x *float64, y *float64, t *float64, r *float64, a *float64, logDet *float64)
 
 //go:noescape
+func tanhAffineBackwardZ64(n int, dx *float64, dt *float64, dr *float64, da *float64, dy *float64, x *float64, a *float64, kept *float64, e *float64, dLogDet *float64)
+
+//go:noescape
 func affineBackwardZ64(n int, dx *float64, dt *float64, ds *float64, dy *float64, x *float64, e *float64, dLogDet *float64)
 
 //go:noescape
@@ -99,6 +110,11 @@ func sumSquaresZ64(n int, lanes *float64, x *float64, about float64)
 
 //go:noescape
 func finiteZ64(n int, x *float64) (unfit uint64)
+
+// addRowSumsZ64 adds to dst the sums of rows; the stride is in bytes.
+//
+//go:noescape
+func addRowSumsZ64(rows int, n int, dst *float64, x *float64, stride int)
 
 //go:noescape
 func widenZ32(n int, dst *float64, src *float32)

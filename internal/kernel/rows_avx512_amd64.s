@@ -1143,6 +1143,88 @@ done:
 	VZEROUPPER
 	RET
 
+// func tanhAffineBackwardZ32(n int, dx *float32, dt *float32, dr *float32, da *float32, dy *float32, x *float32, a *float32, kept *float64, e *float64, dLogDet *float64)
+// Requires: AVX, AVX512F, AVX512VL, BMI2
+TEXT ·tanhAffineBackwardZ32(SB), NOSPLIT, $0-88
+	MOVQ n+0(FP), AX
+	MOVQ dx+8(FP), CX
+	MOVQ dt+16(FP), DX
+	MOVQ dr+24(FP), BX
+	MOVQ da+32(FP), SI
+	MOVQ dy+40(FP), DI
+	MOVQ x+48(FP), R8
+	MOVQ a+56(FP), R9
+	MOVQ kept+64(FP), R10
+	MOVQ e+72(FP), R11
+	MOVQ dLogDet+80(FP), R12
+	XORQ R13, R13
+	SUBQ $0x00000008, AX
+	JLT  partial
+
+whole:
+	VCVTPS2PD (DI)(R13*4), Z0
+	VMOVUPD   (R11)(R13*8), Z1
+	VMULPD    Z1, Z0, Z1
+	VCVTPS2PD (R8)(R13*4), Z2
+	VMULPD    Z2, Z1, Z2
+	VMOVUPD   (R12)(R13*8), Z3
+	VADDPD    Z3, Z2, Z2
+	VMOVUPD   (R10)(R13*8), Z3
+	VCVTPS2PD (R9)(R13*4), Z4
+	VMOVUPD   c64_3ff0000000000000<>+0(SB), Z5
+	VSUBPD    Z3, Z5, Z6
+	VADDPD    Z3, Z5, Z5
+	VMULPD    Z5, Z6, Z5
+	VCVTPD2PS Z0, Y0
+	VMOVUPS   Y0, (DX)(R13*4)
+	VCVTPD2PS Z1, Y0
+	VMOVUPS   Y0, (CX)(R13*4)
+	VMULPD    Z3, Z2, Z0
+	VCVTPD2PS Z0, Y0
+	VMOVUPS   Y0, (SI)(R13*4)
+	VMULPD    Z4, Z2, Z0
+	VMULPD    Z5, Z0, Z0
+	VCVTPD2PS Z0, Y0
+	VMOVUPS   Y0, (BX)(R13*4)
+	ADDQ      $0x00000008, R13
+	SUBQ      $0x00000008, AX
+	JGE       whole
+
+partial:
+	ADDQ        $0x00000008, AX
+	JEQ         done
+	MOVQ        $0xffffffffffffffff, R14
+	BZHIQ       AX, R14, R14
+	KMOVW       R14, K1
+	VCVTPS2PD.Z (DI)(R13*4), K1, Z0
+	VMOVUPD.Z   (R11)(R13*8), K1, Z1
+	VMULPD      Z1, Z0, Z1
+	VCVTPS2PD.Z (R8)(R13*4), K1, Z2
+	VMULPD      Z2, Z1, Z2
+	VMOVUPD.Z   (R12)(R13*8), K1, Z3
+	VADDPD      Z3, Z2, Z2
+	VMOVUPD.Z   (R10)(R13*8), K1, Z3
+	VCVTPS2PD.Z (R9)(R13*4), K1, Z4
+	VMOVUPD     c64_3ff0000000000000<>+0(SB), Z5
+	VSUBPD      Z3, Z5, Z6
+	VADDPD      Z3, Z5, Z5
+	VMULPD      Z5, Z6, Z5
+	VCVTPD2PS   Z0, Y0
+	VMOVUPS     Y0, K1, (DX)(R13*4)
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (CX)(R13*4)
+	VMULPD      Z3, Z2, Z0
+	VCVTPD2PS   Z0, Y0
+	VMOVUPS     Y0, K1, (SI)(R13*4)
+	VMULPD      Z4, Z2, Z0
+	VMULPD      Z5, Z0, Z0
+	VCVTPD2PS   Z0, Y0
+	VMOVUPS     Y0, K1, (BX)(R13*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineBackwardZ32(n int, dx *float32, dt *float32, ds *float64, dy *float32, x *float32, e *float64, dLogDet *float64)
 // Requires: AVX, AVX512F, AVX512VL, BMI2
 TEXT ·affineBackwardZ32(SB), NOSPLIT, $0-64
@@ -1337,6 +1419,145 @@ done:
 	VCMPPS $0x03, Z0, Z0, K1
 	KMOVW  K1, AX
 	MOVQ   AX, unfit+16(FP)
+	VZEROUPPER
+	RET
+
+// func addRowSumsZ32(rows int, n int, dst *float32, x *float32, stride int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowSumsZ32(SB), NOSPLIT, $0-40
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  x+24(FP), BX
+	MOVQ  stride+32(FP), SI
+	MOVQ  CX, DI
+	ANDQ  $0x00000007, DI
+	MOVQ  $0xffffffffffffffff, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+	SUBQ  $0x00000004, AX
+	JLT   few
+
+four:
+	LEAQ   (BX)(SI*1), DI
+	LEAQ   (DI)(SI*1), R8
+	LEAQ   (R8)(SI*1), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	XORQ   R10, R10
+	MOVQ   CX, R11
+	SUBQ   $0x00000008, R11
+	JLT    partial4
+
+whole4:
+	VCVTPS2PD (BX)(R10*4), Z4
+	VADDPD    Z4, Z0, Z0
+	VCVTPS2PD (DI)(R10*4), Z4
+	VADDPD    Z4, Z1, Z1
+	VCVTPS2PD (R8)(R10*4), Z4
+	VADDPD    Z4, Z2, Z2
+	VCVTPS2PD (R9)(R10*4), Z4
+	VADDPD    Z4, Z3, Z3
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R11
+	JGE       whole4
+
+partial4:
+	ADDQ        $0x00000008, R11
+	JEQ         total4
+	VCVTPS2PD.Z (BX)(R10*4), K1, Z4
+	VADDPD      Z4, Z0, Z0
+	VCVTPS2PD.Z (DI)(R10*4), K1, Z4
+	VADDPD      Z4, Z1, Z1
+	VCVTPS2PD.Z (R8)(R10*4), K1, Z4
+	VADDPD      Z4, Z2, Z2
+	VCVTPS2PD.Z (R9)(R10*4), K1, Z4
+	VADDPD      Z4, Z3, Z3
+
+total4:
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPD        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPD        X4, X0, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X0
+	VCVTSD2SS     X0, X0, X0
+	VADDSS        (DX), X0, X0
+	VMOVSS        X0, (DX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VADDSS        4(DX), X0, X0
+	VMOVSS        X0, 4(DX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VADDSS        8(DX), X0, X0
+	VMOVSS        X0, 8(DX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VADDSS        12(DX), X0, X0
+	VMOVSS        X0, 12(DX)
+	LEAQ          (R9)(SI*1), BX
+	ADDQ          $0x00000010, DX
+	SUBQ          $0x00000004, AX
+	JGE           four
+
+few:
+	ADDQ $0x00000004, AX
+	JEQ  done
+
+one:
+	VPXORD Z0, Z0, Z0
+	XORQ   DI, DI
+	MOVQ   CX, R8
+	SUBQ   $0x00000008, R8
+	JLT    partial1
+
+whole1:
+	VCVTPS2PD (BX)(DI*4), Z1
+	VADDPD    Z1, Z0, Z0
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, R8
+	JGE       whole1
+
+partial1:
+	ADDQ        $0x00000008, R8
+	JEQ         total1
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z1
+	VADDPD      Z1, Z0, Z0
+
+total1:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VADDSS        (DX), X0, X0
+	VMOVSS        X0, (DX)
+	LEAQ          (BX)(SI*1), BX
+	ADDQ          $0x00000004, DX
+	DECQ          AX
+	JNE           one
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2201,6 +2422,80 @@ done:
 	VZEROUPPER
 	RET
 
+// func tanhAffineBackwardZ64(n int, dx *float64, dt *float64, dr *float64, da *float64, dy *float64, x *float64, a *float64, kept *float64, e *float64, dLogDet *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tanhAffineBackwardZ64(SB), NOSPLIT, $0-88
+	MOVQ n+0(FP), AX
+	MOVQ dx+8(FP), CX
+	MOVQ dt+16(FP), DX
+	MOVQ dr+24(FP), BX
+	MOVQ da+32(FP), SI
+	MOVQ dy+40(FP), DI
+	MOVQ x+48(FP), R8
+	MOVQ a+56(FP), R9
+	MOVQ kept+64(FP), R10
+	MOVQ e+72(FP), R11
+	MOVQ dLogDet+80(FP), R12
+	XORQ R13, R13
+	SUBQ $0x00000008, AX
+	JLT  partial
+
+whole:
+	VMOVUPD (DI)(R13*8), Z0
+	VMOVUPD (R11)(R13*8), Z1
+	VMULPD  Z1, Z0, Z1
+	VMOVUPD (R8)(R13*8), Z2
+	VMULPD  Z2, Z1, Z2
+	VMOVUPD (R12)(R13*8), Z3
+	VADDPD  Z3, Z2, Z2
+	VMOVUPD (R10)(R13*8), Z3
+	VMOVUPD (R9)(R13*8), Z4
+	VMOVUPD c64_3ff0000000000000<>+0(SB), Z5
+	VSUBPD  Z3, Z5, Z6
+	VADDPD  Z3, Z5, Z5
+	VMULPD  Z5, Z6, Z5
+	VMOVUPD Z0, (DX)(R13*8)
+	VMOVUPD Z1, (CX)(R13*8)
+	VMULPD  Z3, Z2, Z0
+	VMOVUPD Z0, (SI)(R13*8)
+	VMULPD  Z4, Z2, Z0
+	VMULPD  Z5, Z0, Z0
+	VMOVUPD Z0, (BX)(R13*8)
+	ADDQ    $0x00000008, R13
+	SUBQ    $0x00000008, AX
+	JGE     whole
+
+partial:
+	ADDQ      $0x00000008, AX
+	JEQ       done
+	MOVQ      $0xffffffffffffffff, R14
+	BZHIQ     AX, R14, R14
+	KMOVW     R14, K1
+	VMOVUPD.Z (DI)(R13*8), K1, Z0
+	VMOVUPD.Z (R11)(R13*8), K1, Z1
+	VMULPD    Z1, Z0, Z1
+	VMOVUPD.Z (R8)(R13*8), K1, Z2
+	VMULPD    Z2, Z1, Z2
+	VMOVUPD.Z (R12)(R13*8), K1, Z3
+	VADDPD    Z3, Z2, Z2
+	VMOVUPD.Z (R10)(R13*8), K1, Z3
+	VMOVUPD.Z (R9)(R13*8), K1, Z4
+	VMOVUPD   c64_3ff0000000000000<>+0(SB), Z5
+	VSUBPD    Z3, Z5, Z6
+	VADDPD    Z3, Z5, Z5
+	VMULPD    Z5, Z6, Z5
+	VMOVUPD   Z0, K1, (DX)(R13*8)
+	VMOVUPD   Z1, K1, (CX)(R13*8)
+	VMULPD    Z3, Z2, Z0
+	VMOVUPD   Z0, K1, (SI)(R13*8)
+	VMULPD    Z4, Z2, Z0
+	VMULPD    Z5, Z0, Z0
+	VMOVUPD   Z0, K1, (BX)(R13*8)
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineBackwardZ64(n int, dx *float64, dt *float64, ds *float64, dy *float64, x *float64, e *float64, dLogDet *float64)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·affineBackwardZ64(SB), NOSPLIT, $0-64
@@ -2391,6 +2686,140 @@ done:
 	VCMPPD $0x03, Z0, Z0, K1
 	KMOVW  K1, AX
 	MOVQ   AX, unfit+16(FP)
+	VZEROUPPER
+	RET
+
+// func addRowSumsZ64(rows int, n int, dst *float64, x *float64, stride int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowSumsZ64(SB), NOSPLIT, $0-40
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  x+24(FP), BX
+	MOVQ  stride+32(FP), SI
+	MOVQ  CX, DI
+	ANDQ  $0x00000007, DI
+	MOVQ  $0xffffffffffffffff, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+	SUBQ  $0x00000004, AX
+	JLT   few
+
+four:
+	LEAQ   (BX)(SI*1), DI
+	LEAQ   (DI)(SI*1), R8
+	LEAQ   (R8)(SI*1), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	XORQ   R10, R10
+	MOVQ   CX, R11
+	SUBQ   $0x00000008, R11
+	JLT    partial4
+
+whole4:
+	VMOVUPD (BX)(R10*8), Z4
+	VADDPD  Z4, Z0, Z0
+	VMOVUPD (DI)(R10*8), Z4
+	VADDPD  Z4, Z1, Z1
+	VMOVUPD (R8)(R10*8), Z4
+	VADDPD  Z4, Z2, Z2
+	VMOVUPD (R9)(R10*8), Z4
+	VADDPD  Z4, Z3, Z3
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R11
+	JGE     whole4
+
+partial4:
+	ADDQ      $0x00000008, R11
+	JEQ       total4
+	VMOVUPD.Z (BX)(R10*8), K1, Z4
+	VADDPD    Z4, Z0, Z0
+	VMOVUPD.Z (DI)(R10*8), K1, Z4
+	VADDPD    Z4, Z1, Z1
+	VMOVUPD.Z (R8)(R10*8), K1, Z4
+	VADDPD    Z4, Z2, Z2
+	VMOVUPD.Z (R9)(R10*8), K1, Z4
+	VADDPD    Z4, Z3, Z3
+
+total4:
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPD        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPD        X4, X0, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X0
+	VADDSD        (DX), X0, X0
+	VMOVSD        X0, (DX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VADDSD        8(DX), X0, X0
+	VMOVSD        X0, 8(DX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VADDSD        16(DX), X0, X0
+	VMOVSD        X0, 16(DX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VADDSD        24(DX), X0, X0
+	VMOVSD        X0, 24(DX)
+	LEAQ          (R9)(SI*1), BX
+	ADDQ          $0x00000020, DX
+	SUBQ          $0x00000004, AX
+	JGE           four
+
+few:
+	ADDQ $0x00000004, AX
+	JEQ  done
+
+one:
+	VPXORD Z0, Z0, Z0
+	XORQ   DI, DI
+	MOVQ   CX, R8
+	SUBQ   $0x00000008, R8
+	JLT    partial1
+
+whole1:
+	VMOVUPD (BX)(DI*8), Z1
+	VADDPD  Z1, Z0, Z0
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R8
+	JGE     whole1
+
+partial1:
+	ADDQ      $0x00000008, R8
+	JEQ       total1
+	VMOVUPD.Z (BX)(DI*8), K1, Z1
+	VADDPD    Z1, Z0, Z0
+
+total1:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X0
+	VADDSD        (DX), X0, X0
+	VMOVSD        X0, (DX)
+	LEAQ          (BX)(SI*1), BX
+	ADDQ          $0x00000008, DX
+	DECQ          AX
+	JNE           one
+
+done:
 	VZEROUPPER
 	RET
 

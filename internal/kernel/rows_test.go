@@ -130,6 +130,20 @@ func ops[T Float]() []op[T] {
 			}, 4,
 		},
 		{
+			"TanhAffineBackward", 7, 3,
+			[]int{0, 1, 2, 3},
+			func(r [][]T, w [][]float64) {
+				TanhAffineBackward(r[0], r[1], r[2], r[3], r[4], r[5], r[6], w[0], w[1], w[2])
+			},
+			func(i int, r [][]T, w [][]float64) {
+				v, k := float64(r[4][i])*w[1][i], w[0][i]
+				ds := float64(v*float64(r[5][i])) + w[2][i]
+				r[1][i], r[0][i] = r[4][i], T(v)
+				r[3][i] = T(ds * k)
+				r[2][i] = T(ds * float64(r[6][i]) * ((1 - k) * (1 + k)))
+			}, 0,
+		},
+		{
 			"AffineBackward", 4, 3,
 			[]int{0, 1, 100},
 			func(r [][]T, w [][]float64) { AffineBackward(r[0], r[1], w[0], r[2], r[3], w[1], w[2]) },

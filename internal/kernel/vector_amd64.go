@@ -326,6 +326,26 @@ func tanhAffineInverseVector[T Float](x []T, y []T, t []T, r []T, a []T, logDet 
 	return true
 }
 
+func tanhAffineBackwardVector[T Float](dx []T, dt []T, dr []T, da []T, dy []T, x []T, a []T, kept []float64, e []float64, dLogDet []float64) bool {
+	if path == portable {
+		return false
+	}
+	for at, n := 0, 0; at < len(dx); at += n {
+		n = min(len(dx)-at, chunk)
+		switch {
+		case isSingle[T]() && path == avx512:
+			tanhAffineBackwardZ32(n, (*float32)(unsafe.Pointer(&dx[at])), (*float32)(unsafe.Pointer(&dt[at])), (*float32)(unsafe.Pointer(&dr[at])), (*float32)(unsafe.Pointer(&da[at])), (*float32)(unsafe.Pointer(&dy[at])), (*float32)(unsafe.Pointer(&x[at])), (*float32)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &dLogDet[at])
+		case isSingle[T]():
+			tanhAffineBackwardY32(n, (*float32)(unsafe.Pointer(&dx[at])), (*float32)(unsafe.Pointer(&dt[at])), (*float32)(unsafe.Pointer(&dr[at])), (*float32)(unsafe.Pointer(&da[at])), (*float32)(unsafe.Pointer(&dy[at])), (*float32)(unsafe.Pointer(&x[at])), (*float32)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &dLogDet[at])
+		case path == avx512:
+			tanhAffineBackwardZ64(n, (*float64)(unsafe.Pointer(&dx[at])), (*float64)(unsafe.Pointer(&dt[at])), (*float64)(unsafe.Pointer(&dr[at])), (*float64)(unsafe.Pointer(&da[at])), (*float64)(unsafe.Pointer(&dy[at])), (*float64)(unsafe.Pointer(&x[at])), (*float64)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &dLogDet[at])
+		default:
+			tanhAffineBackwardY64(n, (*float64)(unsafe.Pointer(&dx[at])), (*float64)(unsafe.Pointer(&dt[at])), (*float64)(unsafe.Pointer(&dr[at])), (*float64)(unsafe.Pointer(&da[at])), (*float64)(unsafe.Pointer(&dy[at])), (*float64)(unsafe.Pointer(&x[at])), (*float64)(unsafe.Pointer(&a[at])), &kept[at], &e[at], &dLogDet[at])
+		}
+	}
+	return true
+}
+
 func affineBackwardVector[T Float](dx []T, dt []T, ds []float64, dy []T, x []T, e []float64, dLogDet []float64) bool {
 	if path == portable {
 		return false

@@ -46,6 +46,10 @@ func tanhAffineInverseVector[T Float](x []T, y []T, t []T, r []T, a []T, logDet 
 	return false
 }
 
+func tanhAffineBackwardVector[T Float](dx []T, dt []T, dr []T, da []T, dy []T, x []T, a []T, kept []float64, e []float64, dLogDet []float64) bool {
+	return false
+}
+
 func affineBackwardVector[T Float](dx []T, dt []T, ds []float64, dy []T, x []T, e []float64, dLogDet []float64) bool {
 	return false
 }
@@ -61,6 +65,8 @@ func finiteVector[T Float](x []T) (finite, ran bool) { return false, false }
 func widenVector[T Float](dst []float64, src []T) bool { return false }
 
 func narrowVector[T Float](dst []T, src []float64) bool { return false }
+
+func addRowSumsVector[T Float](dst, x []T, stride, n int) bool { return false }
 
 func transposeVector[T Float](m, n int, src []T, lds int, dst []T, ldd int) bool { return false }
 

@@ -88,9 +88,7 @@ func (l *Linear[T]) Accumulate(dw, db []T, dy bijector.Mat[T], xt []T, ldx, lo, 
 		clear(db[lo:hi])
 	}
 	l.accumulateRows(dw, dy, xt, ldx, lo, hi, mode)
-	for i := lo; i < hi; i++ {
-		db[i] += T(kernel.Sum(dy.Feature(i)))
-	}
+	kernel.AddRowSums(db[lo:hi], dy.Data[lo*dy.Stride:], dy.Stride, dy.N)
 }
 
 // checkSizes refuses widths that make no network.

@@ -149,6 +149,8 @@ func widenVector[T Float](dst []float64, src []T) bool { return false }
 
 func narrowVector[T Float](dst []T, src []float64) bool { return false }
 
+func addRowSumsVector[T Float](dst, x []T, stride, n int) bool { return false }
+
 func transposeVector[T Float](m, n int, src []T, lds int, dst []T, ldd int) bool { return false }
 
 func (p *Packed[T]) applyVector(y, x []T, relu bool) bool { return false }

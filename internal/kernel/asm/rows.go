@@ -15,6 +15,7 @@ func rows(set isa) {
 		arithmetic(set, size)
 		coupling(set, size)
 		reductions(set, size)
+		addRowSums(set, size)
 	}
 	elementwise(set, "widen", 4, 8, 1, append(wide("dst"), narrow("src")...), nil, nothing, func(l *loop) {
 		l.store(l.load("src"), "dst")
@@ -106,6 +107,18 @@ func coupling(set isa, size int) {
 		flipped := l.binary(VXORPS, VXORPD, s, l.pattern(1<<63))
 		l.store(l.mul(moved, l.exp(flipped)), "x")
 		l.store(logDet, "logDet")
+	})
+	write("tanhAffineBackward", append(narrow("dx", "dt", "dr", "da", "dy", "x", "a"), wide("kept", "e", "dLogDet")...), func(l *loop) {
+		dy := l.load("dy")
+		scaled := l.mul(dy, l.load("e"))
+		ds := l.add(l.mul(scaled, l.load("x")), l.load("dLogDet"))
+		kept, a := l.load("kept"), l.load("a")
+		one := l.register(l.constant(1))
+		slope := l.mul(l.sub(one, kept), l.add(one, kept))
+		l.store(dy, "dt")
+		l.store(scaled, "dx")
+		l.store(l.mul(ds, kept), "da")
+		l.store(l.mul(l.mul(ds, a), slope), "dr")
 	})
 	write("affineBackward", append(append(narrow("dx", "dt"), wide("ds")...), append(narrow("dy", "x"), wide("e", "dLogDet")...)...), func(l *loop) {
 		dy := l.load("dy")
