@@ -34,14 +34,22 @@ func newGradPass[T bijector.Float, F Args[T]](l *Layer[T, F], o bijector.PassOpt
 		p.dshared = make([]T, len(l.shared))
 		p.grads = append(p.grads[:len(p.grads):len(p.grads)], p.dshared)
 	}
+	p.partial, _ = net.(partialBackward[T])
 	p.there, p.back = p.forwardSamples, p.backwardSamples
 	return p
+}
+
+// partialBackward is an optional interface of a net's training pass: Backward that sets dx from
+// an input on, where nobody wants the others.
+type partialBackward[T bijector.Float] interface {
+	BackwardFrom(dx, dy, x, y bijector.Mat[T], lo, hi, from int)
 }
 
 // gradPass trains a layer.
 type gradPass[T bijector.Float, F Args[T]] struct {
 	batch[T, F]
 	net           bijector.NetworkGradPass[T]
+	partial       partialBackward[T] // net, where it can spare the context's gradient; or nil
 	du, dtheta    bijector.Mat[T]
 	scratch       bijector.Mat[float64] // Scratch rows for each moved feature
 	dshared       []T
@@ -110,7 +118,11 @@ func (p *gradPass[T, F]) backwardSamples(lo, hi int) {
 		p.at(j).Backward(p.dx.Feature(k)[lo:hi], p.rows(dtheta, j, lo, hi), p.dz.Feature(k)[lo:hi], p.in.Feature(k)[lo:hi],
 			p.feature(theta, j, n, lo, hi), p.logDet[lo:hi])
 	}
-	p.net.Backward(du, p.computed(dtheta), u, p.computed(theta), lo, hi)
+	if p.partial != nil && p.dcond.Empty() {
+		p.partial.BackwardFrom(du, p.computed(dtheta), u, p.computed(theta), lo, hi, p.context)
+	} else {
+		p.net.Backward(du, p.computed(dtheta), u, p.computed(theta), lo, hi)
+	}
 	p.keep(p.dx, p.dz, lo, hi)
 	for j, k := range p.reads {
 		kernel.AddTo(p.dx.Feature(k)[lo:hi], du.Feature(p.context + j)[lo:hi])

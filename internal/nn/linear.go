@@ -63,6 +63,15 @@ func (l *Linear[T]) Backward(dx, dy, gate bijector.Mat[T]) {
 	l.backwardColumns(dx, dy, e)
 }
 
+// backwardFrom sets rows of dx = W' dy, those from the given one on at least.
+func (l *Linear[T]) backwardFrom(dx, dy bijector.Mat[T], from int) {
+	if l.columns != nil || from == 0 || from == l.In {
+		l.Backward(dx, dy, bijector.Mat[T]{})
+		return
+	}
+	kernel.Gemm(l.In-from, dx.N, l.Out, l.W[from:], 1, l.In, dy.Data, dy.Stride, dx.Data[from*dx.Stride:], dx.Stride, kernel.Epilogue[T]{Mode: kernel.Store})
+}
+
 // backwardThrough sets dx = W' dy * a'(h), for x = a(h), or for x = h with keepsInput.
 func (l *Linear[T]) backwardThrough(dx, dy, x bijector.Mat[T], a activation) {
 	if a == relu {

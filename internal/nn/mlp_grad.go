@@ -35,7 +35,12 @@ func (p *mlpGradPass[T]) Forward(y, x bijector.Mat[T], lo, hi int) {
 //	dh_{l-1} = W_l' dh_l * a'(h_{l-1}),  a' = [h > 0] or 1 - h^2,
 //
 // and lays each layer's input out for Accumulate.
-func (p *mlpGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
+func (p *mlpGradPass[T]) Backward(dx, dy, x, y bijector.Mat[T], lo, hi int) {
+	p.BackwardFrom(dx, dy, x, y, lo, hi, 0)
+}
+
+// BackwardFrom is Backward that sets dx from an input on alone.
+func (p *mlpGradPass[T]) BackwardFrom(dx, dy, x, _ bijector.Mat[T], lo, hi, from int) {
 	n := x.N
 	d := dy.Samples(lo, hi)
 	for i := len(p.net.layers) - 1; i >= 0; i-- {
@@ -48,7 +53,7 @@ func (p *mlpGradPass[T]) Backward(dx, dy, x, _ bijector.Mat[T], lo, hi int) {
 		p.g.storeInput(i, in, lo)
 		if i == 0 {
 			if !dx.Empty() {
-				l.Backward(dx.Samples(lo, hi), d, bijector.Mat[T]{})
+				l.backwardFrom(dx.Samples(lo, hi), d, from)
 			}
 			return
 		}
