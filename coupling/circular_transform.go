@@ -54,12 +54,12 @@ func (r circularQuadratic[T]) phase(theta bijector.Mat[T], i int) float64 {
 	return float64(theta.Data[3*r.bins*theta.Stride+i])
 }
 
-// spline finds the bins of the values on one axis, turned back where it is that of
-// the results, and all that belongs to them. The last bin ends where the first begins.
-func (r circularQuadratic[T]) spline(values []T, f TransformArgs[T], axes [2]int) kernel.Spline[T] {
+// locate finds the bins of the values on one axis, turned back where it is that of
+// the results, and all that belongs to them.
+func (r circularQuadratic[T]) locate(s *kernel.Spline[T], values []T, f TransformArgs[T], axes [2]int) {
 	rows := r.scratch(f.Scratch)
 	r.shares(&rows, f.Theta)
-	s := r.located(&rows, f, axes)
+	r.fill(s, &rows, f, axes)
 	for i, v := range values {
 		if s.At[i] = r.angle(v); axes == alongY {
 			s.At[i] = wrap(s.At[i] - r.phase(f.Theta, i))
@@ -67,18 +67,18 @@ func (r circularQuadratic[T]) spline(values []T, f TransformArgs[T], axes [2]int
 	}
 	s.Locate()
 	s.SoftplusSlopes()
-	return s
 }
 
-// located are the splines of a row, as spline left them.
-func (r circularQuadratic[T]) located(rows *splineScratch, f TransformArgs[T], axes [2]int) kernel.Spline[T] {
-	s := rowsOf(&r.splineShape, rows, f.Theta, 2*r.bins+1, axes)
+// fill sets what the kernels are told of a row's splines. The last bin ends where the
+// first begins.
+func (r circularQuadratic[T]) fill(s *kernel.Spline[T], rows *splineScratch, f TransformArgs[T], axes [2]int) {
+	fill(s, &r.splineShape, rows, f.Theta, 2*r.bins+1, axes)
 	s.FreeEnds, s.First, s.Last = true, f.Theta.Feature(2*r.bins), f.Theta.Feature(2*r.bins)
-	return s
 }
 
 func (r circularQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []float64) {
-	s := r.spline(x, f, alongX)
+	var s kernel.Spline[T]
+	r.locate(&s, x, f, alongX)
 	for i, a := range s.At {
 		w, h := s.Size[0][i], s.Size[1][i]
 		p := kernel.SplineBin{S: h / w, D0: s.Start[i], D1: s.End[i]}
@@ -90,7 +90,8 @@ func (r circularQuadratic[T]) Forward(y, x []T, f TransformArgs[T], logDet []flo
 }
 
 func (r circularQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
-	s := r.spline(y, f, alongY)
+	var s kernel.Spline[T]
+	r.locate(&s, y, f, alongY)
 	for i, a := range s.At {
 		w, h := s.Size[1][i], s.Size[0][i]
 		p := kernel.SplineBin{S: h / w, D0: s.Start[i], D1: s.End[i]}
@@ -112,7 +113,8 @@ func (r circularQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 // the start of the next.
 func (r circularQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
 	rows := r.scratch(f.Scratch)
-	s := r.located(&rows, f, alongX)
+	var s kernel.Spline[T]
+	r.fill(&s, &rows, f, alongX)
 	for k := 2 * r.bins; k < dtheta.D; k++ {
 		clear(dtheta.Feature(k))
 	}

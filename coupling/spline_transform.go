@@ -70,36 +70,30 @@ func (q *splineShape) scratch(m bijector.Mat[float64]) splineScratch {
 	return s
 }
 
-// rowsOf are a row's splines as the kernels have them, for values on the first axis
+// fill sets what the kernels are told of a row's splines, for values on the first axis
 // that axes names: x is 0, y is 1. The raw slopes at the inner knots are the rows of theta from the
 // given one on.
-func rowsOf[T bijector.Float](q *splineShape, s *splineScratch, theta bijector.Mat[T], inner int, axes [2]int) kernel.Spline[T] {
-	k := kernel.Spline[T]{
-		SplineShape: kernel.SplineShape{
-			Bins: q.bins, Bound: q.bound, Edge: float64(edge[T](q.bound)),
-			MinSlope: q.minSlope, Offset: q.slopeOffset, MaxRaw: q.maxRawSlope,
-		},
-		N: s.rest.N, Slopes: rowsFrom(theta, inner), At: s.row(rowAt), Bin: s.row(rowBin),
-		Start: s.row(rowStart), End: s.row(rowEnd), StartFactor: s.row(rowStartFactor), EndFactor: s.row(rowEndFactor),
-	}
+func fill[T bijector.Float](k *kernel.Spline[T], q *splineShape, s *splineScratch, theta bijector.Mat[T], inner int, axes [2]int) {
+	k.Bins, k.Bound, k.Edge = q.bins, q.bound, float64(edge[T](q.bound))
+	k.MinSlope, k.Offset, k.MaxRaw = q.minSlope, q.slopeOffset, q.maxRawSlope
 	sizes := [2]binAxis{q.x, q.y}
 	for i, a := range axes {
 		k.Least[i], k.Free[i] = sizes[a].minSize, sizes[a].freeSize
 		k.Shares[i], k.Scale[i], k.Low[i], k.Size[i] = s.shares[a], s.scale[a], s.low[a], s.size[a]
 	}
-	return k
+	k.N, k.Slopes, k.At, k.Bin = s.rest.N, rowsFrom(theta, inner), s.row(rowAt), s.row(rowBin)
+	k.Start, k.End, k.StartFactor, k.EndFactor = s.row(rowStart), s.row(rowEnd), s.row(rowStartFactor), s.row(rowEndFactor)
 }
 
 // The axis on which values are: x for Forward, and y for Inverse.
 var alongX, alongY = [2]int{0, 1}, [2]int{1, 0}
 
-// spline are the splines of a row.
-func (r rationalQuadratic[T]) spline(s *splineScratch, f TransformArgs[T], axes [2]int) kernel.Spline[T] {
-	k := rowsOf(&r.splineShape, s, f.Theta, 2*r.bins+r.ends, axes)
+// fill sets what the kernels are told of a row's splines.
+func (r rationalQuadratic[T]) fill(k *kernel.Spline[T], s *splineScratch, f TransformArgs[T], axes [2]int) {
+	fill(k, &r.splineShape, s, f.Theta, 2*r.bins+r.ends, axes)
 	if k.FreeEnds = r.ends > 0; k.FreeEnds {
 		k.First, k.Last = f.Theta.Feature(2*r.bins), f.Theta.Feature(3*r.bins)
 	}
-	return k
 }
 
 // inBox reports whether the spline moves v; NaN is inside.
@@ -138,7 +132,8 @@ func (r rationalQuadratic[T]) ForwardAgain(y, x []T, f TransformArgs[T], same bi
 		known := 2*r.bins + rowScaleY + 1
 		f.Scratch.Features(0, known).CopyFrom(same.Features(0, known))
 	}
-	s := r.spline(&rows, f, alongX)
+	var s kernel.Spline[T]
+	r.fill(&s, &rows, f, alongX)
 	kernel.Widen(s.At, x)
 	if r.turned {
 		for i, v := range s.At {
@@ -153,7 +148,8 @@ func (r rationalQuadratic[T]) ForwardAgain(y, x []T, f TransformArgs[T], same bi
 func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []float64) {
 	rows := r.scratch(f.Scratch)
 	r.shares(&rows, f.Theta)
-	s := r.spline(&rows, f, alongY)
+	var s kernel.Spline[T]
+	r.fill(&s, &rows, f, alongY)
 	kernel.Widen(s.At, y)
 	s.Locate()
 	r.slopes(&s)
@@ -207,7 +203,8 @@ func (r rationalQuadratic[T]) Inverse(x, y []T, f TransformArgs[T], logDet []flo
 // Outside the box, dx = dy and all else is 0.
 func (r rationalQuadratic[T]) Backward(dx []T, dtheta bijector.Mat[T], dy, x []T, f TransformArgs[T], dLogDet []float64) {
 	rows := r.scratch(f.Scratch)
-	s := r.spline(&rows, f, alongX)
+	var s kernel.Spline[T]
+	r.fill(&s, &rows, f, alongX)
 	d := kernel.SplineGrads[T]{
 		Logits: [2]kernel.Strided[T]{rowsFrom(dtheta, 0), rowsFrom(dtheta, r.bins)},
 		Slopes: rowsFrom(dtheta, 2*r.bins+r.ends),

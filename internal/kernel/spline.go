@@ -89,15 +89,16 @@ func (s *Spline[T]) check() {
 	if s.ready {
 		return
 	}
-	for _, row := range [...][]float64{
-		s.At, s.Scale[0], s.Scale[1], s.Bin, s.Low[0], s.Low[1], s.Size[0], s.Size[1], s.Start, s.End, s.StartFactor, s.EndFactor,
-	} {
-		if len(row) != s.N {
+	n := s.N
+	if len(s.At) != n || len(s.Bin) != n || len(s.Start) != n || len(s.End) != n || len(s.StartFactor) != n || len(s.EndFactor) != n {
+		panic(lengths)
+	}
+	for a := range 2 {
+		if len(s.Scale[a]) != n || len(s.Low[a]) != n || len(s.Size[a]) != n || s.Shares[a].short(s.Bins, n) {
 			panic(lengths)
 		}
 	}
-	if s.Bins < 2 || s.Slopes.short(s.Bins-1, s.N) || s.Shares[0].short(s.Bins, s.N) || s.Shares[1].short(s.Bins, s.N) ||
-		s.FreeEnds && (len(s.First) != s.N || len(s.Last) != s.N) {
+	if s.Bins < 2 || s.Slopes.short(s.Bins-1, n) || s.FreeEnds && (len(s.First) != n || len(s.Last) != n) {
 		panic(lengths)
 	}
 	s.prepare()

@@ -131,12 +131,12 @@ func splineSharesVector[T Float](n, bins int, free [2]float64, logits [2]Strided
 		return false
 	}
 	size := elementSize[T]()
-	a := splineArgs{
-		bins: bins, free: free,
-		logits: [2]unsafe.Pointer{first(logits[0].Data), first(logits[1].Data)}, logitStride: logits[0].Stride * size,
-		shares: [2]unsafe.Pointer{first(shares[0].Data), first(shares[1].Data)}, shareStride: shares[0].Stride * 8,
-		scale: [2]unsafe.Pointer{first(scale[0]), first(scale[1])},
+	var a splineArgs
+	a.bins, a.free = bins, free
+	for i := range 2 {
+		a.logits[i], a.shares[i], a.scale[i] = first(logits[i].Data), first(shares[i].Data), first(scale[i])
 	}
+	a.logitStride, a.shareStride = logits[0].Stride*size, shares[0].Stride*8
 	a.run(splineShares, n, size)
 	return true
 }
@@ -146,23 +146,22 @@ func (s *Spline[T]) prepare() {
 	if path == portable {
 		return
 	}
-	size := elementSize[T]()
-	s.args = splineArgs{
-		bins:   s.Bins,
-		shares: [2]unsafe.Pointer{first(s.Shares[0].Data), first(s.Shares[1].Data)}, shareStride: s.Shares[0].Stride * 8,
-		scale:  [2]unsafe.Pointer{first(s.Scale[0]), first(s.Scale[1])},
-		slopes: first(s.Slopes.Data), slopeStride: s.Slopes.Stride * size,
-		at: first(s.At), bin: first(s.Bin),
-		low:   [2]unsafe.Pointer{first(s.Low[0]), first(s.Low[1])},
-		size:  [2]unsafe.Pointer{first(s.Size[0]), first(s.Size[1])},
-		start: first(s.Start), end: first(s.End), startFactor: first(s.StartFactor), endFactor: first(s.EndFactor),
-		bound: s.Bound, edge: s.Edge, least: s.Least, free: s.Free,
-		minSlope: s.MinSlope, offset: s.Offset, maxRaw: s.MaxRaw,
-		fixedFirst: 0, fixedLast: float64(s.Bins - 1),
+	a := &s.args // field by field: a literal would be made elsewhere and copied
+	a.bins = s.Bins
+	for i := range 2 {
+		a.shares[i], a.scale[i] = first(s.Shares[i].Data), first(s.Scale[i])
+		a.low[i], a.size[i] = first(s.Low[i]), first(s.Size[i])
 	}
+	a.shareStride = s.Shares[0].Stride * 8
+	a.slopes, a.slopeStride = first(s.Slopes.Data), s.Slopes.Stride*elementSize[T]()
+	a.at, a.bin = first(s.At), first(s.Bin)
+	a.start, a.end, a.startFactor, a.endFactor = first(s.Start), first(s.End), first(s.StartFactor), first(s.EndFactor)
+	a.bound, a.edge, a.least, a.free = s.Bound, s.Edge, s.Least, s.Free
+	a.minSlope, a.offset, a.maxRaw = s.MinSlope, s.Offset, s.MaxRaw
+	a.fixedLast = float64(s.Bins - 1)
 	if s.FreeEnds {
-		s.args.first, s.args.last = first(s.First), first(s.Last)
-		s.args.fixedFirst, s.args.fixedLast = -1, -1
+		a.first, a.last = first(s.First), first(s.Last)
+		a.fixedFirst, a.fixedLast = -1, -1
 	}
 }
 

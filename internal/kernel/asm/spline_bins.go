@@ -35,22 +35,35 @@ func (s *spline) shares() {
 	from := [2]reg.GPVirtual{s.walk("logits0"), s.walk("logits1")}
 	to := [2]reg.GPVirtual{s.walk("shares0"), s.walk("shares1")}
 	toStride := s.count("shareStride", 0)
-	s.times(s.count("bins", 0), func() {
-		for a := range most {
-			x := s.loadFrom(at(from[a], 0), s.stored)
-			var e reg.VecVirtual
-			if s.stored == 8 {
-				e = s.exp(s.sub(x, most[a]))
-			} else {
-				VFMSUB213PD(most[a], s.register(s.constant(math.Log2E)), x)
-				e = s.powerBelow(x)
+	bins := func(count int) { // of both axes
+		var x []reg.VecVirtual
+		for range count {
+			for a := range most {
+				v := s.loadFrom(at(from[a], 0), s.stored)
+				if s.stored == 8 {
+					v = s.sub(v, most[a])
+				} else {
+					VFMSUB213PD(most[a], s.register(s.constant(math.Log2E)), v)
+				}
+				x = append(x, v)
+				ADDQ(stride, from[a])
 			}
+		}
+		for i, e := range s.powersBelow(x...) {
+			a := i % 2
 			s.storeTo(e, at(to[a], 0), 8)
 			VADDPD(e, sum[a], sum[a])
-			ADDQ(stride, from[a])
 			ADDQ(toStride, to[a])
 		}
-	})
+	}
+	rest := s.count("bins", 0)
+	if s.masks { // whose registers are enough for two bins at once
+		pairs := s.count("bins", 0)
+		SHRQ(operand.U8(1), pairs)
+		s.times(pairs, func() { bins(2) })
+		ANDQ(operand.U8(1), rest)
+	}
+	s.times(rest, func() { bins(1) })
 	for a := range most {
 		s.store(s.div(s.number(label("free", a)), sum[a]), label("scale", a))
 	}
@@ -90,31 +103,61 @@ func (s *spline) widened(x reg.Register) reg.VecVirtual {
 	return dst
 }
 
-// exponential is e^x for x of at most 0.
-func (s *spline) exponential(x reg.VecVirtual) reg.VecVirtual {
-	if s.stored == 8 {
-		return s.exp(x)
+// exponentials are e^x for x of at most 0.
+func (s *spline) exponentials(x ...reg.VecVirtual) []reg.VecVirtual {
+	if s.stored == 4 {
+		for i := range x {
+			x[i] = s.mul(x[i], s.constant(math.Log2E))
+		}
 	}
-	return s.powerBelow(s.mul(x, s.constant(math.Log2E)))
+	return s.powersBelow(x...)
 }
 
-// powerBelow is 2^t for t of at most 0, right to 2e-12.
-func (s *spline) powerBelow(t reg.VecVirtual) reg.VecVirtual {
+// powersBelow are 2^t for t of at most 0, right to 2e-12, several at a time: what one waits for does
+// not keep the others. For float64 rows they are e^t.
+func (s *spline) powersBelow(t ...reg.VecVirtual) []reg.VecVirtual {
 	const down = 1
-	f := s.vec()
-	if s.masks {
-		VREDUCEPD(operand.U8(down), t, f) // 0 for an infinity
-	} else {
-		t = s.atLeast(t, -1000)
-		n := s.vec()
-		VROUNDPD(operand.U8(down), t, n)
-		f, t = s.sub(t, n), n
+	f, p := make([]reg.VecVirtual, len(t)), make([]reg.VecVirtual, len(t))
+	for i := range t {
+		if s.stored == 8 {
+			p[i] = s.exp(t[i])
+			continue
+		}
+		f[i] = s.vec()
+		if s.masks {
+			VREDUCEPD(operand.U8(down), t[i], f[i]) // 0 for an infinity
+		} else {
+			t[i] = s.atLeast(t[i], -1000)
+			n := s.vec()
+			VROUNDPD(operand.U8(down), t[i], n)
+			f[i], t[i] = s.sub(t[i], n), n
+		}
 	}
-	p := s.polynomial(f, powerSeries...)
-	if s.masks {
-		return s.scale(p, t) // by 2 to t rounded down
+	if s.stored == 8 {
+		return p
 	}
-	return s.mul(p, s.powerOfTwo(s.integer(t)))
+	s.polynomials(p, f, powerSeries)
+	for i := range t {
+		if s.masks {
+			p[i] = s.scale(p[i], t[i]) // by 2 to t rounded down
+		} else {
+			p[i] = s.mul(p[i], s.powerOfTwo(s.integer(t[i])))
+		}
+	}
+	return p
+}
+
+// polynomials sets p to values of one polynomial, coefficient by coefficient.
+func (s *spline) polynomials(p, x []reg.VecVirtual, coefficients []float64) {
+	for k, c := range coefficients {
+		for i := range p {
+			if k == 0 {
+				p[i] = s.register(s.constant(c))
+			} else {
+				VFMADD213PD(s.constant(c), x[i], p[i])
+			}
+		}
+	}
 }
 
 // powerSeries is 2^f for f from 0 to 1.

@@ -15,7 +15,7 @@ func (s *spline) slopes() {
 		most := s.number("maxRaw")
 		clipped := s.compare(lessThan, most, raw)
 		u := s.add(s.binary(VMINPS, VMINPD, most, raw), s.number("offset"))
-		e := s.exponential(s.negative(u))
+		e := s.exponentials(s.negative(u))[0]
 		softplus, sigmoid := s.logistic(u, e)
 		fixed := s.compare(equal, s.load("bin"), s.number(end.fixed))
 		one, zero := s.register(s.constant(1)), s.zero()
