@@ -61,7 +61,11 @@ class Alone:
 
 
 def seconds(binary, work, workers, join, duration):
-    out = subprocess.run([binary, "-work", work, "-seconds", str(duration * (1 if workers and work != "image-train" else LONG.get(work, 1)) / (4 if workers and work == "image-train" else 1)), "-workers", str(workers), "-mean"],
+    if workers == 0:  # to be chosen
+        duration *= LONG.get(work, 1)
+    elif work == "image-train":  # a step takes half a second
+        duration *= LONG[work] / 4
+    out = subprocess.run([binary, "-work", work, "-seconds", str(duration), "-workers", str(workers), "-mean"],
                          preexec_fn=join, check=True, capture_output=True, text=True)
     return float(out.stdout)
 
