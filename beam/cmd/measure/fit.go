@@ -40,8 +40,9 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	var rate, momentum, outer, final float64
 	var trained, tested, hidden, kinds string
 	var split, gradients bool
+	var seed uint64
 	f := command.NewFlags("./cmd/measure fit", fitAbout)
-	f.String(&shards, "shards", "2,8,32", "`numbers` of shards with commas between")
+	f.String(&shards, "shards", "2,8,32", "`numbers` of shards with commas between; empty: one machine alone")
 	f.Int(&rows, "rows", 20_000, 100, 100_000_000, "rows to train on")
 	f.Int(&rounds, "rounds", 10, 1, 100_000, "rounds")
 	f.Int(&steps, "steps", 640, 1, 100_000_000, "steps of a round, of all shards together")
@@ -53,6 +54,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	f.Int(&members, "members", 1, 1, 1024, "flows of a mixture that shards are fitted by, once more; 1: by one alone")
 	f.Bool(&split, "split", "shards take all steps, with their share of the rows of each")
 	f.Bool(&gradients, "gradients", "of shards, every step is a round, which averages gradients")
+	f.Seed(&seed, "seed", 0, "seed of the order of rows")
 	f.String(&trained, "train", "", "`file` of rows, .npy of float32, in the place of those that are made")
 	f.String(&tested, "test", "", "`file` of held-out rows")
 	f.String(&hidden, "hidden", "32", "`widths` of the layers of networks, with commas between")
@@ -81,7 +83,7 @@ func fitCommand(ctx context.Context, args []string, s command.Streams) error {
 	if err != nil {
 		return command.Usagef("-hidden: %w", err)
 	}
-	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, split: split, gradients: gradients, log: s, options: bijoubeam.FitOptions{Batch: batch, Rate: rate, Final: final}}
+	m := &fitting{dir: dir, held: held, rounds: rounds, steps: steps, split: split, gradients: gradients, log: s, options: bijoubeam.FitOptions{Batch: batch, Rate: rate, Final: final, Seed: seed}}
 	if err := m.start(ctx, len(data[0]), widths, members); err != nil {
 		return err
 	}

@@ -43,8 +43,11 @@ func onPrism(ctx context.Context, p *beam.Pipeline) error {
 	return err
 }
 
-// numbers are those of a list with commas.
+// numbers are those of a list with commas, which may be empty.
 func numbers(text string) (all []int, err error) {
+	if text == "" {
+		return nil, nil
+	}
 	for _, part := range strings.Split(text, ",") {
 		n, err := strconv.Atoi(part)
 		if err != nil || n < 1 {
