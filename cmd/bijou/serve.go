@@ -92,14 +92,14 @@ func serveCommand(ctx context.Context, args []string, s command.Streams) error {
 		return fmt.Errorf("-addr %s: %w", addr, err)
 	}
 	command.OnInterrupt(ctx, "interrupted: the requests that have begun are answered, then it ends; once more cuts them")
-	said.Info("listening", "url", "http://"+l.Addr().String(), "model", model.Name, "file", served.path)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	hangup := make(chan os.Signal, 1)
+	hangup := make(chan os.Signal, 1) // heard of before anybody is told of the address
 	if hangupSignal != nil {
 		signal.Notify(hangup, hangupSignal)
 		defer signal.Stop(hangup)
 	}
+	said.Info("listening", "url", "http://"+l.Addr().String(), "model", model.Name, "file", served.path)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	watching := make(chan struct{})
 	go func() {
 		defer close(watching)
