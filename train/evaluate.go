@@ -12,10 +12,10 @@ import (
 )
 
 // evalBlock is how many rows of d values are read at a time for evaluation: at most 31
-// pieces of rows.Size, and of wide rows as many as come to 4 MB, but enough for all
+// pieces of rows.Size, and of wide rows as many as come to 2 MB, but enough for all
 // workers. An odd number of pieces keeps the features of a block off each other's cache lines.
 func evalBlock(d int, w *bijector.Workers) int {
-	const most, values = 31, 1 << 20
+	const most, values = 31, 1 << 19
 	return rows.Size * (min(most, max(values/(rows.Size*max(d, 1)), 2*w.Count())) | 1)
 }
 
