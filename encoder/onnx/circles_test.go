@@ -4,6 +4,7 @@ package bijouonnx
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,13 +20,13 @@ func TestCircles(t *testing.T) {
 	}
 	for what, c := range map[string]struct {
 		nodes  []nodeOf
-		circle string // a tensor that waits for it
+		circle string // tensors that wait for it, one of which is named
 	}{
 		"a node of itself":               {[]nodeOf{one("Add", nil, "y", "x", "y")}, "y"},
 		"two of each other":              {[]nodeOf{one("Tanh", nil, "u", "v"), one("Exp", nil, "v", "u"), one("Add", nil, "y", "x", "v")}, "u"},
 		"beside what is asked":           {[]nodeOf{one("Tanh", nil, "y", "x"), one("Tanh", nil, "u", "u")}, "u"},
-		"a branch of its own choice":     {[]nodeOf{choice("y")}, "b"},
-		"a branch of what follows":       {[]nodeOf{choice("z"), one("Exp", nil, "z", "y")}, "b"},
+		"a branch of its own choice":     {[]nodeOf{choice("y")}, "a b"},
+		"a branch of what follows":       {[]nodeOf{choice("z"), one("Exp", nil, "z", "y")}, "a b"},
 		"a tensor twice is no circle":    {[]nodeOf{one("Tanh", nil, "u", "x"), one("Mul", nil, "y", "u", "u")}, ""},
 		"nodes out of order are none":    {[]nodeOf{one("Exp", nil, "y", "u"), one("Tanh", nil, "u", "x")}, ""},
 		"a branch of what is outside":    {[]nodeOf{one("Tanh", nil, "u", "x"), choice("u")}, ""},
@@ -35,7 +36,9 @@ func TestCircles(t *testing.T) {
 		switch {
 		case c.circle == "" && (err != nil || n == nil):
 			t.Errorf("%s: %v", what, err)
-		case c.circle != "" && (!errors.Is(err, bijector.ErrSpec) || !errors.Is(err, ErrFile) || !strings.Contains(err.Error(), `"`+c.circle+`" goes round in a circle`)):
+		case c.circle != "" && (!errors.Is(err, bijector.ErrSpec) || !errors.Is(err, ErrFile) || !slices.ContainsFunc(strings.Fields(c.circle), func(name string) bool {
+			return strings.Contains(err.Error(), `"`+name+`" goes round in a circle`)
+		})):
 			t.Errorf("%s: %v", what, err)
 		}
 	}
