@@ -9,6 +9,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/bijou-flow/bijou/autoencoder"
@@ -137,6 +138,7 @@ func (j *job) run(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
+	debug.FreeOSMemory() // what the autoencoder's training held, before the flow's holds more
 	a, b, err := embedBoth(j.coder, j.config, j.train, j.test)
 	if err != nil {
 		return err
