@@ -15,7 +15,7 @@ import (
 	"github.com/bijou-flow/bijou/table"
 )
 
-// avroBlock is how many rows a block has.
+// avroBlock is how many rows a block has, deflated as every reader of Avro can undo.
 const avroBlock = 1 << 12
 
 // avroNames are those that fields may have.
@@ -57,7 +57,7 @@ func newAvroWriter(w io.Writer, o WriteOptions) (*avroWriter, error) {
 	}
 	schema, err := json.Marshal(map[string]any{"type": "record", "name": "row", "fields": fields})
 	if err == nil {
-		a.to, err = goavro.NewOCFWriter(goavro.OCFConfig{W: w, Schema: string(schema), CompressionName: goavro.CompressionSnappyLabel})
+		a.to, err = goavro.NewOCFWriter(goavro.OCFConfig{W: w, Schema: string(schema), CompressionName: goavro.CompressionDeflateLabel})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bijoubeam: a file of Avro: %w", err)
