@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/linkedin/goavro/v2"
@@ -195,9 +196,12 @@ func (t avroType) moment(v any) (string, error) {
 	case int32: // of days
 		at = time.Unix(86400*int64(v), 0).UTC()
 	case int64: // of a logical type that the reader does not know
-		unit := map[string]int64{"millis": 1e3, "micros": 1e6}[t.Logical[max(0, len(t.Logical)-6):]]
-		if unit == 0 {
-			unit = 1e9
+		unit := int64(1e9)
+		switch {
+		case strings.HasSuffix(t.Logical, "millis"):
+			unit = 1e3
+		case strings.HasSuffix(t.Logical, "micros"):
+			unit = 1e6
 		}
 		at = time.Unix(v/unit, v%unit*(1e9/unit)).UTC()
 	default:

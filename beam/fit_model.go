@@ -33,25 +33,18 @@ func readTrained(ctx context.Context, m Model) (*trained, error) {
 	if sum := fmt.Sprintf("%x", sha256.Sum256(raw)); sum != strings.ToLower(m.SHA256) {
 		return nil, fmt.Errorf("bijoubeam: model %s has the SHA-256 %s, want %s: %w", m.Path, sum, m.SHA256, ErrModel)
 	}
-	t := &trained{}
-	whole, err := readAs[*table.Model[float32]](raw)
-	if err == nil {
-		t.flows, t.whole, t.schema = whole.Density().Flows(), whole, whole.Schema()
-	}
-	if otherKind(err) {
-		var one *flow.Flow[float32]
-		if one, err = readAs[*flow.Flow[float32]](raw); err == nil {
-			t.flows, t.whole = []*flow.Flow[float32]{one}, one
-		}
-	}
-	if otherKind(err) {
-		var mixture *flow.Ensemble[float32]
-		if mixture, err = readAs[*flow.Ensemble[float32]](raw); err == nil {
-			t.flows, t.whole = mixture.Flows(), mixture
-		}
-	}
+	whole, d, err := readModel(raw)
 	if err != nil {
 		return nil, fmt.Errorf("bijoubeam: model %s: %w", m.Path, err)
+	}
+	t := &trained{whole: d}
+	switch d := d.(type) {
+	case *flow.Flow[float32]:
+		t.flows = []*flow.Flow[float32]{d}
+	case *flow.Ensemble[float32]:
+		t.flows = d.Flows()
+	default:
+		t.flows, t.whole, t.schema = whole.Density().Flows(), whole, whole.Schema()
 	}
 	for _, f := range t.flows {
 		if f.ContextDim() != 0 {

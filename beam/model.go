@@ -122,28 +122,31 @@ type density interface {
 
 // decode makes a model of a file's bytes.
 func decode(raw []byte) (*loaded, error) {
-	t, err := readAs[*table.Model[float32]](raw)
-	if err == nil {
-		return &loaded{table: t, width: t.Dim()}, nil
-	}
-	if !otherKind(err) {
-		return nil, err
-	}
-	var d density
-	d, err = readAs[*flow.Flow[float32]](raw)
-	if otherKind(err) {
-		d, err = readAs[*flow.Ensemble[float32]](raw)
-	}
-	if otherKind(err) {
-		return nil, fmt.Errorf("want a table's model, a flow or an ensemble: %w", err)
-	}
+	t, d, err := readModel(raw)
 	if err != nil {
 		return nil, err
+	}
+	if t != nil {
+		return &loaded{table: t, width: t.Dim()}, nil
 	}
 	if d.ContextDim() != 0 {
 		return nil, fmt.Errorf("a density under a context of %d values, want one without: %w", d.ContextDim(), bijector.ErrContext)
 	}
 	return &loaded{density: d, width: d.Dim()}, nil
+}
+
+// readModel reads a table's model, or a flow or an ensemble.
+func readModel(raw []byte) (t *table.Model[float32], d density, err error) {
+	if t, err = readAs[*table.Model[float32]](raw); !otherKind(err) {
+		return t, nil, err
+	}
+	if d, err = readAs[*flow.Flow[float32]](raw); otherKind(err) {
+		d, err = readAs[*flow.Ensemble[float32]](raw)
+	}
+	if otherKind(err) {
+		err = fmt.Errorf("want a table's model, a flow or an ensemble: %w", err)
+	}
+	return nil, d, err
 }
 
 // otherKind says whether a file holds another kind of model than was tried.
