@@ -46,11 +46,7 @@ func (o FitOptions) deal(ctx context.Context, dir string, files []string) (shard
 	}
 	p := beam.NewPipeline()
 	root := p.Root().Scope("bijoubeam.Deal")
-	var all []numbered
-	for k, name := range files {
-		all = append(all, numbered{k, name})
-	}
-	blocks := beam.ParDo(root, &dealFn{Shards: o.Deal, Seed: o.Seed, Table: o.Table}, beam.Reshuffle(root, beam.CreateList(root, all)))
+	blocks := beam.ParDo(root, &dealFn{Shards: o.Deal, Seed: o.Seed, Table: o.Table}, numberedFiles(root, files))
 	beam.ParDo0(root, &dealtFn{Shards: shards}, beam.GroupByKey(root, blocks))
 	if err := o.Run(ctx, p); err != nil {
 		return nil, form, fmt.Errorf("bijoubeam: dealing rows out: %w", err)

@@ -62,11 +62,7 @@ func Describe(ctx context.Context, s beam.Scope, files []string, path string, r 
 	}
 	d := &Description{path: unfinished(path, rand.Text()) + "schema", kind: kind}
 	s = s.Scope("bijoubeam.Describe")
-	var all []numbered
-	for k, name := range files {
-		all = append(all, numbered{k, name})
-	}
-	parts := beam.ParDo(s, &inferFn{Kind: kind, Options: r}, beam.Reshuffle(s, beam.CreateList(s, all)))
+	parts := beam.ParDo(s, &inferFn{Kind: kind, Options: r}, numberedFiles(s, files))
 	beam.ParDo0(s, &keepFn{Path: d.path}, beam.Combine(s, &mergeFn{}, parts))
 	return d, nil
 }
@@ -102,6 +98,15 @@ func (d *Description) Inference(ctx context.Context) (*table.Inference, error) {
 type numbered struct {
 	Part int
 	File string
+}
+
+// numberedFiles are files for whatever worker is free.
+func numberedFiles(s beam.Scope, files []string) beam.PCollection {
+	var all []numbered
+	for k, name := range files {
+		all = append(all, numbered{k, name})
+	}
+	return beam.Reshuffle(s, beam.CreateList(s, all))
 }
 
 // inferFn reads a file.

@@ -20,10 +20,6 @@ func (o FitOptions) round(ctx context.Context, dir string, s *fitState, shards [
 	}
 	p := beam.NewPipeline()
 	root := p.Root().Scope("bijoubeam.Fit")
-	var all []numbered
-	for k, name := range shards {
-		all = append(all, numbered{k, name})
-	}
 	local := &localFn{
 		Fit: s.Identity, Model: s.Model, Taken: s.Round * o.Steps, Steps: o.Steps, Batch: o.Batch,
 		Gradients: o.Gradients, Adam: o.adam(), Seed: o.Seed, HeldOut: o.HeldOut, Table: o.Table,
@@ -31,7 +27,7 @@ func (o FitOptions) round(ctx context.Context, dir string, s *fitState, shards [
 	if s.Round > 0 {
 		local.State = statePath(dir, s.Round)
 	}
-	results := beam.ParDo(root, local, beam.Reshuffle(root, beam.CreateList(root, all)))
+	results := beam.ParDo(root, local, numberedFiles(root, shards))
 	beam.ParDo0(root, &keepMeanFn{Path: meanPath(dir, s.Round+1)}, beam.CombinePerKey(root, &meanFn{}, results))
 	if err := o.Run(ctx, p); err != nil {
 		return nil, fmt.Errorf("bijoubeam: round %d: %w", s.Round+1, err)

@@ -170,12 +170,8 @@ func gatheredPath(dir string, shard int) string {
 func gather(ctx context.Context, dir string, schema *table.Schema, rows int, shards []string, o FitOptions) (all gathered, err error) {
 	p := beam.NewPipeline()
 	root := p.Root().Scope("bijoubeam.FitTable")
-	var list []numbered
-	for k, name := range shards {
-		list = append(list, numbered{k, name})
-	}
 	share := o.HeldOut + (1-o.HeldOut)*min(1, table.StartRows/float64(max(rows, 1)))
-	beam.ParDo0(root, &gatherFn{Dir: dir, Schema: schema, Table: o.Table, Seed: o.Seed, Held: o.HeldOut, Sample: share}, beam.Reshuffle(root, beam.CreateList(root, list)))
+	beam.ParDo0(root, &gatherFn{Dir: dir, Schema: schema, Table: o.Table, Seed: o.Seed, Held: o.HeldOut, Sample: share}, numberedFiles(root, shards))
 	if err := o.Run(ctx, p); err != nil {
 		return all, fmt.Errorf("bijoubeam: gathering rows: %w", err)
 	}
